@@ -1,0 +1,53 @@
+"""Kubernetes resource quantities as integers, in the unit that their name says."""
+
+from decimal import ROUND_CEILING, Decimal, InvalidOperation
+from functools import lru_cache
+
+from addonctl.errors import BadInput
+
+_SUFFIXES = {
+    "": Decimal(1), "n": Decimal("1e-9"), "u": Decimal("1e-6"), "m": Decimal("1e-3"),
+    "k": Decimal(10) ** 3, "M": Decimal(10) ** 6, "G": Decimal(10) ** 9,
+    "T": Decimal(10) ** 12, "P": Decimal(10) ** 15, "E": Decimal(10) ** 18,
+    "Ki": Decimal(2) ** 10, "Mi": Decimal(2) ** 20, "Gi": Decimal(2) ** 30,
+    "Ti": Decimal(2) ** 40, "Pi": Decimal(2) ** 50, "Ei": Decimal(2) ** 60,
+}  # fmt: skip
+# A quantity longer than this is no quantity; Decimal would work on it for a long time.
+_MAX_LENGTH = 64
+# Kubernetes caps quantities at 2^63 - 1; what exceeds it is refused there as well.
+_MAX_VALUE = Decimal(2) ** 63
+
+
+@lru_cache(maxsize=4096)
+def quantity(text: str) -> Decimal:
+    """The value of a Kubernetes quantity such as `250m`, `1Gi` or `1e3`, in base units.
+
+    Raises BadInput when `text` is not one.
+    Source: k8s.io/apimachinery resource.Quantity.
+    """
+    stripped = text.strip()
+    number = stripped.rstrip("numkMGTPEi")
+    suffix = stripped[len(number) :]
+    if len(stripped) > _MAX_LENGTH or suffix not in _SUFFIXES:
+        raise _not_a_quantity(text)
+    try:
+        value = Decimal(number) * _SUFFIXES[suffix]
+    except InvalidOperation:
+        raise _not_a_quantity(text) from None
+    if not value.is_finite() or abs(value) > _MAX_VALUE:
+        raise _not_a_quantity(text)
+    return value
+
+
+def cpu_millicores(text: str) -> int:
+    """CPU in thousandths of a core, rounded up as the scheduler does."""
+    return int((quantity(text) * 1000).to_integral_value(ROUND_CEILING))
+
+
+def whole(text: str) -> int:
+    """A quantity in base units (bytes for memory and storage), rounded up."""
+    return int(quantity(text).to_integral_value(ROUND_CEILING))
+
+
+def _not_a_quantity(text: str) -> BadInput:
+    return BadInput(f"{text[:_MAX_LENGTH]!r} is not a Kubernetes quantity", "Write it like 250m, 0.5, 128Mi or 1e3.")
