@@ -1,0 +1,1 @@
+"""addonctl: the add-on manager for Amazon EKS."""
