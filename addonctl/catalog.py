@@ -435,12 +435,13 @@ class Catalog:
             platform = listed.kubernetes[minor]
             condition = "" if platform == "*" else f" from platform version {platform} on"
             default = " It is the default there." if minor in listed.default_for else ""
-            return answer(Answer.YES, f"AWS lists {eks.name} {listed.version} for Kubernetes {minor}{condition}."
-            + default)
+            return answer(
+                Answer.YES, f"AWS lists {eks.name} {listed.version} for Kubernetes {minor}{condition}." + default
+            )
         if versions.minor_key(minor) > max(map(versions.minor_key, self._eks_minors), default=(0, 0)):
             return answer(Answer.UNKNOWN, f"AWS's table knows no Kubernetes {minor} yet.")
-        span = sorted(listed.kubernetes, key=versions.minor_key)
-        return answer(Answer.NO, f"AWS lists {eks.name} {listed.version} for Kubernetes {', '.join(span)}, not {minor}.")
+        span = ", ".join(sorted(listed.kubernetes, key=versions.minor_key))
+        return answer(Answer.NO, f"AWS lists {eks.name} {listed.version} for Kubernetes {span}, not {minor}.")
 
     @cached_property
     def _eks_minors(self) -> frozenset[str]:
