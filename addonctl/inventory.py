@@ -313,7 +313,7 @@ def _row(group: _Group, snapshot: Snapshot) -> Installation:
     version, why, seen = _version(group, method)
     if not claims and snapshot.cluster.source == "files":
         method, owner = Method.MANIFEST, "the files given"
-    anchor = (group.anchors or group.matches or [None])[0]
+    anchor = next(iter((*group.anchors, *group.matches)), None)
     namespace = group.namespaces[0] if group.namespaces else ""
     name = anchor.workload.name if anchor else owner.rpartition(" ")[2] or addon.id
     evidence = (
