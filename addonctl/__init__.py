@@ -1,1 +1,30 @@
-"""addonctl: the add-on manager for Amazon EKS."""
+"""addonctl: the add-on manager for Amazon EKS.
+
+from addonctl import open_manager
+print(open_manager(context="prod-eu-1").analyze_addon_ecosystem().total_addons)
+"""
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from addonctl.apps.wiring import open_manager
+    from addonctl.errors import AddonctlError
+    from addonctl.manager import Manager
+
+__version__ = "0.1.0"
+__all__ = ["AddonctlError", "Manager", "__version__", "open_manager"]
+
+_DOORS = {
+    "open_manager": "addonctl.apps.wiring",
+    "Manager": "addonctl.manager",
+    "AddonctlError": "addonctl.errors",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Each door loads what is behind it when it is first opened, so that `--help` pays for none."""
+    if name not in _DOORS:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
+    return getattr(import_module(_DOORS[name]), name)
