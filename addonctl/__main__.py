@@ -1,0 +1,5 @@
+"""`python -m addonctl`."""
+
+from addonctl.apps.cli import main
+
+main()
