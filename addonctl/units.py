@@ -1,6 +1,7 @@
 """Kubernetes resource quantities as integers, in the unit that their name says."""
 
-from decimal import ROUND_CEILING, Decimal, InvalidOperation
+import re
+from decimal import ROUND_CEILING, Decimal
 from functools import lru_cache
 
 from addonctl.errors import BadInput
@@ -12,6 +13,7 @@ _SUFFIXES = {
     "Ki": Decimal(2) ** 10, "Mi": Decimal(2) ** 20, "Gi": Decimal(2) ** 30,
     "Ti": Decimal(2) ** 40, "Pi": Decimal(2) ** 50, "Ei": Decimal(2) ** 60,
 }  # fmt: skip
+_NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d{1,3})?", re.ASCII)
 # A quantity longer than this is no quantity; Decimal would work on it for a long time.
 _MAX_LENGTH = 64
 # Kubernetes caps quantities at 2^63 - 1; what exceeds it is refused there as well.
@@ -26,14 +28,13 @@ def quantity(text: str) -> Decimal:
     Source: k8s.io/apimachinery resource.Quantity.
     """
     stripped = text.strip()
-    number = stripped.rstrip("numkMGTPEi")
+    number = stripped.rstrip("numkKMGTPEi")
     suffix = stripped[len(number) :]
     if len(stripped) > _MAX_LENGTH or suffix not in _SUFFIXES:
         raise _not_a_quantity(text)
-    try:
-        value = Decimal(number) * _SUFFIXES[suffix]
-    except InvalidOperation:
-        raise _not_a_quantity(text) from None
+    if _NUMBER.fullmatch(number) is None:
+        raise _not_a_quantity(text)
+    value = Decimal(number) * _SUFFIXES[suffix]
     if not value.is_finite() or abs(value) > _MAX_VALUE:
         raise _not_a_quantity(text)
     return value

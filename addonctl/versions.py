@@ -13,7 +13,7 @@ from addonctl.errors import BadInput
 _VERSION = re.compile(
     r"v?(?P<numbers>\d{1,20}(?:\.\d{1,20}){0,4})"
     r"(?:b(?P<agent_build>\d{1,20}))?"
-    r"(?P<rest>[-+._][0-9A-Za-z.+_-]{1,100})?",
+    r"(?P<rest>[-+._][0-9A-Za-z][0-9A-Za-z.+_-]{0,99})?",
 )
 _PRE_RELEASE = re.compile(r"[-._]?(alpha|beta|rc|preview|pre|dev|snapshot)(?![a-z])[.-]?(\d{0,9})", re.IGNORECASE)
 _EKS_BUILD = re.compile(r"-eksbuild\.(\d{1,20}|preview)")
