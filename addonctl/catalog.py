@@ -89,6 +89,7 @@ class VersionFrom(StrEnum):
     LABEL = "label"  # value of label `key` on a workload
     CHART = "chart"  # version of the chart `key`, from Helm's records or the helm.sh/chart label
     EKS = "eks"  # addonVersion as EKS says
+    CUSTOM_RESOURCE = "custom-resource"  # tag of spec.image in custom resources of the CRD `key`
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,7 +104,7 @@ class VersionRule:
 class KubernetesSupport:
     """Which Kubernetes minors upstream says a range of its versions supports; bounds are inclusive, may be empty.
 
-    `versions` is a minor (`1.21`) or a range (`1.16 - 1.18`), `*` for all.
+    `versions` is a minor (`1.21`), a range (`1.16 - 1.18`), open (`1.21+`), or `*` for all.
     """
 
     versions: str
@@ -477,9 +478,12 @@ class Catalog:
 
 
 def covers(span: str, version: versions.Version) -> bool:
-    """Whether `span` — `*`, a minor `1.21`, or a range `1.16 - 1.18` of minors — covers `version`."""
+    """Whether `span` covers `version`: `*`, a minor `1.21`, a range `1.16 - 1.18` of minors, or `1.21+`."""
     if span == "*":
         return True
+    if span.endswith("+"):
+        lowest = versions.parse(span[:-1])
+        return lowest is not None and lowest.numbers <= version.numbers
     low_text, _, high_text = span.partition(" - ")
     low, high = versions.parse(low_text), versions.parse(high_text or low_text)
     if low is None or high is None:

@@ -14,6 +14,7 @@ from addonctl.findings import finding
 from addonctl.model import (
     Claim,
     Container,
+    CustomResources,
     EksAddon,
     Evidence,
     Finding,
@@ -50,6 +51,7 @@ class _Group:
     objects: list[tuple[str, KubernetesObject]] = field(default_factory=list)  # CRDs, webhooks … of its charts
     releases: list[HelmRelease] = field(default_factory=list)
     eks: EksAddon | None = None
+    custom: list[CustomResources] = field(default_factory=list)
 
     @property
     def anchors(self) -> list[Match]:
@@ -218,7 +220,11 @@ def _stands_alone(group: _Group, recogniser: Recogniser) -> bool:
 
 
 def _attach_records(snapshot: Snapshot, catalog: Catalog, groups: list[_Group], ownership: Ownership) -> None:
-    """Adds the installers' own records: Helm releases by their chart, EKS add-ons by their name."""
+    """Adds the installers' own records: Helm releases by their chart, EKS add-ons by their name; and custom resources."""
+    for resources in snapshot.custom_resources:
+        for group in groups:
+            if resources.group in group.addon.fingerprints.crd_groups:
+                group.custom.append(resources)
     for release in snapshot.helm_releases:
         addon = _charted(catalog, release.chart)
         if addon is None:
@@ -377,7 +383,7 @@ def _version(group: _Group, method: Method) -> tuple[str | None, str, tuple[Evid
         seen = Evidence(kind="version", subject=f"eks add-on {group.eks.name}", detail=group.eks.version)
         return group.eks.version, "", (seen,)
     tried: list[str] = []
-    for rule in (*group.addon.version, *_LAST_RESORTS):
+    for rule in group.addon.version:
         for text, subject in _read(rule, group):
             if versions.parse(text) is not None:
                 return text, "", (Evidence(kind="version", subject=subject, detail=f"{rule.source}: {text}"),)
@@ -389,12 +395,6 @@ def _version(group: _Group, method: Method) -> tuple[str | None, str, tuple[Evid
     return None, reason, ()
 
 
-_LAST_RESORTS = (
-    VersionRule(source=VersionFrom.LABEL, key="app.kubernetes.io/version"),
-    VersionRule(source=VersionFrom.CHART),
-)
-
-
 def _read(rule: VersionRule, group: _Group) -> Iterator[tuple[str, str]]:
     """(text, where it stands) for every place that a rule names; anchors before parts."""
     ordered = [match.workload for match in (*group.anchors, *group.matches)]
@@ -403,7 +403,7 @@ def _read(rule: VersionRule, group: _Group) -> Iterator[tuple[str, str]]:
             for container in workload.template.containers:
                 image = images.parse(container.image)
                 if images.path_matches(image.path, rule.key) and image.tag:
-                    yield image.tag, str(workload.ref)
+                    yield versions.of_tag(image.tag), str(workload.ref)
     elif rule.source is VersionFrom.LABEL:
         for workload in ordered:
             for labels in (workload.labels, workload.template.labels):
@@ -414,6 +414,12 @@ def _read(rule: VersionRule, group: _Group) -> Iterator[tuple[str, str]]:
                 yield thing.labels[rule.key], f"{kind}/{thing.name}"
     elif rule.source is VersionFrom.EKS and group.eks is not None:
         yield group.eks.version, f"eks add-on {group.eks.name}"
+    elif rule.source is VersionFrom.CUSTOM_RESOURCE:
+        for resources in group.custom:
+            for reference in resources.images if f"{resources.plural}.{resources.group}" == rule.key else ():
+                tag = images.parse(reference).tag
+                if tag:
+                    yield versions.of_tag(tag), rule.key
     elif rule.source is VersionFrom.CHART:
         yield from _chart_versions(rule.key, group)
 

@@ -529,6 +529,7 @@ class CustomResources:
     plural: str
     count: int
     written_as: Mapping[str, int] = field(default_factory=dict)  # api version → objects
+    images: tuple[str, ...] = ()  # their spec.image, where the catalogue reads a version there
 
 
 # ── Installers ──────────────────────────────────────────────────────────────────────────────────────────────────

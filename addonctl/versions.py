@@ -11,12 +11,17 @@ from functools import lru_cache, total_ordering
 from addonctl.errors import BadInput
 
 _VERSION = re.compile(
-    r"v?(?P<numbers>\d{1,20}(?:\.\d{1,20}){0,4})"
+    r"(?:edge-|stable-|release-|v\d(?:alpha|beta)\d-)?v?(?P<numbers>\d{1,20}(?:\.\d{1,20}){0,4})"
     r"(?:b(?P<agent_build>\d{1,20}))?"
     r"(?P<rest>[-+._][0-9A-Za-z][0-9A-Za-z.+_-]{0,99})?",
 )
 _PRE_RELEASE = re.compile(r"[-._]?(alpha|beta|rc|preview|pre|dev|snapshot)(?![a-z])[.-]?(\d{0,9})", re.IGNORECASE)
 _EKS_BUILD = re.compile(r"-eksbuild\.(\d{1,20}|preview)")
+# Words by which images of one version differ; they are no part of the version.
+_FLAVOUR = re.compile(
+    r"[-_.](?:debian|alpine|distroless|slim|scratch|bookworm|bullseye|ubuntu|ubi\d*|minimal|amd64|arm64|linux|windows"
+    r"|glibc|musl|chroot|nonroot|root|multiarch)(?![a-z])[\w.-]*?(?=-eksbuild\.|$)"
+)
 _KUBERNETES = re.compile(r"v?(\d{1,2})\.(\d{1,3})(?!\d)")
 _PRE_RELEASE_ORDER = {"dev": 0, "snapshot": 0, "preview": 1, "pre": 1, "alpha": 1, "beta": 2, "rc": 3}
 _RELEASED = (9, 0)
@@ -90,6 +95,11 @@ def _build(agent_build: str | None, rest: str) -> int:
         return int(agent_build)
     eks = _EKS_BUILD.search(rest)
     return int(eks[1]) if eks and eks[1].isdigit() else 0
+
+
+def of_tag(tag: str) -> str:
+    """The version that an image tag names, without the image's flavour: `0.41.0` of `0.41.0-debian`."""
+    return _FLAVOUR.sub("", tag, count=1)
 
 
 def same_release(left: str, right: str) -> bool:

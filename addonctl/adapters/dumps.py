@@ -6,17 +6,21 @@ archives. What is unknown or broken is named in a gap and skipped. What the file
 """
 
 import gzip
+import re
 import sys
 import tarfile
 import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime
+from functools import cache
 from pathlib import Path
 from typing import IO, Any, cast
 
 import msgspec
 
+from addonctl.adapters import redact
+from addonctl.adapters.shapes import CustomResource
 from addonctl.adapters.wire import CONFIG_MAPS, KINDS, Decoder, Kind
 from addonctl.errors import BadInput
 from addonctl.model import Applier, Cluster, CustomResources, Gap, GapReason, KubernetesObject, Snapshot
@@ -28,6 +32,7 @@ _FILE_MAX_BYTES = 4 << 30
 _FILES_MAX = 100_000
 # How many broken documents are named; the rest is counted.
 _NAMED_MAX = 20
+_YAML_MARKER = re.compile(rb"^---(?=\s|$)", re.MULTILINE)
 # Groups that once held what is now elsewhere; a file may still write them.
 _LEGACY_GROUPS = frozenset({"extensions", ""})
 _ALL_KINDS = (*KINDS, CONFIG_MAPS)
@@ -35,6 +40,9 @@ _BY_KIND: dict[tuple[str, str], Kind] = {(kind.group, kind.kind): kind for kind 
 _BY_LEGACY: dict[str, Kind] = {kind.kind: kind for kind in reversed(_ALL_KINDS) if not kind.optional}
 _BY_FILE_NAME = {kind.plural: kind for kind in reversed(_ALL_KINDS)}
 _PARTS = tuple(dict.fromkeys(kind.part for kind in KINDS if not kind.optional))
+
+
+_custom = msgspec.json.Decoder(CustomResource)
 
 
 class _Head(msgspec.Struct, rename="camel"):
@@ -53,7 +61,8 @@ class Collection:
     def __init__(self, decoder: Decoder) -> None:
         self._decoder = decoder
         self._parts: dict[str, list[Any]] = {}
-        self._custom: dict[tuple[str, str], dict[str, int]] = {}
+        # (group, kind) → ({api version: objects}, {image: plural})
+        self._custom: dict[tuple[str, str], tuple[dict[str, int], dict[str, str]]] = {}
         self._broken: list[str] = []
         self._seen: set[str] = set()
         self.documents = 0
@@ -76,14 +85,17 @@ class Collection:
             self._add_one(body, head.kind, head.api_version or "", source)
 
     def add_yaml(self, body: bytes, source: str) -> None:
-        """A stream of YAML documents."""
+        """A stream of YAML documents; a broken one costs itself only."""
         import yaml
 
-        try:
-            for number, document in enumerate(yaml.load_all(body, Loader=_yaml_loader()), start=1):
-                self._add_value(document, f"{source} document {number}")
-        except (yaml.YAMLError, ValueError, RecursionError) as error:
-            self._broken.append(f"{source}: {' '.join(str(error).split())[:300]}")
+        loader = _yaml_loader()
+        # `---` in the first column ends a document wherever it stands (YAML 1.2, 9.1.2).
+        for number, document in enumerate(_YAML_MARKER.split(body), start=1):
+            try:
+                self._add_value(yaml.load(document, Loader=loader), f"{source} document {number}")
+            except (yaml.YAMLError, ValueError, RecursionError) as error:
+                why = " ".join(str(error).split())[:300]
+                self._broken.append(f"{source} document {number}: {redact.text(why)}")
 
     def _add_value(self, value: Any, source: str) -> None:
         if isinstance(value, list):
@@ -126,8 +138,7 @@ class Collection:
         self.documents += 1
         if kind is None:
             if group in self._decoder.crd_groups:
-                versions = self._custom.setdefault((group, kind_name), {})
-                versions[api_version] = versions.get(api_version, 0) + 1
+                self._note_custom(group, kind_name, api_version, raw)
             return
         self._seen.add(kind.part)
         try:
@@ -137,6 +148,18 @@ class Collection:
             return
         if item is not None:
             self._parts.setdefault(kind.part, []).append(_with_file_version(item, api_version))
+
+    def _note_custom(self, group: str, kind: str, api_version: str, raw: Any) -> None:
+        versions, images = self._custom.setdefault((group, kind), ({}, {}))
+        versions[api_version] = versions.get(api_version, 0) + 1
+        plurals = {f"{kind.lower()}{ending}.{group}" for ending in ("s", "es")}
+        for name in plurals & self._decoder.read_whole:
+            try:
+                whole = msgspec.convert(raw, CustomResource) if isinstance(raw, Mapping) else _custom.decode(raw)
+            except msgspec.DecodeError:
+                continue
+            if whole.spec is not None and whole.spec.image:
+                images[whole.spec.image] = name.partition(".")[0]
 
     def snapshot(self, cluster: Cluster, taken: datetime) -> Snapshot:
         """All of it, and gaps for what was broken or absent."""
@@ -150,8 +173,15 @@ class Collection:
             detail = "; ".join(self._broken[:_NAMED_MAX]) + more
             gaps.append(Gap(part="documents", reason=GapReason.BROKEN, detail=detail))
         custom = tuple(
-            CustomResources(group=group, kind=kind, plural="", count=sum(versions.values()), written_as=versions)
-            for (group, kind), versions in sorted(self._custom.items())
+            CustomResources(
+                group=group,
+                kind=kind,
+                plural=next(iter(images.values()), ""),
+                count=sum(versions.values()),
+                written_as=versions,
+                images=tuple(images),
+            )  # fmt: skip
+            for (group, kind), (versions, images) in sorted(self._custom.items())
         )
         parts: dict[str, Any] = {part: tuple(items) for part, items in self._parts.items()}
         known = replace(cluster, kubernetes=cluster.kubernetes or self.kubernetes)
@@ -175,8 +205,12 @@ def _kind_of_file(source: str) -> str:
     return ""
 
 
+_NOT_CORE = ("tag:yaml.org,2002:timestamp", "tag:yaml.org,2002:value")
+
+
+@cache
 def _yaml_loader() -> Any:
-    """YAML's core without its dates: Kubernetes' times are text, and msgspec reads them."""
+    """YAML's core without dates and `=`: Kubernetes' times are text, and `=` is an operator in CRDs of Prometheus."""
     import yaml
 
     base = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -185,7 +219,7 @@ def _yaml_loader() -> Any:
         pass
 
     Loader.yaml_implicit_resolvers = {
-        first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:timestamp"]
+        first: [(tag, pattern) for tag, pattern in resolvers if tag not in _NOT_CORE]
         for first, resolvers in base.yaml_implicit_resolvers.items()
     }
     return Loader

@@ -735,6 +735,16 @@ class Event(Object):
     involved_object: CrossRef | None = None
 
 
+class ImageSpec(Shape):
+    image: str | None = None
+
+
+class CustomResource(Object):
+    """Any custom resource. Only read whole where the catalogue finds a version in it."""
+
+    spec: ImageSpec | None = None
+
+
 # ── What configures and installs ────────────────────────────────────────────────────────────────────────────────
 
 

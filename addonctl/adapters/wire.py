@@ -15,7 +15,7 @@ import msgspec
 from addonctl import model, units
 from addonctl.adapters import helm, redact
 from addonctl.adapters import shapes as s
-from addonctl.catalog import Catalog
+from addonctl.catalog import Catalog, VersionFrom
 from addonctl.errors import BadInput
 
 # The annotations that are read: who installed an object, and settings that others depend on. No value of any other
@@ -75,6 +75,8 @@ class Decoder:
         self.env = frozenset(name for addon in catalog.addons.values() for name in addon.env)
         self.config_maps = frozenset(name for addon in catalog.addons.values() for name in addon.config_maps)
         self.crd_groups = frozenset(g for addon in catalog.addons.values() for g in addon.fingerprints.crd_groups)
+        rules = (rule for addon in catalog.addons.values() for rule in addon.version)
+        self.read_whole = frozenset(r.key for r in rules if r.source is VersionFrom.CUSTOM_RESOURCE)
         self._appliers: dict[tuple[tuple[str, str, str], ...], tuple[model.Applier, ...]] = {}
         self._labels: dict[tuple[tuple[str, str], ...], dict[str, str]] = {}
         self._statuses: dict[tuple[Any, ...], model.ContainerStatus] = {}
@@ -200,29 +202,31 @@ class Decoder:
         return known
 
     def custom_resources(self, crd: model.CustomResourceDefinition, bodies: Iterable[bytes]) -> model.CustomResources:
-        """How many there are, and through which versions they were last written. `bodies`: pages of metadata."""
-        count, written = 0, dict[str, int]()
+        """How many there are, and through which versions they were last written. `bodies`: pages of a list."""
+        count, written, images = 0, dict[str, int](), dict[str, None]()
         for body in bodies:
-            for item in _metadata_list.decode(body).items or ():
+            for item in _custom_list.decode(body).items or ():
                 count += 1
                 entries = (item.metadata.managed_fields or ()) if item.metadata else ()
                 for version in {entry.api_version for entry in entries if entry.api_version}:
                     written[version] = written.get(version, 0) + 1
+                if item.spec is not None and item.spec.image:
+                    images[item.spec.image] = None
         return model.CustomResources(
-            group=crd.group, kind=crd.kind, plural=crd.plural, count=count, written_as=dict(sorted(written.items()))
-        )
+            group=crd.group, kind=crd.kind, plural=crd.plural, count=count, written_as=dict(sorted(written.items())),
+            images=tuple(images),
+        )  # fmt: skip
 
 
 _EMPTY: dict[str, str] = {}
 _NOTHING = (0, 0)
 
 
-class _MetadataList(s.Shape):
-    items: list[s.Object] | None = None
-    metadata: s.ListMeta | None = None
+class _CustomList(s.Shape):
+    items: list[s.CustomResource] | None = None
 
 
-_metadata_list = msgspec.json.Decoder(_MetadataList)
+_custom_list = msgspec.json.Decoder(_CustomList)
 _decoders: dict[type[s.Object], tuple[Any, Any]] = {}
 
 

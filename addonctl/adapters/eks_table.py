@@ -1,0 +1,161 @@
+"""AWS's table of add-on versions as one small file: packaged with addonctl, or the user's own from `catalog refresh`.
+
+The file is gzip of JSON. Versions of one add-on share few distinct sets of attributes, so each set is written once and
+versions point to it; 9,500 cells take some 30 KB and load in milliseconds. scripts/build_eks_table.py writes the
+packaged one from DescribeAddonVersions output.
+"""
+
+import gzip
+import os
+import tempfile
+import zlib
+from collections.abc import Iterable, Mapping
+from datetime import date
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from addonctl.catalog import EksAddonVersions, EksTable, EksVersion
+from addonctl.errors import BadInput
+
+FILE_NAME = "addon-versions.json.gz"
+_FORMAT = 1
+
+
+class _Attributes(msgspec.Struct, array_like=True, frozen=True, gc=False):
+    """What a version supports; the same for most versions of an add-on."""
+
+    kubernetes: tuple[tuple[str, str], ...]  # (minor, platform version: "*" or "eks.N+")
+    architectures: tuple[str, ...]
+    compute_types: tuple[str, ...]
+    requires_configuration: bool
+    requires_iam: bool
+
+
+class _Version(msgspec.Struct, array_like=True, frozen=True, gc=False):
+    version: str
+    attributes: int
+    default_for: tuple[str, ...]
+
+
+class _AddOn(msgspec.Struct, frozen=True, gc=False):
+    name: str
+    type: str
+    owner: str
+    publisher: str
+    namespace: str
+    attributes: tuple[_Attributes, ...]
+    versions: tuple[_Version, ...]
+
+
+class _File(msgspec.Struct, frozen=True):
+    format: int
+    as_of: date
+    source: str
+    region: str
+    addons: tuple[_AddOn, ...]
+
+
+def packaged() -> EksTable:
+    """The table that is shipped with addonctl."""
+    body = (resources.files("addonctl") / "data" / "eks" / FILE_NAME).read_bytes()
+    return _decode(body, "the packaged table")
+
+
+def cached(folder: Path) -> EksTable | None:
+    """The user's own table, None where there is none. Raises BadInput when it is damaged."""
+    path = folder / FILE_NAME
+    try:
+        body = path.read_bytes()
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise BadInput(f"{path} cannot be read: {error.strerror}", "Delete it, or run `catalog refresh`.") from error
+    return _decode(body, str(path))
+
+
+def save(table: EksTable, folder: Path) -> Path:
+    """Writes the table whole or not at all; equal tables give equal bytes. Returns where."""
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / FILE_NAME
+    body = gzip.compress(msgspec.json.encode(_pack(table)), compresslevel=9, mtime=0)
+    with tempfile.NamedTemporaryFile(dir=folder, delete=False) as half:
+        half.write(body)
+    os.chmod(half.name, 0o644)
+    os.replace(half.name, path)
+    return path
+
+
+def _decode(body: bytes, name: str) -> EksTable:
+    try:
+        stored = msgspec.json.decode(gzip.decompress(body), type=_File)
+    except (msgspec.DecodeError, OSError, EOFError, zlib.error) as error:
+        raise BadInput(
+            f"{name} of EKS add-on versions is damaged: {error}", "Run `addonctl catalog refresh`."
+        ) from error
+    if stored.format != _FORMAT:
+        raise BadInput(f"{name} is of format {stored.format}, this addonctl reads {_FORMAT}", "Refresh it.")
+    addons = {addon.name: _unpack(addon) for addon in stored.addons}
+    return EksTable(as_of=stored.as_of, source=stored.source, region=stored.region, addons=addons)
+
+
+def _unpack(addon: _AddOn) -> EksAddonVersions:
+    kubernetes = [dict(attributes.kubernetes) for attributes in addon.attributes]
+    listed = tuple(
+        EksVersion(
+            version=entry.version, kubernetes=kubernetes[entry.attributes], default_for=entry.default_for,
+            architectures=(shared := addon.attributes[entry.attributes]).architectures,
+            compute_types=shared.compute_types, requires_configuration=shared.requires_configuration,
+            requires_iam=shared.requires_iam,
+        )
+        for entry in addon.versions
+    )  # fmt: skip
+    return EksAddonVersions(
+        name=addon.name, type=addon.type, owner=addon.owner, publisher=addon.publisher, namespace=addon.namespace,
+        versions=listed,
+    )  # fmt: skip
+
+
+def _pack(table: EksTable) -> _File:
+    addons = tuple(_pack_addon(table.addons[name]) for name in sorted(table.addons))
+    return _File(_FORMAT, table.as_of, table.source, table.region, addons)
+
+
+def _pack_addon(addon: EksAddonVersions) -> _AddOn:
+    sets: dict[_Attributes, int] = {}
+    listed = []
+    for entry in addon.versions:
+        shared = _Attributes(
+            tuple(entry.kubernetes.items()), entry.architectures, entry.compute_types, entry.requires_configuration,
+            entry.requires_iam,
+        )  # fmt: skip
+        listed.append(_Version(entry.version, sets.setdefault(shared, len(sets)), entry.default_for))
+    return _AddOn(addon.name, addon.type, addon.owner, addon.publisher, addon.namespace, tuple(sets), tuple(listed))
+
+
+def from_describe(addons: Iterable[Mapping[str, Any]]) -> dict[str, EksAddonVersions]:
+    """AddonInfo objects as DescribeAddonVersions answers them; an add-on that comes in several pieces is joined."""
+    table: dict[str, EksAddonVersions] = {}
+    for info in addons:
+        listed = tuple(_version(entry) for entry in info.get("addonVersions") or ())
+        before = table.get(info["addonName"])
+        table[info["addonName"]] = EksAddonVersions(
+            name=info["addonName"], type=info.get("type") or "", owner=info.get("owner") or "",
+            publisher=info.get("publisher") or "", namespace=info.get("defaultNamespace") or "",
+            versions=(*before.versions, *listed) if before else listed,
+        )  # fmt: skip
+    return table
+
+
+def _version(entry: Mapping[str, Any]) -> EksVersion:
+    rows = entry.get("compatibilities") or ()
+    return EksVersion(
+        version=entry["addonVersion"],
+        kubernetes={row["clusterVersion"]: ",".join(row.get("platformVersions") or ("*",)) for row in rows},
+        default_for=tuple(row["clusterVersion"] for row in rows if row.get("defaultVersion")),
+        architectures=tuple(entry.get("architecture") or ()), compute_types=tuple(entry.get("computeTypes") or ()),
+        requires_configuration=bool(entry.get("requiresConfiguration")),
+        requires_iam=bool(entry.get("requiresIamPermissions")),
+    )  # fmt: skip

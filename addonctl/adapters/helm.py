@@ -1,0 +1,147 @@
+"""Helm's release records: what a Secret or ConfigMap of Helm's holds, without its templates and secrets.
+
+A record is JSON, gzipped and base64-encoded by Helm, and base64-encoded once more by Kubernetes in a Secret. Helm 3
+and 4 write the same `helm.sh/release.v1` format. Values are kept without what could be a secret; of the manifest only
+the names of its objects.
+"""
+
+import base64
+import binascii
+import re
+import zlib
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+from addonctl.adapters import redact
+from addonctl.errors import BadInput
+from addonctl.model import HelmObject, HelmRelease
+
+# etcd keeps objects below 1.5 MiB and gzip shrinks a chart some tenfold; what is larger than this is a bomb.
+_RECORD_MAX_BYTES = 64 << 20
+_GZIP_MAGIC = b"\x1f\x8b"
+
+
+class _ChartMetadata(msgspec.Struct, rename="camel"):
+    name: str | None = None
+    version: str | None = None
+    app_version: str | None = None
+
+
+class _Chart(msgspec.Struct):
+    metadata: _ChartMetadata | None = None
+
+
+class _Info(msgspec.Struct):
+    status: str | None = None
+    last_deployed: str | None = None
+
+
+class _Release(msgspec.Struct):
+    name: str = ""
+    namespace: str | None = None
+    version: int | None = None
+    info: _Info | None = None
+    chart: _Chart | None = None
+    config: dict[str, Any] | None = None
+    manifest: str | None = None
+
+
+_records = msgspec.json.Decoder(_Release)
+
+
+def release_from_secret_data(encoded: bytes | str, *, namespace: str) -> HelmRelease:
+    """The release that `data.release` of a Secret holds (base64, once or twice). Raises BadInput when it is broken."""
+    try:
+        record = _records.decode(_unpacked(encoded))
+    except (msgspec.DecodeError, binascii.Error, zlib.error, ValueError, RecursionError) as error:
+        raise BadInput(
+            f"a Helm release record in {namespace} cannot be read: {error}", "See `helm history`."
+        ) from error
+    return _release(record, namespace)
+
+
+def _unpacked(encoded: bytes | str) -> bytes:
+    """The record's JSON: a Secret's data is base64 of what Helm stored; Helm's own is base64 of gzip, or plain."""
+    stored = base64.b64decode(encoded, validate=True)
+    if not stored.startswith((_GZIP_MAGIC, b"{")):
+        stored = base64.b64decode(stored, validate=True)
+    if not stored.startswith(_GZIP_MAGIC):
+        return stored
+    machine = zlib.decompressobj(wbits=zlib.MAX_WBITS | 16)
+    plain = machine.decompress(stored, _RECORD_MAX_BYTES)
+    if machine.unconsumed_tail:
+        raise ValueError(f"it unpacks to more than {_RECORD_MAX_BYTES >> 20} MiB")
+    return plain
+
+
+def _release(record: _Release, namespace: str) -> HelmRelease:
+    info, chart = record.info or _Info(), (record.chart.metadata if record.chart else None) or _ChartMetadata()
+    where = record.namespace or namespace
+    return HelmRelease(
+        name=record.name, namespace=where, chart=chart.name or "", chart_version=chart.version or "",
+        app_version=chart.app_version or "", revision=record.version or 0, status=info.status or "",
+        updated=_when(info.last_deployed), values=msgspec.json.encode(redact.settings(record.config or {})).decode(),
+        objects=tuple(_objects(record.manifest or "")),
+    )  # fmt: skip
+
+
+def _when(text: str | None) -> datetime | None:
+    """Helm writes Go's RFC 3339 with nanoseconds; an empty or zero time is none."""
+    try:
+        when = datetime.fromisoformat(re.sub(r"(\.\d{6})\d+", r"\1", text or "")) if text else None
+    except ValueError:
+        return None
+    return when if when is not None and when.tzinfo is not None and when.year > 1 else None
+
+
+_DOCUMENT = re.compile(r"^---[ \t]*(?:#.*)?$", re.MULTILINE)
+_TOP_LEVEL = re.compile(r"^(apiVersion|kind|metadata):[ \t]*([^\s#]*)", re.MULTILINE)
+_NAMES = re.compile(r"^[ \t]+(name|namespace):[ \t]*(\S+)", re.MULTILINE)
+
+
+def _objects(manifest: str) -> Iterator[HelmObject]:
+    """The objects of a rendered manifest, by a scan of its lines; a document it cannot tell is parsed as YAML."""
+    for document in _DOCUMENT.split(manifest):
+        if not document.strip():
+            continue
+        found = _scanned(document) or _parsed(document)
+        if found is not None:
+            yield found
+
+
+def _scanned(document: str) -> HelmObject | None:
+    top = {match[1]: match for match in _TOP_LEVEL.finditer(document)}
+    if len(top) < len(("apiVersion", "kind", "metadata")) or top["metadata"][2]:
+        return None
+    body = document[top["metadata"].end() :].lstrip("\r\n")
+    indent = len(body) - len(body.lstrip(" "))
+    if indent == 0:
+        return None
+    block = body[: end.start()] if (end := re.search(r"^[^\s#]", body, re.MULTILINE)) else body
+    names = dict(re.findall(rf"^ {{{indent}}}(name|namespace):[ \t]*(\S+)", block, re.MULTILINE))
+    if "name" not in names:
+        return None
+    plain = {key: value.strip("\"'") for key, value in names.items()}
+    return HelmObject(
+        api_version=top["apiVersion"][2].strip("\"'"), kind=top["kind"][2].strip("\"'"), name=plain["name"],
+        namespace=plain.get("namespace", ""),
+    )  # fmt: skip
+
+
+def _parsed(document: str) -> HelmObject | None:
+    import yaml
+
+    try:
+        value = yaml.load(document, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+    except (yaml.YAMLError, ValueError, RecursionError):
+        return None
+    meta = value.get("metadata") if isinstance(value, Mapping) else None
+    if not isinstance(meta, Mapping) or not meta.get("name"):
+        return None
+    return HelmObject(
+        api_version=str(value.get("apiVersion") or ""), kind=str(value.get("kind") or ""), name=str(meta["name"]),
+        namespace=str(meta.get("namespace") or ""),
+    )  # fmt: skip

@@ -1,0 +1,49 @@
+"""Loads the packaged facts into a Catalog; the user's own table of EKS versions wins over the packaged one."""
+
+from dataclasses import fields, is_dataclass
+from importlib import resources
+from importlib.resources.abc import Traversable
+from pathlib import Path
+from typing import Any, TypeVar, get_args, get_type_hints
+
+import msgspec
+import yaml
+
+from addonctl.adapters import eks_table
+from addonctl.catalog import AddOn, Catalog, Kubernetes
+from addonctl.errors import BadInput
+
+_Fact = TypeVar("_Fact", AddOn, Kubernetes)
+_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+def load(cache_dir: Path | None = None) -> Catalog:
+    """All knowledge; `cache_dir` is where `catalog refresh` keeps the user's table. Raises BadInput by file and field."""
+    data = resources.files("addonctl") / "data"
+    files = sorted((data / "addons").iterdir(), key=lambda file: file.name)
+    addons = {addon.id: addon for addon in (_read(file, AddOn) for file in files if file.name.endswith(".yaml"))}
+    table = (eks_table.cached(cache_dir) if cache_dir else None) or eks_table.packaged()
+    return Catalog(addons, table, _read(data / "kubernetes.yaml", Kubernetes))
+
+
+def _read(file: Traversable, kind: type[_Fact]) -> _Fact:
+    try:
+        facts = yaml.load(file.read_bytes(), Loader=_LOADER)
+        return msgspec.convert(facts, kind)
+    except (yaml.YAMLError, msgspec.ValidationError) as error:
+        raise BadInput(f"{file.name}: {error}", "See docs/reference/catalogue.md for the fields.") from error
+
+
+def unknown_keys(facts: Any, kind: Any, path: str = "$") -> list[str]:
+    """Keys of a file that the schema does not have, by path: msgspec passes over them, a typing error must not."""
+    if is_dataclass(kind) and isinstance(facts, dict):
+        hints = get_type_hints(kind)
+        known = {field.name for field in fields(kind)}
+        found = [f"{path}.{key}" for key in facts if key not in known]
+        for key in known & facts.keys():
+            found += unknown_keys(facts[key], hints[key], f"{path}.{key}")
+        return found
+    inner = [argument for argument in get_args(kind) if is_dataclass(argument)]
+    if isinstance(facts, list) and inner:
+        return [key for n, item in enumerate(facts) for key in unknown_keys(item, inner[0], f"{path}[{n}]")]
+    return unknown_keys(facts, inner[0], path) if isinstance(facts, dict) and inner else []

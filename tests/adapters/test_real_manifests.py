@@ -1,0 +1,68 @@
+"""Real renders of charts and released manifests, read as files: what is in them is found, nothing else is.
+
+`index.json` beside the renders says what is in each: `expect` must be found, `parts` may be, any of `versions` is
+right.
+"""
+
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from addonctl.adapters import dumps
+from addonctl.adapters.wire import Decoder
+from addonctl.catalog import Catalog
+from addonctl.inventory import take_inventory
+from addonctl.model import Installation
+from tests.builders import NOW
+
+RECOGNISED_MIN, VERSION_MIN = 0.99, 0.97
+
+
+@dataclass
+class Tally:
+    """What was right and what was missed over all renders."""
+
+    expected: int = 0
+    versions: int = 0
+    missed: list[str] = field(default_factory=list)
+    wrong: list[str] = field(default_factory=list)
+    extra: list[str] = field(default_factory=list)
+
+
+def judge(tally: Tally, entry: dict[str, Any], rows: list[Installation]) -> None:
+    """Holds the rows of one render against its entry in the index."""
+    found = {row.addon for row in rows}
+    for addon in entry["expect"]:
+        tally.expected += 1
+        if addon not in found:
+            tally.missed.append(f"{entry['file']}: {addon}")
+    for addon in sorted(found - set(entry["expect"]) - set(entry["parts"])):
+        tally.extra.append(f"{entry['file']}: {addon}")
+    if not entry["expect"] or entry.get("version_optional"):
+        return
+    first = next((row for row in rows if row.addon == entry["expect"][0]), None)
+    tally.versions += 1
+    said = (first.version or f"unknown ({first.version_unknown_reason})") if first else "not found"
+    if said.removeprefix("v") not in entry["versions"]:
+        tally.wrong.append(f"{entry['file']}: {said}, not {' or '.join(entry['versions'])}")
+
+
+def test_every_render_is_recognised(shared_data: Path, catalog: Catalog, capsys: pytest.CaptureFixture[str]) -> None:
+    tally = Tally()
+    for entry in json.loads((shared_data / "manifests" / "index.json").read_text()):
+        path = shared_data / "manifests" / entry["file"]
+        snapshot = dumps.read([str(path)], Decoder(catalog), taken=NOW)
+        judge(tally, entry, list(take_inventory(snapshot, catalog).installations))
+    recognised = 1 - len(tally.missed) / tally.expected
+    right = 1 - len(tally.wrong) / tally.versions
+    with capsys.disabled():
+        print(f"\nrenders read as files: recognised {recognised:.3f} of {tally.expected}, "
+              f"version right {right:.3f} of {tally.versions}, not there {len(tally.extra)}")  # fmt: skip
+        for kind in ("missed", "wrong", "extra"):
+            print("".join(f"  {kind}: {line}\n" for line in getattr(tally, kind)), end="")
+    assert recognised >= RECOGNISED_MIN
+    assert right >= VERSION_MIN
+    assert not tally.extra

@@ -1,0 +1,102 @@
+"""Small worlds for tests of the core: a catalogue of a few add-ons, and objects with what a test cares about."""
+
+from datetime import UTC, date, datetime
+from typing import Any
+
+from addonctl import model
+from addonctl.catalog import (
+    AddOn,
+    Catalog,
+    ChartInstall,
+    EksAddonVersions,
+    EksInstall,
+    EksRelease,
+    EksTable,
+    EksVersion,
+    Fingerprints,
+    ImageFingerprint,
+    Install,
+    Kubernetes,
+    KubernetesSupport,
+    Role,
+    VersionFrom,
+    VersionRule,
+    WorkloadFingerprint,
+)
+
+DAY = date(2026, 11, 24)
+NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
+
+
+def addon(addon_id: str, image: str, **more: Any) -> AddOn:
+    """An entry recognised by one image; `more` overrides."""
+    prints = Fingerprints(
+        images=(ImageFingerprint(path=image), *more.pop("images", ())),
+        workloads=more.pop("workloads", (WorkloadFingerprint(kind="Deployment", name=addon_id),)),
+        labels=({"app.kubernetes.io/name": addon_id},),
+        crd_groups=more.pop("crd_groups", ()),
+        webhooks=more.pop("webhooks", ()),
+    )
+    given: dict[str, Any] = {
+        "install": Install(charts=(ChartInstall(name=addon_id),)),
+        "version": (
+            VersionRule(source=VersionFrom.IMAGE, key=image),
+            VersionRule(source=VersionFrom.LABEL, key="app.kubernetes.io/version"),
+            VersionRule(source=VersionFrom.CHART),
+        ),
+    }
+    return AddOn(
+        id=addon_id, name=addon_id.title(), category="test", as_of=DAY, source="test", fingerprints=prints,
+        **(given | more),
+    )  # fmt: skip
+
+
+def small_catalog() -> Catalog:
+    """coredns (EKS and Helm), cert-manager, istio in several charts, a stack that bundles an exporter."""
+    entries = (
+        addon("coredns", "coredns/coredns", install=Install(
+            eks=EksInstall(name="coredns", namespace="kube-system"), charts=(ChartInstall(name="coredns"),))),
+        addon("cert-manager", "jetstack/cert-manager-controller", crd_groups=("cert-manager.io",),
+              webhooks=("cert-manager-webhook",),
+              kubernetes=(KubernetesSupport(versions="1.20", minimum="1.32", maximum="1.35", source="releases page"),)),
+        addon("istio", "istio/pilot", crd_groups=("networking.istio.io",),
+              images=(ImageFingerprint(path="istio/install-cni"), ImageFingerprint(path="istio/proxyv2", role=Role.PART)),
+              install=Install(charts=(ChartInstall(name="istiod"), ChartInstall(name="base", main=False)))),
+        addon("exporter", "metrics/exporter"),
+        addon("stack", "stack/operator", bundles=("exporter",)),
+        addon("ingress", "ingress/controller", singleton=False),
+    )  # fmt: skip
+    versions = (
+        EksVersion(version="v1.12.4-eksbuild.3", kubernetes={"1.34": "*", "1.35": "eks.4+"}, default_for=("1.34",)),
+        EksVersion(version="v1.11.4-eksbuild.2", kubernetes={"1.33": "*"}, default_for=("1.33",)),
+    )
+    table = EksTable(
+        as_of=date(2026, 8, 22), source="DescribeAddonVersions", region="us-east-1",
+        addons={"coredns": EksAddonVersions(name="coredns", versions=versions)},
+    )  # fmt: skip
+    releases = (
+        EksRelease(version="1.34", released=date(2025, 10, 2), end_standard=date(2026, 12, 2), end_extended=date(2027, 12, 2)),
+        EksRelease(version="1.33", released=date(2025, 5, 29), end_standard=date(2026, 7, 29), end_extended=date(2027, 7, 29)),
+    )  # fmt: skip
+    calendar = Kubernetes(as_of=DAY, source="test", newest="1.37", newest_on_eks="1.36", releases=releases)
+    return Catalog({entry.id: entry for entry in entries}, table, calendar)
+
+
+def workload(
+    name: str, *images: str, namespace: str = "apps", kind: str = "Deployment", init: str = "", **more: Any
+) -> model.Workload:
+    """A workload that runs `images`, the first of them its main container."""
+    containers = [model.Container(name=f"c{n}", image=image) for n, image in enumerate(images)]
+    containers += [model.Container(name="init", image=init, init=True)] if init else []
+    template = model.PodTemplate(containers=tuple(containers), priority_class=more.pop("priority_class", ""))
+    return model.Workload(kind=kind, name=name, namespace=namespace, template=template, **more)
+
+
+def snapshot(**parts: Any) -> model.Snapshot:
+    cluster = parts.pop("cluster", model.Cluster(name="prod-eu-1", kubernetes="v1.34.2-eks-1a2b3c4"))
+    return model.Snapshot(taken=NOW, cluster=cluster, **parts)
+
+
+def eks(**parts: Any) -> model.Eks:
+    cluster = model.EksCluster(name="prod-eu-1", version="1.34", auto_mode=parts.pop("auto_mode", False))
+    return model.Eks(cluster=cluster, **parts)
