@@ -220,7 +220,7 @@ def _stands_alone(group: _Group, recogniser: Recogniser) -> bool:
 
 
 def _attach_records(snapshot: Snapshot, catalog: Catalog, groups: list[_Group], ownership: Ownership) -> None:
-    """Adds the installers' own records: Helm releases by their chart, EKS add-ons by their name; and custom resources."""
+    """Adds the installers' own records (Helm releases by chart, EKS add-ons by name) and custom resources."""
     for resources in snapshot.custom_resources:
         for group in groups:
             if resources.group in group.addon.fingerprints.crd_groups:
@@ -230,20 +230,20 @@ def _attach_records(snapshot: Snapshot, catalog: Catalog, groups: list[_Group], 
         if addon is None:
             continue
         claim = ownership.release_claim(release)
-        group = next((g for g in groups if g.addon.id == addon.id and claim.owner in g.claims), None)
-        group = group or _joinable(groups, addon, main=_is_main(addon, release.chart))
-        if group is None:
-            group = _Group(addon)
-            groups.append(group)
-        group.releases.append(release)
-        group.claim((claim,))
+        owned = next((g for g in groups if g.addon.id == addon.id and claim.owner in g.claims), None)
+        kept = owned or _joinable(groups, addon, main=_is_main(addon, release.chart))
+        if kept is None:
+            kept = _Group(addon)
+            groups.append(kept)
+        kept.releases.append(release)
+        kept.claim((claim,))
     for listed in snapshot.eks.addons if snapshot.eks else ():
-        addon = catalog.find(listed.name)
-        if addon is None or listed.name not in _eks_names(addon):
+        known = catalog.find(listed.name)
+        if known is None or listed.name not in _eks_names(known):
             continue
-        group = _eks_group(groups, addon, listed)
-        group.eks = listed
-        group.claim((Claim(method=Method.EKS, owner=f"eks add-on {listed.name}", evidence="EKS lists the add-on"),))
+        kept = _eks_group(groups, known, listed)
+        kept.eks = listed
+        kept.claim((Claim(method=Method.EKS, owner=f"eks add-on {listed.name}", evidence="EKS lists the add-on"),))
 
 
 def _charted(catalog: Catalog, chart: str) -> AddOn | None:
@@ -399,29 +399,35 @@ def _read(rule: VersionRule, group: _Group) -> Iterator[tuple[str, str]]:
     """(text, where it stands) for every place that a rule names; anchors before parts."""
     ordered = [match.workload for match in (*group.anchors, *group.matches)]
     if rule.source is VersionFrom.IMAGE:
-        for workload in ordered:
-            for container in workload.template.containers:
-                image = images.parse(container.image)
-                if images.path_matches(image.path, rule.key) and image.tag:
-                    yield versions.of_tag(image.tag), str(workload.ref)
+        yield from _image_versions(rule.key, ordered)
     elif rule.source is VersionFrom.LABEL:
-        for workload in ordered:
-            for labels in (workload.labels, workload.template.labels):
-                if rule.key in labels:
-                    yield labels[rule.key], str(workload.ref)
-        for kind, thing in group.objects if not ordered else ():
-            if rule.key in thing.labels:
-                yield thing.labels[rule.key], f"{kind}/{thing.name}"
+        yield from _label_versions(rule.key, ordered, group)
     elif rule.source is VersionFrom.EKS and group.eks is not None:
         yield group.eks.version, f"eks add-on {group.eks.name}"
     elif rule.source is VersionFrom.CUSTOM_RESOURCE:
-        for resources in group.custom:
-            for reference in resources.images if f"{resources.plural}.{resources.group}" == rule.key else ():
-                tag = images.parse(reference).tag
-                if tag:
-                    yield versions.of_tag(tag), rule.key
+        references = (i for r in group.custom if f"{r.plural}.{r.group}" == rule.key for i in r.images)
+        yield from ((versions.of_tag(images.parse(reference).tag or ""), rule.key) for reference in references)
     elif rule.source is VersionFrom.CHART:
         yield from _chart_versions(rule.key, group)
+
+
+def _image_versions(path: str, workloads: list[Workload]) -> Iterator[tuple[str, str]]:
+    for workload in workloads:
+        for container in workload.template.containers:
+            image = images.parse(container.image)
+            if image.tag and images.path_matches(image.path, path):
+                yield versions.of_tag(image.tag), str(workload.ref)
+
+
+def _label_versions(key: str, workloads: list[Workload], group: _Group) -> Iterator[tuple[str, str]]:
+    """The label on workloads, else on the cluster-wide objects of an add-on that runs nothing."""
+    for workload in workloads:
+        for labels in (workload.labels, workload.template.labels):
+            if key in labels:
+                yield labels[key], str(workload.ref)
+    for kind, thing in group.objects if not workloads else ():
+        if key in thing.labels:
+            yield thing.labels[key], f"{kind}/{thing.name}"
 
 
 def _chart_versions(chart: str, group: _Group) -> Iterator[tuple[str, str]]:

@@ -172,20 +172,17 @@ class Collection:
             more = f" … and {len(self._broken) - _NAMED_MAX} more" if len(self._broken) > _NAMED_MAX else ""
             detail = "; ".join(self._broken[:_NAMED_MAX]) + more
             gaps.append(Gap(part="documents", reason=GapReason.BROKEN, detail=detail))
-        custom = tuple(
-            CustomResources(
-                group=group,
-                kind=kind,
-                plural=next(iter(images.values()), ""),
-                count=sum(versions.values()),
-                written_as=versions,
-                images=tuple(images),
-            )  # fmt: skip
-            for (group, kind), (versions, images) in sorted(self._custom.items())
-        )
+        custom = tuple(_custom_resources(*key, *found) for key, found in sorted(self._custom.items()))
         parts: dict[str, Any] = {part: tuple(items) for part, items in self._parts.items()}
         known = replace(cluster, kubernetes=cluster.kubernetes or self.kubernetes)
         return Snapshot(taken=taken, cluster=known, gaps=tuple(gaps), custom_resources=custom, **parts)
+
+
+def _custom_resources(group: str, kind: str, versions: dict[str, int], images: dict[str, str]) -> CustomResources:
+    return CustomResources(
+        group=group, kind=kind, plural=next(iter(images.values()), ""), count=sum(versions.values()),
+        written_as=versions, images=tuple(images),
+    )  # fmt: skip
 
 
 def _with_file_version(item: Any, api_version: str) -> Any:

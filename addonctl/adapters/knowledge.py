@@ -18,7 +18,7 @@ _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 def load(cache_dir: Path | None = None) -> Catalog:
-    """All knowledge; `cache_dir` is where `catalog refresh` keeps the user's table. Raises BadInput by file and field."""
+    """All knowledge; `cache_dir` is where `catalog refresh` keeps its table. Raises BadInput by file and field."""
     data = resources.files("addonctl") / "data"
     files = sorted((data / "addons").iterdir(), key=lambda file: file.name)
     addons = {addon.id: addon for addon in (_read(file, AddOn) for file in files if file.name.endswith(".yaml"))}

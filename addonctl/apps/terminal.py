@@ -152,10 +152,14 @@ def _addons(assessment: Assessment, *, wide: bool, headers: bool) -> None:
     table(columns, rows, headers=headers)
 
 
+_OWNER_WORDS = ("eks add-on ", "helm release ", "argocd application ", "flux ")
+
+
 def _owner_name(owner: str) -> str:
     """The owner without the words that the METHOD column says already."""
-    words = owner.split(" ")
-    return words[-1] if len(words) > 2 else owner or "-"
+    for words in _OWNER_WORDS:
+        owner = owner.removeprefix(words)
+    return owner or "-"
 
 
 def _answer(check: Check) -> Any:

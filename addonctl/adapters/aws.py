@@ -1,0 +1,531 @@
+"""What AWS says of a cluster: EKS, EC2 and STS through boto3. Reads only, and costs a part where a permission lacks.
+
+boto3 is imported when something is asked, never for `--help`. Everything that is called stands in PERMISSIONS, from
+which `addonctl rbac` prints the IAM policy.
+"""
+
+import base64
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime, timedelta
+from functools import cached_property
+from typing import Any, TypeVar
+
+import addonctl
+from addonctl import ports
+from addonctl.adapters import eks_table, redact
+from addonctl.catalog import EksRelease, EksTable
+from addonctl.errors import AddonctlError, BadInput, NotAllowed, NotReachable
+from addonctl.model import (
+    Eks,
+    EksAddon,
+    EksCapability,
+    EksCluster,
+    EksInsight,
+    EksIssue,
+    EksUpdate,
+    FargateProfile,
+    Gap,
+    GapReason,
+    InstanceType,
+    NodeGroup,
+    PodIdentity,
+    Subnet,
+)
+
+# Calls at once: EKS publishes no rate limits; adaptive retries slow down by themselves when it throttles.
+PARALLEL = 8
+_CONNECT_TIMEOUT_S, _READ_TIMEOUT_S, _ATTEMPTS = 5, 30, 10
+# STS accepts the presigned URL for 15 minutes; aws CLI and aws-iam-authenticator renew after 14.
+TOKEN_VALID = timedelta(minutes=14)
+_TOKEN_URL_S = 60
+# Instance types asked for in one call: the API's own limit.
+_TYPES_PER_CALL = 100
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Permission:
+    """One IAM action, what it is allowed on, and what is unknown without it."""
+
+    action: str
+    resource: str
+    part: str
+
+
+PERMISSIONS = tuple(
+    Permission(action=action, resource=resource, part=part)
+    for action, resource, part in (
+        ("eks:DescribeCluster", "cluster/*", "eks"),
+        ("eks:ListAddons", "cluster/*", "eks:addons"),
+        ("eks:DescribeAddon", "addon/*/*/*", "eks:addons"),
+        ("eks:ListUpdates", "cluster/*,addon/*/*/*", "eks:updates"),
+        ("eks:DescribeUpdate", "cluster/*,addon/*/*/*", "eks:updates"),
+        ("eks:ListInsights", "cluster/*", "eks:insights"),
+        ("eks:DescribeInsight", "cluster/*", "eks:insights"),
+        ("eks:ListNodegroups", "cluster/*", "eks:node_groups"),
+        ("eks:DescribeNodegroup", "nodegroup/*/*/*", "eks:node_groups"),
+        ("eks:ListFargateProfiles", "cluster/*", "eks:fargate_profiles"),
+        ("eks:DescribeFargateProfile", "fargateprofile/*/*/*", "eks:fargate_profiles"),
+        ("eks:ListPodIdentityAssociations", "cluster/*", "eks:pod_identities"),
+        ("eks:DescribePodIdentityAssociation", "podidentityassociation/*/*", "eks:pod_identities"),
+        ("eks:ListCapabilities", "cluster/*", "eks:capabilities"),
+        ("eks:DescribeCapability", "capability/*/*/*/*", "eks:capabilities"),
+        ("eks:DescribeAddonVersions", "*", "catalog refresh"),
+        ("eks:DescribeClusterVersions", "*", "catalog refresh"),
+        ("ec2:DescribeSubnets", "*", "ec2:subnets"),
+        ("ec2:DescribeInstanceTypes", "*", "ec2:instance_types"),
+    )
+)
+
+
+def policy() -> dict[str, Any]:
+    """The least IAM policy for reading. `"*"` stands only where the action takes no narrower resource."""
+    by_resource: dict[str, list[str]] = {}
+    for permission in PERMISSIONS:
+        by_resource.setdefault(permission.resource, []).append(permission.action)
+    return {
+        "Version": "2012-10-17",
+        "Statement": [
+            {"Effect": "Allow", "Action": sorted(actions), "Resource": _arns(resource)}
+            for resource, actions in by_resource.items()
+        ],
+    }
+
+
+def _arns(resource: str) -> str | list[str]:
+    if resource == "*":
+        return "*"
+    return [f"arn:aws:eks:*:*:{part}" for part in resource.split(",")]
+
+
+# ── Names ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+_SERVER = re.compile(r"https://[0-9A-Za-z]+\.[a-z0-9-]+\.([a-z]{2}(?:-[a-z]+)+-\d)\.eks\.(?:amazonaws|api)\.")
+_ARN = re.compile(r"arn:aws[a-z-]*:eks:([a-z0-9-]+):\d{12}:cluster/([0-9A-Za-z][\w-]{0,99})")
+_EKSCTL = re.compile(r"[^@\s]*@([0-9A-Za-z][\w-]{0,99})\.([a-z]{2}(?:-[a-z]+)+-\d)\.eksctl\.io")
+
+
+def region_of(server: str) -> str:
+    """The region in the URL of an EKS API server; empty where it is none."""
+    match = _SERVER.match(server)
+    return match[1] if match else ""
+
+
+def cluster_of(text: str) -> tuple[str, str] | None:
+    """(region, cluster name) out of an ARN or eksctl's context name; None where `text` is neither."""
+    if arn := _ARN.fullmatch(text):
+        return arn[1], arn[2]
+    if eksctl := _EKSCTL.fullmatch(text):
+        return eksctl[2], eksctl[1]
+    return None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClusterEndpoint:
+    """Where a cluster's API server is, and how it proves itself."""
+
+    name: str
+    server: str
+    ca_pem: str
+
+
+# ── The client ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+_Part = TypeVar("_Part")
+
+
+@dataclass(frozen=True)
+class Aws:
+    """AWS as one set of credentials sees it in one region. Both None: boto3's own defaults."""
+
+    region: str | None = None
+    profile: str | None = None
+
+    @cached_property
+    def _session(self) -> Any:
+        import boto3
+        from botocore.exceptions import ProfileNotFound
+
+        try:
+            return boto3.Session(region_name=self.region, profile_name=self.profile)
+        except ProfileNotFound as error:
+            raise BadInput(f"There is no AWS profile {self.profile!r}", "See `aws configure list-profiles`.") from error
+
+    def _client(self, service: str) -> Any:
+        from botocore.config import Config
+        from botocore.exceptions import NoRegionError
+
+        config = Config(
+            retries={"mode": "adaptive", "max_attempts": _ATTEMPTS}, connect_timeout=_CONNECT_TIMEOUT_S,
+            read_timeout=_READ_TIMEOUT_S, user_agent_extra=f"addonctl/{addonctl.__version__}",
+            max_pool_connections=PARALLEL,
+        )  # fmt: skip
+        try:
+            return self._session.client(service, config=config)
+        except NoRegionError as error:
+            raise BadInput("No AWS region is set", "Give --region, or set AWS_REGION.") from error
+
+    @cached_property
+    def _eks(self) -> Any:
+        return self._client("eks")
+
+    def _pages(self, operation: str, key: str, **arguments: Any) -> list[Any]:
+        """All pages of a list operation, joined."""
+        paginator = self._eks.get_paginator(operation)
+        return [item for page in paginator.paginate(**arguments) for item in page.get(key) or ()]
+
+    def endpoint(self, cluster: str) -> ClusterEndpoint:
+        """Where the API server is. Raises NotAllowed or NotReachable with what would mend it."""
+        described = _or_raise("eks", lambda: self._eks.describe_cluster(name=cluster)["cluster"])
+        if not described.get("endpoint"):
+            raise NotReachable(f"EKS cluster {cluster} has no endpoint (status {described.get('status')})", "Wait.")
+        ca = base64.b64decode((described.get("certificateAuthority") or {}).get("data") or "").decode()
+        return ClusterEndpoint(name=cluster, server=described["endpoint"], ca_pem=ca)
+
+    def token(self, cluster: str) -> tuple[str, datetime]:
+        """A bearer token for the cluster and when to renew it: a presigned GetCallerIdentity, as the aws CLI makes."""
+        return _or_raise("sts", lambda: self._presign(cluster)), datetime.now(UTC) + TOKEN_VALID
+
+    def _presign(self, cluster: str) -> str:
+        from botocore.signers import RequestSigner
+
+        client = self._client("sts")
+        session = self._session
+        signer = RequestSigner(
+            client.meta.service_model.service_id, client.meta.region_name, "sts", "v4", session.get_credentials(),
+            session.events,
+        )  # fmt: skip
+        request = {
+            "method": "GET", "url": f"{client.meta.endpoint_url}/?Action=GetCallerIdentity&Version=2011-06-15",
+            "body": {}, "headers": {"x-k8s-aws-id": cluster}, "context": {},
+        }  # fmt: skip
+        url = signer.generate_presigned_url(
+            request, region_name=client.meta.region_name, expires_in=_TOKEN_URL_S, operation_name=""
+        )
+        return "k8s-aws-v1." + base64.urlsafe_b64encode(url.encode()).decode().rstrip("=")
+
+    # ── Reading ─────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def read(
+        self,
+        cluster: str,
+        *,
+        progress: ports.Progress = ports.silent,
+        instance_types: tuple[str, ...] = (),
+        keep: frozenset[str] = frozenset(),
+    ) -> tuple[Eks | None, tuple[Gap, ...]]:
+        """All that AWS says of `cluster`, and what it would not say. `keep` names settings that hold no secret."""
+        try:
+            described = _or_gap("eks", lambda: self._eks.describe_cluster(name=cluster)["cluster"])
+        except AddonctlError as error:  # no region, no such profile: AWS is optional, so this is a gap as well
+            return None, (Gap(part="eks", reason=GapReason.NO_CREDENTIALS, detail=error.what),)
+        if isinstance(described, Gap):
+            return None, (described,)
+        subnets = tuple((described.get("resourcesVpcConfig") or {}).get("subnetIds") or ())
+        parts: dict[str, Callable[[], Any]] = {
+            "eks:addons": lambda: self._addons(cluster, keep),
+            "eks:updates": lambda: self._updates(cluster, ""),
+            "eks:insights": lambda: self._insights(cluster),
+            "eks:node_groups": lambda: self._node_groups(cluster),
+            "eks:fargate_profiles": lambda: self._fargate(cluster),
+            "eks:capabilities": lambda: self._capabilities(cluster),
+            "eks:pod_identities": lambda: self._pod_identities(cluster),
+            "ec2:subnets": lambda: self._subnets(subnets),
+            "ec2:instance_types": lambda: self.instance_types(instance_types),
+        }
+        found, gaps = self._all(parts, progress)
+        eks = Eks(cluster=_cluster(described, self._eks.meta.region_name), **found)
+        return _with_owned_identities(eks), tuple(gaps)
+
+    def _all(
+        self, parts: Mapping[str, Callable[[], Any]], progress: ports.Progress
+    ) -> tuple[dict[str, Any], list[Gap]]:
+        found: dict[str, Any] = {}
+        gaps: list[Gap] = []
+        with ThreadPoolExecutor(PARALLEL, thread_name_prefix="addonctl-aws") as pool:
+            running = [(part, pool.submit(_or_gap, part, ask)) for part, ask in parts.items()]
+            for done, (part, future) in enumerate(running, start=1):
+                progress(part, done, len(parts))
+                answer = future.result()
+                if isinstance(answer, Gap):
+                    gaps.append(answer)
+                else:
+                    found[part.partition(":")[2]] = tuple(answer)
+        return found, gaps
+
+    def _addons(self, cluster: str, keep: frozenset[str]) -> list[EksAddon]:
+        names = self._pages("list_addons", "addons", clusterName=cluster)
+        return [self._addon(cluster, name, keep) for name in names]
+
+    def _addon(self, cluster: str, name: str, keep: frozenset[str]) -> EksAddon:
+        addon = self._eks.describe_addon(clusterName=cluster, addonName=name)["addon"]
+        busy = addon.get("status") in ("UPDATING", "DEGRADED", "UPDATE_FAILED")
+        return EksAddon(
+            name=name, status=addon.get("status", ""), version=addon.get("addonVersion", ""),
+            arn=addon.get("addonArn", ""), namespace=(addon.get("namespaceConfig") or {}).get("namespace", ""),
+            owner=addon.get("owner", ""), publisher=addon.get("publisher", ""),
+            service_account_role_arn=addon.get("serviceAccountRoleArn", ""),
+            configuration_values=configuration(addon.get("configurationValues") or "", keep),
+            issues=_issues((addon.get("health") or {}).get("issues")),
+            updates=tuple(self._updates(cluster, name)) if busy else (),
+            created=addon.get("createdAt"), modified=addon.get("modifiedAt"),
+        )  # fmt: skip
+
+    def _updates(self, cluster: str, addon: str) -> list[EksUpdate]:
+        """The updates in flight and the newest one: EKS lists them newest first."""
+        where = {"name": cluster} | ({"addonName": addon} if addon else {})
+        newest = self._eks.list_updates(**where, maxResults=10).get("updateIds") or ()
+        found = [_update(self._eks.describe_update(**where, updateId=one)["update"], addon) for one in newest[:3]]
+        return [one for number, one in enumerate(found) if number == 0 or one.status == "InProgress"]
+
+    def _insights(self, cluster: str) -> list[EksInsight]:
+        found = []
+        for summary in self._pages("list_insights", "insights", clusterName=cluster):
+            status = (summary.get("insightStatus") or {}).get("status", "")
+            whole = summary
+            if status != "PASSING":
+                whole = self._eks.describe_insight(clusterName=cluster, id=summary["id"])["insight"]
+            found.append(_insight(whole))
+        return found
+
+    def _node_groups(self, cluster: str) -> list[NodeGroup]:
+        names = self._pages("list_nodegroups", "nodegroups", clusterName=cluster)
+        described = (self._eks.describe_nodegroup(clusterName=cluster, nodegroupName=name) for name in names)
+        return [_node_group(answer["nodegroup"]) for answer in described]
+
+    def _fargate(self, cluster: str) -> list[FargateProfile]:
+        names = self._pages("list_fargate_profiles", "fargateProfileNames", clusterName=cluster)
+        described = (self._eks.describe_fargate_profile(clusterName=cluster, fargateProfileName=n) for n in names)
+        return [
+            FargateProfile(
+                name=profile["fargateProfileName"], status=profile.get("status", ""),
+                namespaces=tuple(selector.get("namespace", "") for selector in profile.get("selectors") or ()),
+            )
+            for profile in (answer["fargateProfile"] for answer in described)
+        ]  # fmt: skip
+
+    def _capabilities(self, cluster: str) -> list[EksCapability]:
+        names = [one["capabilityName"] for one in self._pages("list_capabilities", "capabilities", clusterName=cluster)]
+        described = (self._eks.describe_capability(clusterName=cluster, capabilityName=name) for name in names)
+        return [
+            EksCapability(
+                name=one["capabilityName"], type=one.get("type", ""), status=one.get("status", ""),
+                version=one.get("version") or "", issues=_issues((one.get("health") or {}).get("issues")),
+            )
+            for one in (answer["capability"] for answer in described)
+        ]  # fmt: skip
+
+    def _pod_identities(self, cluster: str) -> list[PodIdentity]:
+        listed = self._pages("list_pod_identity_associations", "associations", clusterName=cluster)
+        described = (
+            self._eks.describe_pod_identity_association(clusterName=cluster, associationId=one["associationId"])
+            for one in listed
+        )
+        return [
+            PodIdentity(
+                namespace=one["namespace"], service_account=one["serviceAccount"], role_arn=one.get("roleArn", ""),
+                owner_arn=one.get("ownerArn") or "",
+            )
+            for one in (answer["association"] for answer in described)
+        ]  # fmt: skip
+
+    def _subnets(self, ids: tuple[str, ...]) -> list[Subnet]:
+        if not ids:
+            return []
+        answer = self._client("ec2").describe_subnets(SubnetIds=list(ids))
+        return [
+            Subnet(
+                id=one["SubnetId"], zone=one.get("AvailabilityZone", ""), cidr=one.get("CidrBlock", ""),
+                free_addresses=one.get("AvailableIpAddressCount", 0),
+            )
+            for one in answer["Subnets"]
+        ]  # fmt: skip
+
+    def instance_types(self, names: Iterable[str]) -> list[InstanceType]:
+        """vCPUs, memory and addresses of instance types."""
+        wanted = sorted(set(names))
+        found = []
+        for start in range(0, len(wanted), _TYPES_PER_CALL):
+            pages = self._client("ec2").get_paginator("describe_instance_types")
+            for page in pages.paginate(InstanceTypes=wanted[start : start + _TYPES_PER_CALL]):
+                found += [_instance_type(one) for one in page["InstanceTypes"]]
+        return found
+
+    # ── Knowledge ───────────────────────────────────────────────────────────────────────────────────────────────
+
+    def addon_versions(self, *, as_of: date) -> EksTable:
+        """AWS's table of add-on versions, of this region and day."""
+        found = _or_raise("catalog refresh", lambda: self._pages("describe_addon_versions", "addons"))
+        region = self._eks.meta.region_name
+        return EksTable(
+            as_of=as_of, source=f"DescribeAddonVersions, {region}", region=region,
+            addons=eks_table.from_describe(found),
+        )  # fmt: skip
+
+    def cluster_versions(self) -> tuple[EksRelease, ...]:
+        """The Kubernetes minors that EKS offers, with the days on which their support ends."""
+        found = _or_raise(
+            "catalog refresh",
+            lambda: self._pages("describe_cluster_versions", "clusterVersions", includeAll=True),
+        )
+        return tuple(
+            EksRelease(
+                version=one["clusterVersion"], released=one["releaseDate"].date(),
+                end_standard=one["endOfStandardSupportDate"].date(), end_extended=one["endOfExtendedSupportDate"].date(),
+            )
+            for one in found
+            if one.get("releaseDate") and one.get("endOfStandardSupportDate") and one.get("endOfExtendedSupportDate")
+        )  # fmt: skip
+
+
+# ── Failures ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _or_gap(part: str, ask: Callable[[], _Part]) -> "_Part | Gap":
+    """The answer, or why there is none."""
+    from botocore import exceptions
+
+    try:
+        return ask()
+    except exceptions.ClientError as error:
+        return _refused(part, error)
+    except (exceptions.NoCredentialsError, exceptions.PartialCredentialsError, exceptions.TokenRetrievalError,
+            exceptions.SSOError, exceptions.CredentialRetrievalError) as error:  # fmt: skip
+        return Gap(part=part, reason=GapReason.NO_CREDENTIALS, detail=f"no AWS credentials: {redact.text(str(error))}")
+    except exceptions.HTTPClientError as error:
+        return Gap(part=part, reason=GapReason.TIMEOUT, detail=redact.text(str(error)))
+    except (exceptions.BotoCoreError, AttributeError, KeyError, TypeError) as error:
+        # AttributeError: this boto3 is older than the operation; KeyError and TypeError: not what the API promises.
+        return Gap(part=part, reason=GapReason.BROKEN, detail=f"{type(error).__name__}: {redact.text(str(error))}")
+
+
+_DENIED = ("AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "Client.UnauthorizedOperation")
+_NO_LOGIN = ("ExpiredToken", "ExpiredTokenException", "UnrecognizedClientException", "InvalidClientTokenId",
+             "AuthFailure", "RequestExpired", "SignatureDoesNotMatch")  # fmt: skip
+_NOT_THERE = ("ResourceNotFoundException", "NotFoundException", "404", "UnknownOperationException", "InvalidAction")
+
+
+def _refused(part: str, error: Any) -> Gap:
+    code = str(error.response.get("Error", {}).get("Code", ""))
+    detail = redact.text(" ".join(str(error).split()))[:300]
+    service = "ec2" if part.startswith("ec2") else "eks"
+    if code in _DENIED:
+        action = f"{service}:{error.operation_name}"
+        return Gap(part=part, reason=GapReason.FORBIDDEN, detail=detail, permission=action)
+    if code in _NO_LOGIN:
+        return Gap(part=part, reason=GapReason.NO_CREDENTIALS, detail=detail)
+    if code in _NOT_THERE:
+        return Gap(part=part, reason=GapReason.NOT_SERVED, detail=detail)
+    return Gap(part=part, reason=GapReason.TIMEOUT, detail=detail)
+
+
+def _or_raise(part: str, ask: Callable[[], _Part]) -> _Part:
+    answer = _or_gap(part, ask)
+    if not isinstance(answer, Gap):
+        return answer
+    match answer.reason:
+        case GapReason.FORBIDDEN:
+            raise NotAllowed(answer.detail, f"Allow {answer.permission}; `addonctl rbac --iam` prints the policy.")
+        case GapReason.NO_CREDENTIALS:
+            raise NotAllowed(answer.detail, "Log in to AWS, or give --profile.")
+        case _:
+            raise NotReachable(answer.detail, "Check the cluster's name and --region, then try again.")
+
+
+# ── AWS's shapes into ours ──────────────────────────────────────────────────────────────────────────────────────
+
+
+def configuration(text: str, keep: frozenset[str] = frozenset()) -> str:
+    """configurationValues (JSON or YAML, as its owner sent it) as JSON without what could be a secret."""
+    import msgspec
+    import yaml
+
+    if not text.strip():
+        return ""
+    try:
+        values = yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+        return msgspec.json.encode(redact.settings(values, keep=keep)).decode()
+    except (yaml.YAMLError, ValueError, TypeError, RecursionError):
+        return redact.REDACTED
+
+
+def _issues(issues: Iterable[Mapping[str, Any]] | None) -> tuple[EksIssue, ...]:
+    return tuple(
+        EksIssue(
+            code=one.get("code") or one.get("errorCode") or "",
+            message=redact.text(one.get("message") or one.get("errorMessage") or ""),
+            resources=tuple(one.get("resourceIds") or ()),
+        )
+        for one in issues or ()
+    )  # fmt: skip
+
+
+def _cluster(one: Mapping[str, Any], region: str) -> EksCluster:
+    return EksCluster(
+        name=one["name"], arn=one.get("arn", ""), region=region, status=one.get("status", ""),
+        version=one.get("version", ""), platform_version=one.get("platformVersion") or "",
+        support_type=(one.get("upgradePolicy") or {}).get("supportType", ""),
+        auto_mode=bool((one.get("computeConfig") or {}).get("enabled")),
+        health_issues=tuple(issue.code for issue in _issues((one.get("health") or {}).get("issues"))),
+        subnets=tuple((one.get("resourcesVpcConfig") or {}).get("subnetIds") or ()),
+    )  # fmt: skip
+
+
+def _update(one: Mapping[str, Any], addon: str) -> EksUpdate:
+    params = {param["type"]: _param(param) for param in one.get("params") or ()}
+    return EksUpdate(
+        id=one["id"], type=one.get("type", ""), status=one.get("status", ""), addon=addon,
+        created=one.get("createdAt"), params=params, errors=_issues(one.get("errors")),
+    )  # fmt: skip
+
+
+def _param(param: Mapping[str, Any]) -> str:
+    value = str(param.get("value") or "")
+    return configuration(value) if param["type"] == "ConfigurationValues" else redact.text(value)
+
+
+def _insight(one: Mapping[str, Any]) -> EksInsight:
+    status = one.get("insightStatus") or {}
+    details = (one.get("categorySpecificSummary") or {}).get("addonCompatibilityDetails") or ()
+    resources = (r.get("kubernetesResourceUri") or r.get("arn") or "" for r in one.get("resources") or ())
+    return EksInsight(
+        id=one["id"], name=one.get("name", ""), category=one.get("category", ""), status=status.get("status", ""),
+        kubernetes_version=one.get("kubernetesVersion") or "", reason=status.get("reason") or "",
+        recommendation=one.get("recommendation") or "", refreshed=one.get("lastRefreshTime"),
+        resources=tuple(filter(None, resources)),
+        addons={detail["name"]: tuple(detail.get("compatibleVersions") or ()) for detail in details},
+    )  # fmt: skip
+
+
+def _node_group(one: Mapping[str, Any]) -> NodeGroup:
+    scaling = one.get("scalingConfig") or {}
+    return NodeGroup(
+        name=one["nodegroupName"], status=one.get("status", ""), version=one.get("version") or "",
+        release_version=one.get("releaseVersion") or "", ami_type=one.get("amiType") or "",
+        capacity_type=one.get("capacityType") or "", instance_types=tuple(one.get("instanceTypes") or ()),
+        desired=scaling.get("desiredSize", 0), minimum=scaling.get("minSize", 0), maximum=scaling.get("maxSize", 0),
+        issues=_issues((one.get("health") or {}).get("issues")),
+    )  # fmt: skip
+
+
+def _instance_type(one: Mapping[str, Any]) -> InstanceType:
+    network = one.get("NetworkInfo") or {}
+    return InstanceType(
+        name=one["InstanceType"], vcpus=(one.get("VCpuInfo") or {}).get("DefaultVCpus", 0),
+        memory_bytes=(one.get("MemoryInfo") or {}).get("SizeInMiB", 0) << 20,
+        architecture=",".join((one.get("ProcessorInfo") or {}).get("SupportedArchitectures") or ()),
+        network_interfaces=network.get("MaximumNetworkInterfaces", 0),
+        addresses_per_interface=network.get("Ipv4AddressesPerInterface", 0),
+        nitro=one.get("Hypervisor") == "nitro" or bool(one.get("BareMetal")),
+    )  # fmt: skip
+
+
+def _with_owned_identities(eks: Eks) -> Eks:
+    """Gives each add-on the pod identities that it owns."""
+
+    def owned(addon: EksAddon) -> Iterator[PodIdentity]:
+        return (one for one in eks.pod_identities if addon.arn and one.owner_arn == addon.arn)
+
+    return replace(eks, addons=tuple(replace(addon, pod_identities=tuple(owned(addon))) for addon in eks.addons))
