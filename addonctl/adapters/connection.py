@@ -124,6 +124,10 @@ class Connection:
         from kubernetes.client.rest import RESTClientObject
 
         if self._rest is None:
+            if not self._configuration.verify_ssl:  # the kubeconfig says so; urllib3 would warn at every request
+                import urllib3
+
+                urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
             self._rest = RESTClientObject(self._configuration)
         return self._rest
 
@@ -225,13 +229,12 @@ def _by_kubeconfig(context: str | None, path: str | None) -> Connection:
             "No kubeconfig was found, and this is no pod with a service account",
             "Give --kubeconfig, or --eks CLUSTER --region REGION; or read files with -f or --snapshot.",
         )
-    with _quiet_log() as log:
+    with _quiet_log():
         try:
-            contexts, active = config.list_kube_config_contexts(given)
+            contexts, active = config.list_kube_config_contexts(given)  # type: ignore[no-untyped-call]
         except (config.ConfigException, OSError, ValueError, TypeError) as error:
             why = redact.text(str(error))[:300]
             raise BadInput(f"The kubeconfig cannot be used: {why}", "Check it with `kubectl config view`.") from error
-    del log
     names = [entry["name"] for entry in contexts]
     name = context or (active or {}).get("name") or ""
     if name not in names:
@@ -257,7 +260,9 @@ def _load_kubeconfig(path: str | None, context: str, configuration: Any) -> None
     configuration.api_key.pop("BearerToken", None)
     with _quiet_log() as log:
         try:
-            config.load_kube_config(path, context, configuration, persist_config=False)
+            config.load_kube_config(  # type: ignore[no-untyped-call]
+                path, context, configuration, persist_config=False
+            )
         except (config.ConfigException, OSError, ValueError, TypeError, yaml.YAMLError) as error:
             why = redact.text(str(error))[:300]
             raise BadInput(f"Context {context!r} cannot be used: {why}", "Check it with `kubectl`.") from error

@@ -1,0 +1,28 @@
+"""The real add-ons of the test cluster: kube-proxy, CoreDNS, metrics-server and Gatekeeper, running for real."""
+
+from pathlib import Path
+
+from tests.cluster import build
+from tests.cluster.cluster import Cluster
+from tests.cluster.processes import wait_for
+
+_MANIFESTS = Path(__file__).parent / "manifests"
+
+
+def install(cluster: Cluster) -> None:
+    """Applies them all and waits until they are ready."""
+    for name in ("kube-proxy", "coredns", "metrics-server"):
+        cluster.apply((_MANIFESTS / f"{name}.yaml").read_text())
+    gatekeeper = (build.GATEKEEPER_MANIFEST.folder / "gatekeeper.yaml").read_text()
+    # There is no registry to pull from, and one replica of three is enough here.
+    gatekeeper = gatekeeper.replace("imagePullPolicy: Always", "imagePullPolicy: IfNotPresent")
+    gatekeeper = gatekeeper.replace(
+        "image: openpolicyagent/gatekeeper:", "image: docker.io/openpolicyagent/gatekeeper:"
+    )
+    cluster.apply(gatekeeper.replace("replicas: 3", "replicas: 1"))
+    cluster.ready("daemonset/kube-proxy")
+    cluster.ready("deployment/coredns")
+    cluster.ready("deployment/metrics-server")
+    for name in ("gatekeeper-controller-manager", "gatekeeper-audit"):
+        cluster.ready(f"deployment/{name}", "gatekeeper-system")
+    wait_for("metrics", lambda: "node-0" in cluster.kubectl("top", "nodes", check=False), 60)

@@ -1,0 +1,233 @@
+"""Builds what the cluster runs into a cache: each artefact in a folder named after what it is built from.
+
+A changed version, flag or source gives a new folder, so only that is built again. Needs Go, gcc and, to install
+Debian's runc and CNI plugins, root.
+"""
+
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.cluster.oci import write_image
+
+HERE = Path(__file__).parent
+KUBERNETES = "v1.36.3"
+COMPONENTS = (
+    "etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler", "kubelet", "kube-proxy", "kubectl",
+)  # fmt: skip
+COREDNS = ("v1.11.4", "v1.12.4", "v1.13.2")
+METRICS_SERVER, GATEKEEPER = "v0.9.0", "v3.23.1"
+PAUSE_IMAGE = "registry.local/pause:1"
+# Debian's packages: runc (crun refuses the OCI version that kubelet asks for), CNI plugins, packet filters.
+DEBIAN = ("runc", "containernetworking-plugins", "iptables", "conntrack", "iproute2", "gcc", "libc6-dev", "util-linux")
+_BUILD_TIMEOUT_S = 1500
+
+
+def cache() -> Path:
+    """Where artefacts are kept."""
+    base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "addonctl" / "cluster"
+    return Path(os.environ.get("ADDONCTL_CLUSTER_CACHE") or base)
+
+
+@dataclass(frozen=True)
+class Artefact:
+    """Something built once: `inputs` tell it apart from its other versions, `make` fills its folder."""
+
+    name: str
+    inputs: tuple[str, ...]
+    make: Callable[[Path], None]
+
+    @property
+    def folder(self) -> Path:
+        key = hashlib.sha256("\0".join(self.inputs).encode()).hexdigest()[:16]
+        return cache() / f"{self.name}-{key}"
+
+    @property
+    def built(self) -> bool:
+        return (self.folder / ".done").exists()
+
+    def build(self) -> None:
+        """Builds into a folder that counts only when it is complete."""
+        if self.built:
+            return
+        shutil.rmtree(self.folder, ignore_errors=True)
+        self.folder.mkdir(parents=True)
+        self.make(self.folder)
+        (self.folder / ".done").touch()
+
+
+def run(*command: str | Path, cwd: Path | None = None, env: dict[str, str] | None = None) -> None:
+    """Runs a build command; its output is shown only when it fails."""
+    done = subprocess.run(
+        [str(word) for word in command], cwd=cwd, env={**os.environ, "CGO_ENABLED": "0", **(env or {})},
+        capture_output=True, text=True, timeout=_BUILD_TIMEOUT_S, check=False,
+    )  # fmt: skip
+    if done.returncode:
+        raise SystemExit(f"{' '.join(map(str, command))} failed:\n{done.stdout[-2000:]}{done.stderr[-4000:]}")
+
+
+def _go_install(name: str, *packages: str, tags: str = "") -> Artefact:
+    """Binaries that `go install PATH@VERSION` makes."""
+
+    def make(folder: Path) -> None:
+        flags = ["-trimpath", "-ldflags", "-s -w", *(["-tags", tags] if tags else [])]
+        run("go", "install", *flags, *packages, env={"GOBIN": str(folder)})
+
+    return Artefact(name, (*packages, tags), make)
+
+
+def _module(name: str, package: str, binary: str, ldflags: str = "-s -w") -> Artefact:
+    """A binary built from one of our own modules under go/."""
+    source = HERE / "go" / name
+    texts = tuple(path.read_text() for path in sorted(source.iterdir()) if path.is_file())
+
+    def make(folder: Path) -> None:
+        run("go", "build", "-trimpath", "-ldflags", ldflags, "-o", folder / binary, package, cwd=source)
+
+    return Artefact(name, (*texts, ldflags, package), make)
+
+
+_VERSION = "k8s.io/component-base/version"
+# Clients and charts look at the server's version: without these flags it would say v0.0.0.
+CONTROL_PLANE = _module(
+    "controlplane", ".", "kubernetes",
+    f"-s -w -X {_VERSION}.gitVersion={KUBERNETES} -X {_VERSION}.gitMajor=1 -X {_VERSION}.gitMinor=36",
+)  # fmt: skip
+KWOK = _go_install("kwok", "sigs.k8s.io/kwok/cmd/kwok@v0.8.0")
+CONTAINERD = _go_install(
+    "containerd",
+    *(f"github.com/containerd/containerd/v2/cmd/{one}@v2.4.2" for one in ("containerd", "containerd-shim-runc-v2", "ctr")),
+    tags="no_btrfs no_devmapper no_zfs",
+)  # fmt: skip
+HELM = _go_install("helm", "helm.sh/helm/v4/cmd/helm@v4.3.1")
+POPEYE = _module("popeye", "github.com/derailed/popeye", "popeye")
+_COREDNS = {version: _go_install(f"coredns-{version}", f"github.com/coredns/coredns@{version}") for version in COREDNS}
+_METRICS = _go_install("metrics-server", f"sigs.k8s.io/metrics-server/cmd/metrics-server@{METRICS_SERVER}")
+_GATEKEEPER = _go_install("gatekeeper", f"github.com/open-policy-agent/gatekeeper/v3@{GATEKEEPER}")
+
+
+def _pause(folder: Path) -> None:
+    run("gcc", "-static", "-O2", "-o", folder / "pause", HERE / "pause.c")
+    write_image(folder / "image.tar", PAUSE_IMAGE, {"pause": folder / "pause"}, ("/pause",))
+
+
+PAUSE = Artefact("pause", ((HERE / "pause.c").read_text(), (HERE / "oci.py").read_text()), _pause)
+
+
+def _image(name: str, binary: Artefact, file: str, entry: str) -> Artefact:
+    """An image of the real name around one static binary."""
+
+    def make(folder: Path) -> None:
+        write_image(folder / "image.tar", name, {entry: binary.folder / file}, (f"/{entry}",))
+
+    return Artefact(f"image-{binary.name}", (name, entry, str(binary.folder), (HERE / "oci.py").read_text()), make)
+
+
+def _proxy_image(folder: Path) -> None:
+    """kube-proxy with the packet filter that it calls, and the libraries of that."""
+    tool = Path(shutil.which("xtables-nft-multi") or "/usr/sbin/xtables-nft-multi").resolve()
+    files = {"usr/sbin/kube-proxy": CONTROL_PLANE.folder / "kubernetes"}
+    for name in ("iptables", "iptables-save", "iptables-restore", "ip6tables", "ip6tables-save", "ip6tables-restore"):
+        files[f"usr/sbin/{name}"] = tool
+    conntrack = Path(shutil.which("conntrack") or "/usr/sbin/conntrack")
+    files["usr/sbin/conntrack"] = conntrack
+    extensions = next(Path("/usr/lib").glob("*/xtables"))
+    libraries = {*_libraries(tool), *_libraries(conntrack), *extensions.glob("*.so")}
+    files |= {str(library).lstrip("/"): library for library in libraries}
+    write_image(folder / "image.tar", f"registry.k8s.io/kube-proxy:{KUBERNETES}", files, ("/usr/sbin/kube-proxy",))
+
+
+def _libraries(binary: Path) -> Iterable[Path]:
+    listed = subprocess.run(["ldd", str(binary)], capture_output=True, text=True, check=True).stdout
+    return [Path(word) for word in listed.split() if word.startswith("/")]
+
+
+PROXY_IMAGE = Artefact(
+    "image-kube-proxy", (str(CONTROL_PLANE.folder), (HERE / "oci.py").read_text(), "nft"), _proxy_image
+)
+IMAGES = (
+    PAUSE,
+    PROXY_IMAGE,
+    *(_image(f"registry.k8s.io/coredns/coredns:{v}", _COREDNS[v], "coredns", "coredns") for v in COREDNS),
+    _image(f"registry.k8s.io/metrics-server/metrics-server:{METRICS_SERVER}", _METRICS, "metrics-server",
+           "metrics-server"),
+    _image(f"docker.io/openpolicyagent/gatekeeper:{GATEKEEPER}", _GATEKEEPER, "gatekeeper", "manager"),
+)  # fmt: skip
+
+
+def _from_module(name: str, module: str, files: Sequence[str], target: str) -> Artefact:
+    """Files that a Go module ships beside its code, joined into one: read where Go keeps it, not copied into ours."""
+
+    def make(folder: Path) -> None:
+        run("go", "mod", "download", module)
+        modules = subprocess.run(["go", "env", "GOMODCACHE"], capture_output=True, text=True, check=True).stdout.strip()
+        texts = [(Path(modules) / module / file).read_text() for file in files]
+        (folder / target).write_text("\n---\n".join(texts))
+
+    return Artefact(name, (module, *files), make)
+
+
+_STAGES = ("node/fast/node-initialize", "node/heartbeat-with-lease/node-heartbeat-with-lease", "pod/general/pod-create",
+           "pod/general/pod-ready", "pod/general/pod-complete", "pod/general/pod-delete")  # fmt: skip
+STAGES = _from_module(
+    "stages", "sigs.k8s.io/kwok@v0.8.0", [f"kustomize/stage/{stage}.yaml" for stage in _STAGES], "stages.yaml"
+)
+GATEKEEPER_MANIFEST = _from_module(
+    "gatekeeper-manifest", f"github.com/open-policy-agent/gatekeeper/v3@{GATEKEEPER}", ["deploy/gatekeeper.yaml"],
+    "gatekeeper.yaml",
+)  # fmt: skip
+BINARIES = (
+    CONTROL_PLANE,
+    KWOK,
+    CONTAINERD,
+    HELM,
+    *_COREDNS.values(),
+    _METRICS,
+    _GATEKEEPER,
+    STAGES,
+    GATEKEEPER_MANIFEST,
+)
+OPTIONAL = {"popeye": POPEYE}
+
+
+def missing() -> list[str]:
+    """What lacks for a cluster: root, Go, or artefacts that are not built yet. Empty when all is there."""
+    lacks = [] if os.geteuid() == 0 else ["root"]
+    if not shutil.which("go"):
+        lacks.append("Go")
+    unbuilt = [artefact.name for artefact in (*BINARIES, *IMAGES) if not artefact.built]
+    return [*lacks, *([f"`make cluster` (not built: {', '.join(unbuilt)})"] if unbuilt else [])]
+
+
+def install_debian_packages() -> None:
+    """Installs what lacks of Debian's packages."""
+    listed = subprocess.run(
+        ["dpkg-query", "-W", "-f", "${Package} ${db:Status-Abbrev}\n", *DEBIAN], capture_output=True, text=True,
+        check=False,
+    ).stdout  # fmt: skip
+    lacking = [name for name in DEBIAN if f"{name} ii" not in listed]
+    if lacking and os.geteuid() != 0:
+        raise SystemExit(f"These Debian packages lack: {' '.join(lacking)}. Install them, or run this as root.")
+    if lacking:
+        run("apt-get", "update", "-q")
+        run("apt-get", "install", "-y", "-q", "--no-install-recommends", *lacking)
+
+
+def build(extra: Sequence[str] = ()) -> None:
+    """Builds all that lacks, saying what and how long it took."""
+    install_debian_packages()
+    began = time.monotonic()
+    for artefact in (*BINARIES, *IMAGES, *(OPTIONAL[name] for name in extra)):
+        if artefact.built:
+            continue
+        start = time.monotonic()
+        print(f"{artefact.name} …", end=" ", flush=True, file=sys.stderr)
+        artefact.build()
+        print(f"{time.monotonic() - start:.0f} s", file=sys.stderr)
+    print(f"The cluster is built, in {time.monotonic() - began:.0f} s: {cache()}", file=sys.stderr)
