@@ -60,7 +60,8 @@ def small_catalog() -> Catalog:
               webhooks=("cert-manager-webhook",),
               kubernetes=(KubernetesSupport(versions="1.20", minimum="1.32", maximum="1.35", source="releases page"),)),
         addon("istio", "istio/pilot", crd_groups=("networking.istio.io",),
-              images=(ImageFingerprint(path="istio/install-cni"), ImageFingerprint(path="istio/proxyv2", role=Role.PART)),
+              images=(ImageFingerprint(path="istio/install-cni"),
+                      ImageFingerprint(path="istio/proxyv2", role=Role.PART)),
               install=Install(charts=(ChartInstall(name="istiod"), ChartInstall(name="base", main=False)))),
         addon("exporter", "metrics/exporter"),
         addon("stack", "stack/operator", bundles=("exporter",)),
@@ -75,8 +76,10 @@ def small_catalog() -> Catalog:
         addons={"coredns": EksAddonVersions(name="coredns", versions=versions)},
     )  # fmt: skip
     releases = (
-        EksRelease(version="1.34", released=date(2025, 10, 2), end_standard=date(2026, 12, 2), end_extended=date(2027, 12, 2)),
-        EksRelease(version="1.33", released=date(2025, 5, 29), end_standard=date(2026, 7, 29), end_extended=date(2027, 7, 29)),
+        EksRelease(version="1.34", released=date(2025, 10, 2), end_standard=date(2026, 12, 2),
+                   end_extended=date(2027, 12, 2)),
+        EksRelease(version="1.33", released=date(2025, 5, 29), end_standard=date(2026, 7, 29),
+                   end_extended=date(2027, 7, 29)),
     )  # fmt: skip
     calendar = Kubernetes(as_of=DAY, source="test", newest="1.37", newest_on_eks="1.36", releases=releases)
     return Catalog({entry.id: entry for entry in entries}, table, calendar)

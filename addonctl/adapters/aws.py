@@ -373,7 +373,8 @@ class Aws:
         return tuple(
             EksRelease(
                 version=one["clusterVersion"], released=one["releaseDate"].date(),
-                end_standard=one["endOfStandardSupportDate"].date(), end_extended=one["endOfExtendedSupportDate"].date(),
+                end_standard=one["endOfStandardSupportDate"].date(),
+                end_extended=one["endOfExtendedSupportDate"].date(),
             )
             for one in found
             if one.get("releaseDate") and one.get("endOfStandardSupportDate") and one.get("endOfExtendedSupportDate")

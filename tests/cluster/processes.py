@@ -13,6 +13,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 _STOP_S = 5.0
+# Our own children, to be reaped; those of an earlier run are only known by their recorded ids.
+_CHILDREN: dict[int, "subprocess.Popen[bytes]"] = {}
 
 
 def sh(*command: str | Path, check: bool = True) -> str:
@@ -60,15 +62,16 @@ class Records:
                 [*enter, *map(str, command)], stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
                 env={**os.environ, "PATH": f"{path}:{os.environ['PATH']}" if path else os.environ["PATH"]},
             )  # fmt: skip
+        _CHILDREN[started.pid] = started
         self.note("process", f"{started.pid} {_born(started.pid)} {name}")
 
     def stop(self, *prefixes: str, kill: bool = False) -> None:
         """Ends the processes whose names begin so (all of them without prefixes), if they are still ours."""
         chosen = []
         for line in self.noted("process"):
-            pid, born, name = line.split(" ", 2)
-            if name.startswith(prefixes or ("",)) and _born(int(pid)) == born:
-                chosen.append(int(pid))
+            number, born, name = line.split(" ", 2)
+            if name.startswith(prefixes or ("",)) and _born(int(number)) == born:
+                chosen.append(int(number))
         for pid in chosen:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL if kill else signal.SIGTERM)
@@ -88,10 +91,8 @@ def _born(pid: int) -> str:
 
 
 def _alive(pid: int) -> bool:
-    try:
-        os.waitpid(pid, os.WNOHANG)  # reaps our own child; another's is seen in /proc
-    except ChildProcessError:
-        pass
+    if pid in _CHILDREN:
+        return _CHILDREN[pid].poll() is None
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     except OSError:

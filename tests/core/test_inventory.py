@@ -99,6 +99,7 @@ def test_what_eks_says_of_its_own_addon_counts_before_the_image() -> None:
 
 # ── Owners ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
+FLUX = "kustomize.toolkit.fluxcd.io"
 HELM = {"meta.helm.sh/release-name": "dns", "meta.helm.sh/release-namespace": "apps"}
 
 
@@ -114,8 +115,8 @@ def applied_by(manager: str) -> dict[str, Any]:
         (applied_by("kubectl"), Method.MANIFEST, "kubectl"),
         ({"annotations": {"argocd.argoproj.io/tracking-id": "dns:apps/Deployment:apps/dns"}}, Method.ARGOCD,
          "argocd application dns"),
-        ({"labels": {"kustomize.toolkit.fluxcd.io/name": "infra", "kustomize.toolkit.fluxcd.io/namespace": "flux-system"}},
-         Method.FLUX, "flux kustomization flux-system/infra"),
+        ({"labels": {f"{FLUX}/name": "infra", f"{FLUX}/namespace": "flux-system"}}, Method.FLUX,
+         "flux kustomization flux-system/infra"),
         ({}, Method.UNKNOWN, ""),
     ],
 )  # fmt: skip
@@ -172,7 +173,9 @@ def test_what_may_run_twice_is_no_finding() -> None:
 
 
 def test_a_bundle_is_the_parent_of_its_parts() -> None:
-    release = {"annotations": {"meta.helm.sh/release-name": "kps", "meta.helm.sh/release-namespace": "monitoring"}}
+    release: dict[str, Any] = {
+        "annotations": {"meta.helm.sh/release-name": "kps", "meta.helm.sh/release-namespace": "monitoring"}
+    }
     exporter, stack = rows(workloads=(
         workload("stack-exporter", "metrics/exporter:1.9.0", namespace="monitoring", **release),
         workload("stack-operator", "stack/operator:0.90.1", namespace="monitoring", **release),
