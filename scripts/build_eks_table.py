@@ -29,7 +29,7 @@ def infos(paths: list[Path]) -> Iterator[dict[str, Any]]:
             continue
         body = path.read_bytes()
         document = json.loads(gzip.decompress(body) if path.suffix == ".gz" else body)
-        yield from document["addons"] if "addons" in document else (document,)
+        yield from document.get("addons", (document,))
 
 
 def main() -> None:

@@ -102,7 +102,10 @@ CONTROL_PLANE = _module(
 KWOK = _go_install("kwok", "sigs.k8s.io/kwok/cmd/kwok@v0.8.0")
 CONTAINERD = _go_install(
     "containerd",
-    *(f"github.com/containerd/containerd/v2/cmd/{one}@v2.4.2" for one in ("containerd", "containerd-shim-runc-v2", "ctr")),
+    *(
+        f"github.com/containerd/containerd/v2/cmd/{command}@v2.4.2"
+        for command in ("containerd", "containerd-shim-runc-v2", "ctr")
+    ),
     tags="no_btrfs no_devmapper no_zfs",
 )  # fmt: skip
 HELM = _go_install("helm", "helm.sh/helm/v4/cmd/helm@v4.3.1")

@@ -186,7 +186,8 @@ class Cluster:
         return [
             f"--etcd-servers={_ETCD}", f"--secure-port={PORT}", "--bind-address=0.0.0.0",
             # Pods reach the API server through its Service, so this must not be loopback.
-            f"--advertise-address={HOST}", f"--tls-cert-file={pki}/server.crt", f"--tls-private-key-file={pki}/server.key",
+            f"--advertise-address={HOST}", f"--tls-cert-file={pki}/server.crt",
+            f"--tls-private-key-file={pki}/server.key",
             f"--service-cluster-ip-range={SERVICES}", "--authorization-mode=Node,RBAC",
             f"--token-auth-file={RUN}/tokens.csv", f"--client-ca-file={pki}/ca.crt",
             f"--service-account-key-file={pki}/sa.key", f"--service-account-signing-key-file={pki}/sa.key",

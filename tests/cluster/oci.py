@@ -1,4 +1,4 @@
-"""Container images without a registry: an OCI layout in a tar, with one layer of files, as `ctr images import` takes."""
+"""Container images without a registry: an OCI layout in a tar with one layer, as `ctr images import` takes."""
 
 import hashlib
 import io

@@ -1,0 +1,68 @@
+"""AWS's table: what DescribeAddonVersions said and what the packaged file says are equal, cell by cell."""
+
+import gzip
+import json
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from addonctl.adapters import eks_table
+from addonctl.catalog import Answer, Catalog, EksTable
+from addonctl.errors import BadInput
+from tests.builders import small_catalog
+
+
+def test_every_cell_is_equal(shared_data: Path, catalog: Catalog) -> None:
+    cells = 0
+    for path in sorted((shared_data / "eks" / "addon-versions").iterdir()):
+        info = json.loads(gzip.decompress(path.read_bytes()))
+        listed = catalog.eks.addons[info["addonName"]]
+        assert listed.type == info["type"]
+        assert [entry.version for entry in listed.versions] == [one["addonVersion"] for one in info["addonVersions"]]
+        for entry, source in zip(listed.versions, info["addonVersions"], strict=True):
+            assert list(entry.architectures) == source["architecture"]
+            assert list(entry.compute_types) == source["computeTypes"]
+            assert entry.requires_configuration is source["requiresConfiguration"]
+            assert entry.requires_iam is source["requiresIamPermissions"]
+            assert len(entry.kubernetes) == len(source["compatibilities"])
+            for cell in source["compatibilities"]:
+                minor = cell["clusterVersion"]
+                assert entry.kubernetes[minor] == ",".join(cell["platformVersions"])
+                assert (minor in entry.default_for) is cell["defaultVersion"]
+                cells += 1
+    assert cells == 9524
+    assert len(catalog.eks.addons) == 84
+
+
+def test_answers_are_those_of_the_table(shared_data: Path, catalog: Catalog) -> None:
+    """`check` says yes for every cell, no for every listed version elsewhere, unknown for what AWS never listed."""
+    minors = sorted({minor for addon in catalog.eks.addons.values() for minor in addon.minors})
+    for addon in catalog.eks.addons.values():
+        for entry in addon.versions:
+            for minor in minors:
+                expected = Answer.YES if minor in entry.kubernetes else Answer.NO
+                assert catalog.check(addon.name, entry.version, minor).answer is expected
+        assert catalog.check(addon.name, "v99.0.0-eksbuild.1", "1.35").answer is Answer.UNKNOWN
+
+
+def test_a_saved_table_is_read_back(tmp_path: Path) -> None:
+    table = small_catalog().eks
+    path = eks_table.save(table, tmp_path)
+    assert eks_table.cached(tmp_path) == table
+    assert path.read_bytes() == eks_table.save(table, tmp_path).read_bytes()
+    assert eks_table.cached(tmp_path / "nowhere") is None
+
+
+def test_a_damaged_table_is_named(tmp_path: Path) -> None:
+    (tmp_path / eks_table.FILE_NAME).write_bytes(gzip.compress(b"{}")[:-4])
+    with pytest.raises(BadInput, match="is damaged"):
+        eks_table.cached(tmp_path)
+
+
+def test_an_addon_in_pieces_is_joined() -> None:
+    """A filtered or paged answer may bring one add-on twice."""
+    piece = {"addonName": "a", "type": "t", "addonVersions": [{"addonVersion": "v1.0.0-eksbuild.1"}]}
+    joined = eks_table.from_describe([piece, piece | {"addonVersions": [{"addonVersion": "v2.0.0-eksbuild.1"}]}])
+    assert [entry.version for entry in joined["a"].versions] == ["v1.0.0-eksbuild.1", "v2.0.0-eksbuild.1"]
+    EksTable(as_of=date(2026, 1, 1), source="", region="", addons=joined)

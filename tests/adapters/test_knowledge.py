@@ -1,0 +1,69 @@
+"""The packaged facts are whole, point to each other, and say where they come from."""
+
+from importlib import resources
+
+import pytest
+import yaml
+
+from addonctl.adapters import knowledge
+from addonctl.catalog import AddOn, Catalog, Kubernetes, Role
+
+FOLDER = resources.files("addonctl") / "data" / "addons"
+FILES = sorted(file.name for file in FOLDER.iterdir() if file.name.endswith(".yaml"))
+
+
+def test_all_addons_are_there(catalog: Catalog) -> None:
+    assert len(FILES) == 43
+    assert [f"{addon}.yaml" for addon in sorted(catalog.addons)] == FILES
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_a_file_has_no_key_that_nobody_reads(name: str) -> None:
+    text = (FOLDER / name).read_text()
+    assert knowledge.unknown_keys(yaml.safe_load(text), AddOn) == []
+    assert "(memory)" not in text
+    assert "(inference)" not in text
+
+
+def test_the_calendar_has_no_key_that_nobody_reads() -> None:
+    text = (resources.files("addonctl") / "data" / "kubernetes.yaml").read_text()
+    assert knowledge.unknown_keys(yaml.safe_load(text), Kubernetes) == []
+
+
+def test_a_key_that_nobody_reads_is_found() -> None:
+    facts = {"id": "a", "fingerprints": {"image": []}, "kubernetes": [{"version": "*"}]}
+    assert knowledge.unknown_keys(facts, AddOn) == ["$.fingerprints.image", "$.kubernetes[0].version"]
+
+
+def test_references_point_to_addons(catalog: Catalog) -> None:
+    for addon in catalog.addons.values():
+        named = [*addon.bundles, *(conflict.addon for conflict in addon.conflicts)]
+        named += [name for need in addon.requires for name in (need.addon, *need.alternatives)]
+        assert {name for name in named if name} <= catalog.addons.keys()
+        assert addon.fingerprints.images
+        assert addon.version
+        assert addon.source
+
+
+def test_one_image_makes_one_addon(catalog: Catalog) -> None:
+    owners: dict[str, str] = {}
+    for addon in catalog.addons.values():
+        for image in addon.fingerprints.images:
+            if image.role is Role.CORE:
+                assert owners.setdefault(image.path, addon.id) == addon.id
+
+
+def test_names_mean_one_addon(catalog: Catalog) -> None:
+    """By catalogue id, by EKS name, by chart."""
+    for name in ("aws-vpc-cni", "vpc-cni", "aws-node", "chainguard_aws-vpc-cni-fips"):
+        found = catalog.find(name)
+        assert found is not None
+        assert found.id == "aws-vpc-cni"
+    assert catalog.find("nothing") is None
+    assert catalog.eks_name("adot-operator") == "adot"
+
+
+def test_every_eks_addon_of_aws_and_community_is_in_the_table(catalog: Catalog) -> None:
+    for addon in catalog.addons.values():
+        if addon.install.eks:
+            assert addon.install.eks.name in catalog.eks.addons
