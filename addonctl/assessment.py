@@ -161,7 +161,7 @@ def _eks_findings(addon: Assessed, catalog: Catalog, snapshot: Snapshot, status:
     row = addon.installation
     for code, check in (("EKS001", addon.running), ("EKS002", addon.target)):
         if check.answer is Answer.NO:
-            evidence = Evidence(kind="compatibility", subject=check.source, detail=check.reason)
+            evidence = Evidence(kind="compatibility", subject=f"as of {check.as_of}", detail=check.reason)
             yield finding(code, row.id, evidence, mend=update_mend(row, catalog, snapshot, check.kubernetes))
             return  # what does not go with the running Kubernetes need not be said of the next
 
@@ -169,11 +169,11 @@ def _eks_findings(addon: Assessed, catalog: Catalog, snapshot: Snapshot, status:
 def update_mend(row: Installation, catalog: Catalog, snapshot: Snapshot, minor: str) -> str:
     """How to update an installation to a version for Kubernetes `minor`, in its installer's own language."""
     eks_name = catalog.eks_name(row.addon)
-    listed = catalog.eks.addons.get(eks_name or "")
-    default = next((v.version for v in listed.versions if minor in v.default_for), "") if listed else ""
+    default, wanted_first = _eks_target(row, catalog, eks_name or "", minor)
     if row.method is Method.EKS and default:
         installed = next((a for a in snapshot.eks.addons if a.name == eks_name), None) if snapshot.eks else None
-        return _update_addon_command(snapshot.cluster.name, eks_name or "", default, installed)
+        command = _update_addon_command(snapshot.cluster.name, eks_name or "", wanted_first, installed)
+        return command + ("" if wanted_first == default else f"  # then one minor at a time to {default}")
     wanted = f" (EKS's default for {minor} is {default})" if default else ""
     where = {
         Method.HELM: f"helm upgrade of {row.owner.removeprefix('helm release ')} to a chart",
@@ -181,6 +181,22 @@ def update_mend(row: Installation, catalog: Catalog, snapshot: Snapshot, minor: 
         Method.FLUX: f"set the version in {row.owner} to one",
     }.get(row.method, "apply the manifests of a version")
     return f"{where[0].upper()}{where[1:]} that supports Kubernetes {minor}{wanted}."
+
+
+def _eks_target(row: Installation, catalog: Catalog, eks_name: str, minor: str) -> tuple[str, str]:
+    """(EKS's default version for `minor`, the version to go to first); empty where EKS has none.
+
+    They differ where the add-on must move one minor at a time.
+    """
+    listed = catalog.eks.addons.get(eks_name)
+    fit = [version.version for version in listed.versions if minor in version.kubernetes] if listed else []
+    default = next((v.version for v in listed.versions if minor in v.default_for), "") if listed else ""
+    addon, now = catalog.find(row.addon), versions.parse(row.version or "")
+    if addon is None or now is None or not any(rule.one_minor_at_a_time for rule in addon.upgrade_rules):
+        return default, default
+    following = (now.minor[0], now.minor[1] + 1)
+    hops = [version for version in map(versions.parse, fit) if version and version.minor == following]
+    return default, max(hops).text if hops else default
 
 
 def _update_addon_command(cluster: str, name: str, version: str, installed: EksAddon | None) -> str:
@@ -205,7 +221,9 @@ def _eks_issues(snapshot: Snapshot) -> Iterator[Finding]:
             Evidence(kind="eks", subject=issue.code, detail=f"{issue.message} {', '.join(issue.resources)}".strip())
             for issue in addon.issues
         ]
-        yield finding("EKS005", f"eks add-on {addon.name}", *evidence)
+        again = _update_addon_command(snapshot.cluster.name, addon.name, addon.version, addon)
+        mend = f"EKS rolls nothing back. Mend what the issue names, then: {again}"
+        yield finding("EKS005", f"eks add-on {addon.name}", *evidence, mend=mend)
 
 
 # ── Age of knowledge ────────────────────────────────────────────────────────────────────────────────────────────

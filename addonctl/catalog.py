@@ -441,7 +441,7 @@ class Catalog:
             )
         if versions.minor_key(minor) > max(map(versions.minor_key, self._eks_minors), default=(0, 0)):
             return answer(Answer.UNKNOWN, f"AWS's table knows no Kubernetes {minor} yet.")
-        span = ", ".join(sorted(listed.kubernetes, key=versions.minor_key))
+        span = _span(sorted(listed.kubernetes, key=versions.minor_key))
         return answer(Answer.NO, f"AWS lists {eks.name} {listed.version} for Kubernetes {span}, not {minor}.")
 
     @cached_property
@@ -475,6 +475,14 @@ class Catalog:
 
         close = difflib.get_close_matches(name.lower(), {*self._names, *self.eks.addons}, n=3)
         return f" (did you mean {', '.join(close)}?)" if close else ""
+
+
+def _span(minors: list[str]) -> str:
+    """`1.21 to 1.33` for minors without a gap, else each of them."""
+    keys = [versions.minor_key(minor) for minor in minors]
+    if len(keys) > 2 and keys[-1][1] - keys[0][1] == len(keys) - 1:
+        return f"{minors[0]} to {minors[-1]}"
+    return ", ".join(minors) or "no version"
 
 
 def covers(span: str, version: versions.Version) -> bool:

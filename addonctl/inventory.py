@@ -25,6 +25,7 @@ from addonctl.model import (
     Method,
     ObjectRef,
     PodTemplate,
+    Severity,
     Snapshot,
     Unrecognised,
     Workload,
@@ -94,10 +95,25 @@ def take_inventory(snapshot: Snapshot, catalog: Catalog) -> Inventory:
     loose = _attach_parts(matches, groups, ownership)
     rows = _rows(groups, catalog, snapshot)
     return Inventory(
-        installations=tuple(sorted((*rows, *_beside_the_cluster(snapshot)), key=lambda row: (row.addon, row.id))),
+        installations=_in_order((*rows, *_beside_the_cluster(snapshot))),
         unrecognised=tuple(_unrecognised([*unmatched, *(match.workload for match in loose)])),
         findings=by_severity(_findings(groups, rows, snapshot, catalog)),
     )
+
+
+def _in_order(rows: Iterable[Installation]) -> tuple[Installation, ...]:
+    """By add-on; the parts of a bundle after it."""
+    listed = sorted(rows, key=lambda row: (row.addon, row.id))
+    parts: dict[str, list[Installation]] = {}
+    for row in listed:
+        parts.setdefault(row.part_of, []).append(row)
+
+    def with_parts(row: Installation) -> Iterator[Installation]:
+        yield row
+        for part in parts.get(row.id, ()):
+            yield from with_parts(part)
+
+    return tuple(each for row in parts.get("", ()) for each in with_parts(row))
 
 
 # ── Workloads ───────────────────────────────────────────────────────────────────────────────────────────────────
@@ -568,7 +584,9 @@ def _orphaned_backends(snapshot: Snapshot) -> Iterator[Finding]:
         if gone:
             subject = ObjectRef(kind=configuration.kind, name=configuration.name)
             mend = f"Reinstall what served it, or: kubectl delete {configuration.kind.lower()} {configuration.name}"
-            yield finding("INV004", str(subject), *gone, mend=mend)
+            refuses = any(hook.failure_policy == "Fail" for hook in configuration.webhooks)
+            severity = Severity.REQUIRED if refuses else Severity.RECOMMENDED
+            yield finding("INV004", str(subject), *gone, mend=mend, severity=severity)
     for api in snapshot.api_services:
         if api.service and (api.service.namespace, api.service.name) not in services:
             gone_service = f"Service {api.service.namespace}/{api.service.name} does not exist"

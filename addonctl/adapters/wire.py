@@ -271,7 +271,8 @@ def _name_of(raw: Any) -> str:
     try:
         if not isinstance(raw, Mapping):
             raw = msgspec.json.decode(raw)
-        meta = raw.get("metadata") or {}
+        meta = raw.get("metadata")
+        meta = meta if isinstance(meta, Mapping) else {}
         return f"{raw.get('kind') or 'object'} {meta.get('namespace') or '-'}/{meta.get('name') or '-'}"[:200]
     except (msgspec.DecodeError, AttributeError, RecursionError):
         return "an object"

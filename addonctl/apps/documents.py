@@ -32,7 +32,8 @@ def dump(document: Any, output: str) -> str:
 
 def snapshot_counts(snapshot: Snapshot) -> dict[str, Any]:
     """How many objects of each kind a snapshot holds."""
-    counts = {f.name: len(getattr(snapshot, f.name)) for f in fields(snapshot) if f.type.startswith("tuple")}
+    parts = {field.name: getattr(snapshot, field.name) for field in fields(snapshot)}
+    counts = {name: len(part) for name, part in parts.items() if isinstance(part, tuple)}
     return {
         "schema": SCHEMA, "kind": "Snapshot", "cluster": asdict(snapshot.cluster), "taken": snapshot.taken,
         "eks": snapshot.eks is not None, "counts": {key: n for key, n in counts.items() if n and key != "gaps"},

@@ -225,7 +225,7 @@ def _simulated(number: int) -> dict[str, Any]:
                 "node.kubernetes.io/instance-type": "m5.2xlarge",
             },
         },
-        "spec": {"taints": [{"key": "simulated", "effect": "NoSchedule"}]},
+
         "status": {"allocatable": size, "capacity": size},
     }  # fmt: skip
 

@@ -1,4 +1,4 @@
-"""One cluster for all cluster tests. Without what it needs they skip, saying what lacks; in CI that is a failure."""
+"""Clusters for the tests. Without what they need the tests skip, saying what lacks; in CI that is a failure."""
 
 import os
 from collections.abc import Iterator
@@ -11,18 +11,23 @@ from tests.cluster.cluster import Cluster
 
 
 @pytest.fixture(scope="session")
-def bare_cluster() -> Iterator[Cluster]:
-    """Control plane and two real nodes, without any add-on."""
-    lacks = build.missing()
-    if lacks:
+def able() -> None:
+    """Whether a cluster can be had here at all."""
+    if lacks := build.missing():
         reason = f"a real cluster needs {', '.join(lacks)}"
         (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)(reason)
+
+
+@pytest.fixture(scope="module")
+def cluster(able: None) -> Iterator[Cluster]:
+    """Two real nodes with the real add-ons running. One cluster at a time: it ends with the module."""
     with Cluster() as started:
+        install(started)
         yield started
 
 
-@pytest.fixture(scope="session")
-def cluster(bare_cluster: Cluster) -> Cluster:
-    """The cluster with its real add-ons running."""
-    install(bare_cluster)
-    return bare_cluster
+@pytest.fixture(scope="module")
+def control_plane(able: None) -> Iterator[Cluster]:
+    """A control plane without nodes: objects are stored, nothing runs."""
+    with Cluster(real_nodes=0) as started:
+        yield started

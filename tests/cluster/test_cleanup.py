@@ -1,6 +1,5 @@
-"""A cluster leaves nothing behind, also when it is interrupted. Runs first of all, before the shared cluster is up."""
+"""A cluster leaves nothing behind, also when it is interrupted."""
 
-import os
 import signal
 import subprocess
 import sys
@@ -9,7 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from tests.cluster import build
 from tests.cluster.cluster import RUN
 from tests.cluster.processes import mounts_below, processes_below, sh
 
@@ -24,9 +22,7 @@ def traces() -> list[str]:
 
 
 @pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])
-def test_an_interrupted_cluster_leaves_nothing(sent: signal.Signals) -> None:
-    if lacks := build.missing():
-        (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)(f"a real cluster needs {', '.join(lacks)}")
+def test_an_interrupted_cluster_leaves_nothing(able: None, sent: signal.Signals) -> None:
     assert traces() == []
     started = subprocess.Popen(
         [sys.executable, "-m", "tests.cluster", "shell"], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,

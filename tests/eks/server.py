@@ -47,6 +47,7 @@ class AddonResponse(EKSResponse):
 
     def _answer(self, operation: str, body: dict[str, Any]) -> ActionResult:
         shape = _MODEL.operation_model(operation).output_shape
+        assert shape is not None, operation
         report = ParamValidator().validate(body, shape)
         if report.has_errors():
             self.state.violations.append(f"{operation}: {report.generate_report()}")

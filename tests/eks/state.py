@@ -20,12 +20,13 @@ class Conflict(Exception):
 class Refusal(Exception):
     """An error of the API: its code and message."""
 
-    STATUS = {"ResourceNotFoundException": 404, "ResourceInUseException": 409, "ServerException": 500}
-
     def __init__(self, code: str, message: str) -> None:
         super().__init__(message)
         self.code, self.message = code, message
-        self.status = self.STATUS.get(code, 400)
+        self.status = _STATUS.get(code, 400)
+
+
+_STATUS = {"ResourceNotFoundException": 404, "ResourceInUseException": 409, "ServerException": 500}
 
 
 @dataclass

@@ -1,0 +1,51 @@
+"""Makes the demo snapshot: builds the demo cluster for real, reads it as `addonctl snapshot save` does, and stores it.
+
+Needs what the cluster tests need (`make cluster`) and, for the EKS of the tests, a folder of DescribeAddonVersions
+output: `python -m scripts.make_demo FOLDER`.
+"""
+
+import os
+import sys
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+from addonctl.adapters import files, kubernetes
+from addonctl.adapters.aws import Aws
+from addonctl.adapters.knowledge import load
+from addonctl.adapters.wire import Decoder
+from addonctl.model import Snapshot
+from tests.cluster import dozen
+from tests.cluster.cluster import Cluster
+from tests.eks.server import REGION, EksServer, version_table
+
+TARGET = Path(__file__).parents[1] / "addonctl" / "data" / "demo.json.gz"
+
+
+def read(cluster: Cluster) -> Snapshot:
+    """The cluster and what AWS says of it, as the command line reads them."""
+    catalog = load()
+    connection = kubernetes.connect(None, str(cluster.kubeconfig))
+    snapshot = kubernetes.read(connection, Decoder(catalog), now=datetime.now(UTC))
+    nodes = tuple(sorted({node.instance_type for node in snapshot.nodes}))
+    eks, gaps = Aws(REGION).read(dozen.NAME, instance_types=nodes)
+    # The API server of the tests is newer than the Kubernetes that the demo plays: EKS's word counts.
+    version = f"v{eks.cluster.version}" if eks else ""
+    named = replace(snapshot.cluster, name=dozen.NAME, kubernetes=version, server="", context="", demo=True)
+    return replace(snapshot, cluster=named, eks=eks, gaps=(*snapshot.gaps, *gaps))
+
+
+def main() -> None:
+    table = version_table(Path(sys.argv[1]))
+    with Cluster(real_nodes=0, simulated_nodes=3) as cluster, EksServer(table) as server:
+        os.environ.update(server.environment)
+        dozen.install(cluster, server)
+        snapshot = read(cluster)
+        assert not server.state.violations, server.state.violations
+    files.save(snapshot, TARGET)
+    TARGET.chmod(0o644)
+    print(f"{TARGET.name}: {TARGET.stat().st_size} bytes")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,201 @@
+"""The command line as its users meet it: outputs, exit codes, errors with a mend, pipes."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+
+def run(*arguments: str, stdin: str | None = None) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "addonctl", *arguments], capture_output=True, text=True, check=False, input=stdin,
+        timeout=60,
+    )  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def analysis() -> str:
+    done = run("analyze", "--demo")
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_the_demo_says_that_it_is_one_and_how_to_go_on(analysis: str) -> None:
+    lines = analysis.rstrip().splitlines()
+    assert lines[0].startswith("DEMO  prod-eu-1")
+    assert lines[-1] == "addonctl analyze --context YOUR-CONTEXT"
+
+
+def test_the_worst_comes_first(analysis: str) -> None:
+    urgencies = [
+        line.split()[0] for line in analysis.splitlines() if line[:12].strip() in ("REQUIRED", "RECOMMENDED", "INFO")
+    ]
+    assert urgencies
+    assert urgencies == sorted(urgencies, key=["REQUIRED", "RECOMMENDED", "INFO"].index)
+
+
+def test_no_colour_in_a_pipe(analysis: str) -> None:
+    assert "\x1b" not in analysis
+
+
+def test_analyze_json_has_the_promised_keys() -> None:
+    document = json.loads(run("analyze", "--demo", "-o", "json").stdout)
+    assert document["schema"] == "addonctl/v1"
+    assert {
+        "cluster_name", "total_addons", "addon_metrics", "dependency_analysis", "optimization_opportunities",
+        "recommendations", "overall_health_score", "cost_efficiency_score", "findings", "gaps",
+    } <= document.keys()  # fmt: skip
+    assert document["overall_health_score"]["value"] is None
+    assert document["overall_health_score"]["unknown_reason"]
+    assert {"code", "severity", "subject", "evidence", "mend"} == document["findings"][0].keys()
+
+
+def test_inventory_json_has_the_promised_keys() -> None:
+    document = json.loads(run("inventory", "--demo", "-o", "json").stdout)
+    for row in document["installations"]:
+        assert {"addon", "name", "version", "method", "owner", "namespaces", "workloads", "evidence"} <= row.keys()
+        assert row["evidence"]
+        assert row["version"] or row["version_unknown_reason"]
+    assert {row["method"] for row in document["installations"]} == {"eks", "helm", "argocd", "flux", "manifest"}
+    assert document["unrecognised"]
+
+
+def test_yaml_and_json_say_the_same() -> None:
+    import yaml
+
+    written = yaml.safe_load(run("inventory", "--demo", "-o", "yaml").stdout)
+    assert written == json.loads(run("inventory", "--demo", "-o", "json").stdout)
+
+
+def test_no_headers() -> None:
+    assert "ADD-ON" not in run("inventory", "--demo", "--no-headers").stdout
+
+
+@pytest.mark.parametrize(("limit", "code"), [("never", 0), ("required", 2), ("info", 2)])
+def test_findings_decide_the_exit_code_when_asked(limit: str, code: int) -> None:
+    assert run("analyze", "--demo", "--fail-on", limit).returncode == code
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["analyze", "--demo", "--snapshot", "x"], "cannot be used together"),
+        (["analyze", "--snapshot", "nowhere.gz"], "nowhere.gz cannot be read: No such file"),
+        (["analyze", "--kubeconfig", "nowhere"], "kubeconfig nowhere does not exist"),
+        (["catalog", "show", "corends"], "did you mean coredns"),
+        (["catalog", "check", "coredns", "v1.12.4", "--kubernetes", "new"], "'new' is not a Kubernetes version"),
+        (["catalog", "versions", "argo-cd"], "is no EKS add-on"),
+        (["catalog", "check", "coredns"], "needs ADDON, VERSION and --kubernetes"),
+    ],
+)
+def test_errors_say_what_and_how_to_mend(arguments: list[str], words: str) -> None:
+    done = run(*arguments)
+    assert done.returncode == 1
+    assert words in done.stderr
+    assert "\nMend: " in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_wrong_option_is_an_error_and_not_a_finding() -> None:
+    done = run("analyze", "--wrong")
+    assert (done.returncode, done.stdout) == (1, "")
+
+
+@pytest.mark.parametrize(
+    ("addon", "version", "kubernetes", "answer"),
+    [
+        ("coredns", "v1.12.4-eksbuild.18", "1.34", "yes"),
+        ("vpc-cni", "v1.18.1-eksbuild.1", "1.36", "no"),
+        ("aws-vpc-cni", "v1.18.1-eksbuild.1", "1.36", "no"),
+        ("coredns", "v9.9.9-eksbuild.1", "1.34", "unknown"),
+        ("metrics-server", "0.7.2", "1.26", "no"),
+        ("karpenter", "1.8.1", "1.34", "yes"),
+        ("karpenter", "1.8.1", "1.36", "unknown"),
+        ("argo-cd", "1.0.0", "1.36", "unknown"),
+        ("datadog_operator", "v0.1.29-eksbuild.1", "1.35", "yes"),
+    ],
+)
+def test_catalog_check(addon: str, version: str, kubernetes: str, answer: str) -> None:
+    document = json.loads(run("catalog", "check", addon, version, "--kubernetes", kubernetes, "-o", "json").stdout)
+    assert document["answer"] == answer
+    assert document["reason"]
+    assert document["source"]
+    assert document["as_of"]
+
+
+def test_catalog_check_of_a_stream_answers_every_line() -> None:
+    done = run(
+        "catalog", "check", "-", stdin="coredns v1.12.4-eksbuild.18 1.34\n\n# a comment\nnothing v1 1.34\ncoredns\n"
+    )
+    answers = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [answer["answer"] for answer in answers] == ["yes", "unknown", "unknown"]
+    assert "nothing" in answers[1]["reason"]
+
+
+def test_standard_input_is_read() -> None:
+    pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "kube-proxy-x", "namespace": "kube-system"},
+           "spec": {"containers": [{"name": "p", "image": "registry.k8s.io/kube-proxy:v1.34.1"}]}}  # fmt: skip
+    document = json.loads(run("inventory", "-f", "-", "-o", "json", stdin=json.dumps(pod)).stdout)
+    assert [(row["addon"], row["version"]) for row in document["installations"]] == [("kube-proxy", "v1.34.1")]
+
+
+def test_a_snapshot_is_saved_shown_and_compared(tmp_path: Path) -> None:
+    first, second = tmp_path / "a.json.gz", tmp_path / "b.json.gz"
+    assert run("snapshot", "save", "--demo", str(first)).returncode == 0
+    assert first.stat().st_mode & 0o077 == 0
+    assert "workloads" in run("snapshot", "show", str(first)).stdout
+    image = {"image": "quay.io/jetstack/cert-manager-controller:v1.20.0", "name": "c"}
+    changed = {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "cert-manager", "namespace": "cert-manager"},
+               "spec": {"template": {"spec": {"containers": [image]}}}}  # fmt: skip
+    run("snapshot", "save", "-f", "-", str(second), stdin=json.dumps(changed))
+    diff = json.loads(run("snapshot", "diff", str(first), str(second), "-o", "json").stdout)
+    assert {"what": "version", "old": "v1.19.1", "new": "v1.20.0"}.items() <= diff["changed"][0].items()
+    assert diff["removed"]
+
+
+def test_a_snapshot_of_a_newer_schema_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "new.json"
+    path.write_text('{"schema": 99}')
+    assert "newer addonctl (schema 99" in run("analyze", "--snapshot", str(path)).stderr
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_completion(shell: str) -> None:
+    assert "_COMPLETE" in run("completion", shell).stdout
+
+
+def test_kubectl_finds_it_as_a_plugin(tmp_path: Path) -> None:
+    plugin = tmp_path / "kubectl-addons"
+    plugin.write_text(f"#!{sys.executable}\nfrom addonctl.apps.cli import main\nmain()\n")
+    plugin.chmod(0o755)
+    done = subprocess.run([plugin, "--help"], capture_output=True, text=True, check=True)
+    assert done.stdout.startswith("Usage: kubectl addons")
+
+
+def test_help_loads_nothing_heavy() -> None:
+    code = (
+        "import sys; sys.argv = ['addonctl', '--help']\n"
+        "from addonctl.apps.cli import main\n"
+        "try: main()\n"
+        "except SystemExit: pass\n"
+        "print([m for m in ('kubernetes', 'boto3', 'msgspec', 'yaml', 'rich') if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "[]"
+
+
+def test_the_front_door_gives_the_same() -> None:
+    from addonctl import open_manager
+
+    analysis = open_manager(demo=True).analyze_addon_ecosystem("prod-eu-1")
+    assert (analysis.cluster_name, analysis.total_addons) == ("prod-eu-1", 19)
+
+
+def test_the_doors_are_few() -> None:
+    import addonctl
+
+    assert sorted(addonctl.__all__) == ["AddonctlError", "Manager", "__version__", "open_manager"]
