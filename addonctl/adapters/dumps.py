@@ -88,7 +88,7 @@ class Collection:
         """A stream of YAML documents; a broken one costs itself only."""
         import yaml
 
-        loader = _yaml_loader()
+        loader = yaml_loader()
         # `---` in the first column ends a document wherever it stands (YAML 1.2, 9.1.2).
         for number, document in enumerate(_YAML_MARKER.split(body), start=1):
             try:
@@ -206,7 +206,7 @@ _NOT_CORE = ("tag:yaml.org,2002:timestamp", "tag:yaml.org,2002:value")
 
 
 @cache
-def _yaml_loader() -> Any:
+def yaml_loader() -> Any:
     """YAML's core without dates and `=`: Kubernetes' times are text, and `=` is an operator in CRDs of Prometheus."""
     import yaml
 

@@ -149,7 +149,8 @@ def test_a_snapshot_is_saved_shown_and_compared(tmp_path: Path) -> None:
     assert first.stat().st_mode & 0o077 == 0
     assert "workloads" in run("snapshot", "show", str(first)).stdout
     image = {"image": "quay.io/jetstack/cert-manager-controller:v1.20.0", "name": "c"}
-    changed = {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "cert-manager", "namespace": "cert-manager"},
+    meta = {"name": "cert-manager", "namespace": "cert-manager"}
+    changed = {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": meta,
                "spec": {"template": {"spec": {"containers": [image]}}}}  # fmt: skip
     run("snapshot", "save", "-f", "-", str(second), stdin=json.dumps(changed))
     diff = json.loads(run("snapshot", "diff", str(first), str(second), "-o", "json").stdout)

@@ -36,8 +36,11 @@ rules: [{level: Metadata}]
 class Cluster:
     """One cluster at a time on a machine; `with Cluster() as cluster:` starts and ends it."""
 
-    def __init__(self, real_nodes: int = 2, simulated_nodes: int = 0, stages: Sequence[Path] = ()) -> None:
+    def __init__(
+        self, real_nodes: int = 2, simulated_nodes: int = 0, stages: Sequence[Path] = (), *, controllers: bool = True
+    ) -> None:
         self._real, self._simulated, self._stages = real_nodes, simulated_nodes, stages
+        self._controllers = controllers  # without them objects are stored and nothing follows from them
         self._lock: IO[str] | None = None
         self._bin = RUN / "bin"
         self._records = Records(RUN)
@@ -168,6 +171,8 @@ class Cluster:
         )  # fmt: skip
         self._records.spawn("kube-apiserver", self._bin / "kube-apiserver", *self._api_server_flags())
         wait_for("kube-apiserver", self._api_ready, 60)
+        if not self._controllers:
+            return
         auth = [f"--{kind}kubeconfig={self.kubeconfig}" for kind in ("", "authentication-", "authorization-")]
         # The default of 20 requests a second makes a rollout of 500 pods take most of a minute.
         speed = ["--kube-api-qps=300", "--kube-api-burst=400", "--leader-elect=false"]

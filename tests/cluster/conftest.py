@@ -27,7 +27,7 @@ def cluster(able: None) -> Iterator[Cluster]:
 
 
 @pytest.fixture(scope="module")
-def control_plane(able: None) -> Iterator[Cluster]:
-    """A control plane without nodes: objects are stored, nothing runs."""
-    with Cluster(real_nodes=0) as started:
+def api_server(able: None) -> Iterator[Cluster]:
+    """An API server alone: objects are stored, nothing follows from them."""
+    with Cluster(real_nodes=0, controllers=False) as started:
         yield started

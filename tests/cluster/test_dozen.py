@@ -1,4 +1,4 @@
-"""More than a dozen add-ons by every means on one real cluster: told apart, with their owners, and their faults named."""
+"""More than a dozen add-ons by every means on one real cluster: told apart, and their faults named."""
 
 import json
 import subprocess
