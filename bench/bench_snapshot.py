@@ -39,7 +39,8 @@ def pod_list(first: int, count: int) -> bytes:
                 {"name": "app", "image": f"registry.example.com/team/app-{app}:1.{app % 9}.0",
                  "resources": {"requests": {"cpu": "100m", "memory": "128Mi"}}}]},
             "status": {"phase": "Running", "containerStatuses": [
-                {"name": "app", "ready": True, "restartCount": 0, "image": f"registry.example.com/team/app-{app}:1.{app % 9}.0",
+                {"name": "app", "ready": True, "restartCount": 0,
+                 "image": f"registry.example.com/team/app-{app}:1.{app % 9}.0",
                  "imageID": f"registry.example.com/team/app-{app}@sha256:{app:064x}", "state": {"running": {}}}]},
         })  # fmt: skip
     return msgspec.json.encode({"items": items, "metadata": {}})
@@ -77,7 +78,8 @@ def main() -> None:
         files.save(files.decode(body, "benchmark"), path)
         size, command = path.stat().st_size, ("-m", "addonctl", "analyze", "--snapshot", str(path), "-o", "json")
         whole = process_peak(sys.executable, *command)
-    table(f"scan of a snapshot: {NODES:,} nodes, {PODS:,} pods, {len(body) >> 20} MiB of JSON, {size >> 20} MiB saved", [
+    what = f"{NODES:,} nodes, {PODS:,} pods, {len(body) >> 20} MiB of JSON, {size >> 20} MiB saved"
+    table(f"scan of a snapshot: {what}", [
         ("", "seconds", "ratio"), ("bare msgspec decoding", f"{decoding:.2f}", "1.0"),
         ("decode and assess", f"{scanning:.2f}", f"{scanning / decoding:.2f} (aim 1.5)"),
         ("addonctl analyze, whole process", f"{whole.seconds:.2f}", f"{whole.seconds / decoding:.2f}"),

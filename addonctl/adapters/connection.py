@@ -219,6 +219,7 @@ def _in_cluster() -> bool:
 
 
 def _by_kubeconfig(context: str | None, path: str | None) -> Connection:
+    import yaml
     from kubernetes import config
 
     given = path or os.environ.get("KUBECONFIG") or None
@@ -232,8 +233,8 @@ def _by_kubeconfig(context: str | None, path: str | None) -> Connection:
     with _quiet_log():
         try:
             contexts, active = config.list_kube_config_contexts(given)  # type: ignore[no-untyped-call]
-        except (config.ConfigException, OSError, ValueError, TypeError) as error:
-            why = redact.text(str(error))[:300]
+        except (config.ConfigException, OSError, ValueError, TypeError, yaml.YAMLError) as error:
+            why = redact.text(" ".join(str(error).split()))[:300]
             raise BadInput(f"The kubeconfig cannot be used: {why}", "Check it with `kubectl config view`.") from error
     names = [entry["name"] for entry in contexts]
     name = context or (active or {}).get("name") or ""

@@ -1,0 +1,214 @@
+"""The way to the API server where a real one cannot show it: renewal on 401, throttling, expired lists, proxies.
+
+A small server on loopback plays the awkward moments; everything else is tested on a real cluster (tests/cluster).
+"""
+
+import json
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from addonctl.adapters import connection as way
+from addonctl.adapters import kubernetes
+from addonctl.adapters.wire import Decoder
+from addonctl.errors import BadInput, NotAllowed, NotReachable
+from addonctl.model import GapReason
+from tests.builders import NOW, small_catalog
+
+Answer = tuple[int, dict[str, Any]]
+
+
+class Server(ThreadingHTTPServer):
+    """Answers every request by `answer(path, headers)` and remembers them."""
+
+    daemon_threads = True
+
+    def __init__(self, answer: Callable[[str, dict[str, str]], Answer]) -> None:
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.answer, self.seen = answer, list[tuple[str, dict[str, str]]]()
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server_address[1]}"
+
+
+class Handler(BaseHTTPRequestHandler):
+    server: Server
+    protocol_version = "HTTP/1.1"
+
+    def do_GET(self) -> None:
+        headers = {key.lower(): value for key, value in self.headers.items()}
+        self.server.seen.append((self.path, headers))
+        status, body = self.server.answer(self.path, headers)
+        data = json.dumps(body).encode()
+        self.send_response(status)
+        self.send_header("Content-Length", str(len(data)))
+        if status == 429:
+            self.send_header("Retry-After", "0")
+        self.end_headers()
+        self.wfile.write(data)
+
+    def log_message(self, *_: Any) -> None:
+        """Tests are quiet."""
+
+
+@pytest.fixture
+def serve() -> Iterator[Callable[[Callable[[str, dict[str, str]], Answer]], Server]]:
+    started: list[Server] = []
+
+    def start(answer: Callable[[str, dict[str, str]], Answer]) -> Server:
+        server = Server(answer)
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        started.append(server)
+        return server
+
+    yield start
+    for server in started:
+        server.shutdown()
+        server.server_close()
+
+
+def kubeconfig(folder: Path, server: str, user: dict[str, Any], **cluster: Any) -> str:
+    path = folder / "config"
+    path.write_text(json.dumps({
+        "apiVersion": "v1", "kind": "Config", "current-context": "c",
+        "clusters": [{"name": "c", "cluster": {"server": server, **cluster}}], "users": [{"name": "u", "user": user}],
+        "contexts": [{"name": "c", "context": {"cluster": "c", "user": "u"}}],
+    }))  # fmt: skip
+    return str(path)
+
+
+def plugin(folder: Path, version: str, expires: str = "2099-01-01T00:00:00Z") -> dict[str, Any]:
+    """An exec plugin that gives a new token at every call: token-1, token-2 …"""
+    script = folder / "plugin.py"
+    script.write_text(
+        "import json, pathlib\n"
+        f"count = pathlib.Path({str(folder / 'count')!r})\n"
+        "n = int(count.read_text()) + 1 if count.exists() else 1\n"
+        "count.write_text(str(n))\n"
+        f"print(json.dumps({{'apiVersion': 'client.authentication.k8s.io/{version}', 'kind': 'ExecCredential',"
+        f"'status': {{'token': f'token-{{n}}', 'expirationTimestamp': {expires!r}}}}}))\n"
+    )
+    exec_ = {"apiVersion": f"client.authentication.k8s.io/{version}", "command": sys.executable, "args": [str(script)],
+             "interactiveMode": "Never"}  # fmt: skip
+    return {"exec": exec_}
+
+
+@pytest.mark.parametrize("version", ["v1", "v1beta1"])
+def test_a_refused_token_is_renewed_once(serve: Any, tmp_path: Path, version: str) -> None:
+    server = serve(lambda _, headers: (200, {"ok": 1}) if headers["authorization"] == "Bearer token-2" else (401, {}))
+    connection = way.connect(None, kubeconfig(tmp_path, server.url, plugin(tmp_path, version)))
+    assert json.loads(connection.get("/version")) == {"ok": 1}
+    assert [headers["authorization"] for _, headers in server.seen] == ["Bearer token-1", "Bearer token-2"]
+    assert server.seen[0][1]["user-agent"].startswith("addonctl/")
+
+
+def test_an_expired_token_is_renewed_before_it_is_used(serve: Any, tmp_path: Path) -> None:
+    server = serve(lambda *_: (200, {}))
+    past = plugin(tmp_path, "v1", expires="2020-01-01T00:00:00Z")
+    way.connect(None, kubeconfig(tmp_path, server.url, past)).get("/version")
+    assert server.seen[0][1]["authorization"] == "Bearer token-2"
+
+
+def test_credentials_that_stay_refused_are_an_error(serve: Any, tmp_path: Path) -> None:
+    server = serve(lambda *_: (401, {"message": "Unauthorized"}))
+    with pytest.raises(NotAllowed, match="answered 401: Unauthorized"):
+        way.connect(None, kubeconfig(tmp_path, server.url, {"token": "x"})).get("/version")
+    assert len(server.seen) == 2
+
+
+def test_throttling_is_waited_out(serve: Any, tmp_path: Path) -> None:
+    answers = iter([(429, {}), (503, {}), (200, {"ok": 1})])
+    server = serve(lambda *_: next(answers))
+    connection = way.connect(None, kubeconfig(tmp_path, server.url, {"token": "x"}))
+    assert json.loads(connection.get("/version")) == {"ok": 1}
+
+
+def test_a_proxy_is_used(serve: Any, tmp_path: Path) -> None:
+    proxy = serve(lambda path, _: (200, {"asked": path}))
+    config = kubeconfig(tmp_path, "http://kubernetes.invalid", {"token": "x"}, **{"proxy-url": proxy.url})
+    asked = json.loads(way.connect(None, config).get("/version"))["asked"]
+    assert asked == "http://kubernetes.invalid/version"
+
+
+@pytest.mark.parametrize(
+    ("config", "words"),
+    [("", "There is no context"), ("a: [", "cannot be used"), ("kind: Config\ncontexts: 5\n", "cannot be used")],
+)
+def test_a_kubeconfig_that_cannot_be_used_is_named(tmp_path: Path, config: str, words: str) -> None:
+    path = tmp_path / "config"
+    path.write_text(config)
+    with pytest.raises(BadInput) as error:
+        way.connect(None, str(path))
+    assert words in str(error.value) or "cannot be used" in str(error.value)
+
+
+def test_a_server_that_is_not_there_is_named(tmp_path: Path) -> None:
+    with pytest.raises(NotReachable, match=r"http://127\.0\.0\.1:9 \(context c\) cannot be reached"):
+        way.connect(None, kubeconfig(tmp_path, "http://127.0.0.1:9", {"token": "x"})).get("/version")
+
+
+# ── Reading from a server with awkward moments ──────────────────────────────────────────────────────────────────
+
+CORE = {"version": "v1", "resources": [{"resource": "pods", "scope": "Namespaced"}, {"resource": "nodes"}]}
+DISCOVERY = {"kind": "APIGroupDiscoveryList", "items": [{"metadata": {"name": ""}, "versions": [CORE]}]}
+
+
+def pods(*names: str, token: str = "") -> Answer:
+    return 200, {"items": [{"metadata": {"name": name}} for name in names], "metadata": {"continue": token}}
+
+
+def reading(serve: Any, folder: Path, answer: Callable[[str], Answer | None]) -> Any:
+    def route(path: str, _: dict[str, str]) -> Answer:
+        if path in ("/api", "/version"):
+            return 200, DISCOVERY if path == "/api" else {"gitVersion": "v1.34.2"}
+        if path == "/apis":
+            return 200, {"kind": "APIGroupDiscoveryList", "items": []}
+        return answer(path) or (404, {})
+
+    server = serve(route)
+    connection = way.connect(None, kubeconfig(folder, server.url, {"token": "x"}))
+    return kubernetes.read(connection, Decoder(small_catalog()), now=NOW)
+
+
+def test_lists_come_in_pages_and_start_again_when_they_expire(serve: Any, tmp_path: Path) -> None:
+    expired = iter([True])
+
+    def answer(path: str) -> Answer | None:
+        if "pods" not in path:
+            return None
+        if "continue" not in path:
+            return pods("a", token="next")
+        return (410, {"message": "expired"}) if next(expired, False) else pods("b")
+
+    snapshot = reading(serve, tmp_path, answer)
+    assert [pod.name for pod in snapshot.pods] == ["a", "b"]
+
+
+@pytest.mark.parametrize(
+    ("answer", "reason"),
+    [
+        ((403, {"message": "pods is forbidden"}), GapReason.FORBIDDEN), ((404, {}), GapReason.NOT_SERVED),
+        ((200, {"items": 5}), GapReason.BROKEN), ((500, {}), GapReason.TIMEOUT),
+    ],
+)  # fmt: skip
+def test_a_part_that_fails_costs_that_part(serve: Any, tmp_path: Path, answer: Answer, reason: GapReason) -> None:
+    snapshot = reading(
+        serve, tmp_path, lambda path: answer if "/pods" in path else pods("n") if "/nodes" in path else None
+    )
+    gap = snapshot.gap("pods")
+    assert gap.reason is reason
+    assert gap.permission == ("list pods" if reason is GapReason.FORBIDDEN else "")
+    assert len(snapshot.nodes) == 1
+
+
+def test_a_broken_object_is_named_and_the_rest_kept(serve: Any, tmp_path: Path) -> None:
+    page = {"items": [{"metadata": {"name": "good"}}, {"metadata": {"name": "bad", "labels": 5}}]}
+    snapshot = reading(serve, tmp_path, lambda path: (200, page) if "/pods" in path else pods())
+    assert [pod.name for pod in snapshot.pods] == ["good"]
+    assert "bad" in snapshot.gap("pods").detail
