@@ -49,3 +49,8 @@ def path_matches(path: str, suffix: str) -> bool:
         return False
     flat, wanted = bare.translate(_FLATTENED), suffix.translate(_FLATTENED)
     return flat.endswith("-" + wanted) or flat == wanted
+
+
+def last_word(path: str) -> str:
+    """The last word of a repository path. Paths that match have it in common, so it serves as an index."""
+    return _KO_HASH.sub("", path).translate(_FLATTENED).rpartition("-")[2]

@@ -36,12 +36,14 @@ class Recogniser:
     """The catalogue's fingerprints, indexed for one scan."""
 
     def __init__(self, catalog: Catalog) -> None:
-        self._addons = catalog.addons
         self._by_path: dict[str, tuple[tuple[str, Role], ...]] = {}
+        self._prints: dict[str, list[tuple[str, str, Role]]] = {}  # last word → (path suffix, add-on, role)
         self._names: dict[tuple[str, str], list[str]] = {}
         self._charts: dict[str, list[tuple[str, int]]] = {}
         self._labels: dict[str, list[tuple[str, Mapping[str, str]]]] = {}
         for addon in catalog.addons.values():
+            for image in addon.fingerprints.images:
+                self._prints.setdefault(images.last_word(image.path), []).append((image.path, addon.id, image.role))
             for workload in addon.fingerprints.workloads:
                 self._names.setdefault((workload.kind, workload.name), []).append(addon.id)
             for chart in addon.install.charts:
@@ -54,12 +56,9 @@ class Recogniser:
         path = images.parse(reference).path
         known = self._by_path.get(path)
         if known is None:
-            known = self._by_path[path] = tuple(
-                (addon.id, fingerprint.role)
-                for addon in self._addons.values()
-                for fingerprint in addon.fingerprints.images
-                if images.path_matches(path, fingerprint.path)
-            )
+            likely = self._prints.get(images.last_word(path), ())
+            known = tuple((addon, role) for suffix, addon, role in likely if images.path_matches(path, suffix))
+            self._by_path[path] = known
         return known
 
     def chart_addons(self, labels: Mapping[str, str]) -> tuple[tuple[str, int, str], ...]:

@@ -40,7 +40,7 @@ def unknown_keys(facts: Any, kind: Any, path: str = "$") -> list[str]:
         hints = get_type_hints(kind)
         known = {field.name for field in fields(kind)}
         found = [f"{path}.{key}" for key in facts if key not in known]
-        for key in known & facts.keys():
+        for key in (key for key in facts if key in known):
             found += unknown_keys(facts[key], hints[key], f"{path}.{key}")
         return found
     inner = [argument for argument in get_args(kind) if is_dataclass(argument)]

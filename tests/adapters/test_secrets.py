@@ -88,11 +88,11 @@ def test_a_snapshot_holds_no_canary(tmp_path: Path, catalog: Catalog) -> None:
 @pytest.mark.parametrize(
     "command", [["analyze"], ["analyze", "-o", "json"], ["inventory", "-o", "wide"], ["inventory", "-o", "yaml"]]
 )
-def test_no_report_shows_a_canary(tmp_path: Path, command: str) -> None:
+def test_no_report_shows_a_canary(tmp_path: Path, command: list[str]) -> None:
     source = tmp_path / "dump.json"
     source.write_text(json.dumps({"kind": "List", "items": planted()}))
     done = subprocess.run(
-        [sys.executable, "-m", "addonctl", *command.split(), "-f", str(source)],
+        [sys.executable, "-m", "addonctl", *command, "-f", str(source)],
         capture_output=True,
         text=True,
         check=False,

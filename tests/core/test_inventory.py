@@ -176,7 +176,7 @@ def test_a_bundle_is_the_parent_of_its_parts() -> None:
     release: dict[str, Any] = {
         "annotations": {"meta.helm.sh/release-name": "kps", "meta.helm.sh/release-namespace": "monitoring"}
     }
-    exporter, stack = rows(workloads=(
+    stack, exporter = rows(workloads=(
         workload("stack-exporter", "metrics/exporter:1.9.0", namespace="monitoring", **release),
         workload("stack-operator", "stack/operator:0.90.1", namespace="monitoring", **release),
     ))  # fmt: skip
