@@ -140,6 +140,7 @@ class CrdFact:
     name: str
     storage: str = ""
     versions: tuple[str, ...] = ()
+    counted: bool = False  # there may be one for every pod or run: its objects are counted, not judged
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -342,6 +343,17 @@ class Kubernetes:
     removals: tuple[ApiRemoval, ...] = ()
     crd_removals: tuple[CrdRemoval, ...] = ()
     skew: tuple[Skew, ...] = ()
+
+    def deprecated(self, group: str, version: str, kind: str, minor: str) -> bool:
+        """Whether an API version is deprecated or removed in Kubernetes `minor`; in any, where `minor` is empty."""
+        return any(
+            (removal.group, removal.version, removal.kind) == (group, version, kind)
+            and (
+                not minor
+                or versions.minor_key(removal.deprecated_in or removal.removed_in) <= versions.minor_key(minor)
+            )
+            for removal in self.removals
+        )
 
 
 # ── Questions ───────────────────────────────────────────────────────────────────────────────────────────────────

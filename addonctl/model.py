@@ -114,6 +114,33 @@ class Condition:
     reason: str = ""
     message: str = ""
     changed: datetime | None = None
+    observed_generation: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LabelExpression:
+    """One `matchExpressions` entry: In, NotIn, Exists or DoesNotExist."""
+
+    key: str
+    operator: str
+    values: tuple[str, ...] = ()
+
+
+def selects(wanted: Mapping[str, str], expressions: Iterable[LabelExpression], labels: Mapping[str, str]) -> bool:
+    """Whether a label selector (`matchLabels`, `matchExpressions`) selects what carries `labels`."""
+    if any(labels.get(key) != value for key, value in wanted.items()):
+        return False
+    for expression in expressions:
+        has = labels.get(expression.key)
+        if expression.operator == "In" and has not in expression.values:
+            return False
+        if expression.operator == "NotIn" and has is not None and has in expression.values:
+            return False
+        if expression.operator == "Exists" and has is None:
+            return False
+        if expression.operator == "DoesNotExist" and has is not None:
+            return False
+    return True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -191,7 +218,8 @@ class PodTemplate:
     has_pod_anti_affinity: bool = False
     has_topology_spread: bool = False
     config_maps: tuple[str, ...] = ()  # names referred to by volumes and env
-    secrets: tuple[str, ...] = ()
+    secrets: tuple[str, ...] = ()  # likewise, and for pulling images
+    optional: tuple[str, ...] = ()  # those of both without which it starts all the same: "ConfigMap/name"
     claims: tuple[str, ...] = ()  # PersistentVolumeClaims
 
 
@@ -214,6 +242,14 @@ class Workload(KubernetesObject):
     ready: int | None = None
     available: int | None = None
     updated: int | None = None
+    total: int | None = None  # pods of any revision
+    active: int | None = None  # Jobs: pods that run; CronJobs: Jobs that run
+    current_revision: str = ""  # StatefulSets
+    update_revision: str = ""
+    partition: int = 0
+    last_scheduled: datetime | None = None  # CronJobs
+    last_succeeded: datetime | None = None
+    storage_classes: tuple[str, ...] = ()  # of its volume claim templates
     paused: bool = False
     conditions: tuple[Condition, ...] = ()
 
@@ -237,6 +273,7 @@ class ContainerStatus:
     ready: bool = False
     restarts: int = 0
     waiting: str = ""  # reason: CrashLoopBackOff, ImagePullBackOff …
+    exit_code: int | None = None  # of the termination it is in
     last_exit: str = ""  # reason of the last termination: OOMKilled, Error …
     last_exit_at: datetime | None = None
 
@@ -246,6 +283,7 @@ class Pod(KubernetesObject):
     phase: str = ""
     reason: str = ""
     node: str = ""
+    restart_policy: str = ""
     ready: bool = False
     conditions: tuple[Condition, ...] = ()  # those that are not True
     containers: tuple[ContainerStatus, ...] = ()
@@ -282,7 +320,8 @@ class EndpointSlice(KubernetesObject):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DisruptionBudget(KubernetesObject):
-    selector: Mapping[str, str] | None = None  # None: selects nothing it could express with labels alone
+    selector: Mapping[str, str] | None = None  # None: it has no selector and selects nothing
+    expressions: tuple[LabelExpression, ...] = ()
     min_available: str = ""
     max_unavailable: str = ""
     disruptions_allowed: int | None = None
@@ -332,10 +371,10 @@ class Webhook:
     service: ServiceTarget | None = None
     url_host: str = ""
     rules: tuple[Rule, ...] = ()
-    namespace_labels: Mapping[str, str] = field(default_factory=dict)  # matchLabels of namespaceSelector
-    has_namespace_selector: bool = False
-    excluded_namespaces: tuple[str, ...] = ()
-    has_object_selector: bool = False
+    namespace_labels: Mapping[str, str] = field(default_factory=dict)  # of namespaceSelector, as the next
+    namespace_expressions: tuple[LabelExpression, ...] = ()
+    object_labels: Mapping[str, str] = field(default_factory=dict)  # of objectSelector, as the next
+    object_expressions: tuple[LabelExpression, ...] = ()
     has_match_conditions: bool = False
     ca_expires: datetime | None = None
 
@@ -352,6 +391,7 @@ class ApiService(KubernetesObject):
     version: str = ""
     service: ServiceTarget | None = None  # None: served by the API server itself
     conditions: tuple[Condition, ...] = ()
+    ca_expires: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -360,6 +400,7 @@ class CrdVersion:
     served: bool = True
     storage: bool = False
     deprecated: bool = False
+    has_status: bool = False  # the status subresource
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -371,6 +412,7 @@ class CustomResourceDefinition(KubernetesObject):
     versions: tuple[CrdVersion, ...] = ()
     stored_versions: tuple[str, ...] = ()
     conversion: ServiceTarget | None = None
+    conversion_ca_expires: datetime | None = None
     conditions: tuple[Condition, ...] = ()
 
 
@@ -439,12 +481,14 @@ class IngressClass(KubernetesObject):
 class Ingress(KubernetesObject):
     ingress_class: str = ""
     services: tuple[str, ...] = ()
+    secrets: tuple[str, ...] = ()  # with its certificates
     load_balancers: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServiceAccount(KubernetesObject):
     automount: bool | None = None
+    image_pull_secrets: tuple[str, ...] = ()
 
     @property
     def role_arn(self) -> str:
@@ -530,6 +574,40 @@ class CustomResources:
     count: int
     written_as: Mapping[str, int] = field(default_factory=dict)  # api version → objects
     images: tuple[str, ...] = ()  # their spec.image, where the catalogue reads a version there
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConditionsOf:
+    """Conditions that an object keeps for each of its parents, such as the gateways of a route."""
+
+    parent: str
+    conditions: tuple[Condition, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OtherObject(KubernetesObject):
+    """An object of a kind that has no type here: a custom resource, or a kind of which only who wrote it matters.
+
+    `fields` are the plain values of spec and status that health rules read, by dotted path (adapters/wire.py lists
+    them). `has_status` is None where only its metadata was read.
+    """
+
+    api_version: str
+    kind: str
+    generation: int = 0
+    observed_generation: int | None = None
+    has_status: bool | None = None
+    conditions: tuple[Condition, ...] = ()
+    parents: tuple[ConditionsOf, ...] = ()
+    fields: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def group(self) -> str:
+        return self.api_version.rpartition("/")[0]
+
+    @property
+    def ref(self) -> ObjectRef:
+        return ObjectRef(kind=self.kind, name=self.name, namespace=self.namespace, group=self.group)
 
 
 # ── Installers ──────────────────────────────────────────────────────────────────────────────────────────────────
@@ -811,6 +889,7 @@ class Snapshot:
     events: tuple[Event, ...] = ()
     config_maps: tuple[ConfigMap, ...] = ()
     custom_resources: tuple[CustomResources, ...] = ()
+    others: tuple[OtherObject, ...] = ()
     helm_releases: tuple[HelmRelease, ...] = ()
     applications: tuple[Application, ...] = ()
     flux_helm_releases: tuple[FluxHelmRelease, ...] = ()
@@ -883,6 +962,80 @@ class Inventory:
     installations: tuple[Installation, ...]
     unrecognised: tuple[Unrecognised, ...] = ()
     findings: "tuple[Finding, ...]" = ()
+
+
+class Health(StrEnum):
+    """The state of an object, in Argo CD's words."""
+
+    HEALTHY = "healthy"
+    PROGRESSING = "progressing"  # on its way, or waiting for somebody
+    SUSPENDED = "suspended"  # stopped on purpose
+    DEGRADED = "degraded"
+    MISSING = "missing"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ObjectHealth:
+    """The verdict on one object. `rule`: `kind` where a rule for its kind judged, `conditions` for the general one."""
+
+    api_version: str
+    kind: str
+    namespace: str
+    name: str
+    verdict: Health
+    reason: str = ""
+    rule: str = "kind"
+
+
+class EdgeType(StrEnum):
+    """How one thing depends on another."""
+
+    OWNER = "owner"
+    SERVICE_ACCOUNT = "service-account"
+    CONFIG_MAP = "config-map"
+    SECRET = "secret"
+    CLAIM = "claim"
+    SELECTOR = "selector"
+    SCALE_TARGET = "scale-target"
+    METRICS = "metrics"  # a HorizontalPodAutoscaler → the APIService that its metrics come from
+    WEBHOOK = "webhook"
+    ADMISSION = "admission"  # a workload → the webhook configuration that admits its pods
+    API_SERVICE = "api-service"
+    CONVERSION = "conversion"
+    CUSTOM_RESOURCE = "custom-resource"
+    RBAC = "rbac"
+    IRSA = "irsa"
+    POD_IDENTITY = "pod-identity"
+    STORAGE_CLASS = "storage-class"
+    CSI_DRIVER = "csi-driver"
+    INGRESS = "ingress"
+    INGRESS_CLASS = "ingress-class"
+    PRIORITY_CLASS = "priority-class"
+    POLICY_BINDING = "policy-binding"
+    REQUIREMENT = "requirement"  # the catalogue says so
+
+
+class Strength(StrEnum):
+    """What the loss of the target costs: `hard`, it stops or cannot change; `soft`, it goes on with less."""
+
+    HARD = "hard"
+    SOFT = "soft"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Edge:
+    """`source` depends on `target`: when the target fails, the source is hurt.
+
+    `hurts`: `running` where the source itself stops, `change` where only creating or changing it is refused.
+    """
+
+    source: ObjectRef
+    target: ObjectRef
+    type: EdgeType
+    strength: Strength = Strength.HARD
+    hurts: str = "running"
+    evidence: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,7 +12,8 @@ from pathlib import Path
 import msgspec
 
 from addonctl.adapters import files, knowledge
-from addonctl.adapters.wire import KINDS, Decoder
+from addonctl.adapters.kinds import KINDS
+from addonctl.adapters.wire import Decoder
 from addonctl.assessment import assess
 from addonctl.model import Cluster, Container, Node, PodTemplate, Snapshot, Workload
 from bench.measure import median_s, process_peak, table

@@ -20,10 +20,10 @@ from typing import IO, Any, cast
 import msgspec
 
 from addonctl.adapters import redact
-from addonctl.adapters.shapes import CustomResource
-from addonctl.adapters.wire import CONFIG_MAPS, KINDS, Decoder, Kind
+from addonctl.adapters.kinds import CONFIG_MAPS, KINDS
+from addonctl.adapters.wire import Decoder, Kind, Tally, plural
 from addonctl.errors import BadInput
-from addonctl.model import Applier, Cluster, CustomResources, Gap, GapReason, KubernetesObject, Snapshot
+from addonctl.model import Applier, Cluster, CustomResources, Gap, GapReason, KubernetesObject, OtherObject, Snapshot
 
 _SUFFIXES = (".json", ".yaml", ".yml")
 _ARCHIVES = (".tar", ".tgz", ".tar.gz")
@@ -42,9 +42,6 @@ _BY_FILE_NAME = {kind.plural: kind for kind in reversed(_ALL_KINDS)}
 _PARTS = tuple(dict.fromkeys(kind.part for kind in KINDS if not kind.optional))
 
 
-_custom = msgspec.json.Decoder(CustomResource)
-
-
 class _Head(msgspec.Struct, rename="camel"):
     """What tells a document's nature."""
 
@@ -61,8 +58,6 @@ class Collection:
     def __init__(self, decoder: Decoder) -> None:
         self._decoder = decoder
         self._parts: dict[str, list[Any]] = {}
-        # (group, kind) → ({api version: objects}, {image: plural})
-        self._custom: dict[tuple[str, str], tuple[dict[str, int], dict[str, str]]] = {}
         self._broken: list[str] = []
         self._seen: set[str] = set()
         self.documents = 0
@@ -136,30 +131,15 @@ class Collection:
         if kind is None and (group in _LEGACY_GROUPS or not api_version):
             kind = _BY_LEGACY.get(kind_name)
         self.documents += 1
-        if kind is None:
-            if group in self._decoder.crd_groups:
-                self._note_custom(group, kind_name, api_version, raw)
-            return
-        self._seen.add(kind.part)
+        part = kind.part if kind else "others"
+        self._seen.add(part)
         try:
-            item = self._decoder.one(kind, raw)
+            item = self._decoder.one(kind, raw) if kind else self._decoder.other(api_version, kind_name, raw)
         except BadInput as error:
             self._broken.append(f"{source}: {error.what}")
             return
         if item is not None:
-            self._parts.setdefault(kind.part, []).append(_with_file_version(item, api_version))
-
-    def _note_custom(self, group: str, kind: str, api_version: str, raw: Any) -> None:
-        versions, images = self._custom.setdefault((group, kind), ({}, {}))
-        versions[api_version] = versions.get(api_version, 0) + 1
-        plurals = {f"{kind.lower()}{ending}.{group}" for ending in ("s", "es")}
-        for name in plurals & self._decoder.read_whole:
-            try:
-                whole = msgspec.convert(raw, CustomResource) if isinstance(raw, Mapping) else _custom.decode(raw)
-            except msgspec.DecodeError:
-                continue
-            if whole.spec is not None and whole.spec.image:
-                images[whole.spec.image] = name.partition(".")[0]
+            self._parts.setdefault(part, []).append(_with_file_version(item, api_version))
 
     def snapshot(self, cluster: Cluster, taken: datetime) -> Snapshot:
         """All of it, and gaps for what was broken or absent."""
@@ -172,17 +152,21 @@ class Collection:
             more = f" … and {len(self._broken) - _NAMED_MAX} more" if len(self._broken) > _NAMED_MAX else ""
             detail = "; ".join(self._broken[:_NAMED_MAX]) + more
             gaps.append(Gap(part="documents", reason=GapReason.BROKEN, detail=detail))
-        custom = tuple(_custom_resources(*key, *found) for key, found in sorted(self._custom.items()))
+        self._parts["custom_resources"] = list(self._tallied())
         parts: dict[str, Any] = {part: tuple(items) for part, items in self._parts.items()}
         known = replace(cluster, kubernetes=cluster.kubernetes or self.kubernetes)
-        return Snapshot(taken=taken, cluster=known, gaps=tuple(gaps), custom_resources=custom, **parts)
+        return Snapshot(taken=taken, cluster=known, gaps=tuple(gaps), **parts)
 
-
-def _custom_resources(group: str, kind: str, versions: dict[str, int], images: dict[str, str]) -> CustomResources:
-    return CustomResources(
-        group=group, kind=kind, plural=next(iter(images.values()), ""), count=sum(versions.values()),
-        written_as=versions, images=tuple(images),
-    )  # fmt: skip
+    def _tallied(self) -> Iterator[CustomResources]:
+        """The count of the add-ons' custom resources."""
+        by_kind: dict[tuple[str, str], list[OtherObject]] = {}
+        for item in self._parts.get("others", ()):
+            if item.group in self._decoder.crd_groups:
+                by_kind.setdefault((item.group, item.kind), []).append(item)
+        for (group, kind), items in sorted(by_kind.items()):
+            tally = Tally(group, kind, plural(kind))
+            tally.add(items)
+            yield tally.sum()
 
 
 def _with_file_version(item: Any, api_version: str) -> Any:

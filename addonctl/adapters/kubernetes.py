@@ -23,18 +23,21 @@ from addonctl.adapters.connection import (
     TimedOut,
     connect,
 )
-from addonctl.adapters.wire import CONFIG_MAPS, Decoder, Kind
-from addonctl.adapters.wire import KINDS as ALL_KINDS
-from addonctl.catalog import Catalog
+from addonctl.adapters.kinds import CONFIG_MAPS, KINDS
+from addonctl.adapters.wire import Decoder, Kind, Tally, plural
+from addonctl.catalog import Catalog, Kubernetes
 from addonctl.errors import AddonctlError, NotAllowed, NotReachable
 from addonctl.model import (
     Cluster,
+    CrdVersion,
     CustomResourceDefinition,
     CustomResources,
     Gap,
     GapReason,
+    OtherObject,
     Snapshot,
 )
+from addonctl.versions import kubernetes_minor
 
 __all__ = ["Connection", "cluster_role_yaml", "connect", "doctor", "read"]
 
@@ -51,15 +54,31 @@ _AGGREGATED = ",".join(
 )
 
 
+_Resources = dict[tuple[str, str, str], tuple[str, bool]]
+"""(group, version, plural) → (kind, namespaced)."""
+
+
 @dataclass(frozen=True, slots=True)
 class Served:
-    """What the API server serves: (group, version, plural) → namespaced."""
+    """What the API server serves."""
 
-    resources: dict[tuple[str, str, str], bool]
+    resources: _Resources
 
     def version(self, kind: Kind) -> str | None:
         """The first version of `kind` that is served and that we can decode."""
         return next((v for v in kind.versions if (kind.group, v, kind.plural) in self.resources), None)
+
+    def plurals(self, group: str, kind: str) -> dict[str, list[str]]:
+        """The resources by which `kind` of `group` is served, each with its versions, the preferred first."""
+        found: dict[str, list[str]] = {}
+        for (served_group, version, name), (served_kind, _) in self.resources.items():
+            if (served_group, served_kind) == (group, kind) and "/" not in name:
+                found.setdefault(name, []).append(version)
+        return found
+
+
+_Read = Callable[[], tuple[list[Any], list[str]]]
+"""Reads one thing: (objects, what was broken)."""
 
 
 @dataclass(slots=True)
@@ -86,18 +105,34 @@ def read(
     served = discover(connection)
     parts, jobs = _Parts(), list(_jobs(connection, decoder, served, namespace))
     _run(jobs, parts, progress)
-    for kind in ALL_KINDS:
+    for kind in KINDS:
         if served.version(kind) is None and not kind.optional:
             detail = f"the API server serves no {kind.resource} in {', '.join(kind.versions)}"
             parts.gaps.append(Gap(part=kind.part, reason=GapReason.NOT_SERVED, detail=detail))
     crds: list[CustomResourceDefinition] = parts.items.get("crds", [])
-    _run(list(_custom_jobs(connection, decoder, crds)), parts, progress)
+    minor = kubernetes_minor(str(version.get("gitVersion") or "")) or ""
+    more = [*_custom_jobs(connection, decoder, crds), *_changing_jobs(connection, decoder, served, minor, parts.gaps)]
+    _run(more, parts, progress)
     cluster = Cluster(
         name=connection.name, kubernetes=str(version.get("gitVersion") or ""), server=connection.server,
         context=connection.context,
     )  # fmt: skip
+    parts.items.setdefault("custom_resources", []).extend(_tallied(crds, parts.items.get("others", ())))
     items: dict[str, Any] = {part: tuple(found) for part, found in parts.items.items()}
     return Snapshot(taken=now, cluster=cluster, gaps=tuple(_merged(parts.gaps)), **items)
+
+
+def _tallied(crds: Iterable[CustomResourceDefinition], others: Iterable[OtherObject]) -> Iterator[CustomResources]:
+    """The count of those custom resources that were read whole."""
+    by_kind: dict[tuple[str, str], list[OtherObject]] = {}
+    for item in others:
+        by_kind.setdefault((item.group, item.kind), []).append(item)
+    for crd in crds:
+        found = by_kind.get((crd.group, crd.kind))
+        if found:
+            tally = Tally(crd.group, crd.kind, crd.plural)
+            tally.add(found)
+            yield tally.sum()
 
 
 # ── Discovery ───────────────────────────────────────────────────────────────────────────────────────────────────
@@ -105,7 +140,7 @@ def read(
 
 def discover(connection: Connection) -> Served:
     """What is served, in two requests (aggregated discovery), or one a group version on servers older than 1.26."""
-    resources: dict[tuple[str, str, str], bool] = {}
+    resources: _Resources = {}
     for root in ("/api", "/apis"):
         document = json.loads(connection.get(root, accept=f"{_AGGREGATED},application/json"))
         if document.get("kind") == "APIGroupDiscoveryList":
@@ -115,22 +150,22 @@ def discover(connection: Connection) -> Served:
     return Served(resources)
 
 
-def _aggregated(document: dict[str, Any]) -> dict[tuple[str, str, str], bool]:
+def _aggregated(document: dict[str, Any]) -> _Resources:
     return {
         ((group.get("metadata") or {}).get("name", ""), version["version"], resource["resource"]):
-            resource.get("scope") == "Namespaced"
+            ((resource.get("responseKind") or {}).get("kind", ""), resource.get("scope") == "Namespaced")
         for group in document.get("items") or ()
         for version in group.get("versions") or ()
         for resource in version.get("resources") or ()
     }  # fmt: skip
 
 
-def _one_by_one(connection: Connection, root: str, document: dict[str, Any]) -> dict[tuple[str, str, str], bool]:
-    wanted = {(kind.group, version) for kind in ALL_KINDS for version in kind.versions}
+def _one_by_one(connection: Connection, root: str, document: dict[str, Any]) -> _Resources:
+    wanted = {(kind.group, version) for kind in KINDS for version in kind.versions}
     found = [("", version) for version in document.get("versions") or ()]
     for group in document.get("groups") or ():
         found += [(group["name"], version["version"]) for version in group.get("versions") or ()]
-    resources: dict[tuple[str, str, str], bool] = {}
+    resources: _Resources = {}
     for group, version in found:
         if (group, version) not in wanted:
             continue
@@ -139,7 +174,9 @@ def _one_by_one(connection: Connection, root: str, document: dict[str, Any]) -> 
             listed = json.loads(connection.get(path)).get("resources") or ()
         except (NotServed, NotReachable):
             continue  # a group whose backend is down: its kinds become gaps
-        resources |= {(group, version, item["name"]): bool(item.get("namespaced")) for item in listed}
+        resources |= {
+            (group, version, item["name"]): (item.get("kind", ""), bool(item.get("namespaced"))) for item in listed
+        }
     return resources
 
 
@@ -152,16 +189,16 @@ class _Job:
 
     part: str
     permission: str
-    run: Callable[[], tuple[list[Any], list[str]]]  # → (objects, what was broken)
+    run: _Read
     missing_is_gap: bool = True
 
 
 def _jobs(connection: Connection, decoder: Decoder, served: Served, namespace: str | None) -> Iterator[_Job]:
-    for kind in ALL_KINDS:
+    for kind in KINDS:
         version = served.version(kind)
         if version is None:
             continue
-        narrowed = namespace if served.resources[kind.group, version, kind.plural] else None
+        narrowed = namespace if served.resources[kind.group, version, kind.plural][1] else None
         path = _path(kind.group, version, kind.plural, narrowed)
         yield _Job(kind.part, f"list {kind.resource}", _lister(connection, decoder, kind, path))
     for name in sorted(decoder.config_maps):
@@ -176,9 +213,7 @@ def _path(group: str, version: str, plural: str, namespace: str | None = None) -
     return f"{root}/namespaces/{namespace}/{plural}" if namespace else f"{root}/{plural}"
 
 
-def _lister(
-    connection: Connection, decoder: Decoder, kind: Kind, path: str
-) -> Callable[[], tuple[list[Any], list[str]]]:
+def _lister(connection: Connection, decoder: Decoder, kind: Kind, path: str) -> _Read:
     def run() -> tuple[list[Any], list[str]]:
         items: list[Any] = []
         broken: list[str] = []
@@ -224,7 +259,7 @@ def _pages(
             return
 
 
-def _getter(connection: Connection, decoder: Decoder, path: str) -> Callable[[], tuple[list[Any], list[str]]]:
+def _getter(connection: Connection, decoder: Decoder, path: str) -> _Read:
     def run() -> tuple[list[Any], list[str]]:
         item = decoder.one(CONFIG_MAPS, connection.get(path))
         return ([item] if item is not None else []), []
@@ -233,62 +268,91 @@ def _getter(connection: Connection, decoder: Decoder, path: str) -> Callable[[],
 
 
 def _custom_jobs(connection: Connection, decoder: Decoder, crds: Iterable[CustomResourceDefinition]) -> Iterator[_Job]:
-    """Custom resources of add-ons: metadata only, but for the few kinds in which a version is found."""
+    """Custom resources of add-ons: whole where they have a status to judge, else only counted."""
     for crd in crds:
         version = _version_to_read(crd)
         if crd.group not in decoder.crd_groups or version is None:
             continue
-        whole = f"{crd.plural}.{crd.group}" in decoder.read_whole
-        path, accept = _path(crd.group, version, crd.plural), "application/json" if whole else _METADATA_ONLY
-        run = _counter(connection, decoder, crd, path, accept)
-        yield _Job("custom_resources", f"list {crd.plural}.{crd.group}", run)
+        path, api_version = _path(crd.group, version.name, crd.plural), f"{crd.group}/{version.name}"
+        whole = decoder.reads_whole(crd, version)
+        run = (_other_lister if whole else _counter)(connection, decoder, api_version, crd.kind, path)
+        yield _Job("others" if whole else "custom_resources", f"list {crd.plural}.{crd.group}", run)
 
 
-def _version_to_read(crd: CustomResourceDefinition) -> str | None:
+def _version_to_read(crd: CustomResourceDefinition) -> CrdVersion | None:
     """A served version that is not deprecated, the stored one if it is such: it needs no conversion."""
     fit = [version for version in crd.versions if version.served and not version.deprecated]
-    return next((v.name for v in sorted(fit, key=lambda version: not version.storage)), None)
+    return next(iter(sorted(fit, key=lambda version: not version.storage)), None)
 
 
-def _counter(
-    connection: Connection, decoder: Decoder, crd: CustomResourceDefinition, path: str, accept: str
-) -> Callable[[], tuple[list[Any], list[str]]]:
+# Groups whose kinds are asked, not stored, or that are no API of the server.
+_NOT_STORED = frozenset({
+    "admission.k8s.io", "apidiscovery.k8s.io", "audit.k8s.io", "authentication.k8s.io", "authorization.k8s.io",
+    "extensions", "kubeadm.k8s.io",
+})  # fmt: skip
+
+
+def _changing(kubernetes: Kubernetes) -> list[tuple[str, str]]:
+    """(group, kind) of which Kubernetes removes a version and which nothing else reads."""
+    known = {(kind.group, kind.kind) for kind in KINDS}
+    found = {(removal.group, removal.kind) for removal in kubernetes.removals}
+    return sorted(key for key in found - known if key[0] not in _NOT_STORED and key[1] != "Eviction")
+
+
+def _changing_jobs(
+    connection: Connection, decoder: Decoder, served: Served, minor: str, gaps: list[Gap]
+) -> Iterator[_Job]:
+    """Objects whose API version may go away: who wrote them, by their metadata."""
+    for group, kind in _changing(decoder.kubernetes):
+        for name, versions in served.plurals(group, kind).items():
+            good = next((v for v in versions if not decoder.kubernetes.deprecated(group, v, kind, minor)), None)
+            if good is None:
+                detail = f"{name}.{group} is served in deprecated versions only ({', '.join(versions)}); not read"
+                gaps.append(Gap(part=name, reason=GapReason.NOT_SERVED, detail=detail))
+                continue
+            path = _path(group, good, name)
+            run = _other_lister(connection, decoder, f"{group}/{good}", kind, path, _METADATA_ONLY)
+            yield _Job("others", f"list {name}.{group}", run)
+
+
+def _other_lister(
+    connection: Connection, decoder: Decoder, api_version: str, kind: str, path: str, accept: str = "application/json"
+) -> _Read:
     def run() -> tuple[list[Any], list[str]]:
-        pages: list[CustomResources] = []
+        items: list[Any] = []
+        broken: list[str] = []
 
         def take(body: bytes) -> str:
-            pages.append(decoder.custom_resources(crd, (body,)))
-            return _continue_token(body)
+            page = decoder.others(api_version, kind, body)
+            items.extend(page.items)
+            broken.extend(page.skipped)
+            return page.next
 
-        _pages(connection, path, {}, take, pages.clear, accept)
-        return ([_summed(pages)] if any(page.count for page in pages) else []), []
+        def restart() -> None:
+            items.clear()
+            broken.clear()
+
+        _pages(connection, path, {}, take, restart, accept)
+        return items, broken
 
     return run
 
 
-class _ListMeta(msgspec.Struct):
-    continue_: str | None = msgspec.field(default=None, name="continue")
+def _counter(connection: Connection, decoder: Decoder, api_version: str, kind: str, path: str) -> _Read:
+    """Only how many there are and how they were written: there may be one for every pod."""
 
+    def run() -> tuple[list[Any], list[str]]:
+        tally = Tally(api_version.rpartition("/")[0], kind, path.rpartition("/")[2])
 
-class _ListHead(msgspec.Struct):
-    metadata: _ListMeta | None = None
+        def take(body: bytes) -> str:
+            page = decoder.others(api_version, kind, body)
+            tally.add(page.items)
+            return page.next
 
+        _pages(connection, path, {}, take, tally.clear, _METADATA_ONLY)
+        return ([tally.sum()] if tally.count else []), []
 
-def _continue_token(body: bytes) -> str:
-    head = msgspec.json.decode(body, type=_ListHead)
-    return (head.metadata.continue_ or "") if head.metadata else ""
-
-
-def _summed(pages: list[CustomResources]) -> CustomResources:
-    written: dict[str, int] = {}
-    for page in pages:
-        for version, count in page.written_as.items():
-            written[version] = written.get(version, 0) + count
-    first = pages[0]
-    return CustomResources(
-        group=first.group, kind=first.kind, plural=first.plural, count=sum(page.count for page in pages),
-        written_as=written, images=tuple(dict.fromkeys(image for page in pages for image in page.images)),
-    )  # fmt: skip
+    return run
 
 
 # ── Running ─────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -375,6 +439,8 @@ def _rules(kinds: Iterable[Kind], catalog: Catalog) -> Iterator[dict[str, Any]]:
     for kind in kinds:
         by_group.setdefault(kind.group, []).append(kind.plural)
     custom = {group for addon in catalog.addons.values() for group in addon.fingerprints.crd_groups}
+    for group, kind_name in _changing(catalog.kubernetes):
+        by_group.setdefault(group, []).append(plural(kind_name))
     for group, plurals in by_group.items():
         if group not in custom:
             yield {"apiGroups": [group], "resources": sorted(set(plurals)), "verbs": ["list"]}

@@ -2,10 +2,11 @@
 
 One struct a kind, fields as in Kubernetes' API reference. msgspec skips what is not named here, so the values of
 environment variables, arguments and Secrets that are not asked for never become Python objects.
-Used by adapters/wire.py only.
+Used by adapters/wire.py and adapters/kinds.py only.
 """
 
 from datetime import datetime
+from typing import Any
 
 from msgspec import Struct
 
@@ -74,6 +75,7 @@ class Condition(Shape):
     reason: str | None = None
     message: str | None = None
     last_transition_time: datetime | None = None
+    observed_generation: int | None = None
 
 
 class LabelSelectorRequirement(Shape):
@@ -85,6 +87,10 @@ class LabelSelectorRequirement(Shape):
 class LabelSelector(Shape):
     match_labels: Strings | None = None
     match_expressions: list[LabelSelectorRequirement] | None = None
+
+
+class Present(Shape):
+    """Only whether there is one."""
 
 
 class LocalRef(Shape):
@@ -139,6 +145,7 @@ class Namespace(Object):
 
 class KeyRef(Shape):
     name: str | None = None
+    optional: bool | None = None
 
 
 class EnvSource(Shape):
@@ -169,10 +176,6 @@ class Resources(Shape):
     limits: dict[str, IntOrString | float] | None = None
 
 
-class Probe(Shape):
-    """Only whether there is one."""
-
-
 class SecurityContext(Shape):
     privileged: bool | None = None
 
@@ -184,13 +187,14 @@ class Container(Shape):
     ports: list[Port] | None = None
     env: list[EnvVar] | None = None
     env_from: list[EnvFrom] | None = None
-    readiness_probe: Probe | None = None
-    liveness_probe: Probe | None = None
+    readiness_probe: Present | None = None
+    liveness_probe: Present | None = None
     security_context: SecurityContext | None = None
 
 
 class SecretVolume(Shape):
     secret_name: str | None = None
+    optional: bool | None = None
 
 
 class ClaimVolume(Shape):
@@ -198,8 +202,8 @@ class ClaimVolume(Shape):
 
 
 class ProjectedSource(Shape):
-    config_map: LocalRef | None = None
-    secret: LocalRef | None = None
+    config_map: KeyRef | None = None
+    secret: KeyRef | None = None
 
 
 class ProjectedVolume(Shape):
@@ -207,14 +211,14 @@ class ProjectedVolume(Shape):
 
 
 class PodVolume(Shape):
-    config_map: LocalRef | None = None
+    config_map: KeyRef | None = None
     secret: SecretVolume | None = None
     persistent_volume_claim: ClaimVolume | None = None
     projected: ProjectedVolume | None = None
 
 
 class Affinity(Shape):
-    pod_anti_affinity: Probe | None = None
+    pod_anti_affinity: Present | None = None
 
 
 class PodSpec(Shape):
@@ -222,12 +226,14 @@ class PodSpec(Shape):
     init_containers: list[Container] | None = None
     node_name: str | None = None
     service_account_name: str | None = None
+    service_account: str | None = None  # its deprecated name
     host_network: bool | None = None
     priority_class_name: str | None = None
     node_selector: Strings | None = None
     affinity: Affinity | None = None
-    topology_spread_constraints: list[Probe] | None = None
+    topology_spread_constraints: list[Present] | None = None
     volumes: list[PodVolume] | None = None
+    image_pull_secrets: list[LocalRef] | None = None
 
 
 class PodTemplate(Shape):
@@ -236,6 +242,7 @@ class PodTemplate(Shape):
 
 
 class RollingUpdate(Shape):
+    partition: int | None = None
     max_unavailable: IntOrString | None = None
     max_surge: IntOrString | None = None
 
@@ -253,6 +260,7 @@ class WorkloadSpec(Shape):
     strategy: Strategy | None = None
     update_strategy: Strategy | None = None
     completions: int | None = None
+    volume_claim_templates: "list[VolumeClaim] | None" = None
 
 
 class WorkloadStatus(Shape):
@@ -267,6 +275,8 @@ class WorkloadStatus(Shape):
     updated_number_scheduled: int | None = None
     active: int | None = None
     succeeded: int | None = None
+    current_revision: str | None = None
+    update_revision: str | None = None
     conditions: list[Condition] | None = None
 
 
@@ -284,8 +294,15 @@ class CronJobSpec(Shape):
     job_template: JobTemplate | None = None
 
 
+class CronJobStatus(Shape):
+    active: list[Present] | None = None
+    last_schedule_time: datetime | None = None
+    last_successful_time: datetime | None = None
+
+
 class CronJob(Object):
     spec: CronJobSpec | None = None
+    status: CronJobStatus | None = None
 
 
 class Waiting(Shape):
@@ -294,6 +311,7 @@ class Waiting(Shape):
 
 class Terminated(Shape):
     reason: str | None = None
+    exit_code: int | None = None
     finished_at: datetime | None = None
 
 
@@ -331,6 +349,7 @@ class PodContainer(Shape):
 class RunningPodSpec(Shape):
     containers: list[PodContainer] | None = None
     node_name: str | None = None
+    restart_policy: str | None = None
 
 
 class Pod(Object):
@@ -426,8 +445,13 @@ class IngressRule(Shape):
     http: IngressHttp | None = None
 
 
+class IngressTls(Shape):
+    secret_name: str | None = None
+
+
 class IngressSpec(Shape):
     ingress_class_name: str | None = None
+    tls: list[IngressTls] | None = None
     default_backend: IngressBackend | None = None
     rules: list[IngressRule] | None = None
 
@@ -547,7 +571,7 @@ class Webhook(Shape):
     rules: list[AdmissionRule] | None = None
     namespace_selector: LabelSelector | None = None
     object_selector: LabelSelector | None = None
-    match_conditions: list[Probe] | None = None
+    match_conditions: list[Present] | None = None
 
 
 class WebhookConfiguration(Object):
@@ -555,6 +579,7 @@ class WebhookConfiguration(Object):
 
 
 class ApiServiceSpec(Shape):
+    ca_bundle: str | None = None
     group: str | None = None
     version: str | None = None
     service: ServiceReference | None = None
@@ -574,8 +599,13 @@ class CrdNames(Shape):
     plural: str = ""
 
 
+class Subresources(Shape):
+    status: Present | None = None
+
+
 class CrdVersion(Shape):
     name: str = ""
+    subresources: Subresources | None = None
     served: bool | None = None
     storage: bool | None = None
     deprecated: bool | None = None
@@ -686,6 +716,7 @@ class VolumeClaim(Object):
 
 
 class ServiceAccount(Object):
+    image_pull_secrets: list[LocalRef] | None = None
     automount_service_account_token: bool | None = None
 
 
@@ -735,14 +766,11 @@ class Event(Object):
     involved_object: CrossRef | None = None
 
 
-class ImageSpec(Shape):
-    image: str | None = None
+class OtherObject(Object):
+    """An object of a kind that has no shape here. Only the plain values that wire.FIELDS names leave this struct."""
 
-
-class CustomResource(Object):
-    """Any custom resource. Only read whole where the catalogue finds a version in it."""
-
-    spec: ImageSpec | None = None
+    spec: Any = None
+    status: Any = None
 
 
 # ── What configures and installs ────────────────────────────────────────────────────────────────────────────────

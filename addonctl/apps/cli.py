@@ -277,11 +277,11 @@ def catalog_refresh(region: str, profile: str) -> None:
 @click.option("--cluster-role", is_flag=True, help="Only the ClusterRole, as YAML.")
 def rbac(iam: bool, cluster_role: bool) -> None:
     """The least ClusterRole and IAM policy that reading needs."""
-    from addonctl.adapters import aws, kubernetes, wire
+    from addonctl.adapters import aws, kinds, kubernetes
     from addonctl.apps import documents, wiring
 
     if not iam:
-        sys.stdout.write(kubernetes.cluster_role_yaml(wire.KINDS, wiring.catalog()))
+        sys.stdout.write(kubernetes.cluster_role_yaml(kinds.KINDS, wiring.catalog()))
     if not cluster_role:
         sys.stdout.write("" if iam else "---\n# IAM policy (JSON):\n")
         text = documents.dump(aws.policy(), "json")

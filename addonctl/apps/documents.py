@@ -162,11 +162,11 @@ def _check_line(catalog: Catalog, words: list[str]) -> dict[str, Any]:
 
 def doctor(source: "LiveSource") -> list[Mapping[str, str]]:
     """What can be reached and read: rows of `what`, `answer` (yes, no), `detail`."""
-    from addonctl.adapters import kubernetes, wire
+    from addonctl.adapters import kinds, kubernetes
 
     try:
         connection = source.connection()
-        checks = kubernetes.doctor(connection, wire.KINDS)
+        checks = kubernetes.doctor(connection, kinds.KINDS)
     except AddonctlError as error:
         return [{"what": "Kubernetes API", "answer": "no", "detail": str(error)}]
     return [asdict(check) for check in checks]

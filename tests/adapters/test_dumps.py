@@ -12,7 +12,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from addonctl.adapters import dumps
-from addonctl.adapters.wire import KINDS, Decoder
+from addonctl.adapters.kinds import KINDS
+from addonctl.adapters.wire import Decoder
 from addonctl.catalog import Catalog
 from addonctl.errors import BadInput
 from addonctl.inventory import take_inventory

@@ -18,7 +18,8 @@ import urllib3
 import yaml
 
 from addonctl.adapters import dumps, kubernetes
-from addonctl.adapters.wire import KINDS, Decoder
+from addonctl.adapters.kinds import KINDS
+from addonctl.adapters.wire import Decoder
 from addonctl.catalog import Catalog
 from addonctl.inventory import take_inventory
 from tests.adapters.test_real_manifests import RECOGNISED_MIN, VERSION_MIN, Tally, judge
