@@ -82,6 +82,16 @@ CODES: Mapping[str, Code] = MappingProxyType({
             why="From that day on AWS bills the extended rate, or upgrades by itself if so configured.",
             mend="Plan the upgrade before that day.",
         ),
+        Code(
+            code="DEP001", title="A webhook must admit the pods that serve it", severity=Severity.REQUIRED,
+            why="Once its last pod is gone, no new one is admitted: the add-on cannot start again by itself.",
+            mend="Leave its own namespace out of the webhook's namespaceSelector.",
+        ),
+        Code(
+            code="DEP002", title="Add-ons depend on each other in a circle", severity=Severity.INFO,
+            why="None of them can be updated or started before the others; a full restart may hang.",
+            mend="Know it before a restart; loosen the weakest of these dependencies.",
+        ),
     )
 })  # fmt: skip
 

@@ -13,7 +13,6 @@ from addonctl.catalog import AddOn, Catalog, VersionFrom, VersionRule
 from addonctl.findings import finding
 from addonctl.model import (
     Claim,
-    Container,
     CustomResources,
     EksAddon,
     Evidence,
@@ -24,7 +23,6 @@ from addonctl.model import (
     KubernetesObject,
     Method,
     ObjectRef,
-    PodTemplate,
     Severity,
     Snapshot,
     Unrecognised,
@@ -33,6 +31,7 @@ from addonctl.model import (
 )
 from addonctl.ownership import Ownership, fighting
 from addonctl.recognition import Match, Recogniser, carrying_chart, chart_name, chart_version
+from addonctl.workloads import all_workloads
 
 # Control-plane components that other Kubernetes run as pods: no add-ons, and nothing to wonder about.
 _CONTROL_PLANE = frozenset({
@@ -114,41 +113,6 @@ def _in_order(rows: Iterable[Installation]) -> tuple[Installation, ...]:
             yield from with_parts(part)
 
     return tuple(each for row in parts.get("", ()) for each in with_parts(row))
-
-
-# ── Workloads ───────────────────────────────────────────────────────────────────────────────────────────────────
-
-
-def all_workloads(snapshot: Snapshot) -> Iterator[Workload]:
-    """The workloads read, and those that only their pods tell of: static pods, and owners that the input lacks."""
-    yield from snapshot.workloads
-    known = {(workload.kind, workload.namespace, workload.name) for workload in snapshot.workloads}
-    known |= {(revision.kind, revision.namespace, revision.name) for revision in snapshot.revisions}
-    seen: set[tuple[str, str, str]] = set()
-    for pod in snapshot.pods:
-        owner = pod.owners[0] if pod.owners and pod.owners[0].kind != "Node" else None
-        key = (owner.kind, pod.namespace, owner.name) if owner else ("Pod", pod.namespace, pod.name)
-        if key in known or key in seen:
-            continue
-        seen.add(key)
-        kind, name = _owner_of(*key, pod.labels.get("pod-template-hash", ""))
-        if (kind, pod.namespace, name) in known:
-            continue
-        containers = tuple(Container(name=status.name, image=status.image) for status in pod.containers)
-        yield Workload(
-            kind=kind, name=name, namespace=pod.namespace, labels=pod.labels, annotations=pod.annotations,
-            appliers=pod.appliers if owner is None else (), owners=pod.owners if owner is None else (),
-            template=PodTemplate(labels=pod.labels, containers=containers),
-        )  # fmt: skip
-
-
-def _owner_of(kind: str, namespace: str, name: str, template_hash: str) -> tuple[str, str]:
-    """A ReplicaSet stands for its Deployment; an owner of another kind (a custom one) is seen as the pods it makes."""
-    if kind == "ReplicaSet":
-        return "Deployment", name.removesuffix(f"-{template_hash}") if template_hash else name.rpartition("-")[
-            0
-        ] or name
-    return (kind if kind in ("DaemonSet", "StatefulSet", "Job", "Deployment", "CronJob") else "Pod"), name
 
 
 # ── Grouping ────────────────────────────────────────────────────────────────────────────────────────────────────
