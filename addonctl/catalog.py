@@ -132,6 +132,7 @@ class Conflict:
     when: str
     why: str
     addon: str = ""
+    test: str = ""  # how it is seen in a cluster: a name in compatibility.CONFLICT_TESTS; empty: it is not
     source: str = ""
 
 
@@ -309,6 +310,10 @@ class ApiRemoval:
     replacement: str = ""
     source: str = ""
 
+    @property
+    def api_version(self) -> str:
+        return f"{self.group}/{self.version}" if self.group else self.version
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CrdRemoval:
@@ -331,7 +336,7 @@ class Skew:
     source: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Kubernetes:
     """The calendar of Kubernetes and EKS. The newest Kubernetes and the newest on EKS are different facts."""
 
@@ -343,17 +348,45 @@ class Kubernetes:
     removals: tuple[ApiRemoval, ...] = ()
     crd_removals: tuple[CrdRemoval, ...] = ()
     skew: tuple[Skew, ...] = ()
+    standard_usd_per_hour: float = 0.0  # of a control plane, as the next; before any discount
+    extended_usd_per_hour: float = 0.0
+
+    @cached_property
+    def _by_api(self) -> Mapping[tuple[str, str], ApiRemoval]:
+        return {(removal.api_version, removal.kind): removal for removal in self.removals}
+
+    def removal(self, api_version: str, kind: str) -> ApiRemoval | None:
+        """What is known of an API version's end; None: nothing. A `*` in the facts stands for every kind."""
+        return self._by_api.get((api_version, kind)) or self._by_api.get((api_version, "*"))
+
+    def replacement(self, removal: ApiRemoval, minor: str) -> str:
+        """The API version to write instead, one that is not deprecated in `minor` itself; empty where there is none."""
+        seen = {removal.api_version}
+        while removal.replacement and removal.replacement not in seen:
+            seen.add(removal.replacement)
+            following = self.removal(removal.replacement, removal.kind)
+            if following is None or not self._since(following, minor):
+                return removal.replacement
+            removal = following
+        return removal.replacement
+
+    @staticmethod
+    def _since(removal: ApiRemoval, minor: str) -> bool:
+        since = removal.deprecated_in or removal.removed_in
+        return bool(since) and (not minor or versions.minor_key(since) <= versions.minor_key(minor))
 
     def deprecated(self, group: str, version: str, kind: str, minor: str) -> bool:
         """Whether an API version is deprecated or removed in Kubernetes `minor`; in any, where `minor` is empty."""
-        return any(
-            (removal.group, removal.version, removal.kind) == (group, version, kind)
-            and (
-                not minor
-                or versions.minor_key(removal.deprecated_in or removal.removed_in) <= versions.minor_key(minor)
-            )
-            for removal in self.removals
-        )
+        removal = self.removal(f"{group}/{version}" if group else version, kind)
+        return removal is not None and self._since(removal, minor)
+
+
+def plural(kind: str) -> str:
+    """The resource by which code generators call a kind."""
+    name = kind.lower()
+    if name.endswith("y") and name[-2:-1] not in ("a", "e", "o", "u"):
+        return f"{name[:-1]}ies"
+    return name + ("es" if name.endswith(("s", "x", "ch", "sh")) else "s")
 
 
 # ── Questions ───────────────────────────────────────────────────────────────────────────────────────────────────

@@ -5,7 +5,7 @@ Kubernetes nouns are trimmed to what is used; sizes carry their unit in the name
 No value of a Secret, no token and no free text that could hold one is ever put into these types.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -899,6 +899,50 @@ class Snapshot:
     def gap(self, part: str) -> Gap | None:
         """Why `part` is missing, or None when it was read."""
         return next((gap for gap in self.gaps if gap.part == part), None)
+
+    def objects(self) -> Iterator[tuple[ObjectRef, KubernetesObject]]:
+        """Every object that was read one by one, with its name; pods and events, which are many, left out."""
+        for part, (group, kind) in _KIND_OF_PART.items():
+            for thing in getattr(self, part):
+                name = kind or _kind_of(thing)
+                yield ObjectRef(kind=name, name=thing.name, namespace=thing.namespace, group=group), thing
+        for workload in self.workloads:
+            yield workload.ref, workload
+        for other in self.others:
+            yield other.ref, other
+
+
+def _kind_of(thing: KubernetesObject) -> str:
+    """The kind where a part holds two: it is told in the object, or by its scope."""
+    if isinstance(thing, Role):
+        return "Role" if thing.namespace else "ClusterRole"
+    if isinstance(thing, RoleBinding):
+        return "RoleBinding" if thing.namespace else "ClusterRoleBinding"
+    assert isinstance(thing, Revision | WebhookConfiguration | FluxSource), type(thing)
+    return thing.kind
+
+
+_ADMISSION = "admissionregistration.k8s.io"
+_KIND_OF_PART = {
+    "nodes": ("", "Node"), "namespaces": ("", "Namespace"), "revisions": ("apps", ""), "services": ("", "Service"),
+    "endpoint_slices": ("discovery.k8s.io", "EndpointSlice"), "disruption_budgets": ("policy", "PodDisruptionBudget"),
+    "autoscalers": ("autoscaling", "HorizontalPodAutoscaler"), "webhook_configurations": (_ADMISSION, ""),
+    "api_services": ("apiregistration.k8s.io", "APIService"),
+    "crds": ("apiextensions.k8s.io", "CustomResourceDefinition"),
+    "admission_policies": (_ADMISSION, "ValidatingAdmissionPolicy"),
+    "admission_policy_bindings": (_ADMISSION, "ValidatingAdmissionPolicyBinding"),
+    "csi_drivers": ("storage.k8s.io", "CSIDriver"), "storage_classes": ("storage.k8s.io", "StorageClass"),
+    "volume_snapshot_classes": ("snapshot.storage.k8s.io", "VolumeSnapshotClass"),
+    "volumes": ("", "PersistentVolume"), "volume_claims": ("", "PersistentVolumeClaim"),
+    "ingress_classes": ("networking.k8s.io", "IngressClass"), "ingresses": ("networking.k8s.io", "Ingress"),
+    "service_accounts": ("", "ServiceAccount"), "roles": ("rbac.authorization.k8s.io", ""),
+    "role_bindings": ("rbac.authorization.k8s.io", ""),
+    "network_policies": ("networking.k8s.io", "NetworkPolicy"), "quotas": ("", "ResourceQuota"),
+    "limit_ranges": ("", "LimitRange"), "leases": ("coordination.k8s.io", "Lease"),
+    "applications": ("argoproj.io", "Application"), "flux_helm_releases": ("helm.toolkit.fluxcd.io", "HelmRelease"),
+    "flux_kustomizations": ("kustomize.toolkit.fluxcd.io", "Kustomization"),
+    "flux_sources": ("source.toolkit.fluxcd.io", ""),
+}  # fmt: skip
 
 
 # ── What was made of it ─────────────────────────────────────────────────────────────────────────────────────────

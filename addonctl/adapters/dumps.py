@@ -21,7 +21,8 @@ import msgspec
 
 from addonctl.adapters import redact
 from addonctl.adapters.kinds import CONFIG_MAPS, KINDS
-from addonctl.adapters.wire import Decoder, Kind, Tally, plural
+from addonctl.adapters.wire import Decoder, Kind, Tally
+from addonctl.catalog import plural
 from addonctl.errors import BadInput
 from addonctl.model import Applier, Cluster, CustomResources, Gap, GapReason, KubernetesObject, OtherObject, Snapshot
 

@@ -24,8 +24,8 @@ from addonctl.adapters.connection import (
     connect,
 )
 from addonctl.adapters.kinds import CONFIG_MAPS, KINDS
-from addonctl.adapters.wire import Decoder, Kind, Tally, plural
-from addonctl.catalog import Catalog, Kubernetes
+from addonctl.adapters.wire import Decoder, Kind, Tally
+from addonctl.catalog import Catalog, Kubernetes, plural
 from addonctl.errors import AddonctlError, NotAllowed, NotReachable
 from addonctl.model import (
     Cluster,

@@ -416,11 +416,3 @@ class Tally:
             group=self._group, kind=self._kind, plural=self._plural, count=self.count,
             written_as=dict(sorted(self._written.items())), images=tuple(self._images),
         )  # fmt: skip
-
-
-def plural(kind: str) -> str:
-    """The resource by which code generators call a kind."""
-    name = kind.lower()
-    if name.endswith("y") and name[-2:-1] not in ("a", "e", "o", "u"):
-        return f"{name[:-1]}ies"
-    return name + ("es" if name.endswith(("s", "x", "ch", "sh")) else "s")
