@@ -217,6 +217,7 @@ class AddOn:
     aliases: tuple[str, ...] = ()  # other names that people call it
     singleton: bool = True  # a second copy in one cluster is a mistake
     system: bool = False  # every EKS cluster has it
+    needs_rbac: bool = True  # it asks the API server, and can do nothing without a role
     install: Install = field(default_factory=Install)
     fingerprints: Fingerprints
     bundles: tuple[str, ...] = ()  # ids of add-ons that it brings as parts

@@ -13,8 +13,8 @@ from enum import StrEnum
 from addonctl import apis, images, versions
 from addonctl.catalog import AddOn, Answer, Catalog, Check, Conflict, EksRelease
 from addonctl.findings import finding
+from addonctl.installers import update_addon_command
 from addonctl.model import (
-    EksAddon,
     Evidence,
     Finding,
     Installation,
@@ -27,7 +27,6 @@ from addonctl.model import (
 
 # EKS gives 14 months of standard support; two of them are what a careful upgrade of a fleet takes.
 _ENDS_SOON = timedelta(days=60)
-_TROUBLED = ("DEGRADED", "CREATE_FAILED", "UPDATE_FAILED", "DELETE_FAILED")
 # What the control plane costs an hour in standard and in extended support, in US dollars, before any discount.
 _HOURS_A_MONTH = 730
 
@@ -86,7 +85,6 @@ def check_compatibility(
         *_skew(snapshot, inventory, catalog, status),
         *_requirements(snapshot, inventory, catalog),
         *_conflicts(snapshot, inventory, catalog),
-        *_eks_issues(snapshot),
         *_insights(snapshot, checks),
     )
     return Compatibility(kubernetes=status, checks=checks, findings=found)
@@ -102,7 +100,7 @@ def kubernetes_status(
     said = kubernetes or (snapshot.eks.cluster.version if snapshot.eks else "") or snapshot.cluster.kubernetes
     running = versions.kubernetes_minor(said) or ""
     if not running:
-        reason = "the input does not say which Kubernetes runs; give it with --kubernetes"
+        reason = f"the input does not say which Kubernetes runs{_kubelets(snapshot)}; give it with --kubernetes"
         asked = (target,) if target else ()
         return KubernetesStatus(
             running="", target=target, support=Support.UNKNOWN, reason=reason, targets=asked
@@ -115,6 +113,12 @@ def kubernetes_status(
         running=running, target=targets[-1] if targets else running, support=support, ends=ends, reason=reason,
         targets=targets,
     )  # fmt: skip
+
+
+def _kubelets(snapshot: Snapshot) -> str:
+    """What the nodes hint at; the control plane may be newer."""
+    minors = {versions.kubernetes_minor(node.kubelet_version) for node in snapshot.nodes} - {None}
+    return f" (its kubelets are of {', '.join(sorted(filter(None, minors)))})" if minors else ""
 
 
 def _up_to(running: str, target: str) -> tuple[str, ...]:
@@ -201,7 +205,7 @@ def update_mend(row: Installation, catalog: Catalog, snapshot: Snapshot, minor: 
     default, wanted_first = _eks_target(row, catalog, eks_name or "", minor)
     if row.method is Method.EKS and default:
         installed = next((a for a in snapshot.eks.addons if a.name == eks_name), None) if snapshot.eks else None
-        command = _update_addon_command(snapshot.cluster.name, eks_name or "", wanted_first, installed)
+        command = update_addon_command(snapshot.cluster.name, eks_name or "", wanted_first, installed)
         return command + ("" if wanted_first == default else f"  # then one minor at a time to {default}")
     wanted = f" (EKS's default for {minor} is {default})" if default else _upstream_target(row, catalog, minor)
     where = {
@@ -236,19 +240,6 @@ def _eks_target(row: Installation, catalog: Catalog, eks_name: str, minor: str) 
     following = (now.minor[0], now.minor[1] + 1)
     hops = [version for version in map(versions.parse, fit) if version and version.minor == following]
     return default, max(hops).text if hops else default
-
-
-def _update_addon_command(cluster: str, name: str, version: str, installed: EksAddon | None) -> str:
-    """The command with what UpdateAddon would drop or reset if it were left out (the IAM role, the configuration)."""
-    command = (
-        f"aws eks update-addon --cluster-name {cluster} --addon-name {name} --addon-version {version}"
-        " --resolve-conflicts PRESERVE"
-    )
-    if installed is not None and installed.service_account_role_arn:
-        command += f" --service-account-role-arn {installed.service_account_role_arn}"
-    if installed is not None and installed.configuration_values not in ("", "{}"):
-        command += " --configuration-values file://…  # the current ones: aws eks describe-addon"
-    return command
 
 
 # ── Skew ────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -410,20 +401,6 @@ CONFLICT_TESTS: Mapping[str, Callable[[_Pair], str]] = {
 
 
 # ── What EKS says ───────────────────────────────────────────────────────────────────────────────────────────────
-
-
-def _eks_issues(snapshot: Snapshot) -> Iterator[Finding]:
-    for addon in snapshot.eks.addons if snapshot.eks else ():
-        if addon.status not in _TROUBLED and not addon.issues:
-            continue
-        evidence = [Evidence(kind="eks", subject=f"eks add-on {addon.name}", detail=f"status {addon.status}")]
-        evidence += [
-            Evidence(kind="eks", subject=issue.code, detail=f"{issue.message} {', '.join(issue.resources)}".strip())
-            for issue in addon.issues
-        ]
-        again = _update_addon_command(snapshot.cluster.name, addon.name, addon.version, addon)
-        mend = f"EKS rolls nothing back. Mend what the issue names, then: {again}"
-        yield finding("EKS005", f"eks add-on {addon.name}", *evidence, mend=mend)
 
 
 # Insights whose subject is judged here, with more evidence: they are merged, not repeated.

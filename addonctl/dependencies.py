@@ -26,6 +26,7 @@ from addonctl.model import (
     RoleBinding,
     Rule,
     ServiceTarget,
+    Severity,
     Snapshot,
     Strength,
     Webhook,
@@ -115,7 +116,7 @@ def find_dependencies(snapshot: Snapshot, inventory: Inventory, catalog: Catalog
     order, cycles = _ordered(inventory, addons)
     return Dependencies(
         edges=edges, addons=addons, order=order, cycles=cycles, owners=owners,
-        findings=tuple(_findings(world, edges, owners, cycles)),
+        findings=tuple(_findings(world, edges, owners, cycles, inventory, catalog)),
     )  # fmt: skip
 
 
@@ -430,7 +431,25 @@ def _owned(world: _World, inventory: Inventory, catalog: Catalog, edges: list[Ed
         if edge.type is EdgeType.SERVICE_ACCOUNT and edge.source in owned:
             owned.setdefault(edge.target, owned[edge.source])
     _own_by_scale(edges, owned)
+    _own_by_labels(world, owned)
     yield from owned.items()
+
+
+# Labels by which a Service whose selector is wrong still says whose it is.
+_NAMES = ("k8s-app", "app.kubernetes.io/name", "app")
+
+
+def _own_by_labels(world: _World, owned: dict[ObjectRef, str]) -> None:
+    """Services that select nothing belong to the add-on whose workload is labelled as they are."""
+    for service in world.snapshot.services:
+        ref = _ref("Service", service)
+        if ref in owned or not service.selector or world.selected(service.namespace, service.selector):
+            continue
+        for workload in world.by_namespace.get(service.namespace, ()):
+            labels = {**workload.template.labels, **workload.labels}
+            named = [key for key in _NAMES if key in service.labels and key in labels]
+            if workload.ref in owned and named and all(service.labels[key] == labels[key] for key in named):
+                owned.setdefault(ref, owned[workload.ref])
 
 
 def _own_by_scale(edges: list[Edge], owned: dict[ObjectRef, str]) -> None:
@@ -568,15 +587,68 @@ def _ordered(
 
 
 def _findings(
-    world: _World, edges: tuple[Edge, ...], owners: Mapping[ObjectRef, str], cycles: tuple[tuple[str, ...], ...]
-) -> Iterator[Finding]:
-    yield from _self_guarded(world, edges, owners)
+    world: _World, edges: tuple[Edge, ...], owners: Mapping[ObjectRef, str], cycles: tuple[tuple[str, ...], ...],
+    inventory: Inventory, catalog: Catalog,
+) -> Iterator[Finding]:  # fmt: skip
+    yield from _broken_references(world, edges, owners)
+    if world.snapshot.cluster.source != "files":
+        yield from _without_permission(world, edges, inventory, catalog)
+    yield from _self_guarded(edges, owners)
     for cycle in cycles:
         evidence = Evidence(kind="dependency", subject=cycle[0], detail=" → ".join(cycle))
         yield finding("DEP002", " ↔ ".join(sorted(set(cycle))), evidence)
 
 
-def _self_guarded(world: _World, edges: tuple[Edge, ...], owners: Mapping[ObjectRef, str]) -> Iterator[Finding]:
+# What is read as a whole, so that what is not in it does not exist: kind → part of the snapshot.
+_READ_WHOLE = {
+    "ServiceAccount": "service_accounts", "PersistentVolumeClaim": "volume_claims", "Role": "roles",
+    "ClusterRole": "roles", "StorageClass": "storage_classes", "CSIDriver": "csi_drivers", "Deployment": "workloads",
+    "StatefulSet": "workloads",
+}  # fmt: skip
+_NEEDED = (
+    EdgeType.SERVICE_ACCOUNT, EdgeType.CLAIM, EdgeType.RBAC, EdgeType.STORAGE_CLASS, EdgeType.CSI_DRIVER,
+    EdgeType.SCALE_TARGET,
+)  # fmt: skip
+
+
+def _broken_references(world: _World, edges: tuple[Edge, ...], owners: Mapping[ObjectRef, str]) -> Iterator[Finding]:
+    """References of add-ons, and of classes of storage, to objects that are not there."""
+    if world.snapshot.cluster.source == "files":
+        return  # a file need not hold what it refers to
+    there = {(ref.kind, ref.namespace, ref.name) for ref, _ in world.snapshot.objects()}
+    for edge in edges:
+        target, part = edge.target, _READ_WHOLE.get(edge.target.kind)
+        if part is None or edge.type not in _NEEDED or world.snapshot.gap(part) is not None:
+            continue
+        matters = edge.source in owners or edge.type is EdgeType.CSI_DRIVER
+        if matters and (target.kind, target.namespace, target.name) not in there:
+            evidence = Evidence(kind=edge.type.value, subject=str(edge.source), detail=f"{target}: {edge.evidence}")
+            soft = edge.type is EdgeType.CSI_DRIVER or edge.strength is Strength.SOFT
+            severity = Severity.RECOMMENDED if soft else None
+            yield finding("DEP003", f"{edge.source} needs {target}", evidence, severity=severity)
+
+
+def _without_permission(
+    world: _World, edges: tuple[Edge, ...], inventory: Inventory, catalog: Catalog
+) -> Iterator[Finding]:
+    """Add-ons that talk to the API server, under accounts to which no role is bound."""
+    if any(world.snapshot.gap(part) for part in ("role_bindings", "roles", "service_accounts")):
+        return
+    granted = {edge.source for edge in edges if edge.type is EdgeType.RBAC}
+    groups = {s.name for binding in world.snapshot.role_bindings for s in binding.subjects if s.kind == "Group"}
+    accounts = {edge.source: edge.target for edge in edges if edge.type is EdgeType.SERVICE_ACCOUNT}
+    for row in inventory.installations:
+        entry = catalog.addons.get(row.addon)
+        used = [accounts[ref] for ref in row.workloads if ref in accounts]
+        if entry is None or not entry.needs_rbac or not used or any(account in granted for account in used):
+            continue
+        if any(f"system:serviceaccounts:{account.namespace}" in groups for account in used):
+            continue
+        evidence = Evidence(kind="rbac", subject=str(used[0]), detail="no RoleBinding or ClusterRoleBinding names it")
+        yield finding("DEP004", str(used[0]), evidence)
+
+
+def _self_guarded(edges: tuple[Edge, ...], owners: Mapping[ObjectRef, str]) -> Iterator[Finding]:
     """Webhooks that must answer before the pods that answer for them can start."""
     for edge in edges:
         if edge.type is not EdgeType.ADMISSION or edge.strength is not Strength.HARD:

@@ -1,11 +1,14 @@
 """The table of findings: every code once, with its title, its severity and what to do about it.
 
-Capabilities make findings by code; reports, `--fail-on` and the reference page read this table. Codes are never
-reused: a retired one stays out.
+Capabilities make findings by code; reports, `--fail-on` and the reference page read this table. Its order is that of
+urgency: causes before their effects, what is broken before what will be. Codes are never reused: a retired one stays
+out.
 """
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from types import MappingProxyType
 
 from addonctl.model import Evidence, Finding, Severity
@@ -26,19 +29,59 @@ CODES: Mapping[str, Code] = MappingProxyType({
     entry.code: entry
     for entry in (
         Code(
-            code="INV001", title="Two owners fight over an add-on", severity=Severity.REQUIRED,
-            why="Each owner puts back what the other changed; which version runs is chance.",
-            mend="Let one of them go: remove the add-on from one owner without deleting its objects.",
+            code="HLT021", title="A node is not ready", severity=Severity.REQUIRED,
+            why="Its pods are lost or stuck, DaemonSets are short of one, and the rest has less room.",
+            mend="kubectl describe node; replace it if it does not come back.",
         ),
         Code(
-            code="INV002", title="An add-on is installed twice", severity=Severity.RECOMMENDED,
-            why="Two copies answer the same requests, or claim the same cluster-wide objects.",
-            mend="Keep one copy; uninstall the other by the installer that brought it.",
+            code="HLT002", title="An add-on's image cannot be pulled", severity=Severity.REQUIRED,
+            why="New pods do not start; the old ones go at the next drain.",
+            mend="Mend the image's name, its registry's access, or go back to the version before.",
         ),
         Code(
-            code="INV003", title="CRDs without their controller", severity=Severity.INFO,
-            why="Nothing acts on their custom resources; they are usually left over from an uninstall.",
-            mend="Delete the CRDs when their custom resources are no longer wanted; that deletes these as well.",
+            code="HLT001", title="An add-on's pod is crash-looping", severity=Severity.REQUIRED,
+            why="It restarts faster than it serves.",
+            mend="Read its last log; go back if it began with a change.",
+        ),
+        Code(
+            code="HLT003", title="An add-on's container cannot be created", severity=Severity.REQUIRED,
+            why="Something that its pod refers to is not there, or is wrong.",
+            mend="kubectl describe pod names what lacks.",
+        ),
+        Code(
+            code="HLT004", title="An add-on's pod finds no node", severity=Severity.REQUIRED,
+            why="The scheduler has no node with room that it may run on.",
+            mend="Add nodes, or lower requests and affinity.",
+        ),
+        Code(
+            code="HLT006", title="An add-on is scaled to zero", severity=Severity.RECOMMENDED,
+            why="It does nothing; what depends on it fails.",
+            mend="Scale it up, or uninstall it.",
+        ),
+        Code(
+            code="HLT005", title="An add-on has fewer pods available than wanted", severity=Severity.RECOMMENDED,
+            why="It serves with less than it was given, or a change of it is stuck.",
+            mend="kubectl rollout status and kubectl get events say what holds it.",
+        ),
+        Code(
+            code="DEP003", title="Something that an add-on needs does not exist", severity=Severity.REQUIRED,
+            why="Its pods cannot start again, or it may not do its work.",
+            mend="Create it, or apply the add-on again as its installer would.",
+        ),
+        Code(
+            code="DEP004", title="An add-on's ServiceAccount has no permission", severity=Severity.REQUIRED,
+            why="Its controller can neither read nor write what it is for; it fails at its next restart at the latest.",
+            mend="Apply the add-on's RBAC again, as its installer would.",
+        ),
+        Code(
+            code="HLT008", title="A Service leads to no ready pod", severity=Severity.RECOMMENDED,
+            why="Whoever calls it gets no answer.",
+            mend="Mend its selector, or bring its pods back.",
+        ),
+        Code(
+            code="HLT009", title="A webhook has no ready backend", severity=Severity.REQUIRED,
+            why="With failurePolicy Fail, every request that it matches is refused; with Ignore, none is checked.",
+            mend="Bring its pods back.",
         ),
         Code(
             code="INV004", title="A webhook whose Service is gone", severity=Severity.REQUIRED,
@@ -46,9 +89,55 @@ CODES: Mapping[str, Code] = MappingProxyType({
             mend="Reinstall the add-on that served it, or delete the webhook configuration.",
         ),
         Code(
+            code="HLT010", title="An APIService is not available", severity=Severity.REQUIRED,
+            why="Its API does not answer, and namespaces cannot be deleted while discovery fails.",
+            mend="Bring the pods behind its Service back.",
+        ),
+        Code(
             code="INV005", title="An APIService whose Service is gone", severity=Severity.REQUIRED,
             why="Its API does not answer, and namespaces cannot be deleted while discovery fails.",
             mend="Reinstall the add-on that served it, or delete the APIService.",
+        ),
+        Code(
+            code="HLT011", title="A CRD is not established", severity=Severity.REQUIRED,
+            why="Its custom resources can be neither read nor written.",
+            mend="kubectl describe crd says which name or schema is refused.",
+        ),
+        Code(
+            code="HLT012", title="A CA bundle ends soon, or has ended", severity=Severity.RECOMMENDED,
+            why="From then on the API server trusts nobody who serves behind it: calls fail.",
+            mend="Renew the authority: restart what injects it (cert-manager's cainjector, or the add-on).",
+        ),
+        Code(
+            code="EKS005", title="EKS reports a problem with an add-on", severity=Severity.REQUIRED,
+            why="EKS cannot bring the add-on to the state it was asked for; a failed update is not rolled back.",
+            mend="Mend what the issue names, then update the add-on again.",
+        ),
+        Code(
+            code="INV001", title="Two owners fight over an add-on", severity=Severity.REQUIRED,
+            why="Each owner puts back what the other changed; which version runs is chance.",
+            mend="Let one of them go: remove the add-on from one owner without deleting its objects.",
+        ),
+        Code(
+            code="DEP001", title="A webhook must admit the pods that serve it", severity=Severity.REQUIRED,
+            why="Once its last pod is gone, no new one is admitted: the add-on cannot start again by itself.",
+            mend="Leave its own namespace out of the webhook's namespaceSelector.",
+        ),
+        Code(
+            code="CMP004", title="Two add-ons conflict", severity=Severity.RECOMMENDED,
+            why="They do the same work, or claim the same thing.",
+            mend="Keep one of them, or configure them apart.",
+        ),
+        Code(
+            code="CMP003", title="An add-on lacks another one that it needs", severity=Severity.REQUIRED,
+            why="It cannot do its work without.",
+            mend="Install what it needs.",
+        ),
+        Code(
+            code="API001", title="An API version that Kubernetes has removed is still written",
+            severity=Severity.REQUIRED,
+            why="The next apply, upgrade or rollback of it fails.",
+            mend="Write it in the API version that replaced it.",
         ),
         Code(
             code="EKS001", title="AWS does not offer this add-on version for the running Kubernetes",
@@ -57,15 +146,46 @@ CODES: Mapping[str, Code] = MappingProxyType({
             mend="Update the add-on to a version that AWS lists for this Kubernetes.",
         ),
         Code(
-            code="EKS002", title="AWS does not offer this add-on version for the next Kubernetes",
-            severity=Severity.RECOMMENDED,
-            why="The add-on has to be updated before or right after the cluster's upgrade.",
-            mend="Update the add-on first to a version that AWS lists for both.",
+            code="CMP001", title="An add-on's version does not support the running Kubernetes",
+            severity=Severity.REQUIRED,
+            why="Its maintainers do not stand for it; it may fail on APIs that are gone.",
+            mend="Update it to a version that supports this Kubernetes.",
         ),
         Code(
-            code="EKS003", title="The cluster's Kubernetes is in extended support", severity=Severity.RECOMMENDED,
-            why="AWS bills the control plane at the extended rate, and upgrades it by itself at the end.",
-            mend="Plan the upgrade to a minor in standard support.",
+            code="SKW001", title="A component is further from the API server than Kubernetes allows",
+            severity=Severity.REQUIRED,
+            why="Kubernetes supports no such distance; it may fail at any update.",
+            mend="Update it to within the policy.",
+        ),
+        Code(
+            code="HLT016", title="A leader stopped renewing its lease", severity=Severity.RECOMMENDED,
+            why="Nobody leads: the controller does nothing.",
+            mend="Restart its pods if its leader hangs.",
+        ),
+        Code(
+            code="HLT017", title="Warning events name a fault of an add-on", severity=Severity.RECOMMENDED,
+            why="Something fails that the objects' status does not show.",
+            mend="kubectl describe the object that the event names.",
+        ),
+        Code(
+            code="HLT019", title="A quota is used up in an add-on's namespace", severity=Severity.RECOMMENDED,
+            why="A pod that goes cannot be replaced.",
+            mend="Raise the quota, or use less.",
+        ),
+        Code(
+            code="HLT020", title="An add-on does not answer as it should", severity=Severity.REQUIRED,
+            why="It was asked what only it can answer, and failed.",
+            mend="See what the probe said; its pods' logs say why.",
+        ),
+        Code(
+            code="CRD001", title="Objects are stored in an old version of a CRD", severity=Severity.RECOMMENDED,
+            why="An update that drops this version is refused as long as storedVersions names it.",
+            mend="Write every object once, then take the version out of storedVersions.",
+        ),
+        Code(
+            code="API002", title="An API version goes away with the Kubernetes to come", severity=Severity.REQUIRED,
+            why="After the upgrade, apply, helm upgrade and rollback of it fail.",
+            mend="Write it in the API version that replaces it, before the upgrade.",
         ),
         Code(
             code="EKS004", title="The cluster's Kubernetes is no longer supported by EKS", severity=Severity.REQUIRED,
@@ -73,9 +193,79 @@ CODES: Mapping[str, Code] = MappingProxyType({
             mend="Upgrade now, one minor at a time, add-ons with it.",
         ),
         Code(
-            code="EKS005", title="EKS reports a problem with an add-on", severity=Severity.REQUIRED,
-            why="EKS cannot bring the add-on to the state it was asked for; a failed update is not rolled back.",
-            mend="Mend what the issue names, then update the add-on again.",
+            code="EKS007", title="EKS has an insight", severity=Severity.RECOMMENDED,
+            why="EKS checks upgrade readiness and configuration by itself, once a day.",
+            mend="See `aws eks describe-insight`.",
+        ),
+        Code(
+            code="HLT007", title="An add-on's containers restart often, or ran out of memory",
+            severity=Severity.RECOMMENDED,
+            why="Each restart drops what it was doing.",
+            mend="Read the log before the restart; raise the memory limit if it was killed for it.",
+        ),
+        Code(
+            code="HLT018", title="Custom resources of an add-on are not well", severity=Severity.RECOMMENDED,
+            why="The add-on cannot do what they ask for.",
+            mend="kubectl describe says what its controller reports.",
+        ),
+        Code(
+            code="HLT013", title="A PodDisruptionBudget allows no eviction", severity=Severity.RECOMMENDED,
+            why="Nodes with its pods cannot be drained: node updates hang.",
+            mend="Allow one pod to go, or run one more.",
+        ),
+        Code(
+            code="HLT014", title="A single pod answers for the whole cluster", severity=Severity.RECOMMENDED,
+            why="While it restarts or moves, nobody answers.",
+            mend="Run two replicas or more.",
+        ),
+        Code(
+            code="EKS002", title="AWS does not offer this add-on version for the Kubernetes to come",
+            severity=Severity.RECOMMENDED,
+            why="The add-on has to be updated before or right after the cluster's upgrade.",
+            mend="Update the add-on first to a version that AWS lists for both.",
+        ),
+        Code(
+            code="CMP002", title="An add-on's version does not support the Kubernetes to come",
+            severity=Severity.RECOMMENDED,
+            why="It has to be updated before or right after the cluster's upgrade.",
+            mend="Update it first to a version that supports both.",
+        ),
+        Code(
+            code="SKW002", title="A component will be too far from the API server after the upgrade",
+            severity=Severity.RECOMMENDED,
+            why="EKS refuses the upgrade, or the component fails after it.",
+            mend="Update it before the control plane.",
+        ),
+        Code(
+            code="CRD002", title="Custom resources are written in a version that their add-on drops",
+            severity=Severity.RECOMMENDED,
+            why="After the add-on's update they cannot be applied any more.",
+            mend="Write them in the newer version before the update.",
+        ),
+        Code(
+            code="INV002", title="An add-on is installed twice", severity=Severity.RECOMMENDED,
+            why="Two copies answer the same requests, or claim the same cluster-wide objects.",
+            mend="Keep one copy; uninstall the other by the installer that brought it.",
+        ),
+        Code(
+            code="EKS003", title="The cluster's Kubernetes is in extended support", severity=Severity.RECOMMENDED,
+            why="AWS bills the control plane at the extended rate, and upgrades it by itself at the end.",
+            mend="Plan the upgrade to a minor in standard support.",
+        ),
+        Code(
+            code="WVR001", title="A waiver has expired", severity=Severity.RECOMMENDED,
+            why="What was accepted for a time counts again.",
+            mend="Mend what it waived, or renew it with a reason.",
+        ),
+        Code(
+            code="API003", title="A deprecated API version is still written", severity=Severity.INFO,
+            why="It works now; a later Kubernetes removes it.",
+            mend="Write it in the API version that replaces it.",
+        ),
+        Code(
+            code="API004", title="A webhook names only API versions that are gone", severity=Severity.INFO,
+            why="It is not asked any more for what it was meant to check.",
+            mend="Name the newer API versions in its rules.",
         ),
         Code(
             code="EKS006", title="Standard support of the cluster's Kubernetes ends soon", severity=Severity.INFO,
@@ -83,9 +273,19 @@ CODES: Mapping[str, Code] = MappingProxyType({
             mend="Plan the upgrade before that day.",
         ),
         Code(
-            code="DEP001", title="A webhook must admit the pods that serve it", severity=Severity.REQUIRED,
-            why="Once its last pod is gone, no new one is admitted: the add-on cannot start again by itself.",
-            mend="Leave its own namespace out of the webhook's namespaceSelector.",
+            code="HLT015", title="Replicas may all run on one node", severity=Severity.INFO,
+            why="One node's loss takes all of them.",
+            mend="Spread them over nodes and zones.",
+        ),
+        Code(
+            code="HLT022", title="A PodDisruptionBudget guards nothing", severity=Severity.INFO,
+            why="Its selector matches no pod; what it was meant for can be evicted all at once.",
+            mend="Mend its selector, or delete it.",
+        ),
+        Code(
+            code="INV003", title="CRDs without their controller", severity=Severity.INFO,
+            why="Nothing acts on their custom resources; they are usually left over from an uninstall.",
+            mend="Delete the CRDs when their custom resources are no longer wanted; that deletes these as well.",
         ),
         Code(
             code="DEP002", title="Add-ons depend on each other in a circle", severity=Severity.INFO,
@@ -94,6 +294,7 @@ CODES: Mapping[str, Code] = MappingProxyType({
         ),
     )
 })  # fmt: skip
+_ORDER = {code: number for number, code in enumerate(CODES)}
 
 
 def finding(code: str, subject: str, *evidence: Evidence, mend: str = "", severity: Severity | None = None) -> Finding:
@@ -102,3 +303,23 @@ def finding(code: str, subject: str, *evidence: Evidence, mend: str = "", severi
     return Finding(
         code=code, severity=severity or entry.severity, subject=subject, evidence=evidence, mend=mend or entry.mend
     )
+
+
+def by_urgency(found: Iterable[Finding]) -> tuple[Finding, ...]:
+    """The worst first; within one severity in the table's order, causes before effects. Equal findings are one."""
+    return tuple(sorted(
+        dict.fromkeys(found), key=lambda finding: (-finding.severity.rank, _ORDER[finding.code], finding.subject)
+    ))  # fmt: skip
+
+
+def only_these(found: Iterable[Finding], wanted: Iterable[str]) -> tuple[Finding, ...]:
+    """Findings that match any of `wanted`: a severity, a code or pattern of codes, or an add-on or object by name."""
+    words = tuple(wanted)
+    return tuple(item for item in found if any(_wanted(item, word) for word in words))
+
+
+def _wanted(found: Finding, word: str) -> bool:
+    if word in (found.severity.value, found.code) or fnmatchcase(found.code, word.upper()):
+        return True
+    names = re.split(r"[/\s:,]+", found.subject)
+    return any(fnmatchcase(name, word) for name in (found.subject, *names))

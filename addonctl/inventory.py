@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 
 from addonctl import images, versions
 from addonctl.catalog import AddOn, Catalog, VersionFrom, VersionRule
-from addonctl.findings import finding
+from addonctl.findings import by_urgency, finding
 from addonctl.model import (
     Claim,
     CustomResources,
@@ -27,7 +27,6 @@ from addonctl.model import (
     Snapshot,
     Unrecognised,
     Workload,
-    by_severity,
 )
 from addonctl.ownership import Ownership, fighting
 from addonctl.recognition import Match, Recogniser, carrying_chart, chart_name, chart_version
@@ -94,9 +93,9 @@ def take_inventory(snapshot: Snapshot, catalog: Catalog) -> Inventory:
     loose = _attach_parts(matches, groups, ownership)
     rows = _rows(groups, catalog, snapshot)
     return Inventory(
-        installations=_in_order((*rows, *_beside_the_cluster(snapshot))),
+        installations=_in_order((*rows, *_beside_the_cluster(snapshot, catalog))),
         unrecognised=tuple(_unrecognised([*unmatched, *(match.workload for match in loose)])),
-        findings=by_severity(_findings(groups, rows, snapshot, catalog)),
+        findings=by_urgency(_findings(groups, rows, snapshot, catalog)),
     )
 
 
@@ -435,10 +434,14 @@ _AUTO_MODE = {
 }  # fmt: skip
 
 
-def _beside_the_cluster(snapshot: Snapshot) -> Iterator[Installation]:
+def _beside_the_cluster(snapshot: Snapshot, catalog: Catalog) -> Iterator[Installation]:
     """What AWS runs for the cluster: Auto Mode's built-ins, capabilities; and EKS add-ons the catalogue lacks."""
     if snapshot.eks is None:
         return
+    for listed in snapshot.eks.addons:
+        known = catalog.find(listed.name)
+        if known is None or listed.name not in _eks_names(known):
+            yield _eks_only(listed)
     if snapshot.eks.cluster.auto_mode:
         for addon, what in _AUTO_MODE.items():
             yield _managed(f"{addon}/auto-mode", addon, f"{what} of EKS Auto Mode", "EKS Auto Mode")
@@ -446,6 +449,19 @@ def _beside_the_cluster(snapshot: Snapshot) -> Iterator[Installation]:
         name = f"EKS capability {capability.type}"
         row = _managed(f"capability/{capability.name}", f"eks-capability-{capability.type.lower()}", name, name)
         yield replace(row, version=capability.version or None)
+
+
+def _eks_only(listed: EksAddon) -> Installation:
+    """An EKS add-on of which nothing is known but what EKS says."""
+    owner = f"eks add-on {listed.name}"
+    return Installation(
+        id="/".join(filter(None, (listed.name, listed.namespace))), addon=listed.name, name=listed.name,
+        version=listed.version or None, version_unknown_reason="" if listed.version else "EKS says none",
+        method=Method.EKS, owner=owner, configuration=f"configurationValues of {owner}",
+        claims=(Claim(method=Method.EKS, owner=owner, evidence="EKS lists the add-on"),),
+        namespaces=(listed.namespace,) if listed.namespace else (),
+        evidence=(Evidence(kind="eks", subject=owner, detail="ListAddons"),),
+    )  # fmt: skip
 
 
 def _managed(row_id: str, addon: str, name: str, owner: str) -> Installation:

@@ -316,6 +316,7 @@ class EndpointSlice(KubernetesObject):
     service: str = ""
     ready: int = 0
     not_ready: int = 0
+    ports: tuple[str, ...] = ()  # of its pods: "https:8443/TCP"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -1032,6 +1033,20 @@ class ObjectHealth:
     rule: str = "kind"
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProbeAnswer:
+    """What an add-on answered when it was asked something that only it can answer.
+
+    `verdict`: healthy, degraded, or unknown where it could not be asked.
+    """
+
+    addon: str
+    name: str
+    verdict: Health
+    detail: str = ""
+    latency_ms: int | None = None
+
+
 class EdgeType(StrEnum):
     """How one thing depends on another."""
 
@@ -1091,8 +1106,3 @@ class Finding:
     subject: str
     evidence: tuple[Evidence, ...]
     mend: str
-
-
-def by_severity(found: Iterable[Finding]) -> tuple[Finding, ...]:
-    """The worst first; within one severity in order of code and subject."""
-    return tuple(sorted(found, key=lambda finding: (-finding.severity.rank, finding.code, finding.subject)))

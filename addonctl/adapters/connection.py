@@ -9,10 +9,11 @@ import logging
 import os
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from socket import socket
 from typing import Any, Protocol
 from urllib.parse import urlencode
 
@@ -81,9 +82,34 @@ class Connection:
         """The body of a GET. Raises Forbidden, NotServed, Expired, TimedOut, NotAllowed or NotReachable."""
         return self._request("GET", path + (f"?{urlencode(query)}" if query else ""), accept, None)
 
-    def post(self, path: str, body: bytes) -> bytes:
-        """The body of a POST; only for reviews of one's own rights, which store nothing."""
+    def review(self, path: str, body: bytes) -> bytes:
+        """The answer to a review of one's own rights, which stores nothing."""
         return self._request("POST", path, JSON, body)
+
+    def dry_run(self, path: str, body: bytes) -> bytes:
+        """The answer to a creation that goes through all of admission and is not stored."""
+        return self._request("POST", f"{path}?dryRun=All", JSON, body)
+
+    @contextmanager
+    def forward(self, namespace: str, pod: str, port: int) -> Iterator[socket]:
+        """A stream to a port of a pod, through the API server. Raises NotReachable when there is none."""
+        from kubernetes import client
+        from kubernetes.stream import portforward
+        from websocket import WebSocketException
+
+        api = client.CoreV1Api(client.ApiClient(self._configuration))
+        ask = api.connect_get_namespaced_pod_portforward
+        try:
+            stream = portforward(ask, pod, namespace, ports=str(port))
+            with closing(stream.socket(port)) as end:
+                end.settimeout(CONNECT_TIMEOUT_S)
+                yield end
+                refused = stream.error(port)
+        except (client.ApiException, WebSocketException, OSError) as error:
+            why = redact.text(" ".join(str(error).split()))[:200]
+            raise NotReachable(f"port {port} of pod {namespace}/{pod} cannot be reached: {why}") from error
+        if refused:
+            raise NotReachable(f"port {port} of pod {namespace}/{pod} cannot be reached: {refused.strip()[:200]}")
 
     def _request(self, method: str, path: str, accept: str, body: bytes | None) -> bytes:
         response = self._send(method, path, accept, body)

@@ -272,7 +272,7 @@ def _endpoint_slice(o: s.EndpointSlice, d: Decoder, common: dict[str, Any]) -> m
     ready = [endpoint.conditions is None or endpoint.conditions.ready is not False for endpoint in o.endpoints or ()]
     return model.EndpointSlice(
         **common, service=common["labels"].get("kubernetes.io/service-name", ""), ready=sum(ready),
-        not_ready=len(ready) - sum(ready),
+        not_ready=len(ready) - sum(ready), ports=tuple(_port(port) for port in o.ports or ()),
     )  # fmt: skip
 
 

@@ -417,13 +417,13 @@ _ROLE_HEAD = """\
 """
 
 
-def cluster_role_yaml(kinds: Iterable[Kind], catalog: Catalog) -> str:
-    """The ClusterRole for exactly the reads of `kinds`, with a binding, as YAML."""
+def cluster_role_yaml(kinds: Iterable[Kind], catalog: Catalog, more: Iterable[dict[str, Any]] = ()) -> str:
+    """The ClusterRole for exactly the reads of `kinds` and the rules in `more`, with a binding, as YAML."""
     import yaml
 
     role = {
         "apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRole", "metadata": {"name": "addonctl-read"},
-        "rules": list(_rules(kinds, catalog)),
+        "rules": [*_rules(kinds, catalog), *more],
     }  # fmt: skip
     binding = {
         "apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRoleBinding",
@@ -478,5 +478,5 @@ def _may_list(connection: Connection, kind: Kind) -> bool:
         "apiVersion": "authorization.k8s.io/v1", "kind": "SelfSubjectAccessReview",
         "spec": {"resourceAttributes": {"verb": "list", "group": kind.group, "resource": kind.plural}},
     }  # fmt: skip
-    answer = connection.post("/apis/authorization.k8s.io/v1/selfsubjectaccessreviews", json.dumps(review).encode())
+    answer = connection.review("/apis/authorization.k8s.io/v1/selfsubjectaccessreviews", json.dumps(review).encode())
     return bool((json.loads(answer).get("status") or {}).get("allowed"))

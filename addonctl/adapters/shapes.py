@@ -419,6 +419,7 @@ class Endpoint(Shape):
 
 class EndpointSlice(Object):
     endpoints: list[Endpoint] | None = None
+    ports: list[Port] | None = None
 
 
 class IngressClassSpec(Shape):

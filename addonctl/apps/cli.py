@@ -6,6 +6,7 @@ before a command runs. Exit codes: 0 clean, 1 error, 2 findings at or above --fa
 
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -55,6 +56,31 @@ _source_options = _chain(
 _output = click.option(
     "-o", "--output", type=click.Choice(["table", "wide", "json", "yaml"]), default="table", show_default=True
 )
+_analysis_output = click.option(
+    "-o", "--output", default="table", show_default=True,
+    type=click.Choice(["table", "wide", "json", "yaml", "markdown", "html", "sarif", "junit"]),
+)  # fmt: skip
+_target = click.option(
+    "--target", default="", metavar="VERSION", help="The Kubernetes to prepare for; the next minor if left out."
+)
+_config = click.option(
+    "--config", default="", metavar="FILE", type=click.Path(),
+    help="Settings with waivers; without it $ADDONCTL_CONFIG or ~/.config/addonctl/config.yaml.",
+)  # fmt: skip
+_finding_options = _chain(
+    click.option(
+        "--only", multiple=True, metavar="WHAT",
+        help="Only findings of a severity, a code (HLT001, HLT*) or an add-on; may be given again.",
+    ),
+    click.option(
+        "--since", default="", metavar="SNAPSHOT", type=click.Path(),
+        help="Only findings that this older snapshot did not have.",
+    ),
+    _config,
+)  # fmt: skip
+_probe = click.option(
+    "--probe", is_flag=True, help="Ask add-ons themselves: a DNS query, admissions and claims as dry runs, metrics."
+)
 _no_headers = click.option("--no-headers", is_flag=True, help="Leave out the table's header.")
 _fail_on = click.option(
     "--fail-on", type=click.Choice([*_SEVERITIES, "never"]), default="never", show_default=True,
@@ -77,13 +103,19 @@ def _options(given: dict[str, Any]) -> "SourceOptions":
     return wiring.SourceOptions(**given, progress=terminal.progress())
 
 
-def _assess(given: dict[str, Any], target: str = "") -> "Assessment":
+def _assess(
+    given: dict[str, Any], target: str = "", *, only: tuple[str, ...] = (), since: str = "", config: str = "",
+    probe: bool = False,
+) -> "Assessment":  # fmt: skip
+    from addonctl.adapters import files, settings
     from addonctl.apps import wiring
-    from addonctl.manager import Manager
+    from addonctl.findings import only_these
 
     options = _options(given)
-    manager = Manager(options.source(), wiring.catalog(), options.kubernetes, wiring.now)
-    return manager.assess(target=target)
+    manager = wiring.manager(options, settings.load(config).waivers)
+    older = files.load(Path(since)) if since else None
+    assessment = manager.assess(target=target, probe=probe, since=older)
+    return replace(assessment, findings=only_these(assessment.findings, only)) if only else assessment
 
 
 def _print(output: str, document: Callable[[], Any], table: Callable[[], None]) -> None:
@@ -108,24 +140,42 @@ def _exit_by(findings: "tuple[Finding, ...]", fail_on: str) -> None:
 
 @cli.command()
 @_source_options
-@click.option(
-    "--target", default="", metavar="VERSION", help="The Kubernetes to prepare for; the next minor if left out."
-)
-@_output
+@_target
+@_finding_options
+@_probe
+@_analysis_output
 @_no_headers
 @_fail_on
-def analyze(target: str, output: str, no_headers: bool, fail_on: str, **source: Any) -> None:
+def analyze(
+    target: str, only: tuple[str, ...], since: str, config: str, probe: bool, output: str, no_headers: bool,
+    fail_on: str, **source: Any,
+) -> None:  # fmt: skip
     """What a cluster runs, what is wrong with it, and what to do first."""
     from addonctl import report
     from addonctl.apps import terminal
 
-    assessment = _assess(source, target)
-    _print(
-        output,
-        lambda: report.analysis_document(assessment),
-        lambda: terminal.analysis(assessment, wide=output == "wide", headers=not no_headers),
-    )
+    assessment = _assess(source, target, only=only, since=since, config=config, probe=probe)
+    if output in ("markdown", "html", "sarif", "junit"):
+        sys.stdout.write(_formatted(assessment, output))
+    else:
+        _print(
+            output,
+            lambda: report.analysis_document(assessment),
+            lambda: terminal.analysis(assessment, wide=output == "wide", headers=not no_headers),
+        )
     _exit_by(assessment.findings, fail_on)
+
+
+def _formatted(assessment: "Assessment", output: str) -> str:
+    from addonctl.apps import documents, formats
+
+    if output == "html":
+        from addonctl.apps.html import html
+
+        return html(assessment)
+    if output == "sarif":
+        return documents.dump(formats.sarif(assessment), "json")
+    return formats.junit(assessment) if output == "junit" else formats.markdown(assessment)
 
 
 @cli.command()
@@ -145,6 +195,131 @@ def inventory(output: str, no_headers: bool, fail_on: str, **source: Any) -> Non
         lambda: terminal.inventory(assessment, wide=output == "wide", headers=not no_headers),
     )
     _exit_by(assessment.inventory.findings, fail_on)
+
+
+@cli.group(invoke_without_command=True)
+@_source_options
+@_target
+@_finding_options
+@_output
+@_no_headers
+@_fail_on
+@click.pass_context
+def findings(
+    ctx: click.Context, /, target: str, only: tuple[str, ...], since: str, config: str, output: str, no_headers: bool,
+    fail_on: str, **source: Any,
+) -> None:  # fmt: skip
+    """What is wrong, the worst first; `findings explain CODE` says more of one kind."""
+    if ctx.invoked_subcommand is not None:
+        return
+    from addonctl import report
+    from addonctl.apps import terminal
+
+    assessment = _assess(source, target, only=only, since=since, config=config)
+    _print(
+        output,
+        lambda: report.findings_document(assessment),
+        lambda: terminal.findings(assessment, wide=output == "wide", headers=not no_headers),
+    )
+    _exit_by(assessment.findings, fail_on)
+
+
+@findings.command("explain")
+@click.argument("code", required=False, default="")
+@_output
+def findings_explain(code: str, output: str) -> None:
+    """What CODE means, why it matters and what mends it; all codes if none is given."""
+    from addonctl.apps import documents, terminal
+
+    document = documents.codes(code)
+    _print(output, lambda: document, lambda: terminal.codes(document))
+
+
+@cli.command()
+@_source_options
+@_probe
+@_config
+@_output
+@_no_headers
+@_fail_on
+def health(probe: bool, config: str, output: str, no_headers: bool, fail_on: str, **source: Any) -> None:
+    """How well each add-on is, with how much of it was looked at."""
+    from addonctl import report
+    from addonctl.apps import terminal
+
+    assessment = _assess(source, only=HEALTH_CODES, config=config, probe=probe)
+    _print(
+        output,
+        lambda: report.health_document(assessment),
+        lambda: terminal.health(assessment, wide=output == "wide", headers=not no_headers),
+    )
+    _exit_by(assessment.findings, fail_on)
+
+
+@cli.command()
+@_source_options
+@_target
+@_config
+@_output
+@_no_headers
+@_fail_on
+def compat(target: str, config: str, output: str, no_headers: bool, fail_on: str, **source: Any) -> None:
+    """What goes with the running Kubernetes, with the next, and with the other add-ons."""
+    from addonctl import report
+    from addonctl.apps import terminal
+
+    assessment = _assess(source, target, only=COMPATIBILITY_CODES, config=config)
+    _print(
+        output,
+        lambda: report.compatibility_document(assessment),
+        lambda: terminal.compatibility(assessment, wide=output == "wide", headers=not no_headers),
+    )
+    _exit_by(assessment.findings, fail_on)
+
+
+HEALTH_CODES = ("HLT*", "EKS005", "INV004", "INV005", "DEP003", "DEP004")
+COMPATIBILITY_CODES = ("CMP*", "EKS*", "API*", "CRD*", "SKW*")
+
+
+@cli.command()
+@click.argument("addons", nargs=-1, metavar="[ADDON]...")
+@_source_options
+@_target
+@_output
+@_no_headers
+def matrix(addons: tuple[str, ...], target: str, output: str, no_headers: bool, **source: Any) -> None:
+    """Versions of ADDON against Kubernetes, from the catalogue alone; without ADDON, what a cluster runs."""
+    from addonctl.apps import documents, terminal, wiring
+    from addonctl.report import matrix_document
+
+    if addons:
+        checks = documents.matrix(wiring.catalog(), addons, source["kubernetes"], target)
+    else:
+        assessment = _assess(source, target)
+        checks = tuple(check for row in assessment.compatibility.checks.values() for check in row)
+    _print(
+        output,
+        lambda: matrix_document(checks),
+        lambda: terminal.matrix(checks, wide=output == "wide", headers=not no_headers),
+    )
+
+
+@cli.command()
+@click.argument("addon", required=False, default="")
+@_source_options
+@click.option(
+    "-o", "--output", type=click.Choice(["tree", "json", "yaml", "dot", "mermaid"]), default="tree", show_default=True
+)
+def deps(addon: str, output: str, **source: Any) -> None:
+    """What depends on what, whom the failure of an add-on hurts, and the order to update in."""
+    from addonctl import report
+    from addonctl.apps import documents, drawing, terminal
+
+    assessment = documents.narrowed(_assess(source), addon)
+    if output in ("dot", "mermaid"):
+        sys.stdout.write((drawing.dot if output == "dot" else drawing.mermaid)(assessment.dependencies))
+        return
+    _print(output, lambda: report.dependencies_document(assessment), lambda: terminal.dependencies(assessment, addon))
 
 
 @cli.group()
@@ -275,13 +450,15 @@ def catalog_refresh(region: str, profile: str) -> None:
 @cli.command()
 @click.option("--iam", is_flag=True, help="Only the IAM policy, as JSON.")
 @click.option("--cluster-role", is_flag=True, help="Only the ClusterRole, as YAML.")
-def rbac(iam: bool, cluster_role: bool) -> None:
+@click.option("--probe", is_flag=True, help="With what --probe needs beyond reading.")
+def rbac(iam: bool, cluster_role: bool, probe: bool) -> None:
     """The least ClusterRole and IAM policy that reading needs."""
-    from addonctl.adapters import aws, kinds, kubernetes
+    from addonctl.adapters import aws, kinds, kubernetes, probes
     from addonctl.apps import documents, wiring
 
     if not iam:
-        sys.stdout.write(kubernetes.cluster_role_yaml(kinds.KINDS, wiring.catalog()))
+        more = probes.RULES if probe else ()
+        sys.stdout.write(kubernetes.cluster_role_yaml(kinds.KINDS, wiring.catalog(), more))
     if not cluster_role:
         sys.stdout.write("" if iam else "---\n# IAM policy (JSON):\n")
         text = documents.dump(aws.policy(), "json")

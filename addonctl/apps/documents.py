@@ -4,14 +4,16 @@ Keys are part of the JSON interface `addonctl/v1` (docs/reference/json.md).
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, fields
+from dataclasses import asdict, fields, replace
 from typing import IO, TYPE_CHECKING, Any
 
 import msgspec
 
-from addonctl import versions
+from addonctl import compatibility, versions
+from addonctl.assessment import Assessment
 from addonctl.catalog import Catalog, Check
 from addonctl.errors import AddonctlError, BadInput
+from addonctl.findings import CODES
 from addonctl.inventory import take_inventory
 from addonctl.model import Installation, Snapshot
 from addonctl.report import SCHEMA
@@ -170,3 +172,46 @@ def doctor(source: "LiveSource") -> list[Mapping[str, str]]:
     except AddonctlError as error:
         return [{"what": "Kubernetes API", "answer": "no", "detail": str(error)}]
     return [asdict(check) for check in checks]
+
+
+def codes(code: str = "") -> dict[str, Any]:
+    """The table of findings, or one entry of it. Raises BadInput for a code that there is not."""
+    wanted = code.upper()
+    if wanted and wanted not in CODES:
+        raise BadInput(f"No finding has the code {code!r}", "See `addonctl findings explain` for all of them.")
+    entries = [asdict(entry) for entry in CODES.values() if wanted in ("", entry.code)]
+    return {"schema": SCHEMA, "kind": "FindingCodes", "codes": entries}
+
+
+# Kubernetes minors of a matrix without a cluster: this many up to the newest on EKS.
+_MATRIX_MINORS = 6
+
+
+def matrix(catalog: Catalog, addons: Iterable[str], kubernetes: str, target: str) -> tuple[Check, ...]:
+    """Versions of `addons` against the minors from `kubernetes` to `target`; those that EKS offers if left out."""
+    newest = target or catalog.kubernetes.newest_on_eks
+    known = sorted((release.version for release in catalog.kubernetes.releases), key=versions.minor_key)
+    oldest = kubernetes or known[-_MATRIX_MINORS]
+    span = versions.minor_key(oldest), versions.minor_key(newest)
+    minors = tuple(minor for minor in (*known, newest) if span[0] <= versions.minor_key(minor) <= span[1])
+    return compatibility.matrix(catalog, addons, tuple(dict.fromkeys(minors)) or (newest,))
+
+
+def narrowed(assessment: Assessment, addon: str) -> Assessment:
+    """The assessment with only the dependencies that touch `addon` (its id, or that of an installation of it).
+
+    Raises BadInput where it is not installed.
+    """
+    if not addon:
+        return assessment
+    graph = assessment.dependencies
+    mine = {row.id for row in assessment.inventory.installations if addon in (row.addon, row.id)}
+    if not mine:
+        there = ", ".join(sorted({row.addon for row in assessment.inventory.installations}))
+        raise BadInput(f"{addon!r} is not installed here", f"There are: {there or 'none'}.")
+    kept = replace(
+        graph,
+        addons=tuple(each for each in graph.addons if {each.source, each.target} & mine),
+        edges=tuple(e for e in graph.edges if {graph.owners.get(e.source), graph.owners.get(e.target)} & mine),
+    )
+    return replace(assessment, dependencies=kept)

@@ -5,10 +5,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from addonctl import ports
-from addonctl.assessment import Assessment, KubernetesStatus, Support
+from addonctl.assessment import Assessed, Assessment
 from addonctl.catalog import Answer, Catalog, Check
+from addonctl.compatibility import KubernetesStatus, Support
+from addonctl.dependencies import Dependencies
 from addonctl.findings import CODES
-from addonctl.model import Finding, Gap, GapReason, Severity, Snapshot
+from addonctl.model import Finding, Gap, GapReason, Health, Severity, Snapshot, Strength
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -73,10 +75,7 @@ def analysis(assessment: Assessment, *, wide: bool, headers: bool) -> None:
     console.print(_summary(assessment))
     for stale in assessment.stale:
         console.print(_text(f"Note: {stale}.", "yellow"))
-    if assessment.findings:
-        console.print(_text("\nFINDINGS", "bold"))
-        for found in assessment.findings:
-            _finding(console, found)
+    _findings(console, assessment, wide=wide)
     console.print(_text("\nADD-ONS", "bold"))
     _addons(assessment, wide=wide, headers=headers)
     _unrecognised(assessment)
@@ -104,12 +103,42 @@ def kubernetes_line(status: KubernetesStatus) -> str:
 
 
 def _summary(assessment: Assessment) -> str:
+    health = assessment.health
+    how = f"health {health.score} of 100 ({health.coverage} % looked at)" if health.score is not None else (
+        "health unknown: no state was seen")  # fmt: skip
     counts = dict.fromkeys(reversed(Severity), 0)
     for found in assessment.findings:
         counts[found.severity] += 1
     said = ", ".join(f"{count} {severity.value}" for severity, count in counts.items() if count) or "no findings"
     unseen = f"; {len(assessment.gaps)} parts were not seen (below)" if assessment.gaps else ""
-    return f"{len(assessment.addons)} add-ons; {said}{unseen}"
+    return f"{len(assessment.addons)} add-ons; {how}; {said}{unseen}"
+
+
+def _findings(console: "Console", assessment: Assessment, *, wide: bool) -> None:
+    """What is required with its evidence and mend; the rest a line each, unless `wide`."""
+    if not assessment.findings:
+        return
+    since = f" (new since {assessment.since})" if assessment.since else ""
+    console.print(_text(f"\nFINDINGS{since}", "bold"))
+    brief = False
+    for found in assessment.findings:
+        if wide or found.severity is Severity.REQUIRED:
+            _finding(console, found)
+        else:
+            brief = True
+            _brief(console, found)
+    if brief:
+        console.print(_text("More of one: addonctl findings explain CODE; evidence and mends of all: -o wide", "dim"))
+    if assessment.waived:
+        console.print(_text(f"{len(assessment.waived)} findings are waived; -o json names them", "dim"))
+
+
+def _brief(console: "Console", found: Finding) -> None:
+    line = _text(f"{found.severity.value.upper():<12}", _COLOUR[found.severity])
+    line.append(f"{found.code}  {found.subject}: {CODES[found.code].title}", "default")
+    detail = found.evidence[0].detail if found.evidence else ""
+    line.append(f" ({detail})" if detail else "", "dim")
+    console.print(line)
 
 
 def _finding(console: "Console", found: Finding) -> None:
@@ -134,7 +163,16 @@ def inventory(assessment: Assessment, *, wide: bool, headers: bool) -> None:
 
 def _addons(assessment: Assessment, *, wide: bool, headers: bool) -> None:
     status = assessment.kubernetes
-    columns = ["ADD-ON", "VERSION", status.running or "NOW", status.target or "NEXT", "METHOD", "OWNER", "NAMESPACE"]
+    columns = [
+        "ADD-ON",
+        "VERSION",
+        status.running or "NOW",
+        status.target or "NEXT",
+        "HEALTH",
+        "METHOD",
+        "OWNER",
+        "NAMESPACE",
+    ]
     columns += ["WORKLOADS", "CONFIGURATION", "PART OF", "VERSION FROM"] if wide else []
     rows = []
     for addon in assessment.addons:
@@ -142,7 +180,7 @@ def _addons(assessment: Assessment, *, wide: bool, headers: bool) -> None:
         part = "  └ " if row.part_of else ""
         cells = [
             f"{part}{row.addon}", row.version or "unknown", _answer(addon.running), _answer(addon.target),
-            row.method.value, _owner_name(row.owner), ",".join(row.namespaces) or "-",
+            _health(addon), row.method.value, _owner_name(row.owner), ",".join(row.namespaces) or "-",
         ]  # fmt: skip
         if wide:
             why = next((item.detail for item in row.evidence if item.kind == "version"), row.version_unknown_reason)
@@ -164,6 +202,17 @@ def _owner_name(owner: str) -> str:
 
 def _answer(check: Check) -> Any:
     return _text(check.answer.value if check.answer is not Answer.UNKNOWN else "?", _ANSWER_COLOUR[check.answer])
+
+
+_HEALTH_COLOUR = {
+    Health.HEALTHY: "green", Health.PROGRESSING: "yellow", Health.DEGRADED: "bold red", Health.SUSPENDED: "cyan",
+}  # fmt: skip
+
+
+def _health(addon: Assessed) -> Any:
+    """The score, `?` where nothing was seen."""
+    health = addon.health
+    return _text("?" if health.score is None else str(health.score), _HEALTH_COLOUR.get(health.verdict, "dim"))
 
 
 def _unrecognised(assessment: Assessment) -> None:
@@ -264,3 +313,137 @@ def doctor(checks: Iterable[Mapping[str, str]]) -> None:
         for check in checks
     ]
     table(("WHAT", "OK", "DETAIL"), rows)
+
+
+# ── findings, health, compat, matrix, deps ──────────────────────────────────────────────────────────────────────
+
+
+def findings(assessment: Assessment, *, wide: bool, headers: bool) -> None:
+    """The table of `addonctl findings`; with `wide` each with its evidence and mend."""
+    console = _console()
+    if wide:
+        for found in assessment.findings:
+            _finding(console, found)
+    elif assessment.findings:
+        rows = [
+            (_text(found.severity.value, _COLOUR[found.severity]), found.code, found.subject, CODES[found.code].title,
+             found.evidence[0].detail if found.evidence else "")
+            for found in assessment.findings
+        ]  # fmt: skip
+        table(("SEVERITY", "CODE", "SUBJECT", "FINDING", "EVIDENCE"), rows, headers=headers)
+    else:
+        console.print("No findings.")
+    gaps(assessment.gaps)
+
+
+def codes(document: Mapping[str, Any]) -> None:
+    """What a code means; a list of all where there are several."""
+    entries = document["codes"]
+    if len(entries) > 1:
+        table(("CODE", "SEVERITY", "FINDING"), [(e["code"], e["severity"], e["title"]) for e in entries])
+        return
+    console = _console()
+    for entry in entries:
+        console.print(_text(f"{entry['code']}  {entry['title']} ({entry['severity']})", "bold"))
+        console.print(f"Why: {entry['why']}", markup=False)
+        console.print(f"Mend: {entry['mend']}", markup=False)
+
+
+def health(assessment: Assessment, *, wide: bool, headers: bool) -> None:
+    """Scores with their coverage, then what is not well."""
+    console = _console()
+    console.print(_text(_headline(assessment), "bold"))
+    console.print(_summary(assessment))
+    rows: list[Sequence[Any]] = []
+    for each in assessment.health.addons:
+        worst = next((a for a in each.aspects if a.verdict not in (Health.HEALTHY, Health.UNKNOWN)), None)
+        unseen = ", ".join(f"{a.name} ({a.reason})" for a in each.aspects if a.verdict is Health.UNKNOWN)
+        cells: list[Any] = [
+            each.id, "?" if each.score is None else str(each.score), f"{each.coverage} %",
+            _text(each.verdict.value, _HEALTH_COLOUR.get(each.verdict, "dim")),
+            f"{worst.name}: {worst.reason}" if worst else each.unknown_reason,
+        ]  # fmt: skip
+        rows.append([*cells, unseen] if wide else cells)
+    columns = ["ADD-ON", "SCORE", "LOOKED AT", "STATE", "WHAT"]
+    console.print()
+    table([*columns, "NOT LOOKED AT"] if wide else columns, rows, headers=headers)
+    bad = [verdict for verdict in assessment.objects if verdict.verdict in (Health.DEGRADED, Health.MISSING)]
+    if bad:
+        console.print(_text("\nOBJECTS NOT WELL", "bold"))
+        shown = bad if wide else bad[:_OBJECTS_SHOWN]
+        table(("OBJECT", "STATE", "WHY"), [
+            (f"{o.kind}/{o.namespace + '/' if o.namespace else ''}{o.name}",
+             _text(o.verdict.value, _HEALTH_COLOUR.get(o.verdict, "dim")), o.reason) for o in shown
+        ], headers=False)  # fmt: skip
+        if len(bad) > len(shown):
+            console.print(_text(f"… and {len(bad) - len(shown)} more; -o wide lists them", "dim"))
+    for probe in assessment.probes:
+        latency = f", {probe.latency_ms} ms" if probe.latency_ms is not None else ""
+        line = _text(f"{probe.verdict.value:<12}", _HEALTH_COLOUR.get(probe.verdict, "dim"))
+        line.append(f"{probe.addon}: {probe.name}: {probe.detail}{latency}", "default")
+        console.print(line)
+    _findings(console, assessment, wide=wide)
+    gaps(assessment.gaps)
+
+
+# Of a cluster in trouble, this many objects fill a screen; the rest is counted.
+_OBJECTS_SHOWN = 20
+
+
+def compatibility(assessment: Assessment, *, wide: bool, headers: bool) -> None:
+    """The matrix of what is installed, then what stands in the way."""
+    console = _console()
+    console.print(_text(_headline(assessment), "bold"))
+    checks = [check for row in assessment.compatibility.checks.values() for check in row]
+    matrix(checks, wide=wide, headers=headers)
+    _findings(console, assessment, wide=wide)
+    gaps(assessment.gaps)
+
+
+def matrix(checks: Iterable[Check], *, wide: bool, headers: bool) -> None:
+    """A row an add-on and version, a column a Kubernetes; `wide` says why."""
+    rows: dict[tuple[str, str], dict[str, Check]] = {}
+    for check in checks:
+        rows.setdefault((check.addon, check.version), {})[check.kubernetes] = check
+    minors = tuple(dict.fromkeys(minor for cells in rows.values() for minor in cells))
+    shown = [
+        [addon, version or "unknown", *(_answer(cells[minor]) if minor in cells else "" for minor in minors),
+         *([next((c.reason for c in reversed(cells.values())), "")] if wide else [])]
+        for (addon, version), cells in rows.items()
+    ]  # fmt: skip
+    table(["ADD-ON", "VERSION", *(minor or "NOW" for minor in minors), *(["WHY"] if wide else [])], shown,
+          headers=headers)  # fmt: skip
+
+
+def dependencies(assessment: Assessment, addon: str) -> None:
+    """What each add-on needs, and whom its failure hurts."""
+    console, graph = _console(), assessment.dependencies
+    for row in assessment.inventory.installations:
+        if addon and addon not in (row.addon, row.id):
+            continue
+        needs = [each for each in graph.addons if each.source == row.id]
+        hurts = graph.blast_radius(row.id)
+        if not (needs or hurts or addon):
+            continue
+        console.print(_text(row.id, "bold"))
+        lines = [f"needs {each.target} ({_kind(each.strength, each.hurts)}): {_why(graph, each.source, each.target)}"
+                 for each in needs]  # fmt: skip
+        lines += [f"if it fails: {each.id} ({each.weight:.0%} of it)" for each in hurts]
+        for number, line in enumerate(lines, start=1):
+            console.print(f"{'└' if number == len(lines) else '├'}─ {line}", markup=False)
+    if not addon and graph.order:
+        console.print(_text("\nUpdate in this order:", "bold"))
+        console.print(" → ".join(graph.order), markup=False)
+    for found in graph.findings:
+        _finding(console, found)
+    gaps(assessment.gaps)
+
+
+def _kind(strength: Strength, hurts: str) -> str:
+    return f"{strength.value}, {'while it runs' if hurts == 'running' else 'when it changes'}"
+
+
+def _why(graph: Dependencies, source: str, target: str) -> str:
+    edges = [edge for each in graph.addons if (each.source, each.target) == (source, target) for edge in each.via]
+    more = f" (and {len(edges) - 1} more)" if len(edges) > 1 else ""
+    return f"{edges[0].evidence}{more}" if edges else ""

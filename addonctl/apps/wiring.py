@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 from addonctl import ports
 from addonctl.errors import AddonctlError, BadInput
 from addonctl.manager import Manager
-from addonctl.model import Gap, GapReason, Snapshot
+from addonctl.model import Gap, GapReason, Inventory, ProbeAnswer, Snapshot
+from addonctl.waivers import Waiver
 
 if TYPE_CHECKING:
     from addonctl.adapters.kubernetes import Connection
@@ -100,6 +101,18 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
+class LiveProber:
+    """Asks the add-ons of the cluster that a LiveSource reads."""
+
+    source: LiveSource
+
+    def probe(self, snapshot: Snapshot, inventory: Inventory) -> tuple[ProbeAnswer, ...]:
+        from addonctl.adapters.probes import Probes
+
+        return Probes(self.source.connection()).probe(snapshot, inventory)
+
+
+@dataclass(frozen=True)
 class SnapshotSource:
     """A file that `addonctl snapshot save` wrote."""
 
@@ -178,6 +191,13 @@ class SourceOptions:
         )
 
 
+def manager(options: SourceOptions, waivers: tuple[Waiver, ...] = ()) -> Manager:
+    """A Manager over what the options name; it can probe where that is a live cluster."""
+    source = options.source()
+    prober = LiveProber(source) if isinstance(source, LiveSource) else None
+    return Manager(source, catalog(), options.kubernetes, now, waivers, prober)
+
+
 def open_manager(
     *,
     context: str = "",
@@ -198,7 +218,7 @@ def open_manager(
         context=context, kubeconfig=kubeconfig, eks=eks, region=region, profile=profile, snapshot=snapshot,
         files=files, demo=demo, kubernetes=kubernetes,
     )  # fmt: skip
-    return Manager(options.source(), catalog(), kubernetes, now)
+    return manager(options)
 
 
 __all__ = ["AddonctlError", "SourceOptions", "cache_dir", "catalog", "now", "open_manager"]

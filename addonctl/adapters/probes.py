@@ -1,0 +1,367 @@
+"""Asks add-ons of a live cluster what only they can answer. Nothing is stored: what is created, is a dry run.
+
+A probe that cannot be made is unknown with the reason; an answer that is wrong, late or missing is degraded.
+"""
+
+import json
+import os
+import socket
+import ssl
+import struct
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from addonctl.adapters.connection import Connection, Forbidden, NotServed
+from addonctl.errors import AddonctlError
+from addonctl.model import (
+    Health,
+    Installation,
+    Inventory,
+    ObjectRef,
+    Pod,
+    ProbeAnswer,
+    Service,
+    Snapshot,
+    Webhook,
+    selects,
+)
+from addonctl.workloads import pods_by_workload
+
+# A resolver in the same cluster answers within milliseconds; after a second it is of no use to anybody.
+_DNS_TIMEOUT_S = 1.0
+# metrics-server scrapes every 15 s by default; older than this, its numbers steer nothing.
+_METRICS_OLD = timedelta(minutes=3)
+_CERTIFICATE_SOON = timedelta(days=7)
+_NAME = "addonctl-probe"
+
+
+class Probes:
+    """The probes of one cluster. See ports.Prober."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def probe(self, snapshot: Snapshot, inventory: Inventory) -> tuple[ProbeAnswer, ...]:
+        """All probes that fit the add-ons found."""
+        return tuple(
+            answer
+            for row in inventory.installations
+            for make in (*PROBES.get(row.addon, ()), _admission, _serving_certificates, _storage)
+            for answer in make(_Target(self._connection, snapshot, row))
+        )
+
+
+@dataclass(frozen=True)
+class _Target:
+    """An add-on to be asked, and the way there."""
+
+    connection: Connection
+    snapshot: Snapshot
+    row: Installation
+
+    def answer(self, name: str, verdict: Health, detail: str, began: float | None = None) -> ProbeAnswer:
+        latency = round((time.monotonic() - began) * 1000) if began is not None else None
+        return ProbeAnswer(addon=self.row.addon, name=name, verdict=verdict, detail=detail, latency_ms=latency)
+
+    def services(self) -> Iterator[Service]:
+        """Services that select the add-on's pods."""
+        workloads = [workload for workload in self.snapshot.workloads if workload.ref in self.row.workloads]
+        for service in self.snapshot.services:
+            if service.selector and any(
+                workload.namespace == service.namespace and selects(service.selector, (), workload.template.labels)
+                for workload in workloads
+            ):
+                yield service
+
+    def pods(self, service: Service) -> list[Pod]:
+        """Ready pods behind a Service."""
+        mine = pods_by_workload(self.snapshot, self.row.workloads)
+        return [
+            pod
+            for pods in mine.values()
+            for pod in pods
+            if pod.ready and pod.namespace == service.namespace and selects(service.selector, (), pod.labels)
+        ]
+
+    def webhooks(self) -> Iterator[tuple[ObjectRef, Webhook]]:
+        """Webhooks that the add-on serves."""
+        mine = {(service.namespace, service.name) for service in self.services()}
+        for configuration in self.snapshot.webhook_configurations:
+            for hook in configuration.webhooks:
+                if hook.service and (hook.service.namespace, hook.service.name) in mine:
+                    yield ObjectRef(kind=configuration.kind, name=configuration.name), hook
+
+
+# ── DNS ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _dns(target: _Target) -> Iterator[ProbeAnswer]:
+    """The API server's own name, asked at the cluster IP; from outside, at each pod through the API server."""
+    name = f"kubernetes.default.svc.{_cluster_domain(target.snapshot)}"
+    for service in target.services():
+        if not any(":53/" in port for port in service.ports) or service.cluster_ip in ("", "None"):
+            continue
+        if "KUBERNETES_SERVICE_HOST" in os.environ or _routed(service.cluster_ip):
+            yield _dns_by_udp(target, service.cluster_ip, name)
+        else:
+            yield from _dns_by_pod(target, service, name)
+
+
+def _cluster_domain(snapshot: Snapshot) -> str:
+    """The domain in the Corefile's `kubernetes` line."""
+    for config in snapshot.config_maps:
+        for line in config.data.get("Corefile", "").splitlines() if config.name == "coredns" else ():
+            words = line.split()
+            if words[:1] == ["kubernetes"] and len(words) > 1 and words[1] != "{":
+                return words[1].rstrip(".")
+    return "cluster.local"
+
+
+def _routed(address: str) -> bool:
+    """Whether this machine answers DNS packets to the address with anything at all: it stands in the cluster."""
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as tried:
+        tried.settimeout(_DNS_TIMEOUT_S)
+        return tried.connect_ex((address, 53)) == 0
+
+
+def dns_query(name: str) -> bytes:
+    """A query for the A records of `name` (RFC 1035, section 4)."""
+    labels = b"".join(bytes((len(label),)) + label.encode() for label in name.split("."))
+    return struct.pack(">HHHHHH", 1, 0x0100, 1, 0, 0, 0) + labels + b"\0" + struct.pack(">HH", 1, 1)
+
+
+def dns_answer(response: bytes) -> tuple[int, int]:
+    """(rcode, number of answers) of a response."""
+    _, flags, _, answers = struct.unpack(">HHHH", response[:8])
+    return flags & 0xF, answers
+
+
+def _dns_by_udp(target: _Target, address: str, name: str) -> ProbeAnswer:
+    began = time.monotonic()
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asking:
+        asking.settimeout(_DNS_TIMEOUT_S)
+        try:
+            asking.sendto(dns_query(name), (address, 53))
+            response = asking.recv(512)
+        except OSError as error:
+            return target.answer("dns query", Health.DEGRADED, f"{address} did not answer for {name}: {error}")
+    return _dns_verdict(target, "dns query", f"the cluster IP {address}", name, response, began)
+
+
+def _dns_by_pod(target: _Target, service: Service, name: str) -> Iterator[ProbeAnswer]:
+    pods = target.pods(service)
+    if not pods:
+        yield target.answer("dns query", Health.DEGRADED, f"no ready pod behind Service {service.name} to ask")
+    for pod in pods:
+        probe, query, began = f"dns query at {pod.name}", dns_query(name), time.monotonic()
+        try:
+            with target.connection.forward(pod.namespace, pod.name, 53) as stream:
+                stream.sendall(struct.pack(">H", len(query)) + query)
+                length = struct.unpack(">H", _exactly(stream, 2))[0]
+                response = _exactly(stream, length)
+        except Forbidden as error:
+            yield target.answer(probe, Health.UNKNOWN, error.what)
+        except (AddonctlError, OSError) as error:
+            yield target.answer(probe, Health.DEGRADED, str(getattr(error, "what", error)))
+        else:
+            yield _dns_verdict(target, probe, "the pod, not the cluster IP,", name, response, began)
+
+
+def _exactly(stream: socket.socket, count: int) -> bytes:
+    body = b""
+    while len(body) < count:
+        piece = stream.recv(count - len(body))
+        if not piece:
+            raise ConnectionError(f"closed after {len(body)} of {count} bytes")
+        body += piece
+    return body
+
+
+def _dns_verdict(target: _Target, probe: str, asked: str, name: str, response: bytes, began: float) -> ProbeAnswer:
+    rcode, answers = dns_answer(response)
+    good = rcode == 0 and answers > 0
+    detail = f"{asked} answered for {name}" + ("" if good else f" with rcode {rcode} and {answers} records")
+    return target.answer(probe, Health.HEALTHY if good else Health.DEGRADED, detail, began)
+
+
+# ── Metrics ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _metrics(target: _Target) -> Iterator[ProbeAnswer]:
+    api = next((api for api in target.snapshot.api_services if api.group == "metrics.k8s.io"), None)
+    if api is None:
+        yield target.answer("metrics read", Health.UNKNOWN, "no APIService of metrics.k8s.io")
+        return
+    began = time.monotonic()
+    try:
+        listed = json.loads(target.connection.get(f"/apis/metrics.k8s.io/{api.version}/nodes")).get("items") or []
+    except Forbidden as error:
+        yield target.answer("metrics read", Health.UNKNOWN, error.what)
+        return
+    except AddonctlError as error:
+        yield target.answer("metrics read", Health.DEGRADED, error.what)
+        return
+    fresh = [item for item in listed if _age(item) < _METRICS_OLD]
+    verdict = Health.HEALTHY if fresh else Health.DEGRADED
+    yield target.answer("metrics read", verdict, f"fresh metrics of {len(fresh)} of {len(listed)} nodes", began)
+
+
+def _age(item: Mapping[str, Any]) -> timedelta:
+    try:
+        return datetime.now(UTC) - datetime.fromisoformat(str(item.get("timestamp")))
+    except ValueError:
+        return timedelta.max
+
+
+# ── Admission ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _admission(target: _Target) -> Iterator[ProbeAnswer]:
+    """A dry run of a creation that the add-on's webhooks must admit."""
+    asked = [(ref, hook) for ref, hook in target.webhooks() if hook.failure_policy == "Fail"]
+    hidden = [hook for _, hook in target.webhooks() if hook.failure_policy != "Fail"]
+    tried: set[str] = set()
+    for _, hook in asked:
+        sample = _sample(hook)
+        if sample is not None and sample[0] not in tried:
+            tried.add(sample[0])
+            yield _try(target, "admission dry run", *sample, wanted=hook.name)
+    if not tried and (asked or hidden):
+        why = "failurePolicy Ignore hides its answers" if not asked else "it admits no kind that can be tried"
+        yield target.answer("admission dry run", Health.UNKNOWN, why)
+
+
+def _sample(hook: Webhook) -> tuple[str, dict[str, Any]] | None:
+    """(path, object) that a webhook is asked about."""
+    for rule in hook.rules:
+        if not {"CREATE", "*"} & set(rule.operations):
+            continue
+        for (group, resource), sample in _SAMPLES.items():
+            if {group, "*"} & set(rule.groups) and {resource, "*", "*/*"} & set(rule.resources):
+                return sample
+    return None
+
+
+_POD_SPEC = {"containers": [{"name": "probe", "image": "registry.k8s.io/pause:3.10"}]}
+_SAMPLES: Mapping[tuple[str, str], tuple[str, dict[str, Any]]] = {
+    ("", "pods"): ("/api/v1/namespaces/default/pods", {
+        "apiVersion": "v1", "kind": "Pod", "metadata": {"name": _NAME}, "spec": _POD_SPEC}),
+    ("", "services"): ("/api/v1/namespaces/default/services", {
+        "apiVersion": "v1", "kind": "Service", "metadata": {"name": _NAME},
+        "spec": {"ports": [{"port": 80}], "selector": {"app": _NAME}}}),
+    ("", "namespaces"): ("/api/v1/namespaces", {
+        "apiVersion": "v1", "kind": "Namespace", "metadata": {"name": _NAME}}),
+    ("networking.k8s.io", "ingresses"): ("/apis/networking.k8s.io/v1/namespaces/default/ingresses", {
+        "apiVersion": "networking.k8s.io/v1", "kind": "Ingress", "metadata": {"name": _NAME},
+        "spec": {"defaultBackend": {"service": {"name": _NAME, "port": {"number": 80}}}}}),
+    ("cert-manager.io", "certificates"): ("/apis/cert-manager.io/v1/namespaces/default/certificates", {
+        "apiVersion": "cert-manager.io/v1", "kind": "Certificate", "metadata": {"name": _NAME},
+        "spec": {"secretName": _NAME, "dnsNames": ["probe.invalid"], "issuerRef": {"name": _NAME}}}),
+}  # fmt: skip
+
+
+def _try(target: _Target, probe: str, path: str, sample: dict[str, Any], wanted: str = "") -> ProbeAnswer:
+    """A refusal is an answer; only silence is not."""
+    began, kind = time.monotonic(), sample["kind"]
+    try:
+        target.connection.dry_run(path, json.dumps(sample).encode())
+    except AddonctlError as error:
+        said = error.what
+        if "failed calling webhook" in said:
+            mine = not wanted or f'"{wanted}"' in said
+            verdict = Health.DEGRADED if mine else Health.UNKNOWN
+            return target.answer(probe, verdict, said)
+        if isinstance(error, Forbidden) and "denied the request" in said:
+            return target.answer(probe, Health.HEALTHY, f"a {kind} was judged, and refused", began)
+        if isinstance(error, Forbidden | NotServed) or "does not support dry run" in said:
+            return target.answer(probe, Health.UNKNOWN, said)
+        if "denied the request" in said or " is invalid" in said:
+            return target.answer(probe, Health.HEALTHY, f"a {kind} was judged, and refused", began)
+        return target.answer(probe, Health.UNKNOWN, said)
+    return target.answer(probe, Health.HEALTHY, f"a {kind} was judged, and admitted (dry run)", began)
+
+
+def _serving_certificates(target: _Target) -> Iterator[ProbeAnswer]:
+    """When the certificates end that webhooks' pods serve with; seen in a handshake with one pod a Service."""
+    wanted = {(hook.service.namespace, hook.service.name) for _, hook in target.webhooks() if hook.service}
+    for service in target.services():
+        if (service.namespace, service.name) not in wanted:
+            continue
+        pods, port = target.pods(service), _pod_port(target.snapshot, service)
+        if not pods or port is None:
+            continue
+        probe = f"serving certificate of {service.name}"
+        try:
+            with target.connection.forward(service.namespace, pods[0].name, port) as stream:
+                ends = _certificate_end(stream)
+        except (AddonctlError, OSError, ValueError) as error:
+            yield target.answer(probe, Health.UNKNOWN, str(getattr(error, "what", error)))
+            continue
+        left = ends - datetime.now(UTC)
+        verb = "ended" if left < timedelta() else "ends"
+        verdict = Health.HEALTHY if left > _CERTIFICATE_SOON else Health.DEGRADED
+        yield target.answer(probe, verdict, f"it {verb} on {ends:%Y-%m-%d %H:%M} UTC")
+
+
+def _pod_port(snapshot: Snapshot, service: Service) -> int | None:
+    """The pods' port behind a Service: the one for https where there are several."""
+    ports = [
+        port
+        for piece in snapshot.endpoint_slices
+        if (piece.namespace, piece.service) == (service.namespace, service.name)
+        for port in piece.ports
+    ]
+    chosen = next((port for port in ports if "http" in port.partition(":")[0]), next(iter(ports), None))
+    return int(chosen.partition(":")[2].partition("/")[0]) if chosen else None
+
+
+def _certificate_end(stream: socket.socket) -> datetime:
+    from cryptography import x509
+
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE  # it is read, not trusted
+    with context.wrap_socket(stream) as secured:
+        body = secured.getpeercert(binary_form=True)
+    if not body:
+        raise ValueError("no certificate was served")
+    return x509.load_der_x509_certificate(body).not_valid_after_utc
+
+
+# ── Storage ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+_DRIVERS = {
+    "aws-ebs-csi-driver": "ebs.csi.aws.com", "aws-efs-csi-driver": "efs.csi.aws.com",
+    "aws-fsx-csi-driver": "fsx.csi.aws.com", "aws-mountpoint-s3-csi-driver": "s3.csi.aws.com",
+}  # fmt: skip
+
+
+def _storage(target: _Target) -> Iterator[ProbeAnswer]:
+    """A dry run of a claim for every class that the driver provisions: admission and quota, not the driver itself."""
+    for storage_class in target.snapshot.storage_classes:
+        if storage_class.provisioner == _DRIVERS.get(target.row.addon):
+            claim = {
+                "apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": {"name": _NAME},
+                "spec": {"accessModes": ["ReadWriteOnce"], "storageClassName": storage_class.name,
+                         "resources": {"requests": {"storage": "1Gi"}}},
+            }  # fmt: skip
+            path = "/api/v1/namespaces/default/persistentvolumeclaims"
+            yield _try(target, f"claim of class {storage_class.name}", path, claim)
+
+
+PROBES: Mapping[str, tuple[Callable[[_Target], Iterator[ProbeAnswer]], ...]] = {
+    "coredns": (_dns,),
+    "metrics-server": (_metrics,),
+}
+"""What is asked of an add-on beyond what is asked of all: admission, serving certificates, storage."""
+
+RULES: tuple[dict[str, Any], ...] = (
+    {"apiGroups": ["metrics.k8s.io"], "resources": ["nodes"], "verbs": ["list"]},
+    {"apiGroups": [""], "resources": ["pods/portforward"], "verbs": ["get", "create"]},
+    {"apiGroups": [""], "resources": ["pods", "services", "namespaces", "persistentvolumeclaims"], "verbs": ["create"]},
+    {"apiGroups": ["networking.k8s.io"], "resources": ["ingresses"], "verbs": ["create"]},
+    {"apiGroups": ["cert-manager.io"], "resources": ["certificates"], "verbs": ["create"]},
+)
+"""What probing needs beyond reading. Creations are dry runs; RBAC knows no difference."""

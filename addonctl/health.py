@@ -1,0 +1,689 @@
+"""How well each add-on is: what is wrong with it now, and a score that says how much of it was looked at.
+
+Decided from a Snapshot, its Inventory, the owners of objects (dependencies.py), verdicts on objects (verdicts.py) and
+what probes answered. A part that was not read lowers the coverage, never raises the score. Called by assessment.py.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import cached_property
+
+from addonctl import units
+from addonctl.catalog import AddOn, Catalog
+from addonctl.findings import finding
+from addonctl.installers import eks_addon, undo, update_addon_command
+from addonctl.model import (
+    Evidence,
+    Finding,
+    Health,
+    Installation,
+    Inventory,
+    Method,
+    Node,
+    ObjectHealth,
+    ObjectRef,
+    Pod,
+    ProbeAnswer,
+    Service,
+    Severity,
+    Snapshot,
+    Workload,
+    selects,
+)
+from addonctl.workloads import pods_by_workload
+
+# A container that restarted this often and last within the hour does more restarting than serving.
+_RESTARTS_MAX, _RESTARTED_WITHIN = 3, timedelta(hours=1)
+_OOM_WITHIN = timedelta(days=1)
+# Shorter than this, a pod may well be waiting for its image or its node.
+_PENDING_GRACE = timedelta(seconds=30)
+_EVENT_WITHIN = timedelta(hours=1)
+# Certificates: renewal is due a month ahead, and a week is what a team needs that was on holiday.
+_EXPIRES_SOON, _EXPIRES_NOW = timedelta(days=30), timedelta(days=7)
+# A leader renews several times within its lease; after three of them nobody leads.
+_LEASES_MISSED = 3
+_PULL_ERRORS = ("ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull", "ImageInspectError")
+_TROUBLED = ("DEGRADED", "CREATE_FAILED", "UPDATE_FAILED", "DELETE_FAILED")
+_CONFIG_ERRORS = ("CreateContainerConfigError", "CreateContainerError", "RunContainerError")
+# Warning events that name a fault which no status shows; others (Unhealthy, BackOff) repeat what pods say.
+_TELLING_EVENTS = frozenset({
+    "FailedCreate", "FailedMount", "FailedAttachVolume", "FailedCreatePodSandBox", "ProvisioningFailed",
+    "FailedComputeMetricsReplicas", "FailedGetResourceMetric", "FailedDeployModel", "FailedBuildModel",
+    "InsufficientFreeAddresses", "InsufficientCidrBlocks", "FailedToUpdateEndpoint", "NetworkNotReady",
+})  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Aspect:
+    """One side of an add-on's health. `weight` is its share of the score; `verdict` unknown: it was not looked at."""
+
+    name: str
+    weight: int
+    verdict: Health
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AddonHealth:
+    """`score` 0–100 of what was looked at, None where nothing was; `coverage` how much that is, in percent."""
+
+    id: str
+    addon: str
+    verdict: Health
+    score: int | None
+    coverage: int
+    aspects: tuple[Aspect, ...]
+    unknown_reason: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClusterHealth:
+    """Of the cluster's add-ons together: the score is weighed down by the worst of them."""
+
+    addons: tuple[AddonHealth, ...]
+    findings: tuple[Finding, ...]
+    score: int | None
+    coverage: int
+
+
+def check_health(
+    snapshot: Snapshot,
+    inventory: Inventory,
+    catalog: Catalog,
+    owners: Mapping[ObjectRef, str],
+    verdicts: Iterable[ObjectHealth] = (),
+    probes: Sequence[ProbeAnswer] = (),
+) -> ClusterHealth:
+    """Judges every installation as of the time at which the snapshot was taken."""
+    world = _World(snapshot, inventory, owners, verdicts, probes)
+    addons, found = [], [*_nodes(world)]
+    for row in inventory.installations:
+        case = _Case(world, row, catalog.addons.get(row.addon))
+        own = [item for check in CHECKS for item in check(case)]
+        found += own
+        addons.append(_health(case, own))
+    found += [*_orphan_services(world), *_idle_budgets(world)]
+    score, coverage = _overall(addons)
+    return ClusterHealth(addons=tuple(addons), findings=tuple(found), score=score, coverage=coverage)
+
+
+class _World:
+    """A snapshot with the indexes that judging takes."""
+
+    def __init__(
+        self, snapshot: Snapshot, inventory: Inventory, owners: Mapping[ObjectRef, str],
+        verdicts: Iterable[ObjectHealth], probes: Sequence[ProbeAnswer],
+    ) -> None:  # fmt: skip
+        self.snapshot, self.now, self.probes = snapshot, snapshot.taken, probes
+        self.workloads = {workload.ref: workload for workload in snapshot.workloads}
+        self.pods = pods_by_workload(snapshot, [ref for row in inventory.installations for ref in row.workloads])
+        self.services = {(service.namespace, service.name): service for service in snapshot.services}
+        self.owned: dict[str, list[ObjectRef]] = {}
+        for ref, row_id in owners.items():
+            self.owned.setdefault(row_id, []).append(ref)
+        self.owners = owners
+        self.verdicts = {(v.kind, v.namespace, v.name): v for v in verdicts}
+        self.ready_endpoints: dict[tuple[str, str], int] = {}
+        for piece in snapshot.endpoint_slices:
+            key = (piece.namespace, piece.service)
+            self.ready_endpoints[key] = self.ready_endpoints.get(key, 0) + piece.ready
+
+    def seen(self, *parts: str) -> bool:
+        """Whether all these parts were read."""
+        return all(self.snapshot.gap(part) is None for part in parts)
+
+    def endpoints(self, namespace: str, name: str) -> int | None:
+        """Ready endpoints of a Service; None where they were not read."""
+        return self.ready_endpoints.get((namespace, name), 0) if self.seen("endpoint_slices", "services") else None
+
+
+class _Case:
+    """One installation under judgement."""
+
+    def __init__(self, world: _World, row: Installation, addon: AddOn | None) -> None:
+        self.world, self.row, self.addon = world, row, addon
+        self.workloads = [world.workloads[ref] for ref in row.workloads if ref in world.workloads]
+        self.matters = bool(addon and addon.system)
+
+    @cached_property
+    def pods(self) -> list[tuple[ObjectRef, Pod]]:
+        return [(ref, pod) for ref in self.row.workloads for pod in self.world.pods.get(ref, ())]
+
+    def owned(self, *kinds: str) -> list[ObjectRef]:
+        return [ref for ref in self.world.owned.get(self.row.id, ()) if ref.kind in kinds]
+
+
+def _seen(kind: str, subject: object, detail: str) -> Evidence:
+    return Evidence(kind=kind, subject=str(subject), detail=detail)
+
+
+# ── Workloads and pods ──────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _crashing(case: _Case) -> Iterator[Finding]:
+    for ref, pods in _by_workload(case):
+        shown = []
+        for pod in pods:
+            for container in pod.containers:
+                if container.waiting == "CrashLoopBackOff" or (container.exit_code or 0) != 0 < container.restarts:
+                    last = f", last exit {container.last_exit}" if container.last_exit else ""
+                    detail = f"container {container.name} crashed, {container.restarts} restarts{last}"
+                    shown.append(_seen("pod", f"{pod.namespace}/{pod.name}", detail))
+        if shown:
+            mend = f"kubectl logs -n {ref.namespace} {shown[0].subject.rpartition('/')[2]} --all-containers --previous"
+            yield finding("HLT001", str(ref), *shown, mend=mend + undo(case.row, ref))
+
+
+def _by_workload(case: _Case) -> Iterator[tuple[ObjectRef, list[Pod]]]:
+    for ref in case.row.workloads:
+        pods = case.world.pods.get(ref, [])
+        if pods and ref.kind not in ("Job", "CronJob"):
+            yield ref, pods
+
+
+def _waiting(case: _Case, reasons: tuple[str, ...]) -> Iterator[tuple[ObjectRef, list[Evidence]]]:
+    for ref, pods in _by_workload(case):
+        shown = [
+            _seen("pod", f"{pod.namespace}/{pod.name}", f"{container.waiting}: {container.image or container.name}")
+            for pod in pods
+            for container in pod.containers
+            if container.waiting in reasons
+        ]
+        if shown:
+            yield ref, shown
+
+
+def _not_pulled(case: _Case) -> Iterator[Finding]:
+    for ref, shown in _waiting(case, _PULL_ERRORS):
+        mend = f"kubectl describe pod -n {ref.namespace} {shown[0].subject.rpartition('/')[2]}" + undo(case.row, ref)
+        yield finding("HLT002", str(ref), *shown, mend=mend)
+
+
+def _not_created(case: _Case) -> Iterator[Finding]:
+    for ref, shown in _waiting(case, _CONFIG_ERRORS):
+        mend = f"kubectl describe pod -n {ref.namespace} {shown[0].subject.rpartition('/')[2]}  # names what lacks"
+        yield finding("HLT003", str(ref), *shown, mend=mend)
+
+
+def _pending(case: _Case) -> Iterator[Finding]:
+    now = case.world.now
+    for ref, pods in _by_workload(case):
+        shown = []
+        for pod in pods:
+            scheduled = next((c for c in pod.conditions if c.type == "PodScheduled" and c.status == "False"), None)
+            old = pod.created is not None and now - pod.created > _PENDING_GRACE
+            if pod.phase == "Pending" and scheduled is not None and old:
+                shown.append(_seen("pod", f"{pod.namespace}/{pod.name}", scheduled.message or scheduled.reason))
+        if shown:
+            namespace, _, name = shown[0].subject.partition("/")
+            mend = f"kubectl describe pod -n {namespace} {name}; add nodes, or lower requests and affinity."
+            yield finding("HLT004", str(ref), *shown, mend=mend)
+
+
+def _short_of_pods(case: _Case) -> Iterator[Finding]:
+    """Fewer pods available than wanted, where no pod says why."""
+    explained = {found.subject for check in (_crashing, _not_pulled, _not_created, _pending) for found in check(case)}
+    for workload in case.workloads:
+        if workload.desired is None or workload.kind in ("Job", "CronJob") or str(workload.ref) in explained:
+            continue
+        available = workload.available if workload.available is not None else workload.ready
+        if workload.desired == 0 and workload.kind != "DaemonSet":
+            yield _scaled_to_zero(case, workload)
+        elif available is not None and available < workload.desired:
+            yield _unavailable(case, workload, available)
+
+
+def _scaled_to_zero(case: _Case, workload: Workload) -> Finding:
+    evidence = _seen("workload", workload.ref, "replicas: 0")
+    severity = Severity.REQUIRED if case.matters else None
+    mend = (
+        f"kubectl scale -n {workload.namespace} {workload.kind.lower()}/{workload.name} --replicas=2, if it should run."
+    )
+    return finding("HLT006", str(workload.ref), evidence, mend=mend, severity=severity)
+
+
+def _unavailable(case: _Case, workload: Workload, available: int) -> Finding:
+    shown = [_seen("workload", workload.ref, f"{available} of {workload.desired} pods available")]
+    shown += [
+        _seen("condition", condition.type, condition.message or condition.reason)
+        for condition in workload.conditions
+        if (condition.type, condition.status) in (("Progressing", "False"), ("ReplicaFailure", "True"))
+    ]
+    shown += [
+        _seen("pod", f"{pod.namespace}/{pod.name}", _why_not_ready(pod))
+        for pod in case.world.pods.get(workload.ref, ())
+        if not pod.ready and pod.phase not in ("Succeeded",)
+    ]
+    stuck = any(item.kind == "condition" for item in shown)
+    severity = Severity.REQUIRED if available == 0 or stuck else None
+    where = f"-n {workload.namespace}"
+    mend = f"kubectl rollout status {where} {workload.kind.lower()}/{workload.name}; kubectl get events {where}"
+    return finding("HLT005", str(workload.ref), *shown, mend=mend + undo(case.row, workload.ref), severity=severity)
+
+
+def _why_not_ready(pod: Pod) -> str:
+    """The condition that holds a pod back, in its own words."""
+    for condition in pod.conditions:
+        if condition.type == "Ready" and condition.status == "False":
+            return condition.message or condition.reason or "not ready"
+    return pod.reason or pod.phase or "not ready"
+
+
+def _restarting(case: _Case) -> Iterator[Finding]:
+    """Restarts that are not (any more) a crash loop."""
+    now = case.world.now
+    for ref, pods in _by_workload(case):
+        shown = []
+        for pod in pods:
+            for container in pod.containers:
+                last = container.last_exit_at
+                if container.waiting or last is None:
+                    continue
+                often = container.restarts >= _RESTARTS_MAX and now - last < _RESTARTED_WITHIN
+                if often or (container.last_exit == "OOMKilled" and now - last < _OOM_WITHIN):
+                    detail = f"container {container.name}: {container.restarts} restarts, last {container.last_exit}"
+                    shown.append(_seen("pod", f"{pod.namespace}/{pod.name}", f"{detail} at {last:%Y-%m-%d %H:%M} UTC"))
+        if shown:
+            out_of_memory = any("OOMKilled" in item.detail for item in shown)
+            name = shown[0].subject.rpartition("/")[2]
+            log = f"kubectl logs -n {ref.namespace} {name} --all-containers --previous"
+            mend = "Raise its memory limit." if out_of_memory else log
+            yield finding("HLT007", str(ref), *shown, mend=mend)
+
+
+# ── What is served: Services, webhooks, APIs ────────────────────────────────────────────────────────────────────
+
+
+def _no_endpoints(case: _Case) -> Iterator[Finding]:
+    """Services of the add-on that lead nowhere."""
+    for ref in case.owned("Service"):
+        service = case.world.services.get((ref.namespace, ref.name))
+        if service is not None and service.selector:
+            yield from _leads_nowhere(case.world, service, case.matters, case.workloads)
+
+
+def _leads_nowhere(world: _World, service: Service, matters: bool, near: Sequence[Workload]) -> Iterator[Finding]:
+    if world.endpoints(service.namespace, service.name) != 0:
+        return
+    selected = [
+        workload
+        for workload in world.workloads.values()
+        if workload.namespace == service.namespace and selects(service.selector, (), workload.template.labels)
+    ]
+    if selected and all(workload.desired == 0 for workload in selected):
+        return  # said of the workload already
+    labels = ",".join(f"{key}={value}" for key, value in service.selector.items())
+    detail = "no pod behind it is ready" if selected else f"its selector {labels} selects no workload"
+    used = any(
+        target == (service.namespace, service.name)
+        for target, fails in _users_of_services(world.snapshot)
+        if fails
+    )  # fmt: skip
+    severity = Severity.REQUIRED if matters or used else None
+    ref = ObjectRef(kind="Service", name=service.name, namespace=service.namespace)
+    mend = f"kubectl get pods -n {service.namespace} -l {labels}"
+    if not selected and near:
+        wanted = ",".join(f"{key}={value}" for key, value in near[0].template.labels.items())
+        mend += f"; the pods of {near[0].ref} carry {wanted}: mend the selector."
+    yield finding("HLT008", str(ref), _seen("service", ref, detail), mend=mend, severity=severity)
+
+
+def _users_of_services(snapshot: Snapshot) -> Iterator[tuple[tuple[str, str], bool]]:
+    """(namespace, name) of Services that the API server calls, and whether their silence refuses requests."""
+    for configuration in snapshot.webhook_configurations:
+        for hook in configuration.webhooks:
+            if hook.service is not None:
+                yield (hook.service.namespace, hook.service.name), hook.failure_policy == "Fail"
+    for api in snapshot.api_services:
+        if api.service is not None:
+            yield (api.service.namespace, api.service.name), True
+
+
+def _orphan_services(world: _World) -> Iterator[Finding]:
+    """Services that the API server calls, lead nowhere and belong to no add-on that was recognised."""
+    called = {target for target, _ in _users_of_services(world.snapshot)}
+    for key in sorted(called):
+        service = world.services.get(key)
+        ref = ObjectRef(kind="Service", name=key[1], namespace=key[0])
+        if service is not None and service.selector and ref not in world.owners:
+            yield from _leads_nowhere(world, service, False, ())
+
+
+def _webhooks_unanswered(case: _Case) -> Iterator[Finding]:
+    names = {
+        (ref.kind, ref.name) for ref in case.owned("MutatingWebhookConfiguration", "ValidatingWebhookConfiguration")
+    }
+    for configuration in case.world.snapshot.webhook_configurations:
+        if (configuration.kind, configuration.name) not in names:
+            continue
+        shown, fails = [], False
+        for hook in configuration.webhooks:
+            target = hook.service
+            if (
+                target
+                and case.world.endpoints(target.namespace, target.name) == 0
+                and ((target.namespace, target.name) in case.world.services)
+            ):
+                fails = fails or hook.failure_policy == "Fail"
+                detail = (
+                    f"Service {target.namespace}/{target.name} has no ready pod, failurePolicy {hook.failure_policy}"
+                )
+                shown.append(_seen("webhook", hook.name, detail))
+        if shown:
+            yield finding(
+                "HLT009", f"{configuration.kind}/{configuration.name}", *shown,
+                severity=Severity.REQUIRED if fails else Severity.RECOMMENDED,
+                mend="Bring its pods back (above). While requests are refused and nothing else helps: "
+                     f"kubectl delete {configuration.kind.lower()} {configuration.name}  # its add-on makes it again",
+            )  # fmt: skip
+
+
+def _apis_unavailable(case: _Case) -> Iterator[Finding]:
+    names = {ref.name for ref in case.owned("APIService")}
+    for api in case.world.snapshot.api_services:
+        if api.name not in names:
+            continue
+        available = next((c for c in api.conditions if c.type == "Available"), None)
+        if available is not None and available.status != "True":
+            evidence = _seen("apiservice", api.name, f"{available.reason}: {available.message}")
+            mend = f"kubectl describe apiservice {api.name}; bring the pods behind its Service back."
+            yield finding("HLT010", f"APIService/{api.name}", evidence, mend=mend)
+
+
+def _crds_not_established(case: _Case) -> Iterator[Finding]:
+    names = {ref.name for ref in case.owned("CustomResourceDefinition")}
+    for crd in case.world.snapshot.crds if names else ():
+        wrong = [
+            condition
+            for condition in crd.conditions
+            if (condition.type, condition.status) in (
+                ("Established", "False"), ("NamesAccepted", "False"), ("Terminating", "True"))
+        ]  # fmt: skip
+        if crd.name in names and wrong:
+            shown = (_seen("crd", crd.name, f"{c.type} {c.status}: {c.message or c.reason}") for c in wrong)
+            yield finding("HLT011", f"CustomResourceDefinition/{crd.name}", *shown)
+
+
+def _certificates(case: _Case) -> Iterator[Finding]:
+    """CA bundles of webhooks, APIServices and conversions that end soon."""
+    snapshot, now = case.world.snapshot, case.world.now
+    owned = {(ref.kind, ref.name) for ref in case.world.owned.get(case.row.id, ())}
+    ends: list[tuple[str, str, datetime]] = [
+        (configuration.kind, configuration.name, hook.ca_expires)
+        for configuration in snapshot.webhook_configurations
+        for hook in configuration.webhooks
+        if hook.ca_expires
+    ]
+    ends += [("APIService", api.name, api.ca_expires) for api in snapshot.api_services if api.ca_expires]
+    ends += [
+        ("CustomResourceDefinition", crd.name, crd.conversion_ca_expires)
+        for crd in snapshot.crds
+        if crd.conversion_ca_expires
+    ]
+    soonest: dict[tuple[str, str], datetime] = {}
+    for kind, name, when in ends:
+        if (kind, name) in owned and when - now < _EXPIRES_SOON:
+            soonest[kind, name] = min(when, soonest.get((kind, name), when))
+    for (kind, name), when in soonest.items():
+        verb = "ended" if when < now else "ends"
+        evidence = _seen("certificate", f"{kind}/{name}", f"its CA bundle {verb} on {when:%Y-%m-%d %H:%M} UTC")
+        severity = Severity.REQUIRED if when - now < _EXPIRES_NOW else None
+        yield finding("HLT012", f"{kind}/{name}", evidence, severity=severity)
+
+
+# ── Resilience ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _budgets(case: _Case) -> Iterator[Finding]:
+    """Disruption budgets that allow nothing, or guard nothing."""
+    for budget in case.world.snapshot.disruption_budgets:
+        ref = ObjectRef(kind="PodDisruptionBudget", name=budget.name, namespace=budget.namespace)
+        guarded = [
+            workload
+            for workload in case.workloads
+            if workload.namespace == budget.namespace
+            and budget.selector is not None
+            and selects(budget.selector, budget.expressions, workload.template.labels)
+        ]
+        if not guarded or budget.disruptions_allowed is None:
+            continue
+        if budget.disruptions_allowed == 0 and budget.pods and (budget.healthy or 0) >= (budget.healthy_wanted or 0):
+            rule = f"minAvailable {budget.min_available}" if budget.min_available else (
+                f"maxUnavailable {budget.max_unavailable}")  # fmt: skip
+            detail = f"{rule} with {budget.pods} pods: no pod may be evicted"
+            yield finding("HLT013", str(ref), _seen("budget", ref, detail))
+
+
+def _idle_budgets(world: _World) -> Iterator[Finding]:
+    """Budgets in the add-ons' namespaces that no pod belongs to."""
+    namespaces = {ref.namespace for refs in world.owned.values() for ref in refs}
+    for budget in world.snapshot.disruption_budgets:
+        if budget.namespace in namespaces and budget.pods == 0 and budget.disruptions_allowed is not None:
+            ref = ObjectRef(kind="PodDisruptionBudget", name=budget.name, namespace=budget.namespace)
+            wanted = ",".join(f"{key}={value}" for key, value in (budget.selector or {}).items())
+            yield finding("HLT022", str(ref), _seen("budget", ref, f"no pod carries {wanted or 'its labels'}"))
+
+
+def _single_replicas(case: _Case) -> Iterator[Finding]:
+    """Add-ons that answer requests from a single pod, or from several that may share a node."""
+    serving = {
+        (edge_ref.namespace, edge_ref.name)
+        for edge_ref in case.owned("Service")
+        if any(target == (edge_ref.namespace, edge_ref.name) for target, _ in _users_of_services(case.world.snapshot))
+    }
+    for workload in case.workloads:
+        if workload.kind not in ("Deployment", "StatefulSet") or not workload.desired:
+            continue
+        answers = case.matters or any(
+            selects(service.selector, (), workload.template.labels)
+            for key in serving
+            if (service := case.world.services.get(key)) is not None and service.selector
+            and service.namespace == workload.namespace
+        )  # fmt: skip
+        if answers and workload.desired == 1:
+            yield finding("HLT014", str(workload.ref), _seen("workload", workload.ref, "replicas: 1"))
+        elif case.matters and not (workload.template.has_pod_anti_affinity or workload.template.has_topology_spread):
+            detail = f"{workload.desired} replicas without anti-affinity or topologySpreadConstraints"
+            yield finding("HLT015", str(workload.ref), _seen("workload", workload.ref, detail))
+
+
+def _leases(case: _Case) -> Iterator[Finding]:
+    """Leaders of the add-on that stopped renewing."""
+    now = case.world.now
+    for lease in case.world.snapshot.leases:
+        if not lease.holder or lease.renewed is None or not lease.duration_s or lease.namespace == "kube-node-lease":
+            continue
+        leads = next((ref for ref in case.row.workloads if lease.holder.startswith(f"{ref.name}-")), None)
+        late = now - lease.renewed
+        if leads is not None and late > timedelta(seconds=_LEASES_MISSED * lease.duration_s + 30):
+            detail = f"{lease.holder} renewed it last {int(late.total_seconds())} s ago (lease of {lease.duration_s} s)"
+            ref = ObjectRef(kind="Lease", name=lease.name, namespace=lease.namespace)
+            mend = f"kubectl get pods -n {leads.namespace}; restart {leads} if its leader hangs."
+            yield finding("HLT016", str(ref), _seen("lease", ref, detail), mend=mend)
+
+
+# ── Around it ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _events(case: _Case) -> Iterator[Finding]:
+    """Warnings about the add-on's objects of the last hour that no status shows."""
+    mine = {
+        (ref.kind, ref.namespace, ref.name) for ref in (*case.row.workloads, *case.world.owned.get(case.row.id, ()))
+    }
+    mine |= {("Pod", pod.namespace, pod.name) for _, pod in case.pods}
+    mine |= {
+        ("ReplicaSet", revision.namespace, revision.name)
+        for revision in case.world.snapshot.revisions
+        if revision.owners and (revision.owners[0].kind, revision.namespace, revision.owners[0].name) in mine
+    }
+    together: dict[tuple[str, str], list[Evidence]] = {}
+    for event in case.world.snapshot.events:
+        subject, recent = event.subject, event.last_seen is None or case.world.now - event.last_seen < _EVENT_WITHIN
+        if recent and event.reason in _TELLING_EVENTS and (subject.kind, subject.namespace, subject.name) in mine:
+            shown = _seen("event", subject, f"{event.reason} ×{event.count}: {event.message}")
+            together.setdefault((event.reason, case.row.id), []).append(shown)
+    for (reason, row_id), shown_all in together.items():
+        yield finding("HLT017", f"{row_id}: {reason}", *shown_all)
+
+
+def _custom_resources(case: _Case) -> Iterator[Finding]:
+    """The add-on's custom resources that are not well, one finding a kind."""
+    if case.addon is None:
+        return
+    groups = set(case.addon.fingerprints.crd_groups)
+    bad: dict[tuple[str, str], list[Evidence]] = {}
+    for other in case.world.snapshot.others:
+        verdict = case.world.verdicts.get((other.kind, other.namespace, other.name)) if other.group in groups else None
+        if verdict is not None and verdict.verdict is Health.DEGRADED and other.api_version == verdict.api_version:
+            bad.setdefault((other.group, other.kind), []).append(_seen("custom-resource", other.ref, verdict.reason))
+    for (group, kind), shown in bad.items():
+        mend = f"kubectl describe {kind.lower()}.{group}" + (
+            f" -n {shown[0].subject.split('/')[1]}" if shown[0].subject.count("/") == len("ab") else ""
+        )
+        yield finding("HLT018", f"{kind} of {case.row.addon}", *shown, mend=mend)
+
+
+def _quotas(case: _Case) -> Iterator[Finding]:
+    """Quotas that are used up in the add-on's namespaces: its pods cannot be replaced."""
+    for quota in case.world.snapshot.quotas:
+        if quota.namespace not in {ref.namespace for ref in case.row.workloads}:
+            continue
+        full = []
+        for resource, hard in quota.hard.items():
+            used = quota.used.get(resource)
+            if used is not None and units.quantity(hard) > 0 and units.quantity(used) >= units.quantity(hard):
+                full.append(f"{resource}: {used} of {hard} used")
+        if full:
+            ref = ObjectRef(kind="ResourceQuota", name=quota.name, namespace=quota.namespace)
+            yield finding("HLT019", str(ref), *(_seen("quota", ref, detail) for detail in full))
+
+
+def _probed(case: _Case) -> Iterator[Finding]:
+    for probe in case.world.probes:
+        if probe.addon == case.row.addon and probe.verdict is Health.DEGRADED:
+            yield finding("HLT020", f"{case.row.id}: {probe.name}", _seen("probe", probe.name, probe.detail))
+
+
+def _eks_reports(case: _Case) -> Iterator[Finding]:
+    """What EKS says of an add-on that it keeps: a failed update stays as it failed."""
+    eks = case.world.snapshot.eks
+    listed = eks_addon(case.row, eks.addons) if eks else None
+    if listed is None or (listed.status not in _TROUBLED and not listed.issues):
+        return
+    shown = [_seen("eks", f"eks add-on {listed.name}", f"status {listed.status}")]
+    shown += [
+        _seen("eks", issue.code, f"{issue.message} {', '.join(issue.resources)}".strip()) for issue in listed.issues
+    ]
+    again = update_addon_command(case.world.snapshot.cluster.name, listed.name, listed.version, listed)
+    mend = f"EKS rolls nothing back. Mend what the issue names, then: {again}"
+    yield finding("EKS005", f"eks add-on {listed.name}", *shown, mend=mend)
+
+
+def _nodes(world: _World) -> Iterator[Finding]:
+    bad: list[tuple[Node, str]] = []
+    for node in world.snapshot.nodes:
+        ready = next((c for c in node.conditions if c.type == "Ready"), None)
+        if ready is not None and ready.status != "True":
+            bad.append((node, f"Ready {ready.status}: {ready.message or ready.reason}"))
+    if bad:
+        shown = (_seen("node", f"Node/{node.name}", detail) for node, detail in bad)
+        subject = f"Node/{bad[0][0].name}" if len(bad) == 1 else f"{len(bad)} of {len(world.snapshot.nodes)} nodes"
+        yield finding("HLT021", subject, *shown, mend=f"kubectl describe node {bad[0][0].name}")
+
+
+CHECKS: tuple[Callable[[_Case], Iterable[Finding]], ...] = (
+    _crashing, _not_pulled, _not_created, _pending, _short_of_pods, _restarting, _no_endpoints, _webhooks_unanswered,
+    _apis_unavailable, _crds_not_established, _certificates, _budgets, _single_replicas, _leases, _events,
+    _custom_resources, _quotas, _probed, _eks_reports,
+)  # fmt: skip
+
+
+# ── Scores ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+# (name, weight, parts that must have been read, codes that speak of it). A required finding takes all of an aspect,
+# a recommended one half.
+_ASPECTS: tuple[tuple[str, int, tuple[str, ...], tuple[str, ...]], ...] = (
+    ("rollout", 30, ("workloads",), ("HLT005", "HLT006")),
+    ("pods", 20, ("pods",), ("HLT001", "HLT002", "HLT003", "HLT004", "HLT007")),
+    ("endpoints", 10, ("services", "endpoint_slices"), ("HLT008",)),
+    ("admission", 10, ("webhook_configurations",), ("HLT009", "HLT012")),
+    ("apis", 10, ("api_services", "crds"), ("HLT010", "HLT011")),
+    ("resilience", 5, ("disruption_budgets",), ("HLT013", "HLT014", "HLT015")),
+    ("leadership", 5, ("leases",), ("HLT016",)),
+    ("events", 5, ("events", "quotas"), ("HLT017", "HLT019")),
+    ("custom resources", 5, ("crds",), ("HLT018",)),
+    ("probe", 10, (), ("HLT020",)),
+    ("eks", 20, (), ("EKS005",)),
+)
+_LOSS = {Severity.REQUIRED: 1.0, Severity.RECOMMENDED: 0.5, Severity.INFO: 0.0}
+# An add-on with something required is not well, however much else is.
+_CAPS = {Severity.REQUIRED: 49, Severity.RECOMMENDED: 89}
+
+
+def _health(case: _Case, found: list[Finding]) -> AddonHealth:
+    row = case.row
+    if row.method is Method.BUILT_IN:
+        return AddonHealth(
+            id=row.id, addon=row.addon, verdict=Health.UNKNOWN, score=None, coverage=0, aspects=(),
+            unknown_reason="AWS runs it outside the cluster",
+        )  # fmt: skip
+    blind = not case.pods and all(workload.desired is None for workload in case.workloads)
+    by_eks = any(claim.method is Method.EKS for claim in row.claims)
+    aspects = tuple(
+        _aspect(case, found, *aspect) for aspect in _ASPECTS
+        if (aspect[0] == "eks" or not blind) and (aspect[0] != "eks" or by_eks)
+    )  # fmt: skip
+    looked_at = [aspect for aspect in aspects if aspect.verdict is not Health.UNKNOWN]
+    if not looked_at:
+        why = "the input holds no state of its workloads" if case.workloads else "none of its workloads was seen"
+        return AddonHealth(
+            id=row.id, addon=row.addon, verdict=Health.UNKNOWN, score=None, coverage=0, aspects=aspects,
+            unknown_reason=why,
+        )  # fmt: skip
+    whole = sum(weight for name, weight, _, _ in _ASPECTS if name != "eks" or by_eks)
+    coverage = round(100 * sum(aspect.weight for aspect in looked_at) / whole)
+    kept = sum(aspect.weight * _kept(found, aspect.name) for aspect in looked_at)
+    worst = max((item.severity for item in found), key=lambda severity: severity.rank, default=Severity.INFO)
+    score = min(round(100 * kept / sum(aspect.weight for aspect in looked_at)), _CAPS.get(worst, 100))
+    verdict = {Severity.REQUIRED: Health.DEGRADED}.get(worst, Health.HEALTHY)
+    if any(item.code == "HLT005" for item in found) and verdict is Health.HEALTHY:
+        verdict = Health.PROGRESSING
+    return AddonHealth(
+        id=row.id, addon=row.addon, verdict=verdict, score=score, coverage=coverage, aspects=aspects
+    )  # fmt: skip
+
+
+def _aspect(
+    case: _Case, found: list[Finding], name: str, weight: int, parts: tuple[str, ...], codes: tuple[str, ...]
+) -> Aspect:
+    snapshot = case.world.snapshot
+    gap = next((gap for part in parts if (gap := snapshot.gap(part))), None)
+    if gap is not None:
+        return Aspect(name=name, weight=weight, verdict=Health.UNKNOWN, reason=f"{gap.part}: {gap.reason.value}")
+    if name == "eks" and (snapshot.eks is None or snapshot.gap("eks:addons")):
+        return Aspect(name=name, weight=weight, verdict=Health.UNKNOWN, reason="AWS was not asked")
+    if name == "probe" and not any(probe.addon == case.row.addon for probe in case.world.probes):
+        return Aspect(name=name, weight=weight, verdict=Health.UNKNOWN, reason="not probed")
+    wrong = [item for item in found if item.code in codes and item.severity is not Severity.INFO]
+    if not wrong:
+        return Aspect(name=name, weight=weight, verdict=Health.HEALTHY)
+    worst = max(wrong, key=lambda item: item.severity.rank)
+    verdict = Health.DEGRADED if worst.severity is Severity.REQUIRED else Health.PROGRESSING
+    detail = worst.evidence[0].detail if worst.evidence else ""
+    return Aspect(name=name, weight=weight, verdict=verdict, reason=f"{worst.subject}: {detail}")
+
+
+def _kept(found: list[Finding], name: str) -> float:
+    codes = next(codes for aspect, _, _, codes in _ASPECTS if aspect == name)
+    return 1.0 - max((_LOSS[item.severity] for item in found if item.code in codes), default=0.0)
+
+
+def _overall(addons: Sequence[AddonHealth]) -> tuple[int | None, int]:
+    """(score, coverage) of the cluster: the mean, but no more than twenty above the worst."""
+    known = [health for health in addons if health.score is not None]
+    if not known:
+        return None, 0
+    scores = [health.score or 0 for health in known]
+    coverage = round(sum(health.coverage for health in known) / len(addons))
+    return min(round(sum(scores) / len(scores)), min(scores) + 20), coverage

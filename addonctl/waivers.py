@@ -1,0 +1,69 @@
+"""Findings that somebody accepted for a time: in a file, each with a reason and a day on which it counts again.
+
+Pure: the waivers, the findings and the day in; what still counts, what is waived, and what has expired out. Called by
+assessment.py; adapters/settings.py reads the file.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import date
+from fnmatch import fnmatchcase
+
+from addonctl.findings import finding
+from addonctl.model import Evidence, Finding
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Waiver:
+    """Accepts findings of `code` (a code, or a pattern such as `HLT*`) on subjects that match `subject` until `until`.
+
+    `subject` is a pattern of the shell (`PodDisruptionBudget/payments/*`); `cluster` likewise, `*` for all.
+    """
+
+    code: str
+    reason: str
+    until: date
+    subject: str = "*"
+    cluster: str = "*"
+
+    def covers(self, found: Finding, cluster: str) -> bool:
+        return (
+            fnmatchcase(found.code, self.code)
+            and fnmatchcase(found.subject, self.subject)
+            and fnmatchcase(cluster, self.cluster)
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Waived:
+    """A finding that does not count, and by which waiver."""
+
+    finding: Finding
+    waiver: Waiver
+
+
+def apply(
+    waivers: Iterable[Waiver], findings: Iterable[Finding], cluster: str, day: date
+) -> tuple[tuple[Finding, ...], tuple[Waived, ...]]:
+    """(what counts, what is waived). A waiver past its day counts as a finding of its own, beside what it covered."""
+    given, listed = tuple(waivers), tuple(findings)
+    standing = [waiver for waiver in given if waiver.until >= day]
+    counts: list[Finding] = []
+    waived: list[Waived] = []
+    for found in listed:
+        by = next((waiver for waiver in standing if waiver.covers(found, cluster)), None)
+        if by is None:
+            counts.append(found)
+        else:
+            waived.append(Waived(finding=found, waiver=by))
+    return (*counts, *_expired(given, listed, cluster, day)), tuple(waived)
+
+
+def _expired(waivers: Iterable[Waiver], findings: tuple[Finding, ...], cluster: str, day: date) -> Iterator[Finding]:
+    for waiver in waivers:
+        if waiver.until < day and fnmatchcase(cluster, waiver.cluster):
+            covered = sum(waiver.covers(found, cluster) for found in findings)
+            detail = f"ended on {waiver.until}: {waiver.reason}; it covered {covered} of today's findings"
+            evidence = Evidence(kind="waiver", subject=f"{waiver.code} {waiver.subject}", detail=detail)
+            mend = None if covered else "It covers nothing any more: take it out of the file."
+            yield finding("WVR001", f"waiver {waiver.code} {waiver.subject}", evidence, mend=mend or "")
