@@ -16,6 +16,7 @@ _INVISIBLE = re.compile(
     "\U000e0000-\U000e007f]"
 )
 _SHOWN_AS = "\ufffd"
+_SIGN = re.compile("[^a-zA-Z0-9 ]")
 
 
 def plain(text: str) -> str:
@@ -23,10 +24,15 @@ def plain(text: str) -> str:
     return _INVISIBLE.sub(_SHOWN_AS, _SPACE.sub(" ", _TERMINAL.sub("", text)))
 
 
+def plain_lines(text: str) -> str:
+    """As `plain`, where line breaks mean something: the commands of a mend."""
+    return "\n".join(map(plain, text.splitlines()))
+
+
 def plain_document(value: Any) -> Any:
     """A document of mappings, lists and texts, with every text plain."""
     if isinstance(value, str):
-        return plain(value)
+        return plain_lines(value)
     if isinstance(value, dict):
         return {key: plain_document(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
@@ -38,7 +44,7 @@ def markdown_code(text: str) -> str:
     """A code span: inside one neither markup, HTML, mentions nor links count. Fits into a table's cell."""
     inner = plain(text).strip()
     if "|" in inner:  # no code span can hold one in a cell: renderers differ on a backslash before it
-        return f"<code>{re.sub(r'[^\\w ]', lambda sign: f'&#{ord(sign[0])};', inner)}</code>"
+        return f"<code>{_SIGN.sub(lambda sign: f'&#{ord(sign[0])};', inner)}</code>"
     fence = "`" * (_longest_run(inner) + 1)
     pad = " " if inner[:1] == "`" or inner[-1:] == "`" else ""
     return f"{fence}{pad}{inner}{pad}{fence}" if inner else ""
@@ -51,7 +57,7 @@ def _longest_run(text: str) -> int:
 
 def markdown_block(text: str) -> str:
     """A fenced block, to be copied as it is."""
-    inner = plain(text)
+    inner = plain_lines(text)
     fence = "`" * max(3, _longest_run(inner) + 1)
     return f"{fence}text\n{inner}\n{fence}"
 

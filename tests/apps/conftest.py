@@ -1,0 +1,41 @@
+"""What the tests of the report formats render: the demo cluster, judged on a fixed day, and a cluster at its worst."""
+
+from dataclasses import replace
+from datetime import UTC, date, datetime
+
+import pytest
+
+from addonctl.apps import wiring
+from addonctl.assessment import Assessment
+from addonctl.manager import Manager
+from addonctl.model import Gap, GapReason
+from addonctl.waivers import Waiver
+from tests.apps.hostile import poisoned
+
+NOW = datetime(2026, 11, 25, 3, tzinfo=UTC)
+
+
+@pytest.fixture(scope="session")
+def demo() -> Assessment:
+    return replace(wiring.open_manager(demo=True), now=lambda: NOW).assess()
+
+
+@pytest.fixture(scope="session")
+def everything() -> Assessment:
+    """The demo with what a report may have besides: gaps, waivers, more minors, old knowledge."""
+    waivers = (
+        Waiver(code="HLT*", subject="Deployment/*", reason="until the move", until=date(2027, 1, 31)),
+        Waiver(code="CMP004", reason="both are wanted", until=date(2026, 1, 31)),
+    )
+    manager: Manager = replace(wiring.open_manager(demo=True), now=lambda: NOW, waivers=waivers)
+    gaps = (
+        Gap(part="leases", reason=GapReason.FORBIDDEN, detail="403", permission="list leases.coordination.k8s.io"),
+        Gap(part="eks:insights", reason=GapReason.FORBIDDEN, detail="denied", permission="eks:ListInsights"),
+        Gap(part="quotas", reason=GapReason.NOT_IN_INPUT, detail="the input holds no quotas"),
+    )
+    return replace(manager.assess(target="1.37"), gaps=gaps, stale=("the table is 130 days old",))
+
+
+@pytest.fixture(scope="session")
+def hostile(everything: Assessment) -> Assessment:
+    return poisoned(everything)

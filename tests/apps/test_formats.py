@@ -1,0 +1,303 @@
+"""Markdown, SARIF and JUnit: whole, countable, valid, and harmless whatever a cluster holds."""
+
+import json
+import re
+from dataclasses import replace
+from typing import Any
+from xml.etree import ElementTree as ET
+
+import jsonschema
+import pytest
+from markdown_it import MarkdownIt
+
+from addonctl.apps import formats
+from addonctl.apps.escaping import markdown_block, markdown_code, plain, plain_lines
+from addonctl.apps.wiring import catalog
+from addonctl.assessment import Assessment, assess
+from addonctl.findings import CODES
+from addonctl.model import Gap, GapReason, Severity
+from tests import builders
+
+_CONTROL = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u202a-\u202e\ud800-\udfff\ufffe\uffff]")
+
+
+@pytest.fixture(scope="module")
+def small() -> Assessment:
+    """Two add-ons of a small cluster; nodes and pods were not read."""
+    gaps = (Gap(part="pods", reason=GapReason.FORBIDDEN, detail="403", permission="list pods"),)
+    workloads = (
+        builders.workload("coredns", "registry.example/coredns/coredns:v1.11.4", namespace="kube-system", desired=2,
+                          ready=1, available=1),
+        builders.workload("cert-manager", "registry.example/jetstack/cert-manager-controller:v1.20.0", desired=1,
+                          ready=1, available=1),
+    )  # fmt: skip
+    return assess(builders.snapshot(workloads=workloads, gaps=gaps), builders.small_catalog(), day=builders.DAY)
+
+
+# ── Text ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("\x1b[1;31mred\x1b[0m", "red"),
+        ("\x1b]8;;http://evil.example\x07link\x1b]8;;\x07", "link"),
+        ("a\nb\tc\r\nd", "a b c d"),
+        ("a\x00b\x9bc\u202ed\u200be", "a�b�c�d�e"),
+        ("lone \ud800", "lone �"),
+        ("ünïcödé 名前 🙂", "ünïcödé 名前 🙂"),
+    ],
+)
+def test_plain_text_is_one_line_that_hides_nothing(text: str, shown: str) -> None:
+    assert plain(text) == shown
+
+
+def test_the_lines_of_a_mend_stay_lines() -> None:
+    assert plain_lines("one  # first\x1b[2J; then\ntwo") == "one  # first; then\ntwo"
+
+
+@pytest.mark.parametrize(
+    "text", ["a", "`", "``", "a`b``c", "`a", "a`", "a|b", "a\\|b", "|`|", "a\\", "*_[x](y)_*", "<b>"]
+)
+def test_code_spans_show_exactly_their_text_even_in_a_table(text: str) -> None:
+    rendered = _renderer().render(f"| x |\n|---|\n| {markdown_code(text)} |\n")
+    cell = ET.fromstring(rendered).find("tbody/tr/td")
+    assert cell is not None
+    assert "".join(cell.itertext()) == text
+
+
+def test_a_block_cannot_be_closed_from_within() -> None:
+    tokens = _renderer().parse(markdown_block("````\n# no heading"))
+    assert [token.type for token in tokens] == ["fence"]
+
+
+# ── Markdown ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _renderer() -> MarkdownIt:
+    return MarkdownIt("commonmark").enable(["table", "strikethrough"])
+
+
+def test_markdown_has_every_finding_with_its_mend(everything: Assessment) -> None:
+    text = formats.markdown(everything)
+    for found in everything.findings:
+        assert f"**{found.code}** {CODES[found.code].title}: {markdown_code(found.subject)}" in text
+        assert found.mend in text
+    for waived in everything.waived:
+        assert f"| {waived.finding.code} | {markdown_code(waived.finding.subject)} | `until the move` |" in text
+    assert "| `leases` | forbidden | `403` | `list leases.coordination.k8s.io` |" in text
+    assert "Not in the input: `quotas`." in text
+
+
+def test_markdown_of_a_hostile_cluster_holds_code_and_nothing_else(hostile: Assessment) -> None:
+    text = formats.markdown(hostile)
+    assert not _CONTROL.search(text)
+    tokens = _renderer().parse(text)
+    inline = [child for token in tokens for child in token.children or ()]
+    assert "html_block" not in {token.type for token in tokens}
+    assert {child.content for child in inline if child.type == "html_inline"} <= {"<code>", "</code>"}
+    assert not {"link_open", "image"} & {child.type for child in inline}
+    in_code = False
+    for child in inline:
+        in_code = child.content == "<code>" if child.type == "html_inline" else in_code
+        assert in_code or child.type == "code_inline" or "@" not in child.content
+    assert sum(token.type == "fence" for token in tokens) == len(hostile.findings) + 1
+
+
+def test_the_tables_of_a_hostile_cluster_have_their_columns(hostile: Assessment) -> None:
+    rows: list[int] = []
+    wanted = 0
+    for token in _renderer().parse(formats.markdown(hostile)):
+        wanted = 0 if token.type == "thead_open" else wanted + (token.type == "th_open")
+        if token.type == "tr_open":
+            rows.append(0)
+        rows[-1:] = [rows[-1] + (token.type in ("td_open", "th_open"))] if rows else []
+        if token.type == "tr_close":
+            assert rows[-1] == wanted
+    assert len(rows) > 3 * len(hostile.addons)
+
+
+def test_markdown_of_a_small_cluster_is_this(small: Assessment) -> None:
+    text = formats.markdown(replace(small, dependencies=replace(small.dependencies, addons=())))
+    assert text.splitlines()[:9] == [
+        "# Add-ons of `prod-eu-1`",
+        "",
+        "Kubernetes 1.34, standard support on EKS until 2026-12-02. As of 2026-11-24.",
+        "",
+        "| health | of it seen | add-ons | findings | parts not seen |",
+        "|---|---|---|---|---|",
+        f"| {small.health.score} of 100 | {small.health.coverage} % | 2 | "
+        f"{', '.join(f'{sum(f.severity is s for f in small.findings)} {s}' for s in reversed(Severity))} | 1 |",
+        "",
+        "## Findings",
+    ]
+    assert "## Dependencies" not in text
+    assert text.endswith("| `pods` | forbidden | `403` | `list pods` |\n")
+
+
+def test_a_quiet_cluster_says_so() -> None:
+    nothing = assess(builders.snapshot(), builders.small_catalog(), day=builders.DAY)
+    assert "## Findings\n\nNone.\n" in formats.markdown(replace(nothing, findings=()))
+
+
+# ── SARIF ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _object(required: dict[str, Any], **optional: Any) -> dict[str, Any]:
+    return {"type": "object", "required": list(required), "properties": required | optional,
+            "additionalProperties": False}  # fmt: skip
+
+
+_TEXT = {"type": "string", "minLength": 1}
+_MESSAGE = _object({"text": _TEXT})
+_LEVEL = {"enum": ["none", "note", "warning", "error"]}
+_BAG = {"type": "object"}
+# The part of SARIF 2.1.0 that is used here, with the names, types and required keys of its schema.
+_SARIF = _object({
+    "$schema": {"type": "string", "pattern": r"/sarif-schema-2\.1\.0\.json$"},
+    "version": {"const": "2.1.0"},
+    "runs": {"type": "array", "minItems": 1, "maxItems": 1, "items": _object({
+        "tool": _object({"driver": _object({
+            "name": {"const": "addonctl"}, "version": _TEXT,
+            "semanticVersion": {"type": "string", "pattern": r"^\d+\.\d+\.\d+"},
+            "rules": {"type": "array", "uniqueItems": True, "items": _object({
+                "id": {"type": "string", "pattern": "^[A-Z]{3}[0-9]{3}$"}, "shortDescription": _MESSAGE,
+                "fullDescription": _MESSAGE, "help": _MESSAGE, "defaultConfiguration": _object({"level": _LEVEL}),
+                "properties": _BAG,
+            })},
+        })}),
+        "results": {"type": "array", "items": _object(
+            {
+                "ruleId": _TEXT, "ruleIndex": {"type": "integer", "minimum": 0}, "level": _LEVEL, "message": _MESSAGE,
+                "locations": {"type": "array", "minItems": 1, "items": _object({
+                    "physicalLocation": _object({
+                        "artifactLocation": _object({"uri": {"type": "string", "pattern": r"^clusters/[\w%.~-]+$"}}),
+                        "region": _object({"startLine": {"const": 1}}),
+                    }),
+                    "logicalLocations": {"type": "array", "minItems": 1, "items": _object({
+                        "fullyQualifiedName": _TEXT, "kind": {"const": "resource"},
+                    })},
+                })},
+                "partialFingerprints": {"type": "object", "additionalProperties": _TEXT},
+            },
+            properties=_BAG,
+            suppressions={"type": "array", "minItems": 1, "items": _object({
+                "kind": {"enum": ["inSource", "external"]}, "status": {"const": "accepted"}, "justification": _TEXT,
+            }, properties=_BAG)},
+        )},
+        "automationDetails": _object({"id": {"type": "string", "pattern": "^addonctl/[^/]+/$"}}),
+        "columnKind": {"enum": ["utf16CodeUnits", "unicodeCodePoints"]},
+        "invocations": {"type": "array", "items": _object({
+            "executionSuccessful": {"type": "boolean"},
+            "toolExecutionNotifications": {"type": "array", "items": _object({"message": _MESSAGE, "level": _LEVEL})},
+        })},
+    })},
+})  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ["demo", "everything", "hostile", "small"])
+def test_sarif_has_the_structure_of_its_schema(name: str, request: pytest.FixtureRequest) -> None:
+    document = formats.sarif(request.getfixturevalue(name))
+    jsonschema.validate(document, _SARIF)
+    run = document["runs"][0]
+    rules = [rule["id"] for rule in run["tool"]["driver"]["rules"]]
+    assert all(rules[result["ruleIndex"]] == result["ruleId"] for result in run["results"])
+    assert set(rules) == {result["ruleId"] for result in run["results"]}
+
+
+def test_sarif_has_every_finding_and_suppresses_the_waived(everything: Assessment) -> None:
+    results = formats.sarif(everything)["runs"][0]["results"]
+    open_results = [result for result in results if "suppressions" not in result]
+    assert [result["ruleId"] for result in open_results] == [found.code for found in everything.findings]
+    for result, found in zip(open_results, everything.findings, strict=True):
+        assert result["level"] == {"required": "error", "recommended": "warning", "info": "note"}[found.severity]
+        assert all(item.detail.replace("{", "{{") in result["message"]["text"] for item in found.evidence)
+        assert result["locations"][0]["logicalLocations"][0]["fullyQualifiedName"] == found.subject
+    assert everything.waived
+    assert [
+        result["suppressions"][0]["justification"] for result in results if "suppressions" in result
+    ] == ["until the move"] * len(everything.waived)  # fmt: skip
+
+
+def test_sarif_tells_what_was_not_seen(everything: Assessment) -> None:
+    notes = formats.sarif(everything)["runs"][0]["invocations"][0]["toolExecutionNotifications"]
+    assert [note["message"]["text"].partition(":")[0] for note in notes] == ["leases", "eks", "quotas"]
+    assert "Grant: list leases.coordination.k8s.io." in notes[0]["message"]["text"]
+
+
+def test_fingerprints_stay_when_only_the_evidence_changes(demo: Assessment) -> None:
+    def fingerprints(assessment: Assessment) -> list[str]:
+        results = formats.sarif(assessment)["runs"][0]["results"]
+        return [result["partialFingerprints"]["addonctl/v1"] for result in results]
+
+    later = replace(demo, findings=tuple(replace(found, evidence=()) for found in demo.findings))
+    elsewhere = replace(demo, cluster=replace(demo.cluster, name="prod-eu-2"))
+    assert fingerprints(later) == fingerprints(demo)
+    assert not set(fingerprints(elsewhere)) & set(fingerprints(demo))
+    assert len(set(fingerprints(demo))) == len({(found.code, found.subject) for found in demo.findings})
+
+
+def test_sarif_messages_hold_no_link_no_placeholder_and_no_control_character(hostile: Assessment) -> None:
+    document = formats.sarif(hostile)
+    assert not _CONTROL.search(json.dumps(document, ensure_ascii=False))
+    run = document["runs"][0]
+    messages = [result["message"]["text"] for result in run["results"]]
+    messages += [note["message"]["text"] for note in run["invocations"][0]["toolExecutionNotifications"]]
+    for message in messages:
+        assert "](" not in message
+        assert not re.search(r"(?<!\{)\{(\{\{)*\d", message)
+        assert "<script>" in message  # shown, not dropped: JSON needs no more
+
+
+# ── JUnit ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_every_code_has_a_group_and_says_what_it_looks_at() -> None:
+    assert {formats.group_of(code) for code in CODES} == set(formats._GROUPS)
+    assert set(formats._LOOKS_AT) == set(CODES)
+
+
+def test_junit_has_one_case_a_code_and_counts_them(everything: Assessment) -> None:
+    root = ET.fromstring(formats.junit(everything))
+    cases = root.findall("testsuite/testcase")
+    assert sorted(case.get("name", "")[:6] for case in cases) == sorted(CODES)
+    for element in (root, *root.findall("testsuite")):
+        for count, path in (("tests", "testcase"), ("failures", "failure"), ("skipped", "skipped")):
+            assert int(element.get(count, "")) == len(list(element.iter(path)))
+    assert [suite.get("name") for suite in root][:4] == ["inventory", "compatibility", "health", "dependencies"]
+
+
+def test_junit_fails_what_is_to_be_done_and_only_that(everything: Assessment) -> None:
+    root = ET.fromstring(formats.junit(everything))
+    failed = {case.get("name", "")[:6] for case in root.iter("testcase") if case.find("failure") is not None}
+    assert failed == {found.code for found in everything.findings if found.severity is not Severity.INFO}
+    said = "".join(root.itertext())
+    for found in everything.findings:
+        assert f"{found.severity.upper()} {found.subject}" in said
+        assert found.mend in said
+    for waived in everything.waived:
+        assert f"waived until 2027-01-31: {waived.finding.subject}: until the move" in said
+
+
+def test_junit_skips_what_was_not_seen(everything: Assessment, small: Assessment) -> None:
+    def skipped(assessment: Assessment) -> dict[str, str]:
+        cases = ET.fromstring(formats.junit(assessment)).iter("testcase")
+        marks = ((case.get("name", "")[:6], case.find("skipped")) for case in cases)
+        return {code: mark.get("message", "") for code, mark in marks if mark is not None}
+
+    assert skipped(everything)["HLT016"] == "leases: forbidden: 403"
+    assert skipped(everything)["EKS007"] == "eks:insights: forbidden: denied"
+    assert skipped(everything)["HLT020"] == "not probed"
+    assert {"HLT001", "HLT002", "HLT003", "HLT004"} <= skipped(small).keys()
+    nameless = assess(
+        builders.snapshot(cluster=replace(small.cluster, kubernetes="", source="files")), catalog(), day=builders.DAY
+    )
+    assert {"CMP001", "EKS003", "SKW001", "DEP003", "DEP004"} <= skipped(nameless).keys()
+
+
+def test_junit_of_a_hostile_cluster_parses_and_shows_the_attack_as_text(hostile: Assessment) -> None:
+    text = formats.junit(hostile)
+    assert not _CONTROL.search(text)
+    root = ET.fromstring(text.encode())
+    assert not list(root.iter("script"))
+    assert any("]]>" in (failure.text or "") for failure in root.iter("failure"))

@@ -1,0 +1,175 @@
+"""The HTML report: one file, complete, harmless, accessible."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+from html.parser import HTMLParser
+from importlib import resources
+from itertools import pairwise
+
+import pytest
+
+from addonctl.apps.escaping import plain
+from addonctl.apps.html import html
+from addonctl.assessment import Assessment, assess
+from addonctl.findings import CODES
+from tests import builders
+
+_VOID = frozenset({"meta", "link", "br"})
+
+
+class _Page(HTMLParser):
+    """What a browser would see: tags with their attributes, and the visible text."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str]]] = []
+        self.open: list[str] = []
+        self.texts: list[str] = []
+        self.badly_nested: list[str] = []
+        self.feed(page)
+        self.close()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, {name: value or "" for name, value in attrs}))
+        if tag not in _VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, {name: value or "" for name, value in attrs}))
+
+    def handle_endtag(self, tag: str) -> None:
+        if self.open.pop() != tag:
+            self.badly_nested.append(tag)
+
+    def handle_data(self, data: str) -> None:
+        if "style" not in self.open:
+            self.texts.append(data)
+
+    @property
+    def text(self) -> str:
+        return " ".join(" ".join(self.texts).split())
+
+    def all(self, tag: str) -> Iterator[dict[str, str]]:
+        return (attributes for name, attributes in self.tags if name == tag)
+
+
+@pytest.fixture(scope="module")
+def page(everything: Assessment) -> _Page:
+    return _Page(html(everything))
+
+
+def test_it_has_every_finding_with_evidence_and_mend(page: _Page, everything: Assessment) -> None:
+    for found in everything.findings:
+        assert f"{found.code} {CODES[found.code].title} {found.subject}" in page.text
+        assert " ".join(found.mend.split()) in page.text
+        for item in found.evidence:
+            assert " ".join(item.detail.split()) in page.text
+
+
+def test_the_sections_come_in_their_order(page: _Page) -> None:
+    ids = [attributes["id"] for attributes in page.all("section") if "id" in attributes]
+    assert ids == [
+        "findings", "compatibility", "health", "dependencies", "inventory", "unseen", "waived", "stale",
+    ]  # fmt: skip
+
+
+def test_it_says_what_was_not_seen_waived_and_old(page: _Page) -> None:
+    for said in (
+        "DEMO", "leases forbidden 403 list leases.coordination.k8s.io", "Not in the input: quotas.", "until the move",
+        "2027-01-31", "the table is 130 days old",
+    ):  # fmt: skip
+        assert said in page.text
+
+
+def test_every_minor_has_an_answer_with_its_reason(page: _Page, everything: Assessment) -> None:
+    answers = [attributes for attributes in page.all("span") if attributes.get("class") in ("yes", "no", "unknown")]
+    wanted = [check for checks in everything.compatibility.checks.values() for check in checks]
+    assert [(each["class"], each["title"]) for each in answers] == [(each.answer, each.reason) for each in wanted]
+
+
+def test_it_loads_nothing(page: _Page, hostile: Assessment) -> None:
+    for seen in (page, _Page(html(hostile))):
+        names = {tag for tag, _ in seen.tags}
+        assert not names & {"script", "img", "iframe", "object", "embed", "form", "base", "audio", "video", "use"}
+        for tag, attributes in seen.tags:
+            assert not {"src", "srcset", "xlink:href", "action", "formaction", "data", "poster"} & attributes.keys()
+            assert not [name for name in attributes if name.startswith("on")]
+            if "href" in attributes:
+                assert attributes["href"].startswith("#") or (tag, attributes["href"]) == ("link", "data:,")
+    style = re.search("<style>(.*?)</style>", html(hostile), re.DOTALL)
+    assert style is not None
+    assert not re.search(r"url\(|@import|https?:", style[1])
+
+
+def test_a_hostile_cluster_is_shown_and_does_nothing(hostile: Assessment) -> None:
+    text = html(hostile)
+    assert not re.search("[\x00-\x09\x0b-\x1f\x7f-\x9f\u202a-\u202e\ud800-\udfff\ufffe\uffff]", text)
+    text.encode()
+    seen = _Page(text)
+    assert not seen.badly_nested
+    assert not seen.open
+    for found in hostile.findings:
+        assert " ".join(plain(found.subject).split()) in seen.text
+
+
+def test_tags_are_nested_and_links_lead_somewhere(page: _Page) -> None:
+    assert not page.badly_nested
+    assert not page.open
+    ids = [attributes["id"] for _, attributes in page.tags if "id" in attributes]
+    assert len(ids) == len(set(ids))
+    assert {attributes["href"][1:] for attributes in page.all("a")} <= set(ids)
+    assert {attributes["aria-labelledby"] for _, attributes in page.tags if "aria-labelledby" in attributes} <= set(ids)
+
+
+def test_headings_do_not_skip_a_level_and_headers_have_their_scope(page: _Page) -> None:
+    levels = [int(tag[1]) for tag, _ in page.tags if re.fullmatch("h[1-6]", tag)]
+    assert levels[0] == 1
+    assert levels.count(1) == 1
+    assert all(after <= before + 1 for before, after in pairwise(levels))
+    assert all(attributes.get("scope") in ("row", "col") for attributes in page.all("th"))
+
+
+def test_an_empty_cluster_has_a_page_too() -> None:
+    nothing = assess(builders.snapshot(), builders.small_catalog(), day=builders.DAY)
+    seen = _Page(html(replace(nothing, findings=())))
+    assert "Nothing was found" in seen.text
+    assert "No add-on depends on another" in seen.text
+    assert "not known: no add-on’s state was seen" in seen.text
+
+
+def test_a_cluster_of_unknown_kubernetes_says_why() -> None:
+    cluster = replace(builders.snapshot().cluster, kubernetes="")
+    workloads = (builders.workload("coredns", "registry.example/coredns/coredns:v1.11.4", namespace="kube-system"),)
+    snapshot = builders.snapshot(cluster=cluster, workloads=workloads)
+    seen = _Page(html(assess(snapshot, builders.small_catalog(), day=builders.DAY)))
+    assert "Kubernetes version unknown: the input does not say which Kubernetes runs" in seen.text
+
+
+# ── Colours ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _schemes() -> Iterator[dict[str, str]]:
+    """The colours of the light and of the dark scheme."""
+    css = (resources.files("addonctl.apps") / "templates" / "report.css").read_text()
+    blocks = re.findall(r":root \{(.*?)\}", css, re.DOTALL)[:2]
+    for block in blocks:
+        yield dict(re.findall(r"--([a-z-]+): (#[0-9a-f]{3,6})", block))
+
+
+def _luminance(colour: str) -> float:
+    digits = colour[1:] if len(colour) == 7 else "".join(digit * 2 for digit in colour[1:])
+    channels = [int(digits[at : at + 2], 16) / 255 for at in (0, 2, 4)]
+    red, green, blue = (c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in channels)
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+
+@pytest.mark.parametrize("scheme", [*_schemes()], ids=["light", "dark"])
+def test_every_text_can_be_read_on_what_it_stands(scheme: dict[str, str]) -> None:
+    """WCAG AA: 4.5 to 1 for text."""
+    pairs = [(ink, ground) for ink in ("ink", "muted") for ground in ("page", "card", "sunk")]
+    pairs += [(tone, ground) for tone in ("red", "amber", "green", "blue") for ground in ("card", f"{tone}-card")]
+    pairs += [("red", "page"), ("amber", "page"), ("blue", "page"), ("link", "page"), ("link", "card"), ("page", "ink")]
+    for text, ground in pairs:
+        light, dark = sorted((_luminance(scheme[text]), _luminance(scheme[ground])), reverse=True)
+        assert (light + 0.05) / (dark + 0.05) >= 4.5, (text, ground)
