@@ -4,7 +4,7 @@ What counts is the version in which something was written, from managedFields an
 the server converts its answers. Called by compatibility.py.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from addonctl.catalog import ApiRemoval, Catalog, Kubernetes, plural
@@ -42,9 +42,7 @@ class ApiUse:
 def uses(snapshot: Snapshot, kubernetes: Kubernetes) -> Iterator[ApiUse]:
     """All uses of API versions that are or will be deprecated."""
     for ref, thing in snapshot.objects():
-        for applier in thing.appliers:
-            if applier.manager in _CONTROL_PLANE:
-                continue
+        for applier in _still_writing(ref.kind, thing.appliers, kubernetes):
             removal = kubernetes.removal(applier.api_version, ref.kind)
             if removal is not None:
                 yield ApiUse(ref=ref, removal=removal, where=_where(applier), by=applier.manager)
@@ -56,13 +54,26 @@ def uses(snapshot: Snapshot, kubernetes: Kubernetes) -> Iterator[ApiUse]:
                 yield ApiUse(ref=ref, removal=removal, where="helm", by=f"{release.namespace}/{release.name}")
 
 
+def _still_writing(kind: str, appliers: Sequence[Applier], kubernetes: Kubernetes) -> Iterator[Applier]:
+    """Without the control plane, and without those who have since written in a version that stays.
+
+    managedFields keep the old entry as long as one field of it was not changed since.
+    """
+    moved_on = {applier.manager for applier in appliers if kubernetes.removal(applier.api_version, kind) is None}
+    if any(a.operation == "LastApplied" and a.manager in moved_on for a in appliers):
+        moved_on |= {"kubectl-client-side-apply", "kubectl"}
+    for applier in appliers:
+        if applier.manager not in _CONTROL_PLANE and applier.manager not in moved_on:
+            yield applier
+
+
 def _where(applier: Applier) -> str:
     return "file" if applier.operation == "File" else "live"
 
 
 def api_findings(snapshot: Snapshot, catalog: Catalog, running: str, targets: tuple[str, ...]) -> Iterator[Finding]:
     """One finding an API version and writer; the objects are its evidence."""
-    if not running:
+    if not running and not targets:
         return
     kubernetes, together = catalog.kubernetes, dict[tuple[str, str, str, str], list[ApiUse]]()
     for use in uses(snapshot, kubernetes):
@@ -79,7 +90,7 @@ def _code(removal: ApiRemoval, running: str, targets: tuple[str, ...]) -> tuple[
     """API001: gone already; API002: gone in one of the targets; API003: deprecated in one of them."""
     removed = minor_key(removal.removed_in) if removal.removed_in else None
     deprecated = minor_key(removal.deprecated_in) if removal.deprecated_in else removed
-    if removed is not None and removed <= minor_key(running):
+    if removed is not None and running and removed <= minor_key(running):
         return "API001", None
     if removed is not None and targets and removed <= minor_key(targets[-1]):
         return "API002", Severity.REQUIRED if removed <= minor_key(targets[0]) else Severity.RECOMMENDED
@@ -158,13 +169,15 @@ def _ending_versions(
     if written is None:
         return
     for removal in catalog.kubernetes.crd_removals:
-        count = written.written_as.get(f"{crd.group}/{removal.version}", 0)
+        whole = removal.version == "*"  # the CRD itself goes
+        count = written.count if whole else written.written_as.get(f"{crd.group}/{removal.version}", 0)
         if removal.crd != crd.name or not count or removal.addon not in installed or not removal.removed_in:
             continue
         has, gone = parse(installed[removal.addon] or ""), parse(removal.removed_in)
         if has is not None and gone is not None and has >= gone:
             continue  # the running release dropped it already, and its objects were converted
-        detail = f"{count} objects are written as {removal.version}, which {removal.addon} {removal.removed_in} drops"
+        what = "of a kind that" if whole else f"written as {removal.version}, which"
+        detail = f"{count} objects are {what} {removal.addon} {removal.removed_in} drops"
         evidence = Evidence(kind="crd", subject=crd.name, detail=detail)
         mend = f"Write them in the version {_storage(crd)} before the update: manifests, charts and Git alike."
         yield finding("CRD002", f"CustomResourceDefinition/{crd.name}", evidence, mend=mend)

@@ -12,9 +12,11 @@ from enum import StrEnum
 
 from addonctl import apis, images, versions
 from addonctl.catalog import AddOn, Answer, Catalog, Check, Conflict, EksRelease
+from addonctl.errors import BadInput
 from addonctl.findings import finding
 from addonctl.installers import update_addon_command
 from addonctl.model import (
+    EksInsight,
     Evidence,
     Finding,
     Installation,
@@ -85,8 +87,8 @@ def check_compatibility(
         *_skew(snapshot, inventory, catalog, status),
         *_requirements(snapshot, inventory, catalog),
         *_conflicts(snapshot, inventory, catalog),
-        *_insights(snapshot, checks),
     )
+    found += tuple(_insights(snapshot, found, checked=bool(checks)))
     return Compatibility(kubernetes=status, checks=checks, findings=found)
 
 
@@ -124,6 +126,8 @@ def _kubelets(snapshot: Snapshot) -> str:
 def _up_to(running: str, target: str) -> tuple[str, ...]:
     """The minors above the running one up to `target`: a control plane passes through each."""
     wanted, minors = versions.minor_key(target), []
+    if wanted[0] != versions.minor_key(running)[0]:
+        raise BadInput(f"There is no way from Kubernetes {running} to {target!r}", "Give a minor such as 1.36.")
     minor = running
     while versions.minor_key(minor) < wanted:
         minor = versions.next_minor(minor)
@@ -179,6 +183,8 @@ def _check(row: Installation, catalog: Catalog, minor: str, why_none: str) -> Ch
         return _say(row, minor, Answer.UNKNOWN, why_none)
     if row.version is None:
         return _say(row, minor, Answer.UNKNOWN, f"Its version is unknown: {row.version_unknown_reason}.")
+    if catalog.find(row.addon) is None and catalog.eks_name(row.addon) is None:
+        return _say(row, minor, Answer.UNKNOWN, f"AWS's table of {catalog.eks.as_of} has no add-on {row.addon}.")
     return catalog.check(row.addon, row.version, minor)
 
 
@@ -237,7 +243,9 @@ def _eks_target(row: Installation, catalog: Catalog, eks_name: str, minor: str) 
     addon, now = catalog.find(row.addon), versions.parse(row.version or "")
     if addon is None or now is None or not any(rule.one_minor_at_a_time for rule in addon.upgrade_rules):
         return default, default
-    following = (now.minor[0], now.minor[1] + 1)
+    following, wanted = (now.minor[0], now.minor[1] + 1), versions.parse(default)
+    if wanted is not None and wanted.minor <= following:
+        return default, default
     hops = [version for version in map(versions.parse, fit) if version and version.minor == following]
     return default, max(hops).text if hops else default
 
@@ -273,10 +281,11 @@ def _skewed(
         gap = versions.minor_key(server)[1] - has
         if versions.minor_key(server)[0] != major or 0 <= gap <= allowed:
             continue
-        how = f"{gap} minors behind" if gap > 0 else f"{-gap} ahead of"
-        evidence = Evidence(kind="skew", subject=what, detail=f"{said}, {how} Kubernetes {server} (at most {allowed})")
+        how = f"{gap} minors behind Kubernetes {server} (at most {allowed})" if gap > 0 else (
+            f"{-gap} ahead of Kubernetes {server} (none may be)")  # fmt: skip
+        evidence = Evidence(kind="skew", subject=what, detail=f"{said}, {how}")
         now = server == status.running
-        mend = "Update the node group (or replace the nodes) first." if what == "nodes" else ""
+        mend = "Update the node group (or replace the nodes) first." if what == "nodes" and gap > 0 else ""
         yield finding("SKW001" if now else "SKW002", subject, evidence, mend=mend)
         return
 
@@ -403,21 +412,33 @@ CONFLICT_TESTS: Mapping[str, Callable[[_Pair], str]] = {
 # ── What EKS says ───────────────────────────────────────────────────────────────────────────────────────────────
 
 
-# Insights whose subject is judged here, with more evidence: they are merged, not repeated.
-_JUDGED_HERE = ("add-on version compatibility", "version skew", "deprecated api")
 _INSIGHT_SEVERITY = {"ERROR": Severity.REQUIRED, "WARNING": Severity.RECOMMENDED}
 
 
-def _insights(snapshot: Snapshot, checks: Mapping[str, tuple[Check, ...]]) -> Iterator[Finding]:
-    """What EKS's own insights say beyond what is judged here; all of them where nothing could be judged."""
+def _insights(snapshot: Snapshot, found: Iterable[Finding], *, checked: bool) -> Iterator[Finding]:
+    """What EKS's own insights say beyond what is judged here: they are merged, not repeated."""
+    apis_found = {item.subject.rpartition(": ")[2].split()[0] for item in found if item.code.startswith("API")}
     for insight in snapshot.eks.insights if snapshot.eks else ():
         severity = _INSIGHT_SEVERITY.get(insight.status)
-        if severity is None or (checks and any(word in insight.name.lower() for word in _JUDGED_HERE)):
+        if severity is None or (checked and _judged_here(insight, snapshot, apis_found)):
             continue
         shown = [Evidence(kind="insight", subject=insight.name, detail=insight.reason)]
         shown += [Evidence(kind="insight", subject=resource, detail=insight.status) for resource in insight.resources]
         mend = insight.recommendation or "See `aws eks describe-insight`."
         yield finding("EKS007", f"insight {insight.name}", *shown, mend=mend, severity=severity)
+
+
+def _judged_here(insight: EksInsight, snapshot: Snapshot, apis_found: set[str]) -> bool:
+    """Whether findings with more evidence say the same.
+
+    Calls to an API leave no trace in objects: where none was found, EKS alone has seen them.
+    """
+    name = insight.name.lower()
+    if "deprecated api" in name:
+        resources = insight.resources
+        return bool(resources) and all(any(f"/{api}/" in uri for api in apis_found) for uri in resources)
+    part = "nodes" if "version skew" in name else "eks:addons" if "add-on version compatibility" in name else ""
+    return bool(part) and snapshot.gap(part) is None
 
 
 # ── The matrix ──────────────────────────────────────────────────────────────────────────────────────────────────

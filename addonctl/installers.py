@@ -20,11 +20,11 @@ def update_addon_command(cluster: str, name: str, version: str, installed: EksAd
 
 def undo(row: Installation, ref: ObjectRef) -> str:
     """How to go back, if a fault began with a change; appended to another mend, empty where nobody knows."""
-    owner = row.owner.rpartition(" ")[2]
+    namespace, _, name = row.owner.rpartition(" ")[2].rpartition("/")
     return {
-        Method.HELM: f"; if it began with an upgrade: helm rollback {owner.rpartition('/')[2]} -n {ref.namespace}",
+        Method.HELM: f"; if it began with an upgrade: helm rollback {name} -n {namespace or ref.namespace}",
         Method.EKS: "; if it began with an update: update the add-on to the version before",
-        Method.ARGOCD: f"; if it began with a sync: argocd app rollback {owner.rpartition('/')[2]}",
+        Method.ARGOCD: f"; if it began with a sync: argocd app rollback {name}",
         Method.FLUX: "; if it began with a commit: revert it",
         Method.MANIFEST: f"; if it began with a change: kubectl rollout undo -n {ref.namespace} "
                          f"{ref.kind.lower()}/{ref.name}",

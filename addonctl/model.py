@@ -115,6 +115,7 @@ class Condition:
     message: str = ""
     changed: datetime | None = None
     observed_generation: int | None = None
+    severity: str = ""  # Info, Warning or Error, where a controller says how bad it is
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -299,6 +300,10 @@ class Revision(KubernetesObject):
     number: int = 0
     replicas: int | None = None
     ready: int | None = None
+    available: int | None = None  # None where the input has no status
+    generation: int = 0
+    observed_generation: int | None = None
+    conditions: tuple[Condition, ...] = ()
     images: tuple[str, ...] = ()
 
 
@@ -579,7 +584,7 @@ class CustomResources:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConditionsOf:
-    """Conditions that an object keeps for each of its parents, such as the gateways of a route."""
+    """Conditions that an object keeps for each of its parents or parts, such as the gateways of a route."""
 
     parent: str
     conditions: tuple[Condition, ...] = ()
@@ -686,6 +691,8 @@ class FluxSource(KubernetesObject):
 
     kind: str
     url: str = ""  # without credentials
+    suspended: bool = False
+    static: bool = False  # nothing reconciles it: an OCI HelmRepository, which has no status
     conditions: tuple[Condition, ...] = ()
 
 

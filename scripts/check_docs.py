@@ -89,10 +89,11 @@ def undocumented_keys() -> list[str]:
     """Keys of the JSON interface that docs/reference/json.md does not name."""
     page = (ROOT / "docs" / "reference" / "json.md").read_text()
     problems = []
-    for command in ("analyze", "inventory"):
+    for command in ("analyze", "inventory", "findings", "health", "compat", "matrix", "deps"):
         call = [sys.executable, "-m", "addonctl", command, "--demo", "-o", "json"]
         document: dict[str, Any] = json.loads(subprocess.run(call, capture_output=True, text=True, check=True).stdout)
-        keys = {*document, *document["installations"][0]}
+        listed = (value for value in document.values() if isinstance(value, list) and value)
+        keys = {*document, *(key for value in listed if isinstance(value[0], dict) for key in value[0])}
         problems += [f"json.md does not name `{key}` of {command}" for key in sorted(keys) if f"`{key}`" not in page]
     return problems
 

@@ -201,7 +201,7 @@ def _cron_job(o: s.CronJob, d: Decoder, common: dict[str, Any]) -> model.Workloa
     status = o.status or s.CronJobStatus()
     return model.Workload(
         **common, kind="CronJob", template=_template(job.template, d), paused=bool(o.spec and o.spec.suspend),
-        active=len(status.active or ()), last_scheduled=aware(status.last_schedule_time),
+        active=len(status.active or ()) if o.status else None, last_scheduled=aware(status.last_schedule_time),
         last_succeeded=aware(status.last_successful_time),
     )  # fmt: skip
 
@@ -243,7 +243,9 @@ def _replica_set(o: s.ReplicaSet, d: Decoder, common: dict[str, Any]) -> model.R
     number = common["annotations"].get("deployment.kubernetes.io/revision", "0")
     return model.Revision(
         **common, kind="ReplicaSet", number=int(number) if number.isdigit() else 0, replicas=spec.replicas,
-        ready=status.ready_replicas or 0, images=_images(spec.template),
+        ready=status.ready_replicas or 0, available=(status.available_replicas or 0) if o.status else None,
+        generation=(o.metadata.generation or 0) if o.metadata else 0, observed_generation=status.observed_generation,
+        conditions=conditions(status.conditions), images=_images(spec.template),
     )  # fmt: skip
 
 
@@ -590,8 +592,11 @@ def _flux_kustomization(o: s.FluxObject, d: Decoder, common: dict[str, Any]) -> 
 
 def _flux_source(kind: str) -> Callable[[s.FluxObject, Decoder, dict[str, Any]], model.FluxSource]:
     def convert(o: s.FluxObject, d: Decoder, common: dict[str, Any]) -> model.FluxSource:
-        url = redact.url((o.spec.url or "") if o.spec else "")
-        return model.FluxSource(**common, kind=kind, url=url, conditions=_flux_conditions(o))
+        spec = o.spec or s.FluxSpec()
+        return model.FluxSource(
+            **common, kind=kind, url=redact.url(spec.url or ""), suspended=bool(spec.suspend),
+            static=kind == "HelmRepository" and spec.type == "oci", conditions=_flux_conditions(o),
+        )  # fmt: skip
 
     return convert
 

@@ -76,6 +76,7 @@ class Condition(Shape):
     message: str | None = None
     last_transition_time: datetime | None = None
     observed_generation: int | None = None
+    severity: str | None = None
 
 
 class LabelSelectorRequirement(Shape):
@@ -360,6 +361,9 @@ class Pod(Object):
 class ReplicaSetStatus(Shape):
     replicas: int | None = None
     ready_replicas: int | None = None
+    available_replicas: int | None = None
+    observed_generation: int | None = None
+    conditions: list[Condition] | None = None
 
 
 class ReplicaSetSpec(Shape):
@@ -864,6 +868,7 @@ class FluxSpec(Shape):
     prune: bool | None = None
     path: str | None = None
     url: str | None = None
+    type: str | None = None  # of a HelmRepository: oci, or default
 
 
 class FluxObject(Object):

@@ -29,6 +29,7 @@ ANNOTATIONS = frozenset({
     "service.beta.kubernetes.io/aws-load-balancer-type",
     "cert-manager.io/inject-ca-from", "gateway.networking.k8s.io/bundle-version",
     "objectset.rio.cattle.io/owner-name", "objectset.rio.cattle.io/owner-gvk",
+    "rollout.argoproj.io/workload-generation", "kubeflow-resource-stopped",
 })  # fmt: skip
 LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 # A message longer than this says nothing more to a person, and 10,000 events are held at once.
@@ -221,7 +222,7 @@ class Decoder:
             **self._common(shape, kind), api_version=api_version, kind=kind,
             generation=(shape.metadata.generation or 0) if shape.metadata else 0,
             observed_generation=observed if isinstance(observed, int) else None,
-            has_status=None if shape.kind == _METADATA_KIND else bool(status),
+            has_status=None if shape.kind == _METADATA_KIND else shape.status is not None,
             conditions=_free_conditions(status.get("conditions")), parents=tuple(_parents(status)),
             fields=dict(_fields(shape)),
         )  # fmt: skip
@@ -331,6 +332,7 @@ def conditions(given: Iterable[s.Condition] | None) -> tuple[model.Condition, ..
         model.Condition(
             type=c.type, status=c.status, reason=c.reason or "", message=redact.text((c.message or "")[:MESSAGE_MAX]),
             changed=aware(c.last_transition_time), observed_generation=c.observed_generation,
+            severity=c.severity or "",
         )
         for c in given or ()
     )  # fmt: skip
@@ -342,17 +344,25 @@ _METADATA_KIND = "PartialObjectMetadata"
 # What health rules read of spec and status: phases, counts and switches; nothing that its user wrote freely, but for
 # messages, which are cleaned.
 FIELDS = (
-    "spec.image", "spec.mode", "spec.paused", "spec.replicas", "spec.size", "spec.suspend",
-    "spec.maxReplicas", "spec.scaleTargetRef.name", "spec.executor.instances",
-    "status.abort", "status.active", "status.applicationState.errorMessage", "status.applicationState.state",
-    "status.availableReplicas", "status.boundVolumeSnapshotContentName", "status.created", "status.currentReplicas",
-    "status.desiredReplicas", "status.error", "status.error.message", "status.errorMessage", "status.failureReason",
-    "status.health", "status.health.message", "status.health.status", "status.lastAppliedRevision", "status.message",
-    "status.nodeName", "status.notAfter", "status.observedGeneration", "status.operationState.phase", "status.phase",
-    "status.providerID", "status.ready", "status.readyReplicas", "status.readyToUse", "status.reason",
-    "status.replicas", "status.scale.replicas", "status.scale.statusReplicas", "status.state", "status.status",
-    "status.sync.status", "status.unavailableReplicas", "status.updatedReplicas", "status.version",
+    "spec.executor.instances", "spec.image", "spec.maxReplicas", "spec.mode", "spec.paused", "spec.replicas",
+    "spec.scaleTargetRef.name", "spec.size", "spec.suspend",
+    "status.abort", "status.active", "status.activeSelector", "status.applicationState.errorMessage",
+    "status.applicationState.state", "status.attachError.message", "status.attached", "status.availableReplicas",
+    "status.blueGreen.activeSelector", "status.boundVolumeSnapshotContentName", "status.canary.stableRS",
+    "status.conditionStatus.message", "status.conditionStatus.ready", "status.controllerPause", "status.created",
+    "status.currentHealthy", "status.currentPodHash", "status.currentReplicas", "status.currentState",
+    "status.desiredReplicas", "status.error", "status.error.message", "status.errorMessage", "status.expectedMachines",
+    "status.failureReason", "status.health", "status.health.message", "status.health.status",
+    "status.ipam.operator-status.error", "status.lastAppliedRevision", "status.message",
+    "status.modelStatus.transitionStatus", "status.mounted", "status.nodeName", "status.notAfter",
+    "status.observedGeneration", "status.operationState.phase", "status.paused", "status.phase", "status.providerID",
+    "status.ready", "status.readyReplicas", "status.readyToUse", "status.reason", "status.replicas",
+    "status.scale.replicas", "status.scale.statusReplicas", "status.scheduleState", "status.stableRS", "status.state",
+    "status.status", "status.sync.status", "status.totalViolations", "status.unavailableReplicas",
+    "status.updatedReplicas", "status.version", "status.workloadObservedGeneration",
 )  # fmt: skip
+# Of what a user wrote, only these may be text; switches and counts elsewhere are kept as such alone.
+_WORDS = frozenset({"spec.image", "spec.mode", "spec.scaleTargetRef.name"})
 _PATHS = tuple((path, tuple(path.split("."))) for path in FIELDS)
 
 
@@ -363,8 +373,10 @@ def _fields(shape: s.OtherObject) -> Iterator[tuple[str, str]]:
             value = value.get(key) if isinstance(value, Mapping) else None
         if isinstance(value, bool):
             yield path, "true" if value else "false"
-        elif isinstance(value, int | float | str) and value != "":
-            yield path, redact.text(str(value)[:MESSAGE_MAX])
+        elif isinstance(value, int | float):
+            yield path, str(value)
+        elif isinstance(value, str) and value and (root == "status" or path in _WORDS):
+            yield path, redact.text(value[:MESSAGE_MAX])
 
 
 def _free_conditions(value: Any) -> tuple[model.Condition, ...]:
@@ -373,6 +385,8 @@ def _free_conditions(value: Any) -> tuple[model.Condition, ...]:
         return ()
     found = []
     for item in value:
+        if isinstance(item, dict) and isinstance(item.get("status"), bool):  # YAML's unquoted True
+            item["status"] = str(item["status"])
         try:
             found.append(msgspec.convert(item, s.Condition, strict=False))
         except msgspec.ValidationError:
@@ -380,15 +394,33 @@ def _free_conditions(value: Any) -> tuple[model.Condition, ...]:
     return conditions(found)
 
 
+# Gateway API keeps a route's conditions by parent, a policy's by ancestor and a gateway's by listener as well; the
+# Prometheus operator keeps a monitor's by the server that it is bound to.
+_PARENTS = (("parents", "parentRef"), ("ancestors", "ancestorRef"), ("listeners", ""), ("bindings", ""))
+
+
 def _parents(status: Mapping[str, Any]) -> Iterator[model.ConditionsOf]:
-    """Gateway API keeps a route's conditions by parent, and a policy's by ancestor."""
-    for key, reference in (("parents", "parentRef"), ("ancestors", "ancestorRef")):
-        listed = status.get(key)
-        for entry in listed if isinstance(listed, list) else ():
-            if isinstance(entry, Mapping):
-                parent = entry.get(reference)
-                name = str(parent.get("name") or "") if isinstance(parent, Mapping) else ""
-                yield model.ConditionsOf(parent=name, conditions=_free_conditions(entry.get("conditions")))
+    for key, reference in _PARENTS:
+        for entry in _mappings(status.get(key)):
+            parent = entry.get(reference) if reference else entry
+            name = str(parent.get("name") or "") if isinstance(parent, Mapping) else ""
+            yield model.ConditionsOf(parent=name, conditions=_free_conditions(entry.get("conditions")))
+    for entry in _mappings(status.get("byPod")):
+        yield model.ConditionsOf(parent=str(entry.get("id") or ""), conditions=tuple(_of_pod(entry)))
+
+
+def _of_pod(entry: Mapping[str, Any]) -> Iterator[model.Condition]:
+    """What a pod of Gatekeeper says of an object, as conditions: which generation it took in, and its errors."""
+    observed = entry.get("observedGeneration")
+    generation = observed if isinstance(observed, int) else None
+    yield model.Condition(type="Observed", status="True", observed_generation=generation)
+    for error in _mappings(entry.get("errors")):
+        message = redact.text(str(error.get("message") or error.get("code") or "")[:MESSAGE_MAX])
+        yield model.Condition(type="Error", status="True", message=message, observed_generation=generation)
+
+
+def _mappings(value: Any) -> Iterator[Mapping[str, Any]]:
+    yield from (entry for entry in (value if isinstance(value, list) else ()) if isinstance(entry, Mapping))
 
 
 class Tally:

@@ -113,8 +113,9 @@ def _assess(
 
     options = _options(given)
     manager = wiring.manager(options, settings.load(config).waivers)
-    older = files.load(Path(since)) if since else None
-    assessment = manager.assess(target=target, probe=probe, since=older)
+    with files.without_collector():  # a cluster's objects live as long as this process
+        older = files.load(Path(since)) if since else None
+        assessment = manager.assess(target=target, probe=probe, since=older)
     return replace(assessment, findings=only_these(assessment.findings, only)) if only else assessment
 
 

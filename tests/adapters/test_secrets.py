@@ -70,6 +70,10 @@ def planted() -> list[dict[str, Any]]:
              "url": f"https://u:{CANARY}@hook.example.com/p?key={CANARY}"}}]},
         {"apiVersion": "storage.k8s.io/v1", "kind": "StorageClass", "metadata": {"name": "s"}, "provisioner": "p",
          "parameters": {"adminSecret": f"secret={CANARY}"}},
+        {"apiVersion": "example.com/v1", "kind": "Vault", "metadata": {"name": "v", "namespace": "apps"},
+         "spec": {"password": CANARY, "image": {"token": CANARY}, "suspend": CANARY},
+         "status": {"conditions": status, "phase": "Failed", "message": f"token: {CANARY}", "error": {"x": CANARY},
+                    "secret": CANARY}},
         {"apiVersion": "apps/v1", "kind": "DaemonSet", "metadata": {"name": "broken", "labels": CANARY}},
     ]  # fmt: skip
 
@@ -86,7 +90,17 @@ def test_a_snapshot_holds_no_canary(tmp_path: Path, catalog: Catalog) -> None:
 
 
 @pytest.mark.parametrize(
-    "command", [["analyze"], ["analyze", "-o", "json"], ["inventory", "-o", "wide"], ["inventory", "-o", "yaml"]]
+    "command",
+    [
+        ["analyze"],
+        ["analyze", "-o", "json"],
+        ["analyze", "-o", "html"],
+        ["analyze", "-o", "sarif"],
+        ["inventory", "-o", "wide"],
+        ["inventory", "-o", "yaml"],
+        ["health", "-o", "json"],
+        ["deps", "-o", "json"],
+    ],
 )
 def test_no_report_shows_a_canary(tmp_path: Path, command: list[str]) -> None:
     source = tmp_path / "dump.json"

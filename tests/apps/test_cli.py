@@ -49,9 +49,11 @@ def test_analyze_json_has_the_promised_keys() -> None:
         "cluster_name", "total_addons", "addon_metrics", "dependency_analysis", "optimization_opportunities",
         "recommendations", "overall_health_score", "cost_efficiency_score", "findings", "gaps",
     } <= document.keys()  # fmt: skip
-    assert document["overall_health_score"]["value"] is None
-    assert document["overall_health_score"]["unknown_reason"]
-    assert {"code", "severity", "subject", "evidence", "mend"} == document["findings"][0].keys()
+    assert 0 <= document["overall_health_score"]["value"] <= 100
+    assert 0 < document["overall_health_score"]["coverage"] < 100, "nothing was probed"
+    assert document["cost_efficiency_score"]["value"] is None
+    assert document["cost_efficiency_score"]["unknown_reason"]
+    assert {"code", "title", "severity", "due", "subject", "evidence", "mend"} == document["findings"][0].keys()
 
 
 def test_inventory_json_has_the_promised_keys() -> None:
@@ -200,3 +202,84 @@ def test_the_doors_are_few() -> None:
     import addonctl
 
     assert sorted(addonctl.__all__) == ["AddonctlError", "Manager", "__version__", "open_manager"]
+
+
+# ── findings, health, compat, matrix, deps ──────────────────────────────────────────────────────────────────────
+
+
+def test_findings_can_be_narrowed() -> None:
+    def of(*only: str) -> list[dict[str, str]]:
+        words = [part for word in only for part in ("--only", word)]
+        return list(json.loads(run("findings", "--demo", "-o", "json", *words).stdout)["findings"])
+
+    everything = of()
+    assert {found["severity"] for found in of("required")} == {"required"}
+    assert {found["code"][:3] for found in of("EKS*")} == {"EKS"}
+    assert all("metrics-server" in found["subject"] for found in of("metrics-server"))
+    assert 0 < len(of("required")) < len(everything)
+
+
+def test_a_code_is_explained() -> None:
+    explained = run("findings", "explain", "hlt001").stdout
+    assert "HLT001" in explained
+    assert "Mend:" in explained
+    wrong = run("findings", "explain", "HLT999")
+    assert wrong.returncode == 1
+    assert "Mend: See" in wrong.stderr
+
+
+def test_only_what_is_new_since_a_snapshot(tmp_path: Path) -> None:
+    saved = str(tmp_path / "before.json.gz")
+    assert run("snapshot", "save", "--demo", saved).returncode == 0
+    document = json.loads(run("findings", "--demo", "--since", saved, "-o", "json").stdout)
+    assert document["findings"] == []
+    assert document["since"]
+
+
+def test_health_says_how_much_it_looked_at() -> None:
+    document = json.loads(run("health", "--demo", "-o", "json").stdout)
+    assert {"api_version", "kind", "namespace", "name", "verdict", "reason"} <= document["objects"][0].keys()
+    assert all(0 <= addon["coverage"] < 100 for addon in document["addons"])
+    assert any(addon["verdict"] == "degraded" and addon["score"] < 50 for addon in document["addons"])
+
+
+def test_a_file_cannot_be_probed() -> None:
+    done = run("health", "--demo", "--probe")
+    assert done.returncode == 1
+    assert "live cluster" in done.stderr
+
+
+def test_compat_goes_through_every_minor_up_to_the_target() -> None:
+    document = json.loads(run("compat", "--demo", "--target", "1.36", "-o", "json").stdout)
+    assert {cell["kubernetes"] for cell in document["cells"]} == {"1.34", "1.35", "1.36"}
+    assert {cell["answer"] for cell in document["cells"]} <= {"yes", "no", "unknown"}
+    assert all(cell["reason"] for cell in document["cells"])
+
+
+def test_a_matrix_needs_no_cluster() -> None:
+    cells = json.loads(run("matrix", "vpc-cni", "karpenter", "-o", "json").stdout)["cells"]
+    assert {"aws-vpc-cni", "karpenter"} == {cell["addon"] for cell in cells}
+    assert "1.36" in run("matrix", "vpc-cni").stdout
+
+
+def test_dependencies_in_every_form() -> None:
+    document = json.loads(run("deps", "--demo", "-o", "json").stdout)
+    assert {"from", "to", "type", "strength", "evidence"} <= document["edges"][0].keys()
+    assert "digraph" in run("deps", "--demo", "-o", "dot").stdout
+    assert run("deps", "--demo", "-o", "mermaid").stdout.startswith(("graph", "flowchart"))
+    assert "if it fails" in run("deps", "coredns", "--demo").stdout
+    absent = run("deps", "velero", "--demo")
+    assert absent.returncode == 1
+    assert "is not installed here" in absent.stderr
+
+
+def test_a_waiver_takes_a_finding_out_until_its_day(tmp_path: Path) -> None:
+    settings = tmp_path / "config.yaml"
+
+    def codes(until: str) -> list[str]:
+        settings.write_text(f"waivers:\n- {{code: INV001, reason: migration is under way, until: {until}}}\n")
+        done = run("findings", "--demo", "--config", str(settings), "-o", "json")
+        return [found["code"] for found in json.loads(done.stdout)["findings"]]
+
+    assert "INV001" not in codes("2099-01-01")
+    assert {"INV001", "WVR001"} <= set(codes("2020-01-01"))

@@ -4,6 +4,7 @@ import base64
 import contextlib
 import fcntl
 import json
+import signal
 import ssl
 import subprocess
 import tempfile
@@ -135,6 +136,13 @@ class Cluster:
         nodes = "\n---\n".join(json.dumps(_simulated(number)) for number in range(have, have + count))
         self.apply(nodes)
 
+    def freeze(self, process: str) -> None:
+        """Makes a process of the cluster hang (`kubelet-1`), until it is thawed."""
+        self._records.send(signal.SIGSTOP, process)
+
+    def thaw(self, process: str) -> None:
+        self._records.send(signal.SIGCONT, process)
+
     # ── Making ──────────────────────────────────────────────────────────────────────────────────────────────────
 
     def _prepare(self) -> None:
@@ -176,8 +184,11 @@ class Cluster:
         auth = [f"--{kind}kubeconfig={self.kubeconfig}" for kind in ("", "authentication-", "authorization-")]
         # The default of 20 requests a second makes a rollout of 500 pods take most of a minute.
         speed = ["--kube-api-qps=300", "--kube-api-burst=400", "--leader-elect=false"]
+        # Kubelets here report every 4 s, so a node that hangs can be told from a slow one earlier than after 50 s.
+        notice = ["--node-monitor-grace-period=20s", "--horizontal-pod-autoscaler-sync-period=5s"]
         self._records.spawn(
-            "kube-controller-manager", self._bin / "kube-controller-manager", *auth, *speed, "--secure-port=20257",
+            "kube-controller-manager", self._bin / "kube-controller-manager", *auth, *speed, *notice,
+            "--secure-port=20257",
             f"--service-account-private-key-file={RUN}/pki/sa.key", f"--root-ca-file={self.ca_file}",
             "--use-service-account-credentials=true", f"--cert-dir={RUN}/controller-manager",
         )  # fmt: skip

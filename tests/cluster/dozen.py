@@ -12,11 +12,13 @@ from pathlib import Path
 from typing import Any
 
 from tests.cluster.cluster import Cluster
+from tests.cluster.processes import wait_for
 from tests.eks.server import EksServer
 
 NAME = "prod-eu-1"
 ECR = "602401143452.dkr.ecr.eu-central-1.amazonaws.com"
 Object = dict[str, Any]
+_ON_THE_HOST = ("aws-node", "kube-proxy", "eks-pod-identity-agent", "kps-prometheus-node-exporter")
 
 
 def _meta(name: str, namespace: str = "", labels: Mapping[str, str] | None = None, **more: Any) -> Object:
@@ -34,6 +36,8 @@ def workload(
         {"name": f"c{n}" if n else name, "image": image, "resources": {"requests": {"cpu": "50m", "memory": "64Mi"}}}
         for n, image in enumerate(listed)
     ]}  # fmt: skip
+    if name in _ON_THE_HOST:
+        pods["hostNetwork"] = True
     template = {"metadata": {"labels": dict(labels)}, "spec": pods}
     spec: Object = {"selector": {"matchLabels": dict(labels)}, "template": template}
     if kind != "DaemonSet":
@@ -60,7 +64,8 @@ def crd(
         "metadata": _meta(f"{plural}.{group}"),
         "spec": {
             "group": group, "scope": "Namespaced", "names": {"kind": kind, "plural": plural},
-            "versions": [{"name": version, "served": True, "storage": True, "schema": schema}],
+            "versions": [{"name": version, "served": True, "storage": True, "schema": schema,
+                          "subresources": {"status": {}}}],
         },
     }  # fmt: skip
 
@@ -264,6 +269,9 @@ def _by_kubectl(cluster: Cluster) -> None:
         workload("DaemonSet", "node-tuner", "kube-system", "registry.example.com/platform/node-tuner:2.3",
                  {"app": "tuner"}),
         crd("velero.io", "Backup", "v1"), crd("velero.io", "Restore", "v1"),
+        {"apiVersion": "policy/v1", "kind": "PodDisruptionBudget",
+         "metadata": _meta("cluster-autoscaler", "kube-system"),
+         "spec": {"minAvailable": 1, "selector": {"matchLabels": {"app": "cluster-autoscaler"}}}},
         webhook("MutatingWebhookConfiguration", "vpa-webhook-config", "kube-system", "vpa-webhook"), gone,
     )  # fmt: skip
     # metrics-server is an EKS add-on; somebody installed the chart over it.
@@ -295,13 +303,51 @@ def _apply(cluster: Cluster, *documents: Object) -> None:
 
 
 def install(cluster: Cluster, server: EksServer) -> None:
-    """All of it, and waits until the simulated pods run."""
+    """All of it, and waits until the simulated pods run; then some of it goes wrong."""
     install_by_eks(cluster, server)
     _helm_releases(cluster)
     _gitops(cluster)
     _by_kubectl(cluster)
-    for namespace, name in (
-        ("kube-system", "deployment/coredns"),
-        ("kyverno", "deployment/kyverno-admission-controller"),
-    ):
-        cluster.ready(name, namespace)
+    wait_for("all pods", lambda: "False" not in _ready_pods(cluster), 90)
+    _crash(cluster, "app=ebs-csi-controller")
+    _refuse_certificate(cluster)
+
+
+def _ready_pods(cluster: Cluster) -> str:
+    ready = "{range .items[*]}{.status.conditions[?(@.type=='Ready')].status} {end}"
+    listed = cluster.kubectl("get", "pods", "-A", "-o", f"jsonpath={ready}")
+    return listed if listed.strip() else "False"
+
+
+def _crash(cluster: Cluster, selector: str) -> None:
+    """Makes simulated pods report what a kubelet reports of a crash loop; on them nothing runs that could crash."""
+    pods = json.loads(cluster.kubectl("get", "pods", "-n", "kube-system", "-l", selector, "-o", "json"))["items"]
+    for pod in pods:
+        status = pod["status"]
+        for condition in status["conditions"]:
+            if condition["type"] in ("Ready", "ContainersReady"):
+                condition |= {"status": "False", "reason": "ContainersNotReady"}
+        status["containerStatuses"] = [
+            c | {"ready": False, "started": False, "restartCount": 14, "state": {"waiting": {
+                "reason": "CrashLoopBackOff", "message": "back-off 5m0s restarting failed container"}},
+                "lastState": {"terminated": {"exitCode": 1, "reason": "Error", "finishedAt": c["state"]["running"][
+                    "startedAt"]}}}
+            for c in status["containerStatuses"]
+        ]  # fmt: skip
+        patch = json.dumps({"status": status})
+        cluster.kubectl("patch", "pod", "-n", "kube-system", pod["metadata"]["name"], "--subresource=status",
+                        "--type=merge", "-p", patch)  # fmt: skip
+
+
+def _refuse_certificate(cluster: Cluster) -> None:
+    """A Certificate whose issuer does not exist, as cert-manager reports it."""
+    certificate = {
+        "apiVersion": "cert-manager.io/v1", "kind": "Certificate", "metadata": _meta("checkout-tls", "payments"),
+        "spec": {"secretName": "checkout-tls", "issuerRef": {"name": "letsencrypt"}},
+    }  # fmt: skip
+    _apply(cluster, _namespace("payments"), certificate)
+    condition = {"type": "Ready", "status": "False", "reason": "DoesNotExist", "observedGeneration": 1,
+                 "lastTransitionTime": "2026-11-20T08:00:00Z",
+                 "message": "Issuing certificate as Secret does not exist; issuer letsencrypt not found"}  # fmt: skip
+    cluster.kubectl("patch", "certificate.cert-manager.io", "-n", "payments", "checkout-tls", "--subresource=status",
+                    "--type=merge", "-p", json.dumps({"status": {"conditions": [condition]}}))  # fmt: skip

@@ -65,16 +65,21 @@ class Records:
         _CHILDREN[started.pid] = started
         self.note("process", f"{started.pid} {_born(started.pid)} {name}")
 
-    def stop(self, *prefixes: str, kill: bool = False) -> None:
-        """Ends the processes whose names begin so (all of them without prefixes), if they are still ours."""
+    def send(self, sent: signal.Signals, *prefixes: str) -> list[int]:
+        """Sends a signal to the processes whose names begin so, if they are still ours; returns their ids."""
         chosen = []
         for line in self.noted("process"):
             number, born, name = line.split(" ", 2)
-            if name.startswith(prefixes or ("",)) and _born(int(number)) == born:
+            if name.startswith(prefixes) and _born(int(number)) == born:
                 chosen.append(int(number))
         for pid in chosen:
             with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL if kill else signal.SIGTERM)
+                os.kill(pid, sent)
+        return chosen
+
+    def stop(self, *prefixes: str, kill: bool = False) -> None:
+        """Ends the processes whose names begin so (all of them without prefixes), if they are still ours."""
+        chosen = self.send(signal.SIGKILL if kill else signal.SIGTERM, *(prefixes or ("",)))
         end = time.monotonic() + _STOP_S
         while time.monotonic() < end and any(_alive(pid) for pid in chosen):
             time.sleep(0.05)
