@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from addonctl.catalog import ApiRemoval, Catalog, Kubernetes, plural
 from addonctl.findings import finding
+from addonctl.installers import command, kubectl
 from addonctl.model import (
     Applier,
     CustomResourceDefinition,
@@ -124,10 +125,10 @@ def _mend(where: str, by: str, kind: str, replacement: str) -> str:
     if where == "helm":
         namespace, _, name = by.partition("/")
         return (
-            f"helm mapkubeapis {name} -n {namespace} (plugin helm-mapkubeapis), then helm upgrade to a chart "
-            f"that writes {replacement}."
+            f"{command('helm', 'mapkubeapis', name, '-n', namespace)}  # plugin helm-mapkubeapis; then\n"
+            f"# helm upgrade to a chart that writes {replacement}"
         )
-    return f"Write it as apiVersion: {replacement} and apply it again: kubectl apply --server-side -f …"
+    return f"# write it as apiVersion: {replacement}, then\nkubectl apply --server-side -f …"
 
 
 # ── CRDs ────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -152,10 +153,10 @@ def _stale_stored(crd: CustomResourceDefinition) -> Iterator[Finding]:
     if unserved:
         detail += f"; {', '.join(unserved)} is not served any more"
     evidence = Evidence(kind="crd", subject=crd.name, detail=detail)
+    patch = f'{{"status":{{"storedVersions":["{storage}"]}}}}'
     mend = (
-        f"kubectl get {crd.name} -A -o json | kubectl replace -f -   # writes every object as {storage}; then\n"
-        f"kubectl patch crd {crd.name} --subresource=status --type=merge "
-        f'-p \'{{"status":{{"storedVersions":["{storage}"]}}}}\''
+        f"{kubectl('get', crd.name, '-A', '-o', 'json')} | kubectl replace -f -  # writes each as {storage}; then\n"
+        + kubectl("patch", "crd", crd.name, "--subresource=status", "--type=merge", "-p", patch)
     )
     severity = Severity.REQUIRED if unserved else None
     yield finding("CRD001", f"CustomResourceDefinition/{crd.name}", evidence, mend=mend, severity=severity)

@@ -7,6 +7,7 @@ are joined. Called by manager.py; report.py puts it into words.
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
+from functools import cached_property
 
 from addonctl import waivers as waiving
 from addonctl.catalog import Catalog, Check
@@ -16,7 +17,7 @@ from addonctl.findings import by_urgency
 from addonctl.health import AddonHealth, ClusterHealth, check_health
 from addonctl.inventory import take_inventory
 from addonctl.model import Cluster, Finding, Gap, Installation, Inventory, ObjectHealth, ProbeAnswer, Snapshot
-from addonctl.verdicts import judge
+from addonctl.verdicts import judge, judge_others
 from addonctl.waivers import Waived, Waiver
 
 # AWS adds versions every week; after this many days the packaged table misses too many of them to go unsaid.
@@ -33,24 +34,35 @@ class Assessed:
     health: AddonHealth
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Assessment:
-    """The verdict on one cluster. `new` are the findings that the assessment compared with did not have."""
+    """The verdict on one cluster, as its snapshot shows it."""
 
-    cluster: Cluster
+    snapshot: Snapshot
     day: date
     inventory: Inventory
     compatibility: Compatibility
     dependencies: Dependencies
     health: ClusterHealth
-    objects: tuple[ObjectHealth, ...]
     addons: tuple[Assessed, ...]
     findings: tuple[Finding, ...]
-    gaps: tuple[Gap, ...]
     waived: tuple[Waived, ...] = ()
     stale: tuple[str, ...] = ()  # knowledge that is old, in words
     probes: tuple[ProbeAnswer, ...] = ()
     since: str = ""  # what `findings` are new since, in words; empty: all are listed
+
+    @property
+    def cluster(self) -> Cluster:
+        return self.snapshot.cluster
+
+    @property
+    def gaps(self) -> tuple[Gap, ...]:
+        return self.snapshot.gaps
+
+    @cached_property
+    def objects(self) -> tuple[ObjectHealth, ...]:
+        """Verdicts on every object; made when first asked for, since a cluster has many."""
+        return judge(self.snapshot)
 
     @property
     def kubernetes(self) -> KubernetesStatus:
@@ -71,8 +83,8 @@ def assess(
     inventory = take_inventory(snapshot, catalog)
     compatibility = check_compatibility(snapshot, inventory, catalog, day, kubernetes, target)
     dependencies = find_dependencies(snapshot, inventory, catalog)
-    objects = judge(snapshot)
-    health = check_health(snapshot, inventory, catalog, dependencies.owners, objects, probes)
+    custom = judge_others(snapshot.others)
+    health = check_health(snapshot, inventory, catalog, dependencies.owners, custom, probes)
     found = (*inventory.findings, *compatibility.findings, *dependencies.findings, *health.findings)
     counts, waived = waiving.apply(waivers, found, snapshot.cluster.name, day)
     by_id = {each.id: each for each in health.addons}
@@ -84,9 +96,9 @@ def assess(
         for row in inventory.installations
     )  # fmt: skip
     return Assessment(
-        cluster=snapshot.cluster, day=day, inventory=inventory, compatibility=compatibility,
-        dependencies=dependencies, health=health, objects=objects, addons=addons, findings=by_urgency(counts),
-        gaps=snapshot.gaps, waived=waived, stale=tuple(_stale(catalog, day)), probes=tuple(probes),
+        snapshot=snapshot, day=day, inventory=inventory, compatibility=compatibility, dependencies=dependencies,
+        health=health, addons=addons, findings=by_urgency(counts), waived=waived,
+        stale=tuple(_stale(catalog, day)), probes=tuple(probes),
     )  # fmt: skip
 
 

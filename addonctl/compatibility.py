@@ -14,7 +14,7 @@ from addonctl import apis, images, versions
 from addonctl.catalog import AddOn, Answer, Catalog, Check, Conflict, EksRelease
 from addonctl.errors import BadInput
 from addonctl.findings import finding
-from addonctl.installers import update_addon_command
+from addonctl.installers import command, update_addon_command
 from addonctl.model import (
     EksInsight,
     Evidence,
@@ -211,8 +211,8 @@ def update_mend(row: Installation, catalog: Catalog, snapshot: Snapshot, minor: 
     default, wanted_first = _eks_target(row, catalog, eks_name or "", minor)
     if row.method is Method.EKS and default:
         installed = next((a for a in snapshot.eks.addons if a.name == eks_name), None) if snapshot.eks else None
-        command = update_addon_command(snapshot.cluster.name, eks_name or "", wanted_first, installed)
-        return command + ("" if wanted_first == default else f"  # then one minor at a time to {default}")
+        line = update_addon_command(snapshot.cluster.name, eks_name or "", wanted_first, installed)
+        return line + ("" if wanted_first == default else f"\n# then one minor at a time to {default}")
     wanted = f" (EKS's default for {minor} is {default})" if default else _upstream_target(row, catalog, minor)
     where = {
         Method.HELM: f"helm upgrade of {row.owner.removeprefix('helm release ')} to a chart",
@@ -315,7 +315,7 @@ def _identity_without_agent(snapshot: Snapshot, present: set[str]) -> Iterator[F
     detail = "; ".join(f"{each.namespace}/{each.service_account}" for each in snapshot.eks.pod_identities[:5])
     evidence = Evidence(kind="eks", subject="pod identity associations", detail=detail)
     cluster = snapshot.cluster.name
-    mend = f"aws eks create-addon --cluster-name {cluster} --addon-name eks-pod-identity-agent"
+    mend = command("aws", "eks", "create-addon", "--cluster-name", cluster, "--addon-name", "eks-pod-identity-agent")
     yield finding("CMP003", "eks-pod-identity-agent", evidence, mend=mend)
 
 

@@ -594,9 +594,22 @@ def _findings(
     if world.snapshot.cluster.source != "files":
         yield from _without_permission(world, edges, inventory, catalog)
     yield from _self_guarded(edges, owners)
+    for members, same in _joined_cycles(cycles):
+        shown = (Evidence(kind="dependency", subject=cycle[0], detail=" → ".join(cycle)) for cycle in same)
+        yield finding("DEP002", " ↔ ".join(sorted(members)), *shown)
+
+
+def _joined_cycles(
+    cycles: Iterable[tuple[str, ...]],
+) -> list[tuple[set[str], list[tuple[str, ...]]]]:
+    """Cycles that share an add-on are one knot."""
+    knots: list[tuple[set[str], list[tuple[str, ...]]]] = []
     for cycle in cycles:
-        evidence = Evidence(kind="dependency", subject=cycle[0], detail=" → ".join(cycle))
-        yield finding("DEP002", " ↔ ".join(sorted(set(cycle))), evidence)
+        apart = [knot for knot in knots if not knot[0] & set(cycle)]
+        shared = [knot for knot in knots if knot[0] & set(cycle)]
+        members = set(cycle).union(*(knot[0] for knot in shared))
+        knots = [*apart, (members, [*(each for knot in shared for each in knot[1]), cycle])]
+    return knots
 
 
 # What is read as a whole, so that what is not in it does not exist: kind → part of the snapshot.

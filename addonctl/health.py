@@ -12,7 +12,7 @@ from functools import cached_property
 from addonctl import units
 from addonctl.catalog import AddOn, Catalog
 from addonctl.findings import finding
-from addonctl.installers import eks_addon, undo, update_addon_command
+from addonctl.installers import eks_addon, kubectl, undo, update_addon_command
 from addonctl.model import (
     Evidence,
     Finding,
@@ -95,7 +95,7 @@ def check_health(
     verdicts: Iterable[ObjectHealth] = (),
     probes: Sequence[ProbeAnswer] = (),
 ) -> ClusterHealth:
-    """Judges every installation as of the time at which the snapshot was taken."""
+    """Judges every installation as of the time at which the snapshot was taken. `verdicts`: on custom resources."""
     world = _World(snapshot, inventory, owners, verdicts, probes)
     addons, found = [], [*_nodes(world)]
     for row in inventory.installations:
@@ -171,8 +171,13 @@ def _crashing(case: _Case) -> Iterator[Finding]:
                     detail = f"container {container.name} crashed, {container.restarts} restarts{last}"
                     shown.append(_seen("pod", f"{pod.namespace}/{pod.name}", detail))
         if shown:
-            mend = f"kubectl logs -n {ref.namespace} {shown[0].subject.rpartition('/')[2]} --all-containers --previous"
+            mend = kubectl("logs", _pod_of(shown[0]), "--all-containers", "--previous")
             yield finding("HLT001", str(ref), *shown, mend=mend + undo(case.row, ref))
+
+
+def _pod_of(evidence: Evidence) -> ObjectRef:
+    namespace, _, name = evidence.subject.partition("/")
+    return ObjectRef(kind="Pod", name=name, namespace=namespace)
 
 
 def _by_workload(case: _Case) -> Iterator[tuple[ObjectRef, list[Pod]]]:
@@ -196,13 +201,13 @@ def _waiting(case: _Case, reasons: tuple[str, ...]) -> Iterator[tuple[ObjectRef,
 
 def _not_pulled(case: _Case) -> Iterator[Finding]:
     for ref, shown in _waiting(case, _PULL_ERRORS):
-        mend = f"kubectl describe pod -n {ref.namespace} {shown[0].subject.rpartition('/')[2]}" + undo(case.row, ref)
+        mend = kubectl("describe", _pod_of(shown[0])) + undo(case.row, ref)
         yield finding("HLT002", str(ref), *shown, mend=mend)
 
 
 def _not_created(case: _Case) -> Iterator[Finding]:
     for ref, shown in _waiting(case, _CONFIG_ERRORS):
-        mend = f"kubectl describe pod -n {ref.namespace} {shown[0].subject.rpartition('/')[2]}  # names what lacks"
+        mend = kubectl("describe", _pod_of(shown[0])) + "  # names what lacks"
         yield finding("HLT003", str(ref), *shown, mend=mend)
 
 
@@ -216,8 +221,7 @@ def _pending(case: _Case) -> Iterator[Finding]:
             if pod.phase == "Pending" and scheduled is not None and old:
                 shown.append(_seen("pod", f"{pod.namespace}/{pod.name}", scheduled.message or scheduled.reason))
         if shown:
-            namespace, _, name = shown[0].subject.partition("/")
-            mend = f"kubectl describe pod -n {namespace} {name}; add nodes, or lower requests and affinity."
+            mend = "# add nodes, or lower requests and affinity\n" + kubectl("describe", _pod_of(shown[0]))
             yield finding("HLT004", str(ref), *shown, mend=mend)
 
 
@@ -237,9 +241,7 @@ def _short_of_pods(case: _Case) -> Iterator[Finding]:
 def _scaled_to_zero(case: _Case, workload: Workload) -> Finding:
     evidence = _seen("workload", workload.ref, "replicas: 0")
     severity = Severity.REQUIRED if case.matters else None
-    mend = (
-        f"kubectl scale -n {workload.namespace} {workload.kind.lower()}/{workload.name} --replicas=2, if it should run."
-    )
+    mend = "# if it should run:\n" + kubectl("scale", workload.ref, "--replicas=2")
     return finding("HLT006", str(workload.ref), evidence, mend=mend, severity=severity)
 
 
@@ -257,8 +259,7 @@ def _unavailable(case: _Case, workload: Workload, available: int) -> Finding:
     ]
     stuck = any(item.kind == "condition" for item in shown)
     severity = Severity.REQUIRED if available == 0 or stuck else None
-    where = f"-n {workload.namespace}"
-    mend = f"kubectl rollout status {where} {workload.kind.lower()}/{workload.name}; kubectl get events {where}"
+    mend = f"{kubectl('rollout', 'status', workload.ref)}\n{kubectl('get', 'events', '-n', workload.namespace)}"
     return finding("HLT005", str(workload.ref), *shown, mend=mend + undo(case.row, workload.ref), severity=severity)
 
 
@@ -286,8 +287,7 @@ def _restarting(case: _Case) -> Iterator[Finding]:
                     shown.append(_seen("pod", f"{pod.namespace}/{pod.name}", f"{detail} at {last:%Y-%m-%d %H:%M} UTC"))
         if shown:
             out_of_memory = any("OOMKilled" in item.detail for item in shown)
-            name = shown[0].subject.rpartition("/")[2]
-            log = f"kubectl logs -n {ref.namespace} {name} --all-containers --previous"
+            log = kubectl("logs", _pod_of(shown[0]), "--all-containers", "--previous")
             mend = "Raise its memory limit." if out_of_memory else log
             yield finding("HLT007", str(ref), *shown, mend=mend)
 
@@ -322,10 +322,10 @@ def _leads_nowhere(world: _World, service: Service, matters: bool, near: Sequenc
     )  # fmt: skip
     severity = Severity.REQUIRED if matters or used else None
     ref = ObjectRef(kind="Service", name=service.name, namespace=service.namespace)
-    mend = f"kubectl get pods -n {service.namespace} -l {labels}"
+    mend = kubectl("get", "pods", "-n", service.namespace, "-l", labels)
     if not selected and near:
         wanted = ",".join(f"{key}={value}" for key, value in near[0].template.labels.items())
-        mend += f"; the pods of {near[0].ref} carry {wanted}: mend the selector."
+        mend = f"# the pods of {near[0].ref} carry {wanted}: mend the selector\n{kubectl('edit', ref)}"
     yield finding("HLT008", str(ref), _seen("service", ref, detail), mend=mend, severity=severity)
 
 
@@ -374,8 +374,9 @@ def _webhooks_unanswered(case: _Case) -> Iterator[Finding]:
             yield finding(
                 "HLT009", f"{configuration.kind}/{configuration.name}", *shown,
                 severity=Severity.REQUIRED if fails else Severity.RECOMMENDED,
-                mend="Bring its pods back (above). While requests are refused and nothing else helps: "
-                     f"kubectl delete {configuration.kind.lower()} {configuration.name}  # its add-on makes it again",
+                mend="# bring its pods back (above); while requests are refused and nothing else helps:\n"
+                     + kubectl("delete", ObjectRef(kind=configuration.kind, name=configuration.name))
+                     + "  # its add-on makes it again",
             )  # fmt: skip
 
 
@@ -387,7 +388,7 @@ def _apis_unavailable(case: _Case) -> Iterator[Finding]:
         available = next((c for c in api.conditions if c.type == "Available"), None)
         if available is not None and available.status != "True":
             evidence = _seen("apiservice", api.name, f"{available.reason}: {available.message}")
-            mend = f"kubectl describe apiservice {api.name}; bring the pods behind its Service back."
+            mend = "# bring the pods behind its Service back\n" + kubectl("describe", "apiservice", api.name)
             yield finding("HLT010", f"APIService/{api.name}", evidence, mend=mend)
 
 
@@ -499,7 +500,8 @@ def _leases(case: _Case) -> Iterator[Finding]:
         if leads is not None and late > timedelta(seconds=_LEASES_MISSED * lease.duration_s + 30):
             detail = f"{lease.holder} renewed it last {int(late.total_seconds())} s ago (lease of {lease.duration_s} s)"
             ref = ObjectRef(kind="Lease", name=lease.name, namespace=lease.namespace)
-            mend = f"kubectl get pods -n {leads.namespace}; restart {leads} if its leader hangs."
+            restart = kubectl("rollout", "restart", leads)
+            mend = f"{kubectl('get', 'pods', '-n', leads.namespace)}\n# if its leader hangs:\n{restart}"
             yield finding("HLT016", str(ref), _seen("lease", ref, detail), mend=mend)
 
 
@@ -538,9 +540,8 @@ def _custom_resources(case: _Case) -> Iterator[Finding]:
         if verdict is not None and verdict.verdict is Health.DEGRADED and other.api_version == verdict.api_version:
             bad.setdefault((other.group, other.kind), []).append(_seen("custom-resource", other.ref, verdict.reason))
     for (group, kind), shown in bad.items():
-        mend = f"kubectl describe {kind.lower()}.{group}" + (
-            f" -n {shown[0].subject.split('/')[1]}" if shown[0].subject.count("/") == len("ab") else ""
-        )
+        _, *namespace, name = shown[0].subject.split("/")
+        mend = kubectl("describe", f"{kind.lower()}.{group}", *(["-n", namespace[0]] if namespace else []), name)
         yield finding("HLT018", f"{kind} of {case.row.addon}", *shown, mend=mend)
 
 
@@ -576,7 +577,7 @@ def _eks_reports(case: _Case) -> Iterator[Finding]:
         _seen("eks", issue.code, f"{issue.message} {', '.join(issue.resources)}".strip()) for issue in listed.issues
     ]
     again = update_addon_command(case.world.snapshot.cluster.name, listed.name, listed.version, listed)
-    mend = f"EKS rolls nothing back. Mend what the issue names, then: {again}"
+    mend = f"# EKS rolls nothing back; mend what the issue names, then:\n{again}"
     yield finding("EKS005", f"eks add-on {listed.name}", *shown, mend=mend)
 
 
@@ -589,7 +590,7 @@ def _nodes(world: _World) -> Iterator[Finding]:
     if bad:
         shown = (_seen("node", f"Node/{node.name}", detail) for node, detail in bad)
         subject = f"Node/{bad[0][0].name}" if len(bad) == 1 else f"{len(bad)} of {len(world.snapshot.nodes)} nodes"
-        yield finding("HLT021", subject, *shown, mend=f"kubectl describe node {bad[0][0].name}")
+        yield finding("HLT021", subject, *shown, mend=kubectl("describe", "node", bad[0][0].name))
 
 
 CHECKS: tuple[Callable[[_Case], Iterable[Finding]], ...] = (

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from addonctl import images, versions
 from addonctl.catalog import AddOn, Catalog, VersionFrom, VersionRule
 from addonctl.findings import by_urgency, finding
+from addonctl.installers import kubectl
 from addonctl.model import (
     Claim,
     CustomResources,
@@ -563,13 +564,13 @@ def _orphaned_backends(snapshot: Snapshot) -> Iterator[Finding]:
         ]  # fmt: skip
         if gone:
             subject = ObjectRef(kind=configuration.kind, name=configuration.name)
-            mend = f"Reinstall what served it, or: kubectl delete {configuration.kind.lower()} {configuration.name}"
+            mend = f"# reinstall what served it, or:\n{kubectl('delete', subject)}"
             refuses = any(hook.failure_policy == "Fail" for hook in configuration.webhooks)
             severity = Severity.REQUIRED if refuses else Severity.RECOMMENDED
             yield finding("INV004", str(subject), *gone, mend=mend, severity=severity)
     for api in snapshot.api_services:
         if api.service and (api.service.namespace, api.service.name) not in services:
             gone_service = f"Service {api.service.namespace}/{api.service.name} does not exist"
-            mend = f"Reinstall what served it, or: kubectl delete apiservice {api.name}"
+            mend = f"# reinstall what served it, or:\n{kubectl('delete', 'apiservice', api.name)}"
             shown_api = Evidence(kind="apiservice", subject=api.name, detail=gone_service)
             yield finding("INV005", f"APIService/{api.name}", shown_api, mend=mend)

@@ -35,7 +35,7 @@ _NO_STATUS: Verdict = (UNKNOWN, "the input holds no status of it")
 
 def judge(snapshot: Snapshot) -> tuple[ObjectHealth, ...]:
     """A verdict for every object that has a state; the others are left out."""
-    return tuple(chain(_built_in(snapshot), _pods(snapshot.pods), _others(snapshot.others)))
+    return tuple(chain(_built_in(snapshot), _pods(snapshot.pods), judge_others(snapshot.others)))
 
 
 def _built_in(snapshot: Snapshot) -> Iterator[ObjectHealth]:
@@ -338,7 +338,8 @@ _KINDS: tuple[tuple[str, str, str, Rule], ...] = (
 # ── Custom resources ────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def _others(others: Iterable[OtherObject]) -> Iterator[ObjectHealth]:
+def judge_others(others: Iterable[OtherObject]) -> Iterator[ObjectHealth]:
+    """Verdicts on custom resources alone."""
     for other in others:
         rule, known = rule_for(other.group, other.kind)
         said = _of_other(other, rule if known else by_conditions, known)
@@ -359,6 +360,7 @@ def _of_other(other: OtherObject, rule: Rule | None, known: bool) -> Verdict | N
     if rule is None or not (known or other.has_status):
         return None
     said = rule(other)
-    if said is not None and not other.has_status and not _is_live(other):
+    # A manifest waits for its controller as an object just applied does; that it is well, it does not say.
+    if said is not None and said[0] is not PROGRESSING and not other.has_status and not _is_live(other):
         return _NO_STATUS
     return said

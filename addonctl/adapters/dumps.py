@@ -221,12 +221,17 @@ def read(paths: Iterable[str], decoder: Decoder, *, taken: datetime, name: str =
             collection.add_json(body, source)
         else:
             collection.add_yaml(body, source)
-    snapshot = collection.snapshot(Cluster(name=name or ", ".join(given), kubernetes=kubernetes, source="files"), taken)
+    snapshot = collection.snapshot(Cluster(name=name or _named(given), kubernetes=kubernetes, source="files"), taken)
     if not collection.documents:
         broken = snapshot.gap("documents")
         what = f"{', '.join(given)}: no Kubernetes object in it" + (f" ({broken.detail})" if broken else "")
         raise BadInput(what, "Give JSON or YAML of Kubernetes objects: a file, a folder, a tar archive or - .")
     return snapshot
+
+
+def _named(given: list[str]) -> str:
+    """What to call a cluster of which nothing but files is known."""
+    return given[0] if len(given) == 1 else f"{len(given)} files and folders"
 
 
 def _is_json(body: bytes) -> bool:

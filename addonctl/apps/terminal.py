@@ -55,14 +55,18 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[Any]], *, headers: boo
     for column in columns:
         shown.add_column(column, no_wrap=True, overflow="ignore")
     for row in rows:
-        shown.add_row(*row)
+        shown.add_row(*(_text(cell) if isinstance(cell, str) else cell for cell in row))
     _console().print(shown, overflow="ignore", no_wrap=True, crop=False)
 
 
 def _text(text: str, style: str = "") -> Any:
+    """Text in a style. Whoever names an object must not colour or move our terminal: control sequences go."""
     from rich.text import Text
 
-    return Text(text, style)
+    from addonctl.apps.escaping import plain_lines
+
+    lead = "\n" if text.startswith("\n") else ""
+    return Text(lead + plain_lines(text), style)
 
 
 # ── analyze and inventory ───────────────────────────────────────────────────────────────────────────────────────
@@ -72,7 +76,7 @@ def analysis(assessment: Assessment, *, wide: bool, headers: bool) -> None:
     """The report of `addonctl analyze`."""
     console = _console()
     console.print(_text(_headline(assessment), "bold"))
-    console.print(_summary(assessment))
+    console.print(_text(_summary(assessment)))
     for stale in assessment.stale:
         console.print(_text(f"Note: {stale}.", "yellow"))
     _findings(console, assessment, wide=wide)
@@ -135,21 +139,22 @@ def _findings(console: "Console", assessment: Assessment, *, wide: bool) -> None
 
 def _brief(console: "Console", found: Finding) -> None:
     line = _text(f"{found.severity.value.upper():<12}", _COLOUR[found.severity])
-    line.append(f"{found.code}  {found.subject}: {CODES[found.code].title}", "default")
+    line.append_text(_text(f"{found.code}  {found.subject}: {CODES[found.code].title}", "default"))
     detail = found.evidence[0].detail if found.evidence else ""
-    line.append(f" ({detail})" if detail else "", "dim")
+    line.append_text(_text(f" ({detail})" if detail else "", "dim"))
     console.print(line)
 
 
 def _finding(console: "Console", found: Finding) -> None:
     line = _text(f"{found.severity.value.upper():<12}", _COLOUR[found.severity])
-    line.append(f"{found.code}  {found.subject}: {CODES[found.code].title}", "default")
+    line.append_text(_text(f"{found.code}  {found.subject}: {CODES[found.code].title}", "default"))
     console.print(line)
     for item in found.evidence[:_EVIDENCE_SHOWN]:
         console.print(_text(f"            {item.subject}: {item.detail}".rstrip(": "), "dim"))
     if len(found.evidence) > _EVIDENCE_SHOWN:
         console.print(_text(f"            … and {len(found.evidence) - _EVIDENCE_SHOWN} more", "dim"))
-    console.print(_text(f"            → {found.mend}"))
+    first, *more = found.mend.splitlines() or [""]
+    console.print(_text("\n".join([f"            → {first}", *(f"              {line}" for line in more)])))
 
 
 def inventory(assessment: Assessment, *, wide: bool, headers: bool) -> None:
@@ -235,10 +240,10 @@ def gaps(found: tuple[Gap, ...]) -> None:
         if gap in absent:
             continue
         mend = f"  → grant: {gap.permission}" if gap.permission else ""
-        console.print(f"{gap.part}: {gap.reason.value}: {gap.detail}{mend}", markup=False)
+        console.print(_text(f"{gap.part}: {gap.reason.value}: {gap.detail}{mend}"))
     if absent:
         names = ", ".join(gap.part.replace("_", " ") for gap in absent)
-        console.print(f"not in the input: {names}", markup=False)
+        console.print(_text(f"not in the input: {names}"))
 
 
 # ── Snapshots, catalogue, doctor ────────────────────────────────────────────────────────────────────────────────
@@ -249,8 +254,8 @@ def snapshot(taken: Snapshot) -> None:
     from addonctl.apps.documents import snapshot_counts
 
     console = _console()
-    console.print(f"{taken.cluster.name}, taken {taken.taken:%Y-%m-%d %H:%M} UTC, "
-                  f"Kubernetes {taken.cluster.kubernetes or 'unknown'}", markup=False)  # fmt: skip
+    kubernetes = taken.cluster.kubernetes or "unknown"
+    console.print(_text(f"{taken.cluster.name}, taken {taken.taken:%Y-%m-%d %H:%M} UTC, Kubernetes {kubernetes}"))
     counts = snapshot_counts(taken)["counts"]
     table(("KIND", "OBJECTS"), [(key.replace("_", " "), str(count)) for key, count in counts.items()])
     gaps(taken.gaps)
@@ -300,7 +305,7 @@ def versions(document: Mapping[str, Any], *, headers: bool) -> None:
 def check(found: Check) -> None:
     """One answer of `catalog check`."""
     line = _text(found.answer.value, _ANSWER_COLOUR[found.answer])
-    line.append(f"  {found.reason}", "default")
+    line.append_text(_text(f"  {found.reason}", "default"))
     _console().print(line)
     if found.source:
         note(f"As of {found.as_of}: {found.source}")
@@ -345,15 +350,15 @@ def codes(document: Mapping[str, Any]) -> None:
     console = _console()
     for entry in entries:
         console.print(_text(f"{entry['code']}  {entry['title']} ({entry['severity']})", "bold"))
-        console.print(f"Why: {entry['why']}", markup=False)
-        console.print(f"Mend: {entry['mend']}", markup=False)
+        console.print(_text(f"Why: {entry['why']}"))
+        console.print(_text(f"Mend: {entry['mend']}"))
 
 
 def health(assessment: Assessment, *, wide: bool, headers: bool) -> None:
     """Scores with their coverage, then what is not well."""
     console = _console()
     console.print(_text(_headline(assessment), "bold"))
-    console.print(_summary(assessment))
+    console.print(_text(_summary(assessment)))
     rows: list[Sequence[Any]] = []
     for each in assessment.health.addons:
         worst = next((a for a in each.aspects if a.verdict not in (Health.HEALTHY, Health.UNKNOWN)), None)
@@ -380,7 +385,7 @@ def health(assessment: Assessment, *, wide: bool, headers: bool) -> None:
     for probe in assessment.probes:
         latency = f", {probe.latency_ms} ms" if probe.latency_ms is not None else ""
         line = _text(f"{probe.verdict.value:<12}", _HEALTH_COLOUR.get(probe.verdict, "dim"))
-        line.append(f"{probe.addon}: {probe.name}: {probe.detail}{latency}", "default")
+        line.append_text(_text(f"{probe.addon}: {probe.name}: {probe.detail}{latency}", "default"))
         console.print(line)
     _findings(console, assessment, wide=wide)
     gaps(assessment.gaps)
@@ -430,10 +435,10 @@ def dependencies(assessment: Assessment, addon: str) -> None:
                  for each in needs]  # fmt: skip
         lines += [f"if it fails: {each.id} ({each.weight:.0%} of it)" for each in hurts]
         for number, line in enumerate(lines, start=1):
-            console.print(f"{'└' if number == len(lines) else '├'}─ {line}", markup=False)
+            console.print(_text(f"{'└' if number == len(lines) else '├'}─ {line}"))
     if not addon and graph.order:
         console.print(_text("\nUpdate in this order:", "bold"))
-        console.print(" → ".join(graph.order), markup=False)
+        console.print(_text(" → ".join(graph.order)))
     for found in graph.findings:
         _finding(console, found)
     gaps(assessment.gaps)

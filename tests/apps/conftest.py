@@ -33,7 +33,8 @@ def everything() -> Assessment:
         Gap(part="eks:insights", reason=GapReason.FORBIDDEN, detail="denied", permission="eks:ListInsights"),
         Gap(part="quotas", reason=GapReason.NOT_IN_INPUT, detail="the input holds no quotas"),
     )
-    return replace(manager.assess(target="1.37"), gaps=gaps, stale=("the table is 130 days old",))
+    seen = manager.assess(target="1.37")
+    return replace(seen, snapshot=replace(seen.snapshot, gaps=gaps), stale=("the table is 130 days old",))
 
 
 @pytest.fixture(scope="session")

@@ -77,7 +77,7 @@ class Deleted(_Kept):
 
     def make(self, cluster: Cluster) -> None:
         self.keep(cluster)
-        cluster.kubectl("delete", self.target, *_in(self.namespace), "--cascade=foreground")
+        cluster.kubectl("delete", self.target, *_in(self.namespace))
 
 
 @dataclass
@@ -87,7 +87,8 @@ class Made(Change):
     documents: Sequence[Object]
 
     def make(self, cluster: Cluster) -> None:
-        cluster.apply(_joined(self.documents))
+        # Not applied: kubectl would write its last-applied annotation over one that is part of the fault.
+        cluster.kubectl("create", "-f", "-", stdin=_joined(self.documents))
 
     def undo(self, cluster: Cluster) -> None:
         cluster.kubectl("delete", "--ignore-not-found", "-f", "-", stdin=_joined(self.documents))
@@ -110,6 +111,17 @@ class Replaced(Change):
         names = [pod["metadata"]["name"] for pod in chosen]
         if names:
             cluster.kubectl("delete", "pod", *_in(self.namespace), "--grace-period=1", "--wait=false", *names)
+
+
+@dataclass
+class Killed(Change):
+    """Pods that are gone at once, where their owner went before them."""
+
+    namespace: str
+    labels: str
+
+    def make(self, cluster: Cluster) -> None:
+        cluster.kubectl("delete", "pod", *_in(self.namespace), "-l", self.labels, "--grace-period=1")
 
 
 @dataclass

@@ -14,6 +14,7 @@ from tests.cluster.changes import (
     Deleted,
     Frozen,
     Holds,
+    Killed,
     Made,
     Object,
     Patched,
@@ -392,8 +393,9 @@ FAULTS: tuple[Fault, ...] = (
     Fault(
         name="Gatekeeper's workloads deleted, the rest left",
         changes=(Deleted("deployment/gatekeeper-controller-manager", KEEPER),
-                 Deleted("deployment/gatekeeper-audit", KEEPER)),
-        holds=at_once, cause=("INV003", "CRDs of gatekeeper"),
+                 Deleted("deployment/gatekeeper-audit", KEEPER), Killed(KEEPER, "gatekeeper.sh/system=yes")),
+        holds=leads_nowhere(KEEPER, "gatekeeper-webhook-service"), cause=("INV003", "CRDs of gatekeeper"),
+        effects=(("HLT008", f"Service/{KEEPER}/gatekeeper-webhook-service"), ("HLT009", VALIDATING)),
     ),
     # Services
     Fault(
@@ -437,8 +439,9 @@ FAULTS: tuple[Fault, ...] = (
     ),
     Fault(
         name="APIService whose add-on was uninstalled",
-        changes=(Deleted("deployment/metrics-server", KUBE),),
+        changes=(Deleted("deployment/metrics-server", KUBE), Killed(KUBE, METRICS_PODS)),
         holds=says(f"apiservice/{METRICS_API}", "Available", "False"), cause=("HLT010", f"APIService/{METRICS_API}"),
+        effects=(("HLT008", "Service/kube-system/metrics-server"),),
     ),
     # Admission
     Fault(

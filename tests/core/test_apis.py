@@ -71,7 +71,7 @@ def test_a_version_that_is_gone_and_still_written_is_found_with_its_writer() -> 
     assert [(seen.subject, seen.detail) for seen in item.evidence] == [
         ("PodDisruptionBudget/shop/web", "removed in 1.25, written by helm-operator")
     ]
-    assert "apiVersion: policy/v1 " in item.mend
+    assert "apiVersion: policy/v1," in item.mend
 
 
 def test_a_version_in_force_is_silent() -> None:
@@ -216,7 +216,7 @@ def test_the_replacement_is_the_end_of_the_chain_not_another_version_that_ended(
     assert KUBERNETES.replacement(first, "1.25") == "flow.k8s.io/v1beta2", "not deprecated there yet"
     assert KUBERNETES.replacement(first, "") == "flow.k8s.io/v1", "no minor: what ends in any does not count"
     (item,) = found(others=(other("FlowSchema", "flow.k8s.io/v1beta1"),))
-    assert "apiVersion: flow.k8s.io/v1 " in item.mend
+    assert "apiVersion: flow.k8s.io/v1," in item.mend
 
 
 def test_without_a_replacement_the_mend_is_to_remove_it() -> None:

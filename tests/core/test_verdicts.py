@@ -446,7 +446,6 @@ _MANIFESTS: list[tuple[str, str, dict[str, Any]]] = [
     ("apiextensions.k8s.io/v1", "CustomResourceDefinition", {}),
     ("argoproj.io/v1alpha1", "Application", {}),
     ("argoproj.io/v1alpha1", "CronWorkflow", {}),
-    ("cert-manager.io/v1", "Certificate", {}),
     ("source.toolkit.fluxcd.io/v1", "HelmRepository", {"spec": {"type": "oci"}}),
 ]
 
@@ -461,6 +460,12 @@ def test_a_manifest_is_unknown(api_version: str, kind: str, body: Mapping[str, A
 def test_a_live_object_without_status_is_waited_for() -> None:
     assert word("apps/v1", "Deployment", spec={"replicas": 1}) == "progressing"
     assert word("cert-manager.io/v1", "Certificate") == "progressing"
+
+
+def test_a_custom_resource_without_status_waits_for_its_controller_applied_or_not() -> None:
+    said = verdict("cert-manager.io/v1", "Certificate", live=False)
+    assert said is not None
+    assert said.verdict is Health.PROGRESSING
 
 
 def test_what_is_being_deleted_is_on_its_way() -> None:
@@ -517,7 +522,7 @@ def test_nothing_odd_crashes_and_trouble_has_a_reason(
     for said in judge(world):
         assert said.reason or said.verdict is Health.HEALTHY, said
     for bare in (other for other in others if not (other.uid or other.generation or other.has_status)):
-        assert all(said.verdict is Health.UNKNOWN for said in judge(snapshot(others=(bare,))))
+        assert all(said.verdict in (Health.UNKNOWN, Health.PROGRESSING) for said in judge(snapshot(others=(bare,))))
 
 
 def test_a_kind_is_found_by_itself_its_group_or_what_its_group_is_under() -> None:

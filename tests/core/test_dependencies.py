@@ -1,0 +1,810 @@
+"""What depends on what: edges between objects, then between add-ons; whom a failure hurts, in which order to update."""
+
+from dataclasses import replace
+from itertools import pairwise
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from addonctl import model
+from addonctl.catalog import AddOn, Catalog, EksInstall, Fingerprints, ImageFingerprint, Install, Requirement
+from addonctl.dependencies import Dependencies, Dependency, admits, find_dependencies
+from addonctl.inventory import take_inventory
+from addonctl.model import (
+    Edge,
+    EdgeType,
+    Finding,
+    Installation,
+    Inventory,
+    LabelExpression,
+    Method,
+    ObjectRef,
+    Severity,
+    Strength,
+    selects,
+)
+from tests import odd
+from tests.builders import addon, small_catalog, snapshot, workload
+
+HARD, SOFT = Strength.HARD, Strength.SOFT
+
+
+def catalog(*entries: AddOn) -> Catalog:
+    return replace(small_catalog(), addons={entry.id: entry for entry in entries})
+
+
+CATALOG = catalog(*(addon(name, f"acme/{name}") for name in ("app", "hook", "metrics", "driver", "third")))
+
+
+def runs(name: str, *, namespace: str = "apps", labels: dict[str, str] | None = None, **more: Any) -> model.Workload:
+    """A workload whose pods carry `labels`, or app=NAME; `more` goes to the pod template where it has such a field."""
+    fields = {key: more.pop(key) for key in tuple(more) if key in model.PodTemplate.__dataclass_fields__}
+    made = workload(name, f"acme/{name}:1.0", namespace=namespace, **more)
+    return replace(made, template=replace(made.template, labels=labels or {"app": name}, **fields))
+
+
+def row(name: str, *workloads: model.Workload, method: Method = Method.HELM) -> Installation:
+    return Installation(
+        id=name, addon=name, name=name, version="1.0", method=method, owner="",
+        workloads=tuple(each.ref for each in workloads),
+    )  # fmt: skip
+
+
+def found(*rows: Installation, known: Catalog = CATALOG, **parts: Any) -> Dependencies:
+    return find_dependencies(snapshot(**parts), Inventory(installations=rows), known)
+
+
+def of(code: str, result: Dependencies) -> list[Finding]:
+    return [item for item in result.findings if item.code == code]
+
+
+def pairs(result: Dependencies) -> list[tuple[str, str, Strength, str]]:
+    return [(each.source, each.target, each.strength, each.hurts) for each in result.addons]
+
+
+def gap(part: str) -> tuple[model.Gap, ...]:
+    return (model.Gap(part=part, reason=model.GapReason.FORBIDDEN, detail="403"),)
+
+
+# ── Selectors ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+KEYS, VALUES = st.sampled_from(["a", "b", ""]), st.sampled_from(["x", "y", ""])
+LABELS = st.dictionaries(KEYS, VALUES, max_size=3)
+EXPRESSIONS = st.builds(
+    lambda key, operator, values: LabelExpression(key=key, operator=operator, values=tuple(values)),
+    KEYS, st.sampled_from(["In", "NotIn", "Exists", "DoesNotExist"]), st.lists(VALUES, max_size=2),
+)  # fmt: skip
+
+
+def naive(wanted: dict[str, str], expressions: list[LabelExpression], labels: dict[str, str]) -> bool:
+    """Selection as Kubernetes words it: a conjunction, each term by itself."""
+    terms = [key in labels and labels[key] == value for key, value in wanted.items()]
+    for each in expressions:
+        carried = {labels[each.key]} if each.key in labels else set()
+        terms.append({
+            "In": bool(carried & set(each.values)), "NotIn": not carried & set(each.values),
+            "Exists": bool(carried), "DoesNotExist": not carried,
+        }[each.operator])  # fmt: skip
+    return all(terms)
+
+
+@given(LABELS, st.lists(EXPRESSIONS, max_size=3), LABELS)
+def test_a_selector_selects_as_kubernetes_says(
+    wanted: dict[str, str], expressions: list[LabelExpression], labels: dict[str, str]
+) -> None:
+    assert selects(wanted, expressions, labels) == naive(wanted, expressions, labels)
+
+
+def test_an_empty_selector_selects_everything_and_an_absent_key_is_not_an_empty_value() -> None:
+    assert selects({}, (), {})
+    assert not selects({"a": ""}, (), {})
+    assert selects({}, (LabelExpression(key="a", operator="NotIn", values=("x",)),), {}), (
+        "NotIn takes what lacks the key"
+    )
+
+
+# ── Edges between objects ───────────────────────────────────────────────────────────────────────────────────────
+
+
+def edges(kind: EdgeType, **parts: Any) -> list[tuple[str, str, Strength, str]]:
+    listed = found(**parts).edges
+    return [(str(e.source), str(e.target), e.strength, e.hurts) for e in listed if e.type is kind]
+
+
+def test_what_a_pod_refers_to() -> None:
+    app = runs(
+        "app", service_account="app", config_maps=("settings", "extra"), secrets=("token",), claims=("data",),
+        priority_class="high", optional=("ConfigMap/extra",),
+    )  # fmt: skip
+    listed = {(e.type.value, str(e.target), e.strength, e.hurts) for e in found(workloads=(app,)).edges}
+    assert listed == {
+        ("service-account", "ServiceAccount/apps/app", HARD, "running"),
+        ("config-map", "ConfigMap/apps/settings", HARD, "running"),
+        ("config-map", "ConfigMap/apps/extra", SOFT, "running"),
+        ("secret", "Secret/apps/token", HARD, "running"),
+        ("claim", "PersistentVolumeClaim/apps/data", HARD, "running"),
+        ("priority-class", "PriorityClass/high", SOFT, "change"),
+    }
+
+
+def test_an_optional_secret_of_the_same_name_does_not_make_a_config_map_optional() -> None:
+    app = runs("app", config_maps=("same",), secrets=("same",), optional=("Secret/same",))
+    assert edges(EdgeType.CONFIG_MAP, workloads=(app,))[0][2] is HARD
+    assert edges(EdgeType.SECRET, workloads=(app,))[0][2] is SOFT
+
+
+def test_a_service_selects_workloads_of_its_own_namespace_only() -> None:
+    service = model.Service(name="app", namespace="apps", selector={"app": "app"})
+    here, there = runs("app"), runs("app", namespace="elsewhere")
+    assert edges(EdgeType.SELECTOR, services=(service,), workloads=(here, there)) == [
+        ("Service/apps/app", "Deployment/apps/app", HARD, "running")
+    ]
+    assert edges(EdgeType.SELECTOR, services=(replace(service, selector={}),), workloads=(here,)) == []
+
+
+def test_a_budget_selects_by_expressions_and_without_a_selector_nothing() -> None:
+    budget = model.DisruptionBudget(
+        name="pdb", namespace="apps", selector={}, expressions=(LabelExpression(key="app", operator="Exists"),)
+    )
+    listed = edges(EdgeType.SELECTOR, disruption_budgets=(budget,), workloads=(runs("app"),))
+    assert listed == [("PodDisruptionBudget/apps/pdb", "Deployment/apps/app", SOFT, "running")]
+    none = replace(budget, selector=None)
+    assert edges(EdgeType.SELECTOR, disruption_budgets=(none,), workloads=(runs("app"),)) == []
+
+
+def test_a_webhook_configuration_is_as_hard_as_its_hardest_webhook_for_each_service() -> None:
+    def hook(name: str, service: str, policy: str) -> model.Webhook:
+        target = model.ServiceTarget(namespace="apps", name=service, port=443 if policy == "Fail" else 8443)
+        return model.Webhook(name=name, failure_policy=policy, service=target)
+
+    outside = model.Webhook(name="d", url_host="hooks.example.com")
+    configuration = model.WebhookConfiguration(
+        kind="MutatingWebhookConfiguration", name="m",
+        webhooks=(hook("a", "x", "Ignore"), hook("b", "x", "Fail"), hook("c", "y", "Ignore"), outside),
+    )  # fmt: skip
+    assert edges(EdgeType.WEBHOOK, webhook_configurations=(configuration,)) == [
+        ("MutatingWebhookConfiguration/m", "Service/apps/x", HARD, "running"),
+        ("MutatingWebhookConfiguration/m", "Service/apps/y", SOFT, "running"),
+    ]
+
+
+SERVICE = model.ServiceTarget(namespace="apps", name="app")
+
+
+def test_what_the_api_server_calls() -> None:
+    api = model.ApiService(name="v1.x.test", group="x.test", version="v1", service=SERVICE)
+    local = model.ApiService(name="v1.apps", group="apps", version="v1")
+    assert edges(EdgeType.API_SERVICE, api_services=(api, local)) == [
+        ("APIService/v1.x.test", "Service/apps/app", HARD, "running")
+    ]
+    crd = model.CustomResourceDefinition(name="xs.x.test", group="x.test", kind="X", conversion=SERVICE)
+    assert [e[:2] for e in edges(EdgeType.CONVERSION, crds=(crd,))] == [
+        ("CustomResourceDefinition/xs.x.test", "Service/apps/app")
+    ]
+
+
+def test_a_custom_resource_needs_its_definition_by_group_and_kind() -> None:
+    crd = model.CustomResourceDefinition(name="xs.x.test", group="x.test", kind="X")
+    mine = model.OtherObject(name="one", namespace="apps", api_version="x.test/v1beta1", kind="X")
+    namesake = replace(mine, api_version="y.test/v1")
+    assert [e[:2] for e in edges(EdgeType.CUSTOM_RESOURCE, crds=(crd,), others=(mine, namesake))] == [
+        ("X/apps/one", "CustomResourceDefinition/xs.x.test")
+    ]
+
+
+def binding(
+    *subjects: ObjectRef, role: ObjectRef | None = None, namespace: str = "apps", name: str = "bind"
+) -> model.RoleBinding:
+    role = role or ObjectRef(kind="Role", name="reader", group="rbac.authorization.k8s.io")
+    return model.RoleBinding(name=name, namespace=namespace, role=role, subjects=subjects)
+
+
+def account(name: str = "app", namespace: str = "apps") -> ObjectRef:
+    return ObjectRef(kind="ServiceAccount", name=name, namespace=namespace)
+
+
+CLUSTER_ROLE = ObjectRef(kind="ClusterRole", name="admin", group="rbac.authorization.k8s.io")
+
+
+def test_a_binding_ties_accounts_to_a_role_of_its_scope() -> None:
+    listed = edges(EdgeType.RBAC, role_bindings=(
+        binding(account(), ObjectRef(kind="Group", name="devs")),
+        binding(account(), role=CLUSTER_ROLE, namespace="apps"),
+        binding(account(namespace=""), role=CLUSTER_ROLE, namespace="apps", name="same-namespace"),
+        binding(account(), role=CLUSTER_ROLE, namespace=""),
+    ))  # fmt: skip
+    assert {e[:2] for e in listed} == {
+        ("ServiceAccount/apps/app", "Role/apps/reader"), ("ServiceAccount/apps/app", "ClusterRole/admin"),
+    }  # fmt: skip
+
+
+def test_an_account_refers_to_its_iam_role_and_pull_secrets() -> None:
+    arn = "arn:aws:iam::111122223333:role/app"
+    irsa = model.ServiceAccount(
+        name="app", namespace="apps", annotations={"eks.amazonaws.com/role-arn": arn}, image_pull_secrets=("pull",)
+    )
+    assert edges(EdgeType.IRSA, service_accounts=(irsa,)) == [
+        ("ServiceAccount/apps/app", f"IAMRole/{arn}", HARD, "running")
+    ]
+    assert edges(EdgeType.SECRET, service_accounts=(irsa,)) == [
+        ("ServiceAccount/apps/app", "Secret/apps/pull", HARD, "change")
+    ]
+    assert edges(EdgeType.IRSA, service_accounts=(model.ServiceAccount(name="app", namespace="apps"),)) == []
+    identity = model.PodIdentity(namespace="apps", service_account="app", role_arn=arn)
+    listed = edges(EdgeType.POD_IDENTITY, eks=model.Eks(cluster=model.EksCluster(name="c"), pod_identities=(identity,)))
+    assert [e[:2] for e in listed] == [("ServiceAccount/apps/app", f"IAMRole/{arn}")]
+
+
+def test_storage_leads_from_claim_over_class_to_driver_and_hurts_only_changes() -> None:
+    parts: dict[str, Any] = {
+        "volume_claims": (model.VolumeClaim(name="data", namespace="apps", storage_class="gp3"),),
+        "storage_classes": (model.StorageClass(name="gp3", provisioner="ebs.csi.aws.com"),),
+        "volume_snapshot_classes": (model.VolumeSnapshotClass(name="snap", driver="ebs.csi.aws.com"),),
+        "workloads": (runs("db", kind="StatefulSet", storage_classes=("gp3",)),),
+    }
+    assert edges(EdgeType.STORAGE_CLASS, **parts) == [
+        ("PersistentVolumeClaim/apps/data", "StorageClass/gp3", HARD, "change"),
+        ("StatefulSet/apps/db", "StorageClass/gp3", HARD, "change"),
+    ]
+    assert [e[:2] for e in edges(EdgeType.CSI_DRIVER, **parts)] == [
+        ("StorageClass/gp3", "CSIDriver/ebs.csi.aws.com"), ("VolumeSnapshotClass/snap", "CSIDriver/ebs.csi.aws.com"),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("provisioner", ["kubernetes.io/aws-ebs", "rancher.io/local-path", "local", ""])
+def test_a_provisioner_that_is_no_csi_driver_refers_to_none(provisioner: str) -> None:
+    """The name of a CSI driver is a domain name; one with a slash is an external provisioner's."""
+    old = (model.StorageClass(name="old", provisioner=provisioner),)
+    assert edges(EdgeType.CSI_DRIVER, storage_classes=old) == []
+    assert of("DEP003", found(storage_classes=old)) == []
+
+
+def test_an_ingress_refers_to_services_certificates_and_its_class() -> None:
+    ingress = model.Ingress(name="web", namespace="apps", ingress_class="alb", services=("web",), secrets=("tls",))
+    listed = found(ingresses=(ingress,)).edges
+    assert {(e.type, str(e.target)) for e in listed} == {
+        (EdgeType.INGRESS, "Service/apps/web"), (EdgeType.SECRET, "Secret/apps/tls"),
+        (EdgeType.INGRESS_CLASS, "IngressClass/alb"),
+    }  # fmt: skip
+
+
+def test_a_policy_binding_refers_to_its_policy_and_an_object_to_its_owners() -> None:
+    bound = model.AdmissionPolicyBinding(name="b", policy="p")
+    assert [e[:2] for e in edges(EdgeType.POLICY_BINDING, admission_policy_bindings=(bound,))] == [
+        ("ValidatingAdmissionPolicyBinding/b", "ValidatingAdmissionPolicy/p")
+    ]
+    owner = ObjectRef(kind="Prometheus", name="main", group="monitoring.test")
+    assert edges(EdgeType.OWNER, workloads=(runs("app", owners=(owner,)),))[0][:2] == (
+        "Deployment/apps/app", "Prometheus/apps/main",
+    )  # fmt: skip
+
+
+def test_an_edge_found_twice_is_one() -> None:
+    same = binding(account(), account())
+    assert len(edges(EdgeType.RBAC, role_bindings=(same,))) == 1
+
+
+# ── Admission ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+PODS = model.Rule(groups=("",), versions=("v1",), resources=("pods",), operations=("CREATE",), scope="*")
+
+
+@pytest.mark.parametrize(
+    ("rule", "asked"),
+    [
+        (PODS, True),
+        (replace(PODS, groups=("*",), resources=("*",), operations=("*",)), True),
+        (replace(PODS, resources=("*/*",), scope="Namespaced"), True),
+        (replace(PODS, resources=("services", "pods")), True),
+        (replace(PODS, resources=("pods/exec",)), False),
+        (replace(PODS, operations=("UPDATE", "DELETE")), False),
+        (replace(PODS, groups=("apps",)), False),
+        (replace(PODS, scope="Cluster"), False),
+        (model.Rule(), False),
+    ],
+)
+def test_who_is_asked_when_a_pod_is_made(rule: model.Rule, asked: bool) -> None:
+    assert admits(model.Webhook(name="h", rules=(rule,)), {}, {}) is asked
+
+
+def test_selectors_of_namespace_and_object_must_both_select() -> None:
+    hook = model.Webhook(name="h", rules=(PODS,), namespace_labels={"inject": "on"}, object_labels={"app": "x"})
+    assert admits(hook, {"inject": "on"}, {"app": "x"})
+    assert not admits(hook, {}, {"app": "x"})
+    assert not admits(hook, {"inject": "on"}, {})
+
+
+def guard(service: str = "hook", **more: Any) -> model.WebhookConfiguration:
+    """A webhook on pods behind a Service of namespace `apps` (none, if empty); `more` overrides."""
+    target = model.ServiceTarget(namespace="apps", name=service) if service else None
+    given: dict[str, Any] = {"service": target, "rules": (PODS,)}
+    hook = model.Webhook(name="guard.example.com", **(given | more))
+    return model.WebhookConfiguration(kind="ValidatingWebhookConfiguration", name="guard", webhooks=(hook,))
+
+
+HOOK = runs("hook")
+HOOK_SERVICE = model.Service(name="hook", namespace="apps", selector={"app": "hook"})
+
+
+def guarded(configuration: model.WebhookConfiguration, *others: model.Workload, **parts: Any) -> Dependencies:
+    """The add-on `hook` serves the webhook; each of `others` is an add-on of its own."""
+    rows = [row("hook", HOOK), *(row(each.name, each) for each in others)]
+    return found(
+        *rows, workloads=(HOOK, *others), services=(HOOK_SERVICE,), webhook_configurations=(configuration,), **parts
+    )
+
+
+def test_an_addon_whose_pods_a_webhook_admits_depends_on_its_server_for_changes() -> None:
+    assert pairs(guarded(guard(), runs("app"))) == [("app", "hook", HARD, "change")]
+
+
+@pytest.mark.parametrize(
+    "more",
+    [{"failure_policy": "Ignore"}, {"has_match_conditions": True}],
+    ids=["ignored when it fails", "may not be asked after all"],
+)
+def test_a_webhook_that_may_be_passed_over_is_a_soft_dependency(more: dict[str, Any]) -> None:
+    assert pairs(guarded(guard(**more), runs("app"))) == [("app", "hook", SOFT, "change")]
+
+
+def test_a_workload_that_belongs_to_no_addon_gets_no_admission_edge() -> None:
+    result = found(
+        row("hook", HOOK), workloads=(HOOK, runs("shop")), services=(HOOK_SERVICE,), webhook_configurations=(guard(),)
+    )
+    assert {str(e.source) for e in result.edges if e.type is EdgeType.ADMISSION} == {"Deployment/apps/hook"}
+
+
+def test_a_webhook_that_must_admit_its_own_pods_is_found() -> None:
+    (item,) = of("DEP001", guarded(guard()))
+    assert (item.subject, item.severity) == ("Deployment/apps/hook", Severity.REQUIRED)
+    assert "operator: NotIn, values: [apps]" in item.mend
+
+
+def outside(key: str, *values: str) -> dict[str, Any]:
+    return {"namespace_expressions": (LabelExpression(key=key, operator="NotIn", values=values),)}
+
+
+@pytest.mark.parametrize(
+    "configuration",
+    [
+        guard(**outside("kubernetes.io/metadata.name", "kube-system", "apps")),
+        guard(namespace_labels={"guarded": "yes"}),
+        guard(object_expressions=(LabelExpression(key="app", operator="NotIn", values=("hook",)),)),
+        guard(failure_policy="Ignore"),
+        guard(has_match_conditions=True),
+        guard(rules=(replace(PODS, resources=("services",)),)),
+        guard(service="elsewhere"),
+        guard(service="", url_host="hooks.example.com"),
+    ],
+    ids=["its namespace left out", "only labelled namespaces", "its pods left out", "ignored when it fails",
+         "match conditions", "not about pods", "served by another", "served outside"],
+)  # fmt: skip
+def test_a_webhook_that_does_not_stand_in_its_own_way_is_silent(configuration: model.WebhookConfiguration) -> None:
+    assert of("DEP001", guarded(configuration)) == []
+
+
+def test_another_deployment_of_the_addon_may_wait_for_the_webhook() -> None:
+    worker = runs("hook-worker", labels={"app": "worker"})
+    result = found(
+        row("hook", HOOK, worker), workloads=(HOOK, worker), services=(HOOK_SERVICE,),
+        webhook_configurations=(guard(object_labels={"app": "worker"}),),
+    )  # fmt: skip
+    assert of("DEP001", result) == []
+
+
+LABELLED = guard(**outside("guard.example.com/ignore", "true"))
+
+
+def test_a_namespace_that_is_labelled_out_is_silent_and_one_that_is_not_is_found() -> None:
+    labelled = model.Namespace(name="apps", labels={"guard.example.com/ignore": "true"})
+    assert of("DEP001", guarded(LABELLED, namespaces=(labelled,))) == []
+    assert len(of("DEP001", guarded(LABELLED, namespaces=(model.Namespace(name="apps"),)))) == 1
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [{"gaps": gap("namespaces")}, {"cluster": model.Cluster(name="chart", source="files")}],
+    ids=["forbidden", "files hold no namespace"],
+)
+def test_labels_of_a_namespace_that_was_not_read_are_unknown_not_absent(parts: dict[str, Any]) -> None:
+    assert of("DEP001", guarded(LABELLED, **parts)) == []
+
+
+# ── From objects to add-ons ─────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_claim_leads_over_a_class_that_is_nobodys_to_the_drivers_addon() -> None:
+    driver = addon("driver", "acme/driver")
+    driver = replace(driver, fingerprints=Fingerprints(
+        images=(ImageFingerprint(path="acme/driver"),), csi_drivers=("disk.csi.test",)))  # fmt: skip
+    db = runs("app", kind="StatefulSet", claims=("data",))
+    result = found(
+        row("app", db), row("driver"), known=catalog(addon("app", "acme/app"), driver), workloads=(db,),
+        volume_claims=(model.VolumeClaim(name="data", namespace="apps", storage_class="fast"),),
+        storage_classes=(model.StorageClass(name="fast", provisioner="disk.csi.test"),),
+        csi_drivers=(model.CsiDriver(name="disk.csi.test"),),
+    )  # fmt: skip
+    assert pairs(result) == [("app", "driver", HARD, "change")]
+    assert [edge.type for edge in result.addons[0].via] == [EdgeType.STORAGE_CLASS, EdgeType.CSI_DRIVER]
+
+
+def test_an_addon_does_not_depend_on_itself() -> None:
+    app = runs("app", service_account="app")
+    service = model.Service(name="app", namespace="apps", selector={"app": "app"})
+    assert found(row("app", app), workloads=(app,), services=(service,)).addons == ()
+
+
+def test_what_leads_to_an_addons_pods_is_its_own() -> None:
+    app = runs("app", service_account="app", claims=("data",))
+    service = model.Service(name="s", namespace="apps", selector={"app": "app"})
+    owners = found(
+        row("app", app), workloads=(app,), services=(service,),
+        webhook_configurations=(guard(service="s"),), disruption_budgets=(
+            model.DisruptionBudget(name="pdb", namespace="apps", selector={"app": "app"}),),
+        autoscalers=(model.Autoscaler(name="hpa", namespace="apps", target=app.ref),),
+    ).owners  # fmt: skip
+    assert {ref.kind for ref, owner in owners.items() if owner == "app"} == {
+        "Deployment", "Service", "ValidatingWebhookConfiguration", "PodDisruptionBudget", "HorizontalPodAutoscaler",
+        "ServiceAccount", "PersistentVolumeClaim",
+    }  # fmt: skip
+
+
+def test_a_service_with_a_wrong_selector_is_known_by_its_label() -> None:
+    app = runs("app", labels={"app": "app", "k8s-app": "app"})
+    lost = model.Service(name="s", namespace="apps", labels={"k8s-app": "app"}, selector={"app": "typo"})
+    ref = ObjectRef(kind="Service", name="s", namespace="apps")
+    assert found(row("app", app), workloads=(app,), services=(lost,)).owners.get(ref) == "app"
+    for other in (replace(lost, namespace="b"), replace(lost, labels={"k8s-app": "b"}), replace(lost, selector={})):
+        assert "app" not in [
+            owner for ref, owner in found(row("app", app), workloads=(app,), services=(other,)).owners.items()
+            if ref.kind == "Service"
+        ]  # fmt: skip
+
+
+def test_sharing_a_service_account_is_no_dependency() -> None:
+    one, two = runs("app", service_account="default"), runs("third", service_account="default")
+    assert found(row("app", one), row("third", two), workloads=(one, two)).addons == ()
+
+
+def test_an_autoscaled_addon_goes_on_without_metrics() -> None:
+    """Without metrics nothing is scaled; what runs, runs."""
+    app, metrics = runs("app"), runs("metrics")
+    result = found(
+        row("app", app), row("metrics", metrics), workloads=(app, metrics),
+        services=(model.Service(name="metrics", namespace="apps", selector={"app": "metrics"}),),
+        api_services=(model.ApiService(name="v1beta1.metrics.k8s.io", group="metrics.k8s.io", version="v1beta1",
+                                       service=model.ServiceTarget(namespace="apps", name="metrics")),),
+        autoscalers=(model.Autoscaler(name="app", namespace="apps", target=app.ref),),
+    )  # fmt: skip
+    ((source, target, strength, _),) = pairs(result)
+    assert (source, target, strength) == ("app", "metrics", SOFT)
+
+
+def test_what_an_operator_made_runs_on_without_the_operator() -> None:
+    operator = addon("driver", "acme/driver", crd_groups=("mon.test",))
+    made = runs("app", kind="StatefulSet", owners=(ObjectRef(kind="Monitor", name="main", group="mon.test"),))
+    result = found(
+        row("app", made), row("driver"), known=catalog(addon("app", "acme/app"), operator), workloads=(made,),
+        crds=(model.CustomResourceDefinition(name="monitors.mon.test", group="mon.test", kind="Monitor"),),
+        others=(model.OtherObject(name="main", namespace="apps", api_version="mon.test/v1", kind="Monitor"),),
+    )  # fmt: skip
+    ((source, target, _, hurts),) = pairs(result)
+    assert (source, target, hurts) == ("app", "driver", "change")
+
+
+def test_several_reasons_are_one_dependency_as_strong_as_the_strongest() -> None:
+    needs = addon("app", "acme/app", requires=(Requirement(text="its hook", addon="hook", hard=False),))
+    app = runs("app")
+    result = found(
+        row("app", app), row("hook", HOOK), known=catalog(needs, addon("hook", "acme/hook")), workloads=(app, HOOK),
+        services=(HOOK_SERVICE,), webhook_configurations=(guard(**outside("app", "x")),),
+    )  # fmt: skip
+    ((_, _, strength, hurts),) = pairs(result)
+    assert (strength, hurts) == (HARD, "change"), "0.5 weighs more than the soft requirement's 0.3"
+    assert {edge.type for edge in result.addons[0].via} >= {EdgeType.ADMISSION, EdgeType.REQUIREMENT}
+
+
+def needing(*requirements: Requirement) -> Catalog:
+    return catalog(addon("app", "acme/app", requires=requirements), addon("hook", "acme/h"), addon("third", "acme/t"))
+
+
+def test_what_the_catalogue_requires_is_a_dependency_where_it_is_there() -> None:
+    hard = Requirement(text="x", addon="hook", alternatives=("third",))
+    assert pairs(found(row("app"), row("hook"), known=needing(hard))) == [("app", "hook", HARD, "running")]
+    assert pairs(found(row("app"), row("third"), known=needing(hard))) == [("app", "third", HARD, "running")]
+    assert pairs(found(row("app"), row("hook"), known=needing(replace(hard, hard=False))))[0][2] is SOFT
+    assert found(row("app"), known=needing(hard)).addons == ()
+    assert found(row("app"), row("hook"), known=needing(Requirement(text="in words"))).addons == ()
+
+
+# ── The platform ────────────────────────────────────────────────────────────────────────────────────────────────
+
+PLATFORM = catalog(
+    *(addon(name, f"acme/{name}") for name in ("aws-vpc-cni", "kube-proxy", "coredns", "app")),
+    addon("cloud", "acme/cloud", install=Install(eks=EksInstall(name="cloud", requires_iam=True))),
+)
+
+
+def platform(*more: model.Workload, without: str = "", method: Method = Method.EKS) -> list[tuple[str, str, str]]:
+    node = [runs(name, kind="DaemonSet", host_network=True) for name in ("aws-vpc-cni", "kube-proxy")]
+    listed = [each for each in (*node, runs("coredns"), *more) if each.name != without]
+    rows = [row(each.name, each, method=method if each not in more else Method.HELM) for each in listed]
+    result = found(*rows, known=PLATFORM, workloads=tuple(listed))
+    return [(each.source, each.target, each.hurts) for each in result.addons if each.source in {m.name for m in more}]
+
+
+def test_pods_need_the_pod_and_service_network_to_start_and_those_that_call_aws_dns() -> None:
+    assert platform(runs("app")) == [("app", "aws-vpc-cni", "change"), ("app", "kube-proxy", "change")]
+    assert platform(runs("cloud")) == [
+        ("cloud", "aws-vpc-cni", "change"), ("cloud", "coredns", "running"), ("cloud", "kube-proxy", "change"),
+    ]  # fmt: skip
+
+
+def test_on_the_nodes_own_network_nothing_is_needed_and_what_is_not_there_neither() -> None:
+    assert platform(runs("app", host_network=True)) == []
+    assert platform(runs("app"), without="kube-proxy") == [("app", "aws-vpc-cni", "change")]
+    assert platform(runs("app"), method=Method.BUILT_IN) == [], "what AWS runs is no installation that could fail here"
+
+
+# ── Blast radius ────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def depends(source: str, target: str, strength: Strength = HARD, hurts: str = "running") -> Dependency:
+    return Dependency(source=source, target=target, strength=strength, hurts=hurts, via=())
+
+
+def radius(start: str, *dependencies: Dependency) -> list[tuple[str, float, tuple[str, ...]]]:
+    listed = Dependencies(edges=(), addons=dependencies).blast_radius(start)
+    return [(impact.id, round(impact.weight, 6), impact.path) for impact in listed]
+
+
+@pytest.mark.parametrize(
+    ("strength", "hurts", "weight"),
+    [(HARD, "running", 1.0), (HARD, "change", 0.5), (SOFT, "running", 0.3), (SOFT, "change", 0.1)],
+)
+def test_the_weight_of_one_step(strength: Strength, hurts: str, weight: float) -> None:
+    assert radius("a", depends("b", "a", strength, hurts)) == [("b", weight, ("a", "b"))]
+
+
+def test_weights_multiply_along_the_way_and_the_way_is_told() -> None:
+    chain = (depends("b", "a", HARD, "change"), depends("c", "b", SOFT))
+    assert radius("a", *chain) == [("b", 0.5, ("a", "b")), ("c", 0.15, ("a", "b", "c"))]
+
+
+def test_below_the_minimum_the_way_ends_and_what_lies_behind_is_not_reached() -> None:
+    chain = (depends("b", "a", SOFT), depends("c", "b", SOFT, "change"), depends("d", "c"))
+    assert radius("a", *chain) == [("b", 0.3, ("a", "b"))], "0.3 × 0.1 is less than 0.05"
+    edge = (depends("b", "a", HARD, "change"), depends("c", "b", SOFT, "change"))
+    assert [found[0] for found in radius("a", *edge)] == ["b", "c"], "0.5 × 0.1 is just enough"
+
+
+def test_the_strongest_way_counts_though_it_is_longer() -> None:
+    ways = (depends("c", "a", SOFT), depends("b", "a"), depends("c", "b"), depends("d", "c"))
+    assert radius("a", *ways) == [
+        ("b", 1.0, ("a", "b")), ("c", 1.0, ("a", "b", "c")), ("d", 1.0, ("a", "b", "c", "d")),
+    ]  # fmt: skip
+
+
+def test_the_worst_comes_first_then_by_name() -> None:
+    assert [found[0] for found in radius("a", depends("z", "a"), depends("m", "a", SOFT), depends("b", "a"))] == [
+        "b", "z", "m",
+    ]  # fmt: skip
+
+
+def test_a_circle_ends_and_what_nobody_depends_on_hurts_nobody() -> None:
+    assert radius("a", depends("b", "a"), depends("a", "b")) == [("b", 1.0, ("a", "b"))]
+    assert radius("b", depends("b", "a")) == []
+    assert radius("unknown", depends("b", "a")) == []
+
+
+DEPENDENCIES = st.lists(
+    st.builds(depends, st.sampled_from("abcde"), st.sampled_from("abcde"), st.sampled_from(list(Strength)),
+              st.sampled_from(["running", "change"])), max_size=12,
+)  # fmt: skip
+
+
+@given(DEPENDENCIES)
+def test_every_way_told_is_a_way_and_its_weight_the_product_of_its_steps(listed: list[Dependency]) -> None:
+    weights: dict[tuple[str, str], float] = {}
+    for each in listed:
+        step = (each.target, each.source)
+        weights[step] = max(weights.get(step, 0.0), each.weight)
+    reached = Dependencies(edges=(), addons=tuple(listed)).blast_radius("a")
+    assert len({impact.id for impact in reached} | {"a"}) == len(reached) + 1, "each once, never itself"
+    for impact in reached:
+        product = 1.0
+        for step in pairwise(impact.path):
+            product *= weights[step]
+        assert (impact.path[0], impact.path[-1]) == ("a", impact.id)
+        assert impact.weight == pytest.approx(product)
+        assert 0.05 <= impact.weight + 1e-9 <= 1.0 + 1e-9
+
+
+# ── Order and cycles ────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def chained(*needs: tuple[str, str, bool]) -> Dependencies:
+    """Add-ons that require each other: (who, whom, hard)."""
+    names = sorted({name for who, whom, _ in needs for name in (who, whom)})
+    entries = [
+        addon(name, f"acme/{name}", requires=tuple(
+            Requirement(text="x", addon=whom, hard=hard) for who, whom, hard in needs if who == name))
+        for name in names
+    ]  # fmt: skip
+    return found(*(row(name) for name in names), known=catalog(*entries))
+
+
+def test_targets_come_before_what_depends_on_them() -> None:
+    result = chained(("a", "b", True), ("b", "c", True), ("d", "c", False))
+    assert result.order.index("c") < result.order.index("b") < result.order.index("a")
+    assert result.order.index("c") < result.order.index("d")
+    assert (result.cycles, of("DEP002", result)) == ((), [])
+
+
+def test_what_depends_on_nothing_is_in_the_order_too() -> None:
+    assert set(found(row("app"), row("hook")).order) == {"app", "hook"}
+
+
+def test_a_circle_is_opened_at_its_weakest_edge_and_told() -> None:
+    result = chained(("a", "b", True), ("b", "c", False), ("c", "a", True))
+    assert result.order == ("b", "a", "c"), "b needs c but softly: b may go before c"
+    (item,) = of("DEP002", result)
+    assert (item.subject, item.severity) == ("a ↔ b ↔ c", Severity.INFO)
+    (cycle,) = result.cycles
+    steps = set(pairwise(cycle))
+    assert steps == {("a", "b"), ("b", "c"), ("c", "a")}, "each depends on the next"
+
+
+def test_two_circles_are_two_findings() -> None:
+    result = chained(("a", "b", True), ("b", "a", False), ("c", "d", True), ("d", "c", False))
+    assert [item.subject for item in of("DEP002", result)] == ["a ↔ b", "c ↔ d"]
+    assert result.order.index("b") < result.order.index("a")
+    assert result.order.index("d") < result.order.index("c")
+
+
+# ── What is not there ───────────────────────────────────────────────────────────────────────────────────────────
+
+
+def missing(*workloads: model.Workload, **parts: Any) -> list[tuple[str, Severity]]:
+    result = found(*(row(each.name, each) for each in workloads), workloads=workloads, **parts)
+    return [(item.subject, item.severity) for item in of("DEP003", result)]
+
+
+APP = runs("app", service_account="app")
+ACCOUNT = model.ServiceAccount(name="app", namespace="apps")
+
+
+def test_an_account_that_does_not_exist_is_found_and_one_that_does_is_not() -> None:
+    assert missing(APP) == [("Deployment/apps/app needs ServiceAccount/apps/app", Severity.REQUIRED)]
+    assert missing(APP, service_accounts=(ACCOUNT,)) == []
+    assert missing(APP, service_accounts=(replace(ACCOUNT, namespace="b"),)) != []
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [{"gaps": gap("service_accounts")}, {"cluster": model.Cluster(name="f", source="files")}],
+    ids=["not read", "a file need not hold it"],
+)
+def test_what_was_not_read_is_not_missing(parts: dict[str, Any]) -> None:
+    assert missing(APP, **parts) == []
+
+
+def test_what_is_no_addons_is_not_looked_at() -> None:
+    assert of("DEP003", found(workloads=(APP,))) == []
+
+
+def test_secrets_and_config_maps_are_never_missing_they_are_not_listed() -> None:
+    assert missing(runs("app", config_maps=("x",), secrets=("y",))) == []
+
+
+def test_a_role_that_is_bound_and_does_not_exist_is_found() -> None:
+    bound = (binding(account()),)
+    assert missing(APP, service_accounts=(ACCOUNT,), role_bindings=bound) == [
+        ("ServiceAccount/apps/app needs Role/apps/reader", Severity.REQUIRED)
+    ]
+    role = model.Role(name="reader", namespace="apps")
+    assert missing(APP, service_accounts=(ACCOUNT,), role_bindings=bound, roles=(role,)) == []
+
+
+def test_a_claim_that_does_not_exist_is_found() -> None:
+    db = runs("app", claims=("data",))
+    assert missing(db) == [("Deployment/apps/app needs PersistentVolumeClaim/apps/data", Severity.REQUIRED)]
+    assert missing(db, volume_claims=(model.VolumeClaim(name="data", namespace="apps"),)) == []
+
+
+def test_a_class_that_does_not_exist_is_found_while_a_claim_waits_for_it() -> None:
+    waiting = model.VolumeClaim(name="data", namespace="apps", storage_class="gone", phase="Pending")
+    listed = missing(runs("app", claims=("data",)), volume_claims=(waiting,))
+    assert [subject for subject, _ in listed] == ["PersistentVolumeClaim/apps/data needs StorageClass/gone"]
+
+
+def test_a_bound_claim_does_not_need_its_class_any_more() -> None:
+    """gp2 is deleted when a cluster moves to gp3; its volumes stay, and go on."""
+    bound = model.VolumeClaim(name="data", namespace="apps", storage_class="gp2", phase="Bound", volume="pvc-1")
+    assert missing(runs("app", claims=("data",)), volume_claims=(bound,)) == []
+
+
+def test_a_class_whose_driver_is_not_there_is_found_whoever_uses_it() -> None:
+    lone = (model.StorageClass(name="fast", provisioner="disk.csi.test"),)
+    assert missing(storage_classes=lone) == [("StorageClass/fast needs CSIDriver/disk.csi.test", Severity.RECOMMENDED)]
+    assert missing(storage_classes=lone, csi_drivers=(model.CsiDriver(name="disk.csi.test"),)) == []
+    assert missing(storage_classes=lone, gaps=gap("csi_drivers")) == []
+
+
+# ── Permissions ─────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def unpermitted(
+    *bindings: model.RoleBinding, known: Catalog = CATALOG, app: model.Workload = APP, **parts: Any
+) -> list[str]:
+    roles = (model.Role(name="reader", namespace="apps"), model.Role(name="admin"))
+    given: dict[str, Any] = {"service_accounts": (ACCOUNT,), "roles": roles}
+    result = found(row("app", app), known=known, workloads=(app,), role_bindings=bindings, **(given | parts))
+    return [item.subject for item in of("DEP004", result)]
+
+
+def test_an_account_to_which_no_role_is_bound_is_found() -> None:
+    assert unpermitted() == ["ServiceAccount/apps/app"]
+    assert unpermitted(binding(account("other"))) == ["ServiceAccount/apps/app"]
+
+
+@pytest.mark.parametrize(
+    "bound",
+    [
+        binding(account()),
+        binding(account(), role=CLUSTER_ROLE, namespace=""),
+        binding(ObjectRef(kind="Group", name="system:serviceaccounts:apps"), role=CLUSTER_ROLE, namespace=""),
+        binding(ObjectRef(kind="User", name="system:serviceaccount:apps:app"), role=CLUSTER_ROLE, namespace=""),
+    ],
+    ids=["role", "cluster role", "all accounts of the namespace", "the account by its user name"],
+)
+def test_an_account_with_a_role_is_silent(bound: model.RoleBinding) -> None:
+    assert unpermitted(bound) == []
+
+
+@pytest.mark.parametrize("part", ["role_bindings", "roles", "service_accounts"])
+def test_permissions_that_were_not_read_are_not_missing(part: str) -> None:
+    assert unpermitted(gaps=gap(part)) == []
+
+
+def test_an_addon_that_does_not_ask_the_api_server_needs_no_role() -> None:
+    assert unpermitted(known=catalog(addon("app", "acme/app", needs_rbac=False))) == []
+    assert unpermitted(app=runs("app")) == [], "it names no account"
+    assert unpermitted(cluster=model.Cluster(name="f", source="files")) == []
+
+
+def test_one_account_of_several_with_a_role_is_enough() -> None:
+    """A CSI driver's node agent needs none; its controller does."""
+    node = runs("app-node", service_account="node")
+    result = found(
+        row("app", node, APP), workloads=(node, APP), service_accounts=(ACCOUNT, replace(ACCOUNT, name="node")),
+        roles=(model.Role(name="reader", namespace="apps"),), role_bindings=(binding(account()),),
+    )  # fmt: skip
+    assert of("DEP004", result) == []
+
+
+# ── Odd snapshots ───────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@given(st.integers(0, 2**32))
+@settings(max_examples=60, deadline=None)
+def test_odd_snapshots_never_stop_it_and_its_order_is_of_all_installations(seed: int) -> None:
+    world, known = odd.snapshot(seed), small_catalog()
+    inventory = take_inventory(world, known)
+    result = find_dependencies(world, inventory, known)
+    ids = {each.id for each in inventory.installations}
+    assert set(result.order) == ids
+    assert len(result.order) == len(ids)
+    assert set(result.owners.values()) <= ids
+    assert all({each.source, each.target} <= ids and each.source != each.target for each in result.addons)
+    assert len(set(result.edges)) == len(result.edges)
+
+
+def test_the_same_snapshot_gives_the_same_answer() -> None:
+    edge: tuple[Edge, ...] = ()
+    for _ in range(2):
+        result = guarded(guard(), runs("app"), runs("third"))
+        edge = edge or result.edges
+        assert (result.edges, result.order) == (edge, result.order)
