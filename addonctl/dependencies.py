@@ -120,6 +120,9 @@ def find_dependencies(snapshot: Snapshot, inventory: Inventory, catalog: Catalog
     )  # fmt: skip
 
 
+_NAME = "kubernetes.io/metadata.name"
+
+
 class _World:
     """A snapshot with the indexes that finding edges takes."""
 
@@ -132,9 +135,12 @@ class _World:
         self.crds = {(crd.group, crd.kind): crd for crd in snapshot.crds}
         self.namespaces = {namespace.name: namespace.labels for namespace in snapshot.namespaces}
 
-    def namespace_labels(self, name: str) -> Mapping[str, str]:
-        """The labels of a namespace; Kubernetes gives every one its name."""
-        return {"kubernetes.io/metadata.name": name, **self.namespaces.get(name, {})}
+    def namespace_labels(self, name: str) -> Mapping[str, str] | None:
+        """The labels of a namespace; Kubernetes gives every one its name. None: they were not read."""
+        unread = self.snapshot.gap("namespaces") is not None or self.snapshot.cluster.source == "files"
+        if name not in self.namespaces and unread:
+            return None
+        return {_NAME: name, **self.namespaces.get(name, {})}
 
     def selected(
         self, namespace: str, labels: Mapping[str, str], expressions: Iterable[LabelExpression] = ()
@@ -226,7 +232,9 @@ def _autoscalers(world: _World) -> Iterator[Edge]:
             )  # fmt: skip
         for api in metrics:
             target = _ref("APIService", api, "apiregistration.k8s.io")
-            yield Edge(source=source, target=target, type=EdgeType.METRICS, evidence="resource metrics")
+            yield Edge(
+                source=source, target=target, type=EdgeType.METRICS, strength=Strength.SOFT, evidence="resource metrics"
+            )
 
 
 def _webhook_backends(world: _World) -> Iterator[Edge]:
@@ -266,7 +274,10 @@ def _crds(world: _World) -> Iterator[Edge]:
         of = world.crds.get((other.group, other.kind))
         if of is not None:
             target = _ref("CustomResourceDefinition", of, "apiextensions.k8s.io")
-            yield Edge(source=other.ref, target=target, type=EdgeType.CUSTOM_RESOURCE, evidence=other.api_version)
+            yield Edge(
+                source=other.ref, target=target, type=EdgeType.CUSTOM_RESOURCE, hurts="change",
+                evidence=other.api_version,
+            )  # fmt: skip
 
 
 def _permissions(world: _World) -> Iterator[Edge]:
@@ -275,10 +286,22 @@ def _permissions(world: _World) -> Iterator[Edge]:
         namespace = binding.namespace if role.kind == "Role" else ""
         target = ObjectRef(kind=role.kind, name=role.name, namespace=namespace, group="rbac.authorization.k8s.io")
         for subject in binding.subjects:
-            if subject.kind == "ServiceAccount":
-                where = subject.namespace or binding.namespace
-                source = ObjectRef(kind="ServiceAccount", name=subject.name, namespace=where)
+            source = _account(subject, binding.namespace)
+            if source is not None:
                 yield Edge(source=source, target=target, type=EdgeType.RBAC, evidence=_binding_name(binding))
+
+
+_ACCOUNT_USER = "system:serviceaccount:"
+
+
+def _account(subject: ObjectRef, namespace: str) -> ObjectRef | None:
+    """The ServiceAccount that a subject is, which may be written as its user name."""
+    if subject.kind == "ServiceAccount":
+        return ObjectRef(kind="ServiceAccount", name=subject.name, namespace=subject.namespace or namespace)
+    if subject.kind == "User" and subject.name.startswith(_ACCOUNT_USER):
+        where, _, name = subject.name.removeprefix(_ACCOUNT_USER).partition(":")
+        return ObjectRef(kind="ServiceAccount", name=name, namespace=where)
+    return None
 
 
 def _binding_name(binding: RoleBinding) -> str:
@@ -301,15 +324,16 @@ def _identities(world: _World) -> Iterator[Edge]:
 
 
 def _storage(world: _World) -> Iterator[Edge]:
-    def of_class(source: ObjectRef, name: str) -> Edge:
+    def of_class(source: ObjectRef, name: str, *, bound: bool = False) -> Edge:
         target = ObjectRef(kind="StorageClass", name=name, group="storage.k8s.io")
         return Edge(
-            source=source, target=target, type=EdgeType.STORAGE_CLASS, hurts="change", evidence="storageClassName"
-        )
+            source=source, target=target, type=EdgeType.STORAGE_CLASS, hurts="change", evidence="storageClassName",
+            strength=Strength.SOFT if bound else Strength.HARD,  # a volume that is there goes on without its class
+        )  # fmt: skip
 
     for claim in world.snapshot.volume_claims:
         if claim.storage_class:
-            yield of_class(_ref("PersistentVolumeClaim", claim), claim.storage_class)
+            yield of_class(_ref("PersistentVolumeClaim", claim), claim.storage_class, bound=claim.phase == "Bound")
     for workload in world.workloads:
         for name in workload.storage_classes:
             yield of_class(workload.ref, name)
@@ -320,7 +344,7 @@ def _storage(world: _World) -> Iterator[Edge]:
         ("VolumeSnapshotClass", "snapshot.storage.k8s.io", c, c.driver) for c in world.snapshot.volume_snapshot_classes
     ]
     for kind, group, thing, driver in drivers:
-        if "." in driver and not driver.startswith("kubernetes.io/"):
+        if "." in driver and "/" not in driver:  # a CSI driver is called by a domain name
             target = ObjectRef(kind="CSIDriver", name=driver, group="storage.k8s.io")
             yield Edge(
                 source=_ref(kind, thing, group), target=target, type=EdgeType.CSI_DRIVER, evidence=f"driver {driver}"
@@ -358,11 +382,18 @@ EDGES: tuple[Callable[[_World], Iterable[Edge]], ...] = (
 # ── Admission ───────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def admits(hook: Webhook, namespace: Mapping[str, str], labels: Mapping[str, str]) -> bool:
-    """Whether a webhook is asked when a pod with `labels` is made in a namespace with labels `namespace`."""
+def admits(hook: Webhook, name: str, namespace: Mapping[str, str] | None, labels: Mapping[str, str]) -> bool:
+    """Whether a webhook is asked when a pod with `labels` is made in namespace `name`.
+
+    `namespace` are the namespace's labels; None: not known, and then a selector that asks for more than its name does
+    not count.
+    """
+    asked_for = {*hook.namespace_labels, *(expression.key for expression in hook.namespace_expressions)}
+    if namespace is None and asked_for - {_NAME}:
+        return False
     return (
         any(_matches_pods(rule) for rule in hook.rules)
-        and selects(hook.namespace_labels, hook.namespace_expressions, namespace)
+        and selects(hook.namespace_labels, hook.namespace_expressions, namespace or {_NAME: name})
         and selects(hook.object_labels, hook.object_expressions, labels)
     )
 
@@ -389,7 +420,7 @@ def _admission(world: _World, owners: Mapping[ObjectRef, str]) -> Iterator[Edge]
             continue
         namespace = world.namespace_labels(workload.namespace)
         for configuration, hook in hooks:
-            if admits(hook, namespace, workload.template.labels):
+            if admits(hook, workload.namespace, namespace, workload.template.labels):
                 yield _admission_edge(workload, configuration, hook)
 
 
@@ -469,7 +500,7 @@ def _crossing(edges: tuple[Edge, ...], owners: Mapping[ObjectRef, str]) -> Itera
             onward.setdefault(edge.source, []).append(edge)
     for edge in edges:
         source = owners.get(edge.source)
-        if source is None:
+        if source is None or edge.type is EdgeType.SERVICE_ACCOUNT:  # several may share an account
             continue
         for path in _paths(edge, owners, onward):
             target = owners[path[-1].target]
@@ -633,7 +664,8 @@ def _broken_references(world: _World, edges: tuple[Edge, ...], owners: Mapping[O
         target, part = edge.target, _READ_WHOLE.get(edge.target.kind)
         if part is None or edge.type not in _NEEDED or world.snapshot.gap(part) is not None:
             continue
-        matters = edge.source in owners or edge.type is EdgeType.CSI_DRIVER
+        bound = edge.type is EdgeType.STORAGE_CLASS and edge.strength is Strength.SOFT
+        matters = (edge.source in owners and not bound) or edge.type is EdgeType.CSI_DRIVER
         if matters and (target.kind, target.namespace, target.name) not in there:
             evidence = Evidence(kind=edge.type.value, subject=str(edge.source), detail=f"{target}: {edge.evidence}")
             soft = edge.type is EdgeType.CSI_DRIVER or edge.strength is Strength.SOFT

@@ -65,8 +65,7 @@ def _text(text: str, style: str = "") -> Any:
 
     from addonctl.apps.escaping import plain_lines
 
-    lead = "\n" if text.startswith("\n") else ""
-    return Text(lead + plain_lines(text), style)
+    return Text(plain_lines(text), style)
 
 
 # ── analyze and inventory ───────────────────────────────────────────────────────────────────────────────────────

@@ -14,6 +14,7 @@ from tests.cluster.processes import wait_for
 
 Object = dict[str, Any]
 Holds = Callable[[Cluster], bool]
+LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 _SERVER_FIELDS = ("uid", "resourceVersion", "creationTimestamp", "managedFields", "generation", "selfLink")
 
 
@@ -87,7 +88,6 @@ class Made(Change):
     documents: Sequence[Object]
 
     def make(self, cluster: Cluster) -> None:
-        # Not applied: kubectl would write its last-applied annotation over one that is part of the fault.
         cluster.kubectl("create", "-f", "-", stdin=_joined(self.documents))
 
     def undo(self, cluster: Cluster) -> None:
@@ -114,6 +114,20 @@ class Replaced(Change):
 
 
 @dataclass
+class WrittenAs(Change):
+    """An object that somebody applies in an API version of old; it goes with the object."""
+
+    target: str
+    namespace: str
+    api_version: str
+
+    def make(self, cluster: Cluster) -> None:
+        last = json.dumps({"apiVersion": self.api_version})
+        # Not part of the object when it is made: kubectl writes this annotation anew.
+        cluster.kubectl("annotate", self.target, *_in(self.namespace), "--overwrite", f"{LAST_APPLIED}={last}")
+
+
+@dataclass
 class Killed(Change):
     """Pods that are gone at once, where their owner went before them."""
 
@@ -121,7 +135,7 @@ class Killed(Change):
     labels: str
 
     def make(self, cluster: Cluster) -> None:
-        cluster.kubectl("delete", "pod", *_in(self.namespace), "-l", self.labels, "--grace-period=1")
+        cluster.kubectl("delete", "pod", *_in(self.namespace), "-l", self.labels, "--grace-period=0", "--force")
 
 
 @dataclass

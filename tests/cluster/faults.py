@@ -19,6 +19,7 @@ from tests.cluster.changes import (
     Object,
     Patched,
     Replaced,
+    WrittenAs,
     at_once,
     both,
     got,
@@ -224,13 +225,6 @@ def _second_coredns() -> list[Object]:
         "spec": {"selector": {"matchLabels": {"app": "dns"}}, "template": template},
     }  # fmt: skip
     return [settings, copy]
-
-
-def _last_applied(document: Object, api_version: str) -> Object:
-    """An object whose manifest somebody still writes in an old version."""
-    old = json.dumps(document | {"apiVersion": api_version})
-    notes = {"kubectl.kubernetes.io/last-applied-configuration": old}
-    return document | {"metadata": document["metadata"] | {"annotations": notes}}
 
 
 _TEMPLATE = {
@@ -564,7 +558,8 @@ FAULTS: tuple[Fault, ...] = (
     # API versions
     Fault(
         name="manifest in an API version that is gone",
-        changes=(Made([_last_applied(_autoscaler("coredns", "coredns", _CPU), "autoscaling/v2beta2")]),), holds=at_once,
+        changes=(Made([_autoscaler("coredns", "coredns", _CPU)]), WrittenAs("hpa/coredns", KUBE, "autoscaling/v2beta2")),
+        holds=at_once,
         cause=("API001", "autoscaling/v2beta2 HorizontalPodAutoscaler"), says=("autoscaling/v2 ",),
     ),
     # Nodes: the last, for it takes longest

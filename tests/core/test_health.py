@@ -1,0 +1,852 @@
+"""How well each add-on is: what is wrong and only that; a score that no gap improves, a coverage that falls by it."""
+
+from collections.abc import Iterable
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from addonctl import model
+from addonctl.catalog import Catalog, EksInstall, Install
+from addonctl.dependencies import find_dependencies
+from addonctl.health import AddonHealth, ClusterHealth, check_health
+from addonctl.inventory import take_inventory
+from addonctl.model import Condition, Finding, Health, ObjectRef, Severity
+from addonctl.workloads import all_workloads, pods_by_workload
+from tests import odd
+from tests.builders import NOW, addon, eks, small_catalog, snapshot, workload
+
+ENTRIES = (
+    addon("coredns", "coredns/coredns", system=True, install=Install(eks=EksInstall(name="coredns", namespace="apps"))),
+    addon("hook", "acme/hook", crd_groups=("hook.test",)),
+    addon("twin", "acme/twin", singleton=False),
+)
+CATALOG: Catalog = replace(small_catalog(), addons={entry.id: entry for entry in ENTRIES})
+
+
+def runs(name: str = "hook", image: str = "", *, desired: int | None = 2, **more: Any) -> model.Workload:
+    """A workload of namespace `apps`, all of its pods available unless `available` says otherwise."""
+    given = {"ready": desired, "available": desired} | more
+    fields = {key: given.pop(key) for key in tuple(given) if key in ("has_topology_spread", "has_pod_anti_affinity")}
+    made = workload(name, image or f"acme/{name}:1.0", desired=desired, **given)
+    return replace(made, template=replace(made.template, labels={"app": name}, **fields))
+
+
+def pod(of: model.Workload, *containers: model.ContainerStatus, name: str = "", **more: Any) -> model.Pod:
+    """A pod of a workload, ready and an hour old."""
+    kind = "ReplicaSet" if of.kind == "Deployment" else of.kind
+    owner = ObjectRef(kind=kind, name=f"{of.name}-5d78" if kind == "ReplicaSet" else of.name, group="apps")
+    given: dict[str, Any] = {
+        "phase": "Running", "ready": True, "created": NOW - timedelta(hours=1), "owners": (owner,),
+        "labels": {**of.template.labels, "pod-template-hash": "5d78"},
+    }  # fmt: skip
+    return model.Pod(name=name or f"{of.name}-5d78-x2x4z", namespace=of.namespace, containers=containers,
+                     **(given | more))  # fmt: skip
+
+
+def judged(
+    *workloads: model.Workload, known: Catalog = CATALOG, verdicts: Iterable[model.ObjectHealth] = (),
+    probes: tuple[model.ProbeAnswer, ...] = (), **parts: Any,
+) -> ClusterHealth:  # fmt: skip
+    world = snapshot(workloads=workloads, **parts)
+    inventory = take_inventory(world, known)
+    owners = find_dependencies(world, inventory, known).owners
+    return check_health(world, inventory, known, owners, verdicts, probes)
+
+
+def found(*workloads: model.Workload, **parts: Any) -> list[Finding]:
+    return list(judged(*workloads, **parts).findings)
+
+
+def codes(*workloads: model.Workload, **parts: Any) -> list[str]:
+    return [item.code for item in found(*workloads, **parts)]
+
+
+def only(code: str, *workloads: model.Workload, **parts: Any) -> Finding:
+    (item,) = (item for item in found(*workloads, **parts) if item.code == code)
+    return item
+
+
+def one(*workloads: model.Workload, **parts: Any) -> AddonHealth:
+    (health,) = judged(*workloads, **parts).addons
+    return health
+
+
+def gaps(*parts: str) -> tuple[model.Gap, ...]:
+    return tuple(model.Gap(part=part, reason=model.GapReason.FORBIDDEN, detail="403") for part in parts)
+
+
+HOOK = runs()
+DNS = runs("coredns", "coredns/coredns:v1.12.4", has_topology_spread=True)
+
+
+def test_an_addon_that_is_well_has_no_findings() -> None:
+    assert codes(HOOK, DNS, pods=(pod(HOOK), pod(DNS))) == []
+    assert one(HOOK, pods=(pod(HOOK),)).verdict is Health.HEALTHY
+
+
+# ── Pods ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def status(name: str = "main", **more: Any) -> model.ContainerStatus:
+    return model.ContainerStatus(name=name, image="acme/hook:1.0", **more)
+
+
+@pytest.mark.parametrize(
+    "crashed",
+    [status(waiting="CrashLoopBackOff", restarts=7), status(exit_code=1, restarts=2)],
+    ids=["backing off", "between two starts"],
+)
+def test_a_crashing_pod_is_found(crashed: model.ContainerStatus) -> None:
+    item = only("HLT001", HOOK, pods=(pod(HOOK, crashed, ready=False),))
+    assert (item.subject, item.severity) == ("Deployment/apps/hook", Severity.REQUIRED)
+    assert item.evidence[0].subject == "apps/hook-5d78-x2x4z"
+    assert "hook-5d78-x2x4z" in item.mend
+    assert "--previous" in item.mend
+
+
+@pytest.mark.parametrize(
+    "well",
+    [
+        pod(HOOK, status(ready=True, restarts=1)),
+        pod(HOOK, status("init", exit_code=0, restarts=1), status(ready=True)),
+        pod(HOOK, status(waiting="ContainerCreating")),
+        pod(HOOK, status(exit_code=1)),
+    ],
+    ids=["restarted once", "init done", "starting", "ended for the first time"],
+)
+def test_a_pod_that_does_not_crash_again_and_again_is_silent(well: model.Pod) -> None:
+    assert "HLT001" not in codes(HOOK, pods=(well,))
+
+
+@pytest.mark.parametrize(
+    "gone",
+    [
+        {"phase": "Failed", "reason": "NodeShutdown"},
+        {"phase": "Failed", "reason": "Evicted"},
+        {"phase": "Running", "deleting": True},
+    ],
+    ids=["its node was shut down", "evicted", "being deleted"],
+)
+def test_a_pod_that_is_gone_already_does_not_crash(gone: dict[str, Any]) -> None:
+    """Its replacement runs; the record of it stays for hours."""
+    killed = status(exit_code=137, restarts=2, last_exit="Error")
+    assert codes(HOOK, pods=(pod(HOOK), pod(HOOK, killed, name="hook-5d78-old", ready=False, **gone))) == []
+
+
+@pytest.mark.parametrize("kind", ["Job", "CronJob"])
+def test_pods_of_jobs_may_fail(kind: str) -> None:
+    job = runs("hook-migrate", "acme/hook:1.0", kind=kind)
+    failed = pod(job, status(exit_code=1, restarts=3), ready=False)
+    assert codes(HOOK, job, pods=(failed,)) == []
+
+
+@pytest.mark.parametrize(
+    ("waiting", "code"),
+    [
+        ("ImagePullBackOff", "HLT002"), ("ErrImagePull", "HLT002"), ("InvalidImageName", "HLT002"),
+        ("CreateContainerConfigError", "HLT003"), ("RunContainerError", "HLT003"),
+        ("ContainerCreating", None), ("PodInitializing", None), ("", None),
+    ],
+)  # fmt: skip
+def test_what_a_container_waits_for(waiting: str, code: str | None) -> None:
+    listed = codes(HOOK, pods=(pod(HOOK, status(waiting=waiting), ready=False),))
+    assert listed == ([code] if code else [])
+
+
+def unscheduled(**more: Any) -> model.Pod:
+    why = Condition(type="PodScheduled", status="False", reason="Unschedulable", message="0/3 nodes are available")
+    given: dict[str, Any] = {"phase": "Pending", "ready": False, "conditions": (why,)}
+    return pod(HOOK, **(given | more))
+
+
+def test_a_pod_that_finds_no_node_is_found_with_the_schedulers_words() -> None:
+    assert only("HLT004", HOOK, pods=(unscheduled(),)).evidence[0].detail == "0/3 nodes are available"
+
+
+@pytest.mark.parametrize(
+    "more",
+    [{"created": NOW - timedelta(seconds=20)}, {"created": None}, {"conditions": ()}, {"phase": "Running"}],
+    ids=["just made", "age unknown", "scheduled", "running"],
+)
+def test_a_pod_that_may_yet_be_scheduled_is_silent(more: dict[str, Any]) -> None:
+    assert "HLT004" not in codes(HOOK, pods=(unscheduled(**more),))
+
+
+def restarted(count: int, ago: timedelta, why: str = "Error", **more: Any) -> model.ContainerStatus:
+    return status(restarts=count, last_exit=why, last_exit_at=NOW - ago, ready=True, **more)
+
+
+@pytest.mark.parametrize(
+    ("container", "found_it"),
+    [
+        (restarted(3, timedelta(minutes=10)), True),
+        (restarted(1, timedelta(hours=23), "OOMKilled"), True),
+        (restarted(2, timedelta(minutes=10)), False),
+        (restarted(40, timedelta(hours=2)), False),
+        (restarted(1, timedelta(hours=25), "OOMKilled"), False),
+        (status(restarts=9, ready=True), False),
+    ],
+    ids=["often and lately", "out of memory", "twice", "long ago", "out of memory long ago", "when is unknown"],
+)
+def test_restarts_count_while_they_are_fresh(container: model.ContainerStatus, found_it: bool) -> None:
+    assert ("HLT007" in codes(HOOK, pods=(pod(HOOK, container),))) is found_it
+
+
+def test_a_crash_loop_is_not_said_twice() -> None:
+    looping = restarted(9, timedelta(minutes=1), "OOMKilled", waiting="CrashLoopBackOff")
+    assert codes(HOOK, pods=(pod(HOOK, looping),)) == ["HLT001"]
+
+
+# ── Workloads ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(
+    ("available", "severity"), [(1, Severity.RECOMMENDED), (0, Severity.REQUIRED)], ids=["some", "none"]
+)
+def test_fewer_pods_than_wanted(available: int, severity: Severity) -> None:
+    item = only("HLT005", runs(available=available))
+    assert (item.subject, item.severity) == ("Deployment/apps/hook", severity)
+    assert item.evidence[0].detail == f"{available} of 2 pods available"
+
+
+def test_ready_counts_where_available_is_not_said() -> None:
+    assert codes(runs(available=None, ready=2)) == []
+    assert codes(runs(available=None, ready=1)) == ["HLT005"]
+    assert codes(runs(available=None, ready=None)) == [], "nothing says how many there are"
+
+
+STUCK = Condition(type="Progressing", status="False", reason="ProgressDeadlineExceeded", message="has timed out")
+
+
+def test_a_change_that_is_stuck_is_required_with_its_condition() -> None:
+    item = only("HLT005", runs(available=1, conditions=(STUCK,)))
+    assert item.severity is Severity.REQUIRED
+    assert ("Progressing", "has timed out") in [(seen.subject, seen.detail) for seen in item.evidence]
+
+
+def test_a_change_that_is_stuck_is_found_though_the_old_pods_still_serve() -> None:
+    """maxUnavailable 0 keeps them: all are available, and the new version never comes."""
+    assert codes(runs(updated=1, conditions=(STUCK,))) == ["HLT005"]
+
+
+def test_a_pod_that_is_not_ready_says_why() -> None:
+    short = runs(available=1)
+    why = Condition(type="Ready", status="False", message="containers with unready status: [main]")
+    item = only("HLT005", short, pods=(pod(short, ready=False, conditions=(why,)), pod(short, name="hook-5d78-b")))
+    assert [seen.detail for seen in item.evidence] == ["1 of 2 pods available", why.message]
+
+
+def test_a_shortage_that_its_pods_explain_is_not_said_twice() -> None:
+    crashing = pod(HOOK, status(waiting="CrashLoopBackOff", restarts=5), ready=False)
+    assert codes(runs(available=1), pods=(crashing,)) == ["HLT001"]
+
+
+def test_an_addon_scaled_to_zero_is_found_and_a_system_one_must_not_be() -> None:
+    assert only("HLT006", runs(desired=0)).severity is Severity.RECOMMENDED
+    dns = runs("coredns", "coredns/coredns:v1.12.4", desired=0)
+    assert only("HLT006", dns).severity is Severity.REQUIRED
+
+
+def test_a_daemon_set_without_nodes_for_it_is_not_scaled_to_zero() -> None:
+    assert codes(runs(kind="DaemonSet", desired=0)) == []
+
+
+def test_an_addon_scaled_to_zero_is_not_healthy() -> None:
+    assert one(runs(desired=0)).verdict is Health.SUSPENDED
+
+
+def test_what_is_said_of_a_workload_scaled_to_zero_is_not_said_of_what_it_serves() -> None:
+    """Its Service leads nowhere, its leader is gone, its budget guards no pod: effects of one decision."""
+    listed = codes(
+        runs(desired=0), services=(SERVICE,), endpoint_slices=(slice_of(0),), leases=(lease(timedelta(hours=2)),),
+        disruption_budgets=(budget(allowed=0, pods=0, healthy=0),),
+    )  # fmt: skip
+    assert listed == ["HLT006"]
+
+
+# ── Services ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+SERVICE = model.Service(name="hook", namespace="apps", selector={"app": "hook"})
+
+
+def slice_of(ready: int, service: str = "hook", not_ready: int = 0) -> model.EndpointSlice:
+    return model.EndpointSlice(name=f"{service}-x", namespace="apps", service=service, ready=ready, not_ready=not_ready)
+
+
+def test_a_service_without_a_ready_pod_is_found() -> None:
+    item = only("HLT008", HOOK, services=(SERVICE,), endpoint_slices=(slice_of(0, not_ready=2),))
+    assert (item.subject, item.severity) == ("Service/apps/hook", Severity.RECOMMENDED)
+    assert item.evidence[0].detail == "no pod behind it is ready"
+    assert codes(HOOK, services=(SERVICE,)) == ["HLT008"], "no slice at all is no endpoint"
+
+
+def test_one_ready_endpoint_in_any_slice_is_enough() -> None:
+    assert codes(HOOK, services=(SERVICE,), endpoint_slices=(slice_of(0), slice_of(1))) == []
+
+
+@pytest.mark.parametrize("part", ["services", "endpoint_slices"])
+def test_endpoints_that_were_not_read_are_not_missing(part: str) -> None:
+    assert codes(HOOK, services=(SERVICE,), gaps=gaps(part)) == []
+
+
+def test_a_service_without_a_selector_or_of_nobody_is_silent() -> None:
+    assert codes(HOOK, services=(replace(SERVICE, selector={}),)) == []
+    assert codes(HOOK, services=(replace(SERVICE, name="shop", selector={"app": "shop"}),)) == []
+
+
+def test_a_selector_that_selects_nothing_is_told_with_the_labels_there_are() -> None:
+    labelled = replace(HOOK, labels={"app": "hook"})
+    lost = replace(SERVICE, labels={"app": "hook"}, selector={"app": "typo"})
+    item = only("HLT008", labelled, services=(lost,))
+    assert item.evidence[0].detail == "its selector app=typo selects no workload"
+    assert "app=hook" in item.mend
+
+
+def called(policy: str = "Fail", **more: Any) -> model.WebhookConfiguration:
+    target = model.ServiceTarget(namespace="apps", name="hook")
+    hook = model.Webhook(name="h.example.com", failure_policy=policy, service=target, **more)
+    return model.WebhookConfiguration(kind="ValidatingWebhookConfiguration", name="hook", webhooks=(hook,))
+
+
+def test_a_service_whose_silence_refuses_requests_is_required() -> None:
+    def severity(policy: str) -> Severity:
+        parts: dict[str, Any] = {"services": (SERVICE,), "webhook_configurations": (called(policy),)}
+        return only("HLT008", HOOK, **parts).severity
+
+    assert severity("Fail") is Severity.REQUIRED
+    assert severity("Ignore") is Severity.RECOMMENDED
+
+
+def test_a_system_addons_service_is_required() -> None:
+    dns = model.Service(name="kube-dns", namespace="apps", selector={"app": "coredns"})
+    assert only("HLT008", DNS, services=(dns,)).severity is Severity.REQUIRED
+
+
+def test_a_service_of_nobody_that_the_api_server_calls_is_found() -> None:
+    parts: dict[str, Any] = {"services": (SERVICE,), "webhook_configurations": (called(),)}
+    assert codes(**parts) == ["HLT008"]
+    assert codes(**parts, endpoint_slices=(slice_of(1),)) == []
+
+
+# ── Webhooks, APIs, CRDs ────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(("policy", "severity"), [("Fail", Severity.REQUIRED), ("Ignore", Severity.RECOMMENDED)])
+def test_a_webhook_without_a_ready_pod_is_as_bad_as_its_failure_policy(policy: str, severity: Severity) -> None:
+    item = only("HLT009", HOOK, services=(SERVICE,), webhook_configurations=(called(policy),))
+    assert (item.subject, item.severity) == ("ValidatingWebhookConfiguration/hook", severity)
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [
+        {"services": (SERVICE,), "endpoint_slices": (slice_of(1),)},
+        {"services": (SERVICE,), "gaps": gaps("endpoint_slices")},
+        {},
+    ],
+    ids=["answered", "not read", "its Service is gone: the inventory says so"],
+)
+def test_a_webhook_that_may_be_answered_is_silent(parts: dict[str, Any]) -> None:
+    assert "HLT009" not in codes(HOOK, webhook_configurations=(called(),), **parts)
+
+
+def test_refusing_webhooks_are_found_though_the_addon_was_scaled_to_zero() -> None:
+    listed = codes(runs(desired=0), services=(SERVICE,), webhook_configurations=(called(),))
+    assert listed == ["HLT006", "HLT009"]
+
+
+def api(status: str) -> model.ApiService:
+    return model.ApiService(
+        name="v1.hook.test", group="hook.test", version="v1",
+        service=model.ServiceTarget(namespace="apps", name="hook"),
+        conditions=(Condition(type="Available", status=status, reason="FailedDiscoveryCheck", message="no route"),),
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(("status", "found_it"), [("False", True), ("Unknown", True), ("True", False)])
+def test_an_api_that_is_not_available(status: str, found_it: bool) -> None:
+    parts: dict[str, Any] = {"services": (SERVICE,), "endpoint_slices": (slice_of(2),)}
+    assert codes(HOOK, api_services=(api(status),), **parts) == (["HLT010"] if found_it else [])
+    assert codes(HOOK, api_services=(replace(api(status), conditions=()),), **parts) == []
+
+
+def crd(*conditions: tuple[str, str], **more: Any) -> model.CustomResourceDefinition:
+    said = tuple(Condition(type=kind, status=status, message="conflict") for kind, status in conditions)
+    return model.CustomResourceDefinition(
+        name="hooks.hook.test", group="hook.test", kind="Hook", conditions=said, **more
+    )
+
+
+@pytest.mark.parametrize(
+    ("conditions", "found_it"),
+    [
+        ([("Established", "False")], True),
+        ([("Established", "True"), ("NamesAccepted", "False")], True),
+        ([("Established", "True"), ("Terminating", "True")], True),
+        ([("Established", "True"), ("NamesAccepted", "True"), ("Terminating", "False")], False),
+        ([], False),
+    ],
+)
+def test_a_crd_that_is_not_established(conditions: list[tuple[str, str]], found_it: bool) -> None:
+    assert codes(HOOK, crds=(crd(*conditions),)) == (["HLT011"] if found_it else [])
+
+
+def test_a_crd_of_nobody_is_silent() -> None:
+    assert codes(HOOK, crds=(replace(crd(("Established", "False")), group="other.test"),)) == []
+
+
+@pytest.mark.parametrize(
+    ("left", "severity"),
+    [
+        (timedelta(days=60), None),
+        (timedelta(days=30), None),
+        (timedelta(days=29), Severity.RECOMMENDED),
+        (timedelta(days=7), Severity.RECOMMENDED),
+        (timedelta(days=6), Severity.REQUIRED),
+        (timedelta(days=-1), Severity.REQUIRED),
+    ],
+)
+def test_a_ca_that_ends(left: timedelta, severity: Severity | None) -> None:
+    parts: dict[str, Any] = {"services": (SERVICE,), "endpoint_slices": (slice_of(2),)}
+    for listed in (
+        found(HOOK, webhook_configurations=(called(ca_expires=NOW + left),), **parts),
+        found(HOOK, api_services=(replace(api("True"), ca_expires=NOW + left),), **parts),
+        found(HOOK, crds=(crd(conversion_ca_expires=NOW + left),), **parts),
+    ):
+        assert [(item.code, item.severity) for item in listed] == ([("HLT012", severity)] if severity else [])
+
+
+def test_of_several_cas_the_earliest_end_counts_and_it_is_said_once() -> None:
+    first, second = called(ca_expires=NOW + timedelta(days=20)), called(ca_expires=NOW - timedelta(hours=1))
+    both = replace(first, webhooks=(*first.webhooks, *second.webhooks))
+    item = only("HLT012", HOOK, webhook_configurations=(both,), services=(SERVICE,), endpoint_slices=(slice_of(2),))
+    assert "ended on 2026-11-24 11:00 UTC" in item.evidence[0].detail
+    assert item.severity is Severity.REQUIRED
+
+
+# ── Resilience ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def budget(
+    allowed: int | None = 0, pods: int | None = 2, healthy: int | None = 2, **more: Any
+) -> model.DisruptionBudget:
+    given: dict[str, Any] = {"selector": {"app": "hook"}, "min_available": "2", "healthy_wanted": pods}
+    return model.DisruptionBudget(name="pdb", namespace="apps", disruptions_allowed=allowed, pods=pods, healthy=healthy,
+                                  **(given | more))  # fmt: skip
+
+
+def test_a_budget_that_allows_no_eviction_is_found() -> None:
+    item = only("HLT013", HOOK, disruption_budgets=(budget(),))
+    assert (item.subject, item.severity) == ("PodDisruptionBudget/apps/pdb", Severity.RECOMMENDED)
+    assert item.evidence[0].detail == "minAvailable 2 with 2 pods: no pod may be evicted"
+    zero = budget(min_available="", max_unavailable="0")
+    assert only("HLT013", HOOK, disruption_budgets=(zero,)).evidence[0].detail.startswith("maxUnavailable 0 with")
+
+
+@pytest.mark.parametrize(
+    "silent",
+    [
+        budget(allowed=1),
+        budget(healthy=1),
+        budget(allowed=None, pods=None, healthy=None),
+        budget(selector={"app": "shop"}),
+        budget(selector=None),
+    ],
+    ids=["allows one", "its pods are ill: that is said of them", "no status", "of another", "no selector"],
+)
+def test_a_budget_that_is_well_or_of_another_is_silent(silent: model.DisruptionBudget) -> None:
+    assert codes(HOOK, disruption_budgets=(silent,)) == []
+
+
+def test_a_budget_that_guards_nothing_is_worth_knowing_in_an_addons_namespace() -> None:
+    idle = budget(pods=0, healthy=0, selector={"app": "typo"})
+    item = only("HLT022", HOOK, disruption_budgets=(idle,))
+    assert (item.severity, item.evidence[0].detail) == (Severity.INFO, "no pod carries app=typo")
+    assert codes(HOOK, disruption_budgets=(replace(idle, namespace="shop"),)) == []
+    assert codes(HOOK, disruption_budgets=(replace(idle, disruptions_allowed=None),)) == [], "no status yet"
+
+
+@pytest.mark.parametrize("kind", ["Deployment", "StatefulSet"])
+def test_a_single_pod_that_answers_for_the_cluster_is_found(kind: str) -> None:
+    single = runs(desired=1, kind=kind)
+    parts: dict[str, Any] = {"services": (SERVICE,), "endpoint_slices": (slice_of(1),)}
+    assert codes(single, webhook_configurations=(called(),), **parts) == ["HLT014"]
+    assert codes(single, api_services=(api("True"),), **parts) == ["HLT014"]
+    assert codes(runs("coredns", "coredns/coredns:v1", desired=1)) == ["HLT014"]
+
+
+def test_a_single_pod_that_only_controls_or_one_a_node_is_silent() -> None:
+    parts: dict[str, Any] = {"services": (SERVICE,), "endpoint_slices": (slice_of(1),)}
+    assert codes(runs(desired=1), **parts) == []
+    assert codes(runs("coredns", "coredns/coredns:v1", desired=1, kind="DaemonSet")) == []
+    assert codes(HOOK, webhook_configurations=(called(),), **parts) == []
+
+
+def test_replicas_of_a_system_addon_that_may_share_a_node_are_worth_knowing() -> None:
+    bare = runs("coredns", "coredns/coredns:v1")
+    assert only("HLT015", bare).severity is Severity.INFO
+    assert codes(runs("coredns", "coredns/coredns:v1", has_pod_anti_affinity=True)) == []
+    assert codes(DNS) == []
+    assert codes(HOOK) == [], "it is no system add-on"
+
+
+# ── Leaders ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def lease(late: timedelta | None, holder: str = "hook-5d78-x2x4z_0a1b", **more: Any) -> model.Lease:
+    renewed = None if late is None else NOW - late
+    given: dict[str, Any] = {"name": "hook-leader", "namespace": "apps", "duration_s": 15}
+    return model.Lease(holder=holder, renewed=renewed, **(given | more))
+
+
+def test_a_leader_that_stopped_renewing_is_found() -> None:
+    item = only("HLT016", HOOK, leases=(lease(timedelta(minutes=5)),), pods=(pod(HOOK),))
+    assert (item.subject, item.severity) == ("Lease/apps/hook-leader", Severity.RECOMMENDED)
+    assert "300 s ago (lease of 15 s)" in item.evidence[0].detail
+
+
+@pytest.mark.parametrize(
+    "silent",
+    [
+        lease(timedelta(seconds=70)),
+        lease(timedelta(seconds=-3)),
+        lease(None),
+        lease(timedelta(hours=1), holder=""),
+        lease(timedelta(hours=1), duration_s=None),
+        lease(timedelta(hours=1), duration_s=0),
+        lease(timedelta(hours=1), holder="shop-5d78-x2x4z"),
+        lease(timedelta(hours=1), holder="hooked-5d78-x2x4z"),
+        lease(timedelta(hours=1), namespace="kube-node-lease"),
+    ],
+    ids=["a little late", "clock ahead", "never", "nobody", "no duration", "zero", "another's", "alike", "a node's"],
+)
+def test_a_lease_that_is_held_or_not_ours_is_silent(silent: model.Lease) -> None:
+    assert codes(HOOK, leases=(silent,), pods=(pod(HOOK),)) == []
+
+
+def test_the_workload_that_leads_is_the_one_whose_name_fits_best() -> None:
+    injector = runs("hook-injector", "acme/hook:1.0")
+    late = lease(timedelta(hours=1), holder="hook-injector-5d78-abcde")
+    item = only("HLT016", HOOK, injector, leases=(late,), pods=(pod(injector, name="hook-injector-5d78-abcde"),))
+    assert "hook-injector" in item.mend
+
+
+def test_a_lease_that_an_older_version_left_behind_is_silent() -> None:
+    """Its holder is no pod any more, and nobody has renewed it for weeks: the lease has another name now."""
+    left = lease(timedelta(days=40), holder="hook-111-gone", name="hook-old-leader")
+    assert codes(HOOK, leases=(left, lease(timedelta(seconds=2))), pods=(pod(HOOK),)) == []
+    assert codes(HOOK, leases=(replace(left, renewed=NOW - timedelta(minutes=5)),), pods=(pod(HOOK),)) == ["HLT016"]
+
+
+# ── Around it ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def event(subject: ObjectRef, reason: str = "FailedMount", ago: timedelta | None = timedelta(minutes=5)) -> model.Event:
+    seen = None if ago is None else NOW - ago
+    return model.Event(
+        name="e", namespace="apps", subject=subject, reason=reason, message="why", count=4, last_seen=seen
+    )
+
+
+OWN_POD = ObjectRef(kind="Pod", name="hook-5d78-x2x4z", namespace="apps")
+
+
+@pytest.mark.parametrize(
+    "subject",
+    [HOOK.ref, OWN_POD, ObjectRef(kind="ReplicaSet", name="hook-5d78", namespace="apps"),
+     ObjectRef(kind="Service", name="hook", namespace="apps")],
+    ids=str,
+)  # fmt: skip
+def test_a_telling_event_about_an_addons_object_is_found(subject: ObjectRef) -> None:
+    revision = model.Revision(kind="ReplicaSet", name="hook-5d78", namespace="apps", owners=(HOOK.ref,))
+    item = only(
+        "HLT017", HOOK, events=(event(subject),), pods=(pod(HOOK),), revisions=(revision,), services=(SERVICE,),
+        endpoint_slices=(slice_of(2),),
+    )  # fmt: skip
+    assert item.subject == "hook/apps/hook: FailedMount"
+    assert item.evidence[0].detail == "FailedMount ×4: why"
+
+
+@pytest.mark.parametrize(
+    "silent",
+    [
+        event(OWN_POD, "BackOff"),
+        event(OWN_POD, ago=timedelta(hours=2)),
+        event(ObjectRef(kind="Pod", name="shop-1", namespace="apps")),
+        event(replace(OWN_POD, namespace="shop")),
+    ],
+    ids=["repeats what the pod says", "long ago", "of another", "of a namesake"],
+)
+def test_an_event_that_tells_nothing_new_is_silent(silent: model.Event) -> None:
+    assert codes(HOOK, events=(silent,), pods=(pod(HOOK),)) == []
+
+
+def test_events_of_one_reason_are_one_finding() -> None:
+    listed = codes(HOOK, pods=(pod(HOOK),), events=(event(OWN_POD), event(HOOK.ref), event(OWN_POD, "FailedCreate")))
+    assert listed == ["HLT017", "HLT017"]
+
+
+def custom(name: str, kind: str = "Hook", api_version: str = "hook.test/v1") -> model.OtherObject:
+    return model.OtherObject(name=name, namespace="apps", api_version=api_version, kind=kind)
+
+
+def verdict(of: model.OtherObject, health: Health = Health.DEGRADED) -> model.ObjectHealth:
+    return model.ObjectHealth(
+        api_version=of.api_version, kind=of.kind, namespace=of.namespace, name=of.name, verdict=health, reason="denied"
+    )
+
+
+def test_custom_resources_that_are_degraded_are_one_finding_a_kind() -> None:
+    others = (custom("a"), custom("b"), custom("c", kind="Policy"))
+    listed = found(HOOK, others=others, verdicts=[verdict(each) for each in others])
+    assert [(item.code, item.subject, len(item.evidence)) for item in listed] == [
+        ("HLT018", "Hook of hook", 2), ("HLT018", "Policy of hook", 1),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("health", [each for each in Health if each is not Health.DEGRADED])
+def test_custom_resources_that_are_not_degraded_are_silent(health: Health) -> None:
+    assert codes(HOOK, others=(custom("a"),), verdicts=[verdict(custom("a"), health)]) == []
+
+
+def test_custom_resources_of_another_group_or_unjudged_are_silent() -> None:
+    foreign = custom("a", api_version="other.test/v1")
+    assert codes(HOOK, others=(foreign,), verdicts=[verdict(foreign)]) == []
+    assert codes(HOOK, others=(custom("a"),)) == []
+    assert codes(HOOK, others=(custom("a"),), verdicts=[verdict(foreign)]) == [], "a namesake of another group"
+
+
+def quota(used: str, hard: str, resource: str = "pods", namespace: str = "apps") -> model.ResourceQuota:
+    return model.ResourceQuota(name="q", namespace=namespace, hard={resource: hard}, used={resource: used})
+
+
+@pytest.mark.parametrize(
+    ("full", "found_it"),
+    [
+        (quota("10", "10"), True),
+        (quota("2000m", "2", "requests.cpu"), True),
+        (quota("1Gi", "1024Mi", "limits.memory"), True),
+        (quota("9", "10"), False),
+        (quota("0", "0"), False),
+        (quota("10", "10", namespace="shop"), False),
+        (model.ResourceQuota(name="q", namespace="apps", hard={"pods": "10"}), False),
+        (quota("1", "1", "services.loadbalancers"), False),
+        (quota("5", "5", "count/secrets"), False),
+        (quota("much", "some"), False),
+    ],
+    ids=["pods", "in other units", "in binary units", "room left", "none allowed", "elsewhere", "no status",
+         "nothing that a pod takes", "nor this", "no quantities"],
+)  # fmt: skip
+def test_a_quota_that_is_used_up_for_pods(full: model.ResourceQuota, found_it: bool) -> None:
+    assert codes(HOOK, quotas=(full,)) == (["HLT019"] if found_it else [])
+
+
+def answer(health: Health, addon_id: str = "hook") -> model.ProbeAnswer:
+    return model.ProbeAnswer(addon=addon_id, name="dns query", verdict=health, detail="no answer in 1 s")
+
+
+def test_a_probe_that_failed_is_found_and_one_that_could_not_be_made_is_not() -> None:
+    assert only("HLT020", HOOK, probes=(answer(Health.DEGRADED),)).evidence[0].detail == "no answer in 1 s"
+    assert codes(HOOK, probes=(answer(Health.UNKNOWN), answer(Health.HEALTHY))) == []
+    assert codes(HOOK, probes=(answer(Health.DEGRADED, "coredns"),)) == []
+
+
+def test_a_probe_that_could_not_be_made_covers_nothing() -> None:
+    parts: dict[str, Any] = {"pods": (pod(HOOK),)}
+    plain, unknown = one(HOOK, **parts), one(HOOK, probes=(answer(Health.UNKNOWN),), **parts)
+    assert (unknown.score, unknown.coverage) == (plain.score, plain.coverage)
+    assert one(HOOK, probes=(answer(Health.HEALTHY),), **parts).coverage > plain.coverage
+
+
+@pytest.mark.parametrize(
+    ("status", "issues", "found_it"),
+    [
+        ("ACTIVE", (), False),
+        ("UPDATING", (), False),
+        ("DEGRADED", (), True),
+        ("UPDATE_FAILED", (), True),
+        ("ACTIVE", (model.EksIssue(code="AccessDenied", message="no role", resources=("arn:x",)),), True),
+    ],
+)
+def test_what_eks_reports(status: str, issues: tuple[model.EksIssue, ...], found_it: bool) -> None:
+    listed = model.EksAddon(name="coredns", version="v1.12.4-eksbuild.3", status=status, issues=issues)
+    seen = found(DNS, eks=eks(addons=(listed,)))
+    assert [item.code for item in seen] == (["EKS005"] if found_it else [])
+    if issues:
+        assert seen[0].evidence[1].detail == "no role arn:x"
+
+
+def test_a_deletion_that_failed_is_not_mended_by_an_update() -> None:
+    listed = model.EksAddon(name="coredns", version="v1.12.4-eksbuild.3", status="DELETE_FAILED")
+    assert "update-addon" not in only("EKS005", DNS, eks=eks(addons=(listed,))).mend
+
+
+def node(name: str, status: str, age: timedelta = timedelta(days=3)) -> model.Node:
+    ready = Condition(type="Ready", status=status, reason="KubeletNotReady", message="no CNI")
+    return model.Node(name=name, conditions=(ready,), created=NOW - age)
+
+
+def test_nodes_that_are_not_ready_are_one_finding() -> None:
+    assert only("HLT021", nodes=(node("a", "False"), node("b", "True"))).subject == "Node/a"
+    both = only("HLT021", nodes=(node("a", "False"), node("b", "Unknown"), node("c", "True")))
+    assert (both.subject, len(both.evidence)) == ("2 of 3 nodes", 2)
+    assert codes(nodes=(node("c", "True"), model.Node(name="d"))) == []
+
+
+def test_a_node_that_is_just_joining_is_not_broken() -> None:
+    """With an autoscaler there is always one: it is not ready until its CNI is."""
+    assert codes(nodes=(node("new", "False", timedelta(seconds=30)), node("old", "True"))) == []
+
+
+# ── Whose pods ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_pods_belong_to_the_deployment_of_their_replica_set_with_or_without_it() -> None:
+    hashed = pod(HOOK)
+    assert pods_by_workload(snapshot(pods=(hashed,)), [HOOK.ref]) == {HOOK.ref: [hashed]}
+    revision = model.Revision(kind="ReplicaSet", name="renamed", namespace="apps", owners=(HOOK.ref,))
+    owned = replace(hashed, owners=(ObjectRef(kind="ReplicaSet", name="renamed"),), labels={})
+    assert pods_by_workload(snapshot(pods=(owned,), revisions=(revision,)), [HOOK.ref]) == {HOOK.ref: [owned]}
+    assert pods_by_workload(snapshot(pods=(replace(hashed, namespace="b"),)), [HOOK.ref]) == {HOOK.ref: []}
+
+
+def test_static_and_bare_pods_are_workloads_of_their_own() -> None:
+    mirror = model.Pod(name="etcd-n1", namespace="kube-system", owners=(ObjectRef(kind="Node", name="n1"),))
+    made = model.Pod(name="main-1", namespace="apps", owners=(ObjectRef(kind="Cluster", name="main", group="db.test"),))
+    assert [str(each.ref) for each in all_workloads(snapshot(pods=(mirror, made)))] == [
+        "Pod/kube-system/etcd-n1", "Pod/apps/main",
+    ]  # fmt: skip
+
+
+def test_a_workload_that_was_read_is_not_made_up_from_its_pods() -> None:
+    world = snapshot(workloads=(HOOK,), pods=(pod(HOOK), pod(HOOK, name="hook-5d78-b")))
+    assert list(all_workloads(world)) == [HOOK]
+
+
+# ── Scores ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+WELL: dict[str, Any] = {
+    "pods": (pod(HOOK),), "services": (SERVICE,), "endpoint_slices": (slice_of(2),),
+    "probes": (answer(Health.HEALTHY),),
+}  # fmt: skip
+PARTS = ("workloads", "pods", "services", "endpoint_slices", "webhook_configurations", "api_services", "crds",
+         "disruption_budgets", "leases", "events", "quotas")  # fmt: skip
+
+
+def test_all_seen_and_all_well_is_a_hundred_of_a_hundred() -> None:
+    health = one(HOOK, **WELL)
+    assert (health.score, health.coverage, health.verdict) == (100, 100, Health.HEALTHY)
+
+
+@pytest.mark.parametrize(
+    ("ill", "cap"), [(runs(available=0), 49), (runs(available=1), 89)], ids=["required", "recommended"]
+)
+def test_an_addon_with_something_wrong_is_capped(ill: model.Workload, cap: int) -> None:
+    score = one(ill, **WELL).score
+    assert score is not None
+    assert score <= cap
+
+
+def test_what_is_merely_worth_knowing_costs_nothing() -> None:
+    dns = runs("coredns", "coredns/coredns:v1")
+    health = one(dns, pods=(pod(dns),))
+    assert codes(dns, pods=(pod(dns),)) == ["HLT015"]
+    assert (health.score, health.verdict) == (100, Health.HEALTHY)
+
+
+def test_a_verdict_is_degraded_where_something_is_required_and_on_its_way_while_pods_come() -> None:
+    assert one(runs(available=0), **WELL).verdict is Health.DEGRADED
+    assert one(runs(available=1), **WELL).verdict is Health.PROGRESSING
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_coverage_falls_with_each_part_that_was_not_read_and_the_aspect_says_which(part: str) -> None:
+    health = one(HOOK, gaps=gaps(part), **WELL)
+    assert health.coverage < 100
+    unknown = [aspect for aspect in health.aspects if aspect.verdict is Health.UNKNOWN]
+    assert next(aspect.reason for aspect in unknown) == f"{part}: forbidden"
+
+
+def test_coverage_falls_and_never_rises_as_more_is_missing() -> None:
+    coverages = [one(HOOK, gaps=gaps(*PARTS[:count]), **WELL).coverage for count in range(len(PARTS) + 1)]
+    assert coverages == sorted(coverages, reverse=True)
+    assert coverages[0] == 100
+    assert coverages[-1] <= 10, "only the probe is left"
+
+
+@given(st.sets(st.sampled_from([part for part in PARTS if part != "workloads"])))
+@settings(max_examples=60, deadline=None)
+def test_a_part_that_was_not_read_never_raises_the_score_of_an_ill_addon(missing: set[str]) -> None:
+    short = runs(available=1)
+    assert (one(short, gaps=gaps(*missing), **WELL).score or 0) <= (one(short, **WELL).score or 0)
+
+
+def test_eks_is_an_aspect_of_what_eks_keeps_and_of_nothing_else() -> None:
+    listed = model.EksAddon(name="coredns", version="v1.12.4-eksbuild.3", status="ACTIVE")
+    kept = one(DNS, pods=(pod(DNS),), eks=eks(addons=(listed,)))
+    assert "eks" in [aspect.name for aspect in kept.aspects]
+    unseen = one(DNS, pods=(pod(DNS),), eks=eks(addons=(listed,)), gaps=gaps("eks:addons"))
+    assert unseen.coverage < kept.coverage
+    assert "eks" not in [aspect.name for aspect in one(HOOK, **WELL).aspects]
+
+
+def test_an_addon_of_which_no_state_was_seen_is_unknown_with_the_reason() -> None:
+    record = model.HelmRelease(name="hook", namespace="apps", chart="hook", chart_version="1.0")
+    health = one(helm_releases=(record,))
+    assert (health.verdict, health.score, health.coverage) == (Health.UNKNOWN, None, 0)
+    assert health.unknown_reason == "none of its workloads was seen"
+
+
+def test_a_manifest_says_what_is_wanted_not_how_it_is() -> None:
+    files = model.Cluster(name="chart", kubernetes="v1.34.0", source="files")
+    health = one(runs(available=None, ready=None), cluster=files, gaps=gaps("pods", "events"))
+    assert (health.verdict, health.score, health.coverage) == (Health.UNKNOWN, None, 0)
+    assert health.unknown_reason == "the input holds no state of its workloads"
+
+
+def test_what_aws_runs_is_not_judged() -> None:
+    built_in = [each for each in judged(eks=eks(auto_mode=True)).addons if each.id == "coredns/auto-mode"]
+    assert [(each.verdict, each.score, each.unknown_reason) for each in built_in] == [
+        (Health.UNKNOWN, None, "AWS runs it outside the cluster")
+    ]
+
+
+def test_a_cluster_is_at_most_twenty_above_its_worst() -> None:
+    many = [runs("twin", "acme/twin:1", namespace=f"n{number}") for number in range(9)]
+    ill = runs("hook", "acme/hook:1", available=0)
+    health = judged(*many, ill)
+    worst = min(each.score for each in health.addons if each.score is not None)
+    assert health.score == worst + 20
+    assert judged(*many).score == 100
+
+
+def test_a_cluster_of_which_nothing_is_known_has_no_score() -> None:
+    assert (judged().score, judged().coverage) == (None, 0)
+
+
+def test_an_unknown_addon_does_not_count_as_well_but_lowers_the_coverage() -> None:
+    record = model.HelmRelease(name="other", namespace="b", chart="twin", chart_version="1.0")
+    alone, beside = judged(HOOK, **WELL), judged(HOOK, helm_releases=(record,), **WELL)
+    assert (alone.score, alone.coverage) == (100, 100)
+    assert (beside.score, beside.coverage) == (100, 50)
+
+
+@given(st.integers(0, 2**32))
+@settings(max_examples=60, deadline=None)
+def test_odd_snapshots_never_stop_it_and_numbers_stay_within_bounds(seed: int) -> None:
+    world = odd.snapshot(seed)
+    inventory = take_inventory(world, CATALOG)
+    owners = find_dependencies(world, inventory, CATALOG).owners
+    verdicts = [verdict(other) for other in world.others]
+    result = check_health(world, inventory, CATALOG, owners, verdicts, (answer(Health.DEGRADED),))
+    assert [each.id for each in result.addons] == [row.id for row in inventory.installations]
+    for score, coverage in ((result.score, result.coverage), *((each.score, each.coverage) for each in result.addons)):
+        assert 0 <= coverage <= 100
+        assert score is None or 0 <= score <= 100
+    for each in result.addons:
+        assert (each.score is None) == (each.verdict is Health.UNKNOWN) == bool(each.unknown_reason)
+    assert all(item.evidence and item.mend and item.subject for item in result.findings)
