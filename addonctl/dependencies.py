@@ -135,12 +135,15 @@ class _World:
         self.crds = {(crd.group, crd.kind): crd for crd in snapshot.crds}
         self.namespaces = {namespace.name: namespace.labels for namespace in snapshot.namespaces}
 
-    def namespace_labels(self, name: str) -> Mapping[str, str] | None:
-        """The labels of a namespace; Kubernetes gives every one its name. None: they were not read."""
-        unread = self.snapshot.gap("namespaces") is not None or self.snapshot.cluster.source == "files"
-        if name not in self.namespaces and unread:
-            return None
+    def namespace_labels(self, name: str) -> Mapping[str, str]:
+        """The labels of a namespace; Kubernetes gives every one its name."""
         return {_NAME: name, **self.namespaces.get(name, {})}
+
+    def knows_labels(self, namespace: str, hook: Webhook) -> bool:
+        """Whether enough of a namespace was read to tell if a webhook's selector selects it."""
+        unread = self.snapshot.gap("namespaces") is not None or self.snapshot.cluster.source == "files"
+        asked_for = {*hook.namespace_labels, *(expression.key for expression in hook.namespace_expressions)}
+        return namespace in self.namespaces or not unread or asked_for <= {_NAME}
 
     def selected(
         self, namespace: str, labels: Mapping[str, str], expressions: Iterable[LabelExpression] = ()
@@ -382,18 +385,11 @@ EDGES: tuple[Callable[[_World], Iterable[Edge]], ...] = (
 # ── Admission ───────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def admits(hook: Webhook, name: str, namespace: Mapping[str, str] | None, labels: Mapping[str, str]) -> bool:
-    """Whether a webhook is asked when a pod with `labels` is made in namespace `name`.
-
-    `namespace` are the namespace's labels; None: not known, and then a selector that asks for more than its name does
-    not count.
-    """
-    asked_for = {*hook.namespace_labels, *(expression.key for expression in hook.namespace_expressions)}
-    if namespace is None and asked_for - {_NAME}:
-        return False
+def admits(hook: Webhook, namespace: Mapping[str, str], labels: Mapping[str, str]) -> bool:
+    """Whether a webhook is asked when a pod with `labels` is made in a namespace with labels `namespace`."""
     return (
         any(_matches_pods(rule) for rule in hook.rules)
-        and selects(hook.namespace_labels, hook.namespace_expressions, namespace or {_NAME: name})
+        and selects(hook.namespace_labels, hook.namespace_expressions, namespace)
         and selects(hook.object_labels, hook.object_expressions, labels)
     )
 
@@ -420,7 +416,8 @@ def _admission(world: _World, owners: Mapping[ObjectRef, str]) -> Iterator[Edge]
             continue
         namespace = world.namespace_labels(workload.namespace)
         for configuration, hook in hooks:
-            if admits(hook, workload.namespace, namespace, workload.template.labels):
+            known = world.knows_labels(workload.namespace, hook)
+            if known and admits(hook, namespace, workload.template.labels):
                 yield _admission_edge(workload, configuration, hook)
 
 

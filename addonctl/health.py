@@ -4,6 +4,7 @@ Decided from a Snapshot, its Inventory, the owners of objects (dependencies.py),
 what probes answered. A part that was not read lowers the coverage, never raises the score. Called by assessment.py.
 """
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -11,8 +12,9 @@ from functools import cached_property
 
 from addonctl import units
 from addonctl.catalog import AddOn, Catalog
+from addonctl.errors import BadInput
 from addonctl.findings import finding
-from addonctl.installers import eks_addon, kubectl, undo, update_addon_command
+from addonctl.installers import command, eks_addon, kubectl, undo, update_addon_command
 from addonctl.model import (
     Evidence,
     Finding,
@@ -43,6 +45,12 @@ _EVENT_WITHIN = timedelta(hours=1)
 _EXPIRES_SOON, _EXPIRES_NOW = timedelta(days=30), timedelta(days=7)
 # A leader renews several times within its lease; after three of them nobody leads.
 _LEASES_MISSED = 3
+# A lease whose holder is no pod any more and which nobody took for this long was left behind by an older version.
+_LEASE_LEFT_BEHIND = timedelta(days=1)
+# A node that was made this lately waits for its CNI.
+_NODE_JOINS = timedelta(minutes=3)
+# What a pod takes of a quota; of others, an add-on's pods do not run short.
+_POD_QUOTAS = re.compile(r"(count/)?pods|((requests|limits)\.)?(cpu|memory|ephemeral-storage)")
 _PULL_ERRORS = ("ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull", "ImageInspectError")
 _TROUBLED = ("DEGRADED", "CREATE_FAILED", "UPDATE_FAILED", "DELETE_FAILED")
 _CONFIG_ERRORS = ("CreateContainerConfigError", "CreateContainerError", "RunContainerError")
@@ -182,7 +190,10 @@ def _pod_of(evidence: Evidence) -> ObjectRef:
 
 def _by_workload(case: _Case) -> Iterator[tuple[ObjectRef, list[Pod]]]:
     for ref in case.row.workloads:
-        pods = case.world.pods.get(ref, [])
+        # Evicted pods, and those of a node that was shut down, stay as a record; others are on their way out.
+        pods = [
+            pod for pod in case.world.pods.get(ref, ()) if not pod.deleting and pod.phase not in ("Failed", "Succeeded")
+        ]
         if pods and ref.kind not in ("Job", "CronJob"):
             yield ref, pods
 
@@ -232,9 +243,10 @@ def _short_of_pods(case: _Case) -> Iterator[Finding]:
         if workload.desired is None or workload.kind in ("Job", "CronJob") or str(workload.ref) in explained:
             continue
         available = workload.available if workload.available is not None else workload.ready
+        stuck = any((c.type, c.status) == ("Progressing", "False") for c in workload.conditions)
         if workload.desired == 0 and workload.kind != "DaemonSet":
             yield _scaled_to_zero(case, workload)
-        elif available is not None and available < workload.desired:
+        elif available is not None and (available < workload.desired or stuck):
             yield _unavailable(case, workload, available)
 
 
@@ -460,6 +472,12 @@ def _idle_budgets(world: _World) -> Iterator[Finding]:
     """Budgets in the add-ons' namespaces that no pod belongs to."""
     namespaces = {ref.namespace for refs in world.owned.values() for ref in refs}
     for budget in world.snapshot.disruption_budgets:
+        if any(
+            workload.desired == 0 and workload.namespace == budget.namespace
+            and selects(budget.selector or {}, budget.expressions, workload.template.labels)
+            for workload in world.workloads.values()
+        ):  # fmt: skip
+            continue  # it guards what is scaled to zero
         if budget.namespace in namespaces and budget.pods == 0 and budget.disruptions_allowed is not None:
             ref = ObjectRef(kind="PodDisruptionBudget", name=budget.name, namespace=budget.namespace)
             wanted = ",".join(f"{key}={value}" for key, value in (budget.selector or {}).items())
@@ -491,12 +509,16 @@ def _single_replicas(case: _Case) -> Iterator[Finding]:
 
 def _leases(case: _Case) -> Iterator[Finding]:
     """Leaders of the add-on that stopped renewing."""
-    now = case.world.now
+    running = [workload.ref for workload in case.workloads if workload.desired != 0]
+    pods = [pod.name for _, pod in case.pods]
     for lease in case.world.snapshot.leases:
         if not lease.holder or lease.renewed is None or not lease.duration_s or lease.namespace == "kube-node-lease":
             continue
-        leads = next((ref for ref in case.row.workloads if lease.holder.startswith(f"{ref.name}-")), None)
-        late = now - lease.renewed
+        fits = [ref for ref in running if lease.holder.startswith(f"{ref.name}-")]
+        leads = max(fits, key=lambda ref: len(ref.name), default=None)
+        late = case.world.now - lease.renewed
+        if late > _LEASE_LEFT_BEHIND and not any(lease.holder.startswith(name) for name in pods):
+            continue
         if leads is not None and late > timedelta(seconds=_LEASES_MISSED * lease.duration_s + 30):
             detail = f"{lease.holder} renewed it last {int(late.total_seconds())} s ago (lease of {lease.duration_s} s)"
             ref = ObjectRef(kind="Lease", name=lease.name, namespace=lease.namespace)
@@ -553,11 +575,18 @@ def _quotas(case: _Case) -> Iterator[Finding]:
         full = []
         for resource, hard in quota.hard.items():
             used = quota.used.get(resource)
-            if used is not None and units.quantity(hard) > 0 and units.quantity(used) >= units.quantity(hard):
+            if used is not None and _POD_QUOTAS.fullmatch(resource) and _used_up(used, hard):
                 full.append(f"{resource}: {used} of {hard} used")
         if full:
             ref = ObjectRef(kind="ResourceQuota", name=quota.name, namespace=quota.namespace)
             yield finding("HLT019", str(ref), *(_seen("quota", ref, detail) for detail in full))
+
+
+def _used_up(used: str, hard: str) -> bool:
+    try:
+        return units.quantity(used) >= units.quantity(hard) > 0
+    except BadInput:
+        return False
 
 
 def _probed(case: _Case) -> Iterator[Finding]:
@@ -576,7 +605,10 @@ def _eks_reports(case: _Case) -> Iterator[Finding]:
     shown += [
         _seen("eks", issue.code, f"{issue.message} {', '.join(issue.resources)}".strip()) for issue in listed.issues
     ]
-    again = update_addon_command(case.world.snapshot.cluster.name, listed.name, listed.version, listed)
+    cluster = case.world.snapshot.cluster.name
+    again = update_addon_command(cluster, listed.name, listed.version, listed)
+    if listed.status == "DELETE_FAILED":
+        again = command("aws", "eks", "delete-addon", "--cluster-name", cluster, "--addon-name", listed.name)
     mend = f"# EKS rolls nothing back; mend what the issue names, then:\n{again}"
     yield finding("EKS005", f"eks add-on {listed.name}", *shown, mend=mend)
 
@@ -585,7 +617,8 @@ def _nodes(world: _World) -> Iterator[Finding]:
     bad: list[tuple[Node, str]] = []
     for node in world.snapshot.nodes:
         ready = next((c for c in node.conditions if c.type == "Ready"), None)
-        if ready is not None and ready.status != "True":
+        joins = node.created is not None and world.now - node.created < _NODE_JOINS
+        if ready is not None and ready.status != "True" and not joins:
             bad.append((node, f"Ready {ready.status}: {ready.message or ready.reason}"))
     if bad:
         shown = (_seen("node", f"Node/{node.name}", detail) for node, detail in bad)
@@ -629,7 +662,7 @@ def _health(case: _Case, found: list[Finding]) -> AddonHealth:
             id=row.id, addon=row.addon, verdict=Health.UNKNOWN, score=None, coverage=0, aspects=(),
             unknown_reason="AWS runs it outside the cluster",
         )  # fmt: skip
-    blind = not case.pods and all(workload.desired is None for workload in case.workloads)
+    blind = not case.pods and all(w.available is None and w.ready is None for w in case.workloads)
     by_eks = any(claim.method is Method.EKS for claim in row.claims)
     aspects = tuple(
         _aspect(case, found, *aspect) for aspect in _ASPECTS
@@ -650,6 +683,8 @@ def _health(case: _Case, found: list[Finding]) -> AddonHealth:
     verdict = {Severity.REQUIRED: Health.DEGRADED}.get(worst, Health.HEALTHY)
     if any(item.code == "HLT005" for item in found) and verdict is Health.HEALTHY:
         verdict = Health.PROGRESSING
+    if case.workloads and all(w.desired == 0 and w.kind != "DaemonSet" for w in case.workloads):
+        verdict = Health.SUSPENDED
     return AddonHealth(
         id=row.id, addon=row.addon, verdict=verdict, score=score, coverage=coverage, aspects=aspects
     )  # fmt: skip
@@ -664,7 +699,9 @@ def _aspect(
         return Aspect(name=name, weight=weight, verdict=Health.UNKNOWN, reason=f"{gap.part}: {gap.reason.value}")
     if name == "eks" and (snapshot.eks is None or snapshot.gap("eks:addons")):
         return Aspect(name=name, weight=weight, verdict=Health.UNKNOWN, reason="AWS was not asked")
-    if name == "probe" and not any(probe.addon == case.row.addon for probe in case.world.probes):
+    if name == "probe" and not any(
+        probe.addon == case.row.addon and probe.verdict is not Health.UNKNOWN for probe in case.world.probes
+    ):
         return Aspect(name=name, weight=weight, verdict=Health.UNKNOWN, reason="not probed")
     wrong = [item for item in found if item.code in codes and item.severity is not Severity.INFO]
     if not wrong:
