@@ -25,6 +25,7 @@ BRIDGE, HOST, PORT = "addonctl0", "10.250.0.1", 16443
 SERVICES, SERVICE_HOST, DNS_ADDRESS = "10.0.0.0/16", "10.0.0.1", "10.0.0.10"
 ADMIN_TOKEN = "admin"  # a cluster on a bridge of this machine, gone in minutes
 RUN = Path(tempfile.gettempdir()) / "addonctl-cluster"
+_NODE_IP = "10.251.0.1"  # of every simulated node: without one, pods on a node's own network never become ready
 _ETCD = "http://127.0.0.1:12379"
 _AUDIT_POLICY = """\
 apiVersion: audit.k8s.io/v1
@@ -129,7 +130,7 @@ class Cluster:
             self._records.spawn(
                 "kwok", build.KWOK.folder / "kwok", f"--kubeconfig={self.kubeconfig}",
                 "--manage-nodes-with-annotation-selector=kwok.x-k8s.io/node=fake", "--cidr=10.240.0.0/16",
-                "--node-lease-duration-seconds=40", "--server-address=127.0.0.1:20247",
+                "--node-lease-duration-seconds=40", f"--node-ip={_NODE_IP}", "--server-address=127.0.0.1:20247",
                 *(f"--config={stage}" for stage in self._stages or (build.STAGES.folder / "stages.yaml",)),
             )  # fmt: skip
         have = self.kubectl("get", "nodes", "-l", "type=kwok", "--no-headers", check=False).count("\n")
