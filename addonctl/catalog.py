@@ -121,6 +121,7 @@ class Requirement:
     addon: str = ""
     alternatives: tuple[str, ...] = ()  # catalogue ids that serve as well
     hard: bool = True
+    proven_by_running: bool = False  # where its pods are available, something serves it, known to us or not
     source: str = ""
 
 

@@ -298,10 +298,12 @@ def _requirements(snapshot: Snapshot, inventory: Inventory, catalog: Catalog) ->
     if snapshot.gap("workloads") is not None or snapshot.cluster.source == "files":
         return  # one file of many does not show what else runs
     present = {row.addon for row in inventory.installations}
+    running = {workload.ref for workload in snapshot.workloads if workload.desired and workload.available}
     for row in inventory.installations:
         addon = catalog.addons.get(row.addon)
         for need in addon.requires if addon else ():
-            if need.hard and need.addon and not present & {need.addon, *need.alternatives}:
+            proven = need.proven_by_running and running & set(row.workloads)
+            if need.hard and need.addon and not proven and not present & {need.addon, *need.alternatives}:
                 options = " or ".join((need.addon, *need.alternatives))
                 evidence = Evidence(kind="requirement", subject=row.id, detail=f"needs {need.text}; found no {options}")
                 yield finding("CMP003", row.id, evidence, mend=f"Install {options}, or what serves as well.")
