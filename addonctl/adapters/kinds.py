@@ -346,8 +346,13 @@ def ca_expiry(bundle: str) -> datetime | None:
 
     if not bundle:
         return None
-    from cryptography import x509
+    import warnings
 
+    from cryptography import x509
+    from cryptography.utils import CryptographyDeprecationWarning
+
+    # Serial number 0, which Gatekeeper's and others' CAs bear, is no concern of who reads when they end.
+    warnings.simplefilter("ignore", CryptographyDeprecationWarning)
     try:
         certificates = x509.load_pem_x509_certificates(base64.b64decode(bundle, validate=True))
     except (ValueError, binascii.Error):

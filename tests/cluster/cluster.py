@@ -39,10 +39,12 @@ class Cluster:
     """One cluster at a time on a machine; `with Cluster() as cluster:` starts and ends it."""
 
     def __init__(
-        self, real_nodes: int = 2, simulated_nodes: int = 0, stages: Sequence[Path] = (), *, controllers: bool = True
-    ) -> None:
+        self, real_nodes: int = 2, simulated_nodes: int = 0, stages: Sequence[Path] = (), *, controllers: bool = True,
+        all_apis: bool = False,
+    ) -> None:  # fmt: skip
         self._real, self._simulated, self._stages = real_nodes, simulated_nodes, stages
         self._controllers = controllers  # without them objects are stored and nothing follows from them
+        self._all_apis = all_apis  # also alpha and beta versions, which are off by default
         self._lock: IO[str] | None = None
         self._bin = RUN / "bin"
         self._records = Records(RUN)
@@ -216,6 +218,7 @@ class Cluster:
             "--requestheader-allowed-names=front-proxy", "--requestheader-username-headers=X-Remote-User",
             "--requestheader-group-headers=X-Remote-Group", "--requestheader-extra-headers-prefix=X-Remote-Extra-",
             f"--proxy-client-cert-file={pki}/front-proxy.crt", f"--proxy-client-key-file={pki}/front-proxy.key",
+            *(["--runtime-config=api/all=true"] if self._all_apis else []),
             f"--audit-policy-file={RUN}/audit-policy.yaml", f"--audit-log-path={self.audit_log}",
         ]  # fmt: skip
 
