@@ -460,6 +460,16 @@ def test_a_need_that_is_soft_or_in_words_is_no_finding(need: Requirement) -> Non
 
 
 @pytest.mark.parametrize(
+    ("proven", "available", "found"), [(True, 2, False), (True, 0, True), (False, 2, True), (True, None, True)]
+)
+def test_a_need_may_be_proven_by_pods_that_run(proven: bool, available: int | None, found: bool) -> None:
+    """A pod network or an authority that the catalogue does not know serves as well, as the pods show."""
+    app = workload("app", "acme/app:1", desired=2, available=available)
+    known = needing(replace(NEED, proven_by_running=proven))
+    assert bool(of("CMP003", judged(row("app", workloads=(app.ref,)), known=known, workloads=(app,)))) is found
+
+
+@pytest.mark.parametrize(
     "parts",
     [
         {"gaps": (model.Gap(part="workloads", reason=model.GapReason.FORBIDDEN, detail="403"),)},

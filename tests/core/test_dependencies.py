@@ -410,6 +410,7 @@ def test_a_namespace_that_is_labelled_out_is_silent_and_one_that_is_not_is_found
 )
 def test_labels_of_a_namespace_that_was_not_read_are_unknown_not_absent(parts: dict[str, Any]) -> None:
     assert of("DEP001", guarded(LABELLED, **parts)) == []
+    assert len(of("DEP001", guarded(guard(**outside("kubernetes.io/metadata.name", "b")), **parts))) == 1, "its name is"
 
 
 # ── From objects to add-ons ─────────────────────────────────────────────────────────────────────────────────────
@@ -662,6 +663,12 @@ def test_two_circles_are_two_findings() -> None:
     assert [item.subject for item in of("DEP002", result)] == ["a ↔ b", "c ↔ d"]
     assert result.order.index("b") < result.order.index("a")
     assert result.order.index("d") < result.order.index("c")
+
+
+def test_circles_that_share_an_addon_are_one_knot() -> None:
+    result = chained(("a", "b", True), ("b", "a", False), ("b", "c", True), ("c", "b", False))
+    (item,) = of("DEP002", result)
+    assert (item.subject, len(item.evidence)) == ("a ↔ b ↔ c", 2)
 
 
 # ── What is not there ───────────────────────────────────────────────────────────────────────────────────────────
