@@ -298,7 +298,8 @@ def _requirements(snapshot: Snapshot, inventory: Inventory, catalog: Catalog) ->
     if snapshot.gap("workloads") is not None or snapshot.cluster.source == "files":
         return  # one file of many does not show what else runs
     present = {row.addon for row in inventory.installations}
-    running = {workload.ref for workload in snapshot.workloads if workload.desired and workload.available}
+    # Scaled to zero, it does not show that something lacks.
+    running = {w.ref for w in snapshot.workloads if (w.desired and w.available) or w.desired == 0}
     for row in inventory.installations:
         addon = catalog.addons.get(row.addon)
         for need in addon.requires if addon else ():

@@ -451,6 +451,7 @@ def _owned(world: _World, inventory: Inventory, catalog: Catalog, edges: list[Ed
         entry = catalog.addons.get(addon_id)
         for driver in entry.fingerprints.csi_drivers if entry else ():
             owned.setdefault(ObjectRef(kind="CSIDriver", name=driver, group="storage.k8s.io"), row_id)
+    _own_by_labels(world, owned)
     for _ in _SERVED_BY:  # a chain is at most this long: webhook configuration → Service → Deployment
         for edge in edges:
             if edge.type in _SERVED_BY and edge.target in owned:
@@ -459,7 +460,6 @@ def _owned(world: _World, inventory: Inventory, catalog: Catalog, edges: list[Ed
         if edge.type is EdgeType.SERVICE_ACCOUNT and edge.source in owned:
             owned.setdefault(edge.target, owned[edge.source])
     _own_by_scale(edges, owned)
-    _own_by_labels(world, owned)
     yield from owned.items()
 
 
@@ -607,8 +607,10 @@ def _ordered(
             nodes: list[str] = error.args[1]
             # graphlib lists a cycle with each node a predecessor of the next: the next depends on it.
             steps = [(nodes[n + 1], nodes[n]) for n in range(len(nodes) - 1)]
-            cycles.append(tuple(reversed(nodes)))
-            del kept[min((step for step in steps if step in kept), key=lambda step: kept[step].weight)]
+            weakest = min((step for step in steps if step in kept), key=lambda step: kept[step].weight)
+            if kept[weakest].strength is Strength.HARD:  # else it is opened without harm
+                cycles.append(tuple(reversed(nodes)))
+            del kept[weakest]
 
 
 # ── Findings ────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -644,11 +646,11 @@ def _joined_cycles(
 _READ_WHOLE = {
     "ServiceAccount": "service_accounts", "PersistentVolumeClaim": "volume_claims", "Role": "roles",
     "ClusterRole": "roles", "StorageClass": "storage_classes", "CSIDriver": "csi_drivers", "Deployment": "workloads",
-    "StatefulSet": "workloads",
+    "StatefulSet": "workloads", "Service": "services",
 }  # fmt: skip
 _NEEDED = (
     EdgeType.SERVICE_ACCOUNT, EdgeType.CLAIM, EdgeType.RBAC, EdgeType.STORAGE_CLASS, EdgeType.CSI_DRIVER,
-    EdgeType.SCALE_TARGET,
+    EdgeType.SCALE_TARGET, EdgeType.CONVERSION,
 )  # fmt: skip
 
 
@@ -662,7 +664,8 @@ def _broken_references(world: _World, edges: tuple[Edge, ...], owners: Mapping[O
         if part is None or edge.type not in _NEEDED or world.snapshot.gap(part) is not None:
             continue
         bound = edge.type is EdgeType.STORAGE_CLASS and edge.strength is Strength.SOFT
-        matters = (edge.source in owners and not bound) or edge.type is EdgeType.CSI_DRIVER
+        anybodys = edge.type in (EdgeType.CSI_DRIVER, EdgeType.CONVERSION)
+        matters = (edge.source in owners and not bound) or anybodys
         if matters and (target.kind, target.namespace, target.name) not in there:
             evidence = Evidence(kind=edge.type.value, subject=str(edge.source), detail=f"{target}: {edge.evidence}")
             soft = edge.type is EdgeType.CSI_DRIVER or edge.strength is Strength.SOFT
@@ -688,6 +691,21 @@ def _without_permission(
             continue
         evidence = Evidence(kind="rbac", subject=str(used[0]), detail="no RoleBinding or ClusterRoleBinding names it")
         yield finding("DEP004", str(used[0]), evidence)
+    yield from _unbound_roles(world, accounts, inventory)
+
+
+def _unbound_roles(world: _World, accounts: Mapping[ObjectRef, ObjectRef], inventory: Inventory) -> Iterator[Finding]:
+    """Roles that are called after an add-on's account, and that no binding gives to anybody."""
+    bound = {(binding.role.kind, binding.role.name) for binding in world.snapshot.role_bindings}
+    used = {accounts[ref] for row in inventory.installations for ref in row.workloads if ref in accounts}
+    for role in world.snapshot.roles:
+        kind = "Role" if role.namespace else "ClusterRole"
+        if (kind, role.name) in bound:
+            continue
+        for account in used:
+            if role.name in (account.name, f"system:{account.name}") and role.namespace in ("", account.namespace):
+                detail = f"{kind} {role.name} is bound to nobody"
+                yield finding("DEP004", str(account), Evidence(kind="rbac", subject=str(account), detail=detail))
 
 
 def _self_guarded(edges: tuple[Edge, ...], owners: Mapping[ObjectRef, str]) -> Iterator[Finding]:

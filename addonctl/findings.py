@@ -34,6 +34,16 @@ CODES: Mapping[str, Code] = MappingProxyType({
             mend="kubectl describe node; replace it if it does not come back.",
         ),
         Code(
+            code="DEP003", title="Something that an add-on needs does not exist", severity=Severity.REQUIRED,
+            why="Its pods cannot start again, or it may not do its work.",
+            mend="Create it, or apply the add-on again as its installer would.",
+        ),
+        Code(
+            code="DEP004", title="An add-on's ServiceAccount has no permission", severity=Severity.REQUIRED,
+            why="Its controller can neither read nor write what it is for; it fails at its next restart at the latest.",
+            mend="Apply the add-on's RBAC again, as its installer would.",
+        ),
+        Code(
             code="HLT002", title="An add-on's image cannot be pulled", severity=Severity.REQUIRED,
             why="New pods do not start; the old ones go at the next drain.",
             mend="Mend the image's name, its registry's access, or go back to the version before.",
@@ -54,6 +64,11 @@ CODES: Mapping[str, Code] = MappingProxyType({
             mend="Add nodes, or lower requests and affinity.",
         ),
         Code(
+            code="HLT019", title="A quota is used up in an add-on's namespace", severity=Severity.RECOMMENDED,
+            why="A pod that goes cannot be replaced.",
+            mend="Raise the quota, or use less.",
+        ),
+        Code(
             code="HLT006", title="An add-on is scaled to zero", severity=Severity.RECOMMENDED,
             why="It does nothing; what depends on it fails.",
             mend="Scale it up, or uninstall it.",
@@ -64,14 +79,9 @@ CODES: Mapping[str, Code] = MappingProxyType({
             mend="kubectl rollout status and kubectl get events say what holds it.",
         ),
         Code(
-            code="DEP003", title="Something that an add-on needs does not exist", severity=Severity.REQUIRED,
-            why="Its pods cannot start again, or it may not do its work.",
-            mend="Create it, or apply the add-on again as its installer would.",
-        ),
-        Code(
-            code="DEP004", title="An add-on's ServiceAccount has no permission", severity=Severity.REQUIRED,
-            why="Its controller can neither read nor write what it is for; it fails at its next restart at the latest.",
-            mend="Apply the add-on's RBAC again, as its installer would.",
+            code="HLT012", title="A CA bundle ends soon, or has ended", severity=Severity.RECOMMENDED,
+            why="From then on the API server trusts nobody who serves behind it: calls fail.",
+            mend="Renew the authority: restart what injects it (cert-manager's cainjector, or the add-on).",
         ),
         Code(
             code="HLT008", title="A Service leads to no ready pod", severity=Severity.RECOMMENDED,
@@ -104,14 +114,14 @@ CODES: Mapping[str, Code] = MappingProxyType({
             mend="kubectl describe crd says which name or schema is refused.",
         ),
         Code(
-            code="HLT012", title="A CA bundle ends soon, or has ended", severity=Severity.RECOMMENDED,
-            why="From then on the API server trusts nobody who serves behind it: calls fail.",
-            mend="Renew the authority: restart what injects it (cert-manager's cainjector, or the add-on).",
-        ),
-        Code(
             code="EKS005", title="EKS reports a problem with an add-on", severity=Severity.REQUIRED,
             why="EKS cannot bring the add-on to the state it was asked for; a failed update is not rolled back.",
             mend="Mend what the issue names, then update the add-on again.",
+        ),
+        Code(
+            code="INV002", title="An add-on is installed twice", severity=Severity.RECOMMENDED,
+            why="Two copies answer the same requests, or claim the same cluster-wide objects.",
+            mend="Keep one copy; uninstall the other by the installer that brought it.",
         ),
         Code(
             code="INV001", title="Two owners fight over an add-on", severity=Severity.REQUIRED,
@@ -166,11 +176,6 @@ CODES: Mapping[str, Code] = MappingProxyType({
             code="HLT017", title="Warning events name a fault of an add-on", severity=Severity.RECOMMENDED,
             why="Something fails that the objects' status does not show.",
             mend="kubectl describe the object that the event names.",
-        ),
-        Code(
-            code="HLT019", title="A quota is used up in an add-on's namespace", severity=Severity.RECOMMENDED,
-            why="A pod that goes cannot be replaced.",
-            mend="Raise the quota, or use less.",
         ),
         Code(
             code="HLT020", title="An add-on does not answer as it should", severity=Severity.REQUIRED,
@@ -241,11 +246,6 @@ CODES: Mapping[str, Code] = MappingProxyType({
             severity=Severity.RECOMMENDED,
             why="After the add-on's update they cannot be applied any more.",
             mend="Write them in the newer version before the update.",
-        ),
-        Code(
-            code="INV002", title="An add-on is installed twice", severity=Severity.RECOMMENDED,
-            why="Two copies answer the same requests, or claim the same cluster-wide objects.",
-            mend="Keep one copy; uninstall the other by the installer that brought it.",
         ),
         Code(
             code="EKS003", title="The cluster's Kubernetes is in extended support", severity=Severity.RECOMMENDED,

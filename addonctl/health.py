@@ -16,6 +16,8 @@ from addonctl.errors import BadInput
 from addonctl.findings import finding
 from addonctl.installers import command, eks_addon, kubectl, undo, update_addon_command
 from addonctl.model import (
+    ApiService,
+    Event,
     Evidence,
     Finding,
     Health,
@@ -30,6 +32,7 @@ from addonctl.model import (
     Service,
     Severity,
     Snapshot,
+    WebhookConfiguration,
     Workload,
     selects,
 )
@@ -40,6 +43,8 @@ _RESTARTS_MAX, _RESTARTED_WITHIN = 3, timedelta(hours=1)
 _OOM_WITHIN = timedelta(days=1)
 # Shorter than this, a pod may well be waiting for its image or its node.
 _PENDING_GRACE = timedelta(seconds=30)
+# A new pod that is not ready after this long holds its rollout up.
+_ROLLOUT_GRACE = timedelta(minutes=2)
 _EVENT_WITHIN = timedelta(hours=1)
 # Certificates: renewal is due a month ahead, and a week is what a team needs that was on holiday.
 _EXPIRES_SOON, _EXPIRES_NOW = timedelta(days=30), timedelta(days=7)
@@ -111,7 +116,7 @@ def check_health(
         own = [item for check in CHECKS for item in check(case)]
         found += own
         addons.append(_health(case, own))
-    found += [*_orphan_services(world), *_idle_budgets(world)]
+    found += [*_orphan_services(world), *_nobodys(world), *_idle_budgets(world)]
     score, coverage = _overall(addons)
     return ClusterHealth(addons=tuple(addons), findings=tuple(found), score=score, coverage=coverage)
 
@@ -132,10 +137,32 @@ class _World:
             self.owned.setdefault(row_id, []).append(ref)
         self.owners = owners
         self.verdicts = {(v.kind, v.namespace, v.name): v for v in verdicts}
+        self.warnings: dict[tuple[str, str, str], list[Event]] = {}
+        for event in snapshot.events:
+            recent = event.last_seen is None or self.now - event.last_seen < _EVENT_WITHIN
+            if recent:
+                subject = event.subject
+                self.warnings.setdefault((subject.kind, subject.namespace, subject.name), []).append(event)
+        self.refusals = dict(self._refusals())
         self.ready_endpoints: dict[tuple[str, str], int] = {}
         for piece in snapshot.endpoint_slices:
             key = (piece.namespace, piece.service)
             self.ready_endpoints[key] = self.ready_endpoints.get(key, 0) + piece.ready
+
+    def _refusals(self) -> Iterator[tuple[ObjectRef, list[Event]]]:
+        """Events that say why no pod of a workload is made, told of it or of its ReplicaSets."""
+        makers = {(ref.kind, ref.namespace, ref.name): ref for ref in self.workloads}
+        for revision in self.snapshot.revisions:
+            if revision.owners:
+                owner = makers.get((revision.owners[0].kind, revision.namespace, revision.owners[0].name))
+                if owner is not None:
+                    makers[revision.kind, revision.namespace, revision.name] = owner
+        found: dict[ObjectRef, list[Event]] = {}
+        for key, events in self.warnings.items():
+            refused = [event for event in events if event.reason == "FailedCreate"]
+            if key in makers and refused:
+                found.setdefault(makers[key], []).extend(refused)
+        yield from found.items()
 
     def seen(self, *parts: str) -> bool:
         """Whether all these parts were read."""
@@ -180,6 +207,8 @@ def _crashing(case: _Case) -> Iterator[Finding]:
                     shown.append(_seen("pod", f"{pod.namespace}/{pod.name}", detail))
         if shown:
             mend = kubectl("logs", _pod_of(shown[0]), "--all-containers", "--previous")
+            if any("OOMKilled" in item.detail for item in shown):
+                mend = f"# it ran out of memory: raise its memory limit\n{mend}"
             yield finding("HLT001", str(ref), *shown, mend=mend + undo(case.row, ref))
 
 
@@ -201,7 +230,11 @@ def _by_workload(case: _Case) -> Iterator[tuple[ObjectRef, list[Pod]]]:
 def _waiting(case: _Case, reasons: tuple[str, ...]) -> Iterator[tuple[ObjectRef, list[Evidence]]]:
     for ref, pods in _by_workload(case):
         shown = [
-            _seen("pod", f"{pod.namespace}/{pod.name}", f"{container.waiting}: {container.image or container.name}")
+            _seen(
+                "pod",
+                f"{pod.namespace}/{pod.name}",
+                f"{container.waiting}: {container.waits_for or container.image or container.name}",
+            )
             for pod in pods
             for container in pod.containers
             if container.waiting in reasons
@@ -217,7 +250,18 @@ def _not_pulled(case: _Case) -> Iterator[Finding]:
 
 
 def _not_created(case: _Case) -> Iterator[Finding]:
-    for ref, shown in _waiting(case, _CONFIG_ERRORS):
+    refused = dict(_waiting(case, _CONFIG_ERRORS))
+    for ref, pods in _by_workload(case):
+        unmounted = [
+            _seen("event", f"{pod.namespace}/{pod.name}", f"{event.reason}: {event.message}")
+            for pod in pods
+            if not pod.ready
+            for event in case.world.warnings.get(("Pod", pod.namespace, pod.name), ())
+            if event.reason in ("FailedMount", "FailedAttachVolume")
+        ]
+        if unmounted:
+            refused[ref] = [*refused.get(ref, ()), *unmounted]
+    for ref, shown in refused.items():
         mend = kubectl("describe", _pod_of(shown[0])) + "  # names what lacks"
         yield finding("HLT003", str(ref), *shown, mend=mend)
 
@@ -243,11 +287,35 @@ def _short_of_pods(case: _Case) -> Iterator[Finding]:
         if workload.desired is None or workload.kind in ("Job", "CronJob") or str(workload.ref) in explained:
             continue
         available = workload.available if workload.available is not None else workload.ready
-        stuck = any((c.type, c.status) == ("Progressing", "False") for c in workload.conditions)
-        if workload.desired == 0 and workload.kind != "DaemonSet":
-            yield _scaled_to_zero(case, workload)
-        elif available is not None and (available < workload.desired or stuck):
+        if workload.desired == 0:
+            yield from _wants_none(case, workload)
+        elif available is not None and (available < workload.desired or _stuck(case, workload)):
             yield _unavailable(case, workload, available)
+
+
+def _stuck(case: _Case, workload: Workload) -> bool:
+    """Whether a change of it does not get on, though the pods of before still serve."""
+    if any((c.type, c.status) in _STUCK for c in workload.conditions):
+        return True
+    more = workload.total is not None and workload.total > (workload.desired or 0)
+    return more and any(
+        pod.created is not None and case.world.now - pod.created > _ROLLOUT_GRACE
+        for pod in case.world.pods.get(workload.ref, ())
+        if not pod.ready and not pod.deleting and pod.phase in ("Pending", "Running")
+    )
+
+
+_STUCK = (("Progressing", "False"), ("ReplicaFailure", "True"))
+
+
+def _wants_none(case: _Case, workload: Workload) -> Iterator[Finding]:
+    """Scaled to zero; or a DaemonSet that no node is good for, where every cluster has this add-on."""
+    if workload.kind != "DaemonSet":
+        yield _scaled_to_zero(case, workload)
+    elif case.matters and case.world.snapshot.nodes and all(not w.desired for w in case.workloads):
+        evidence = _seen("workload", workload.ref, "no node fits its selector and affinity: it runs nowhere")
+        mend = kubectl("get", workload.ref, "-o", "jsonpath={.spec.template.spec.nodeSelector}")
+        yield finding("HLT006", str(workload.ref), evidence, mend=mend, severity=Severity.REQUIRED)
 
 
 def _scaled_to_zero(case: _Case, workload: Workload) -> Finding:
@@ -262,8 +330,9 @@ def _unavailable(case: _Case, workload: Workload, available: int) -> Finding:
     shown += [
         _seen("condition", condition.type, condition.message or condition.reason)
         for condition in workload.conditions
-        if (condition.type, condition.status) in (("Progressing", "False"), ("ReplicaFailure", "True"))
+        if (condition.type, condition.status) in _STUCK
     ]
+    shown += [_event(event) for event in case.world.refusals.get(workload.ref, ())]
     shown += [
         _seen("pod", f"{pod.namespace}/{pod.name}", _why_not_ready(pod))
         for pod in case.world.pods.get(workload.ref, ())
@@ -276,10 +345,11 @@ def _unavailable(case: _Case, workload: Workload, available: int) -> Finding:
 
 
 def _why_not_ready(pod: Pod) -> str:
-    """The condition that holds a pod back, in its own words."""
-    for condition in pod.conditions:
-        if condition.type == "Ready" and condition.status == "False":
-            return condition.message or condition.reason or "not ready"
+    """The condition that holds a pod back, in its own words; what comes first of them."""
+    for wanted in ("Initialized", "Ready"):
+        for condition in pod.conditions:
+            if condition.type == wanted and condition.status == "False":
+                return condition.message or condition.reason or "not ready"
     return pod.reason or pod.phase or "not ready"
 
 
@@ -335,10 +405,21 @@ def _leads_nowhere(world: _World, service: Service, matters: bool, near: Sequenc
     severity = Severity.REQUIRED if matters or used else None
     ref = ObjectRef(kind="Service", name=service.name, namespace=service.namespace)
     mend = kubectl("get", "pods", "-n", service.namespace, "-l", labels)
+    near = near or _alike(world, service)
     if not selected and near:
         wanted = ",".join(f"{key}={value}" for key, value in near[0].template.labels.items())
         mend = f"# the pods of {near[0].ref} carry {wanted}: mend the selector\n{kubectl('edit', ref)}"
     yield finding("HLT008", str(ref), _seen("service", ref, detail), mend=mend, severity=severity)
+
+
+def _alike(world: _World, service: Service) -> list[Workload]:
+    """Workloads that share most of a selector with a Service that selects none: whose it probably is."""
+    wanted = set(service.selector.items())
+    here = [workload for workload in world.workloads.values() if workload.namespace == service.namespace]
+    shared = {workload.ref: len(wanted & set(workload.template.labels.items())) for workload in here}
+    return sorted(
+        (workload for workload in here if shared[workload.ref]), key=lambda workload: -shared[workload.ref]
+    )  # fmt: skip
 
 
 def _users_of_services(snapshot: Snapshot) -> Iterator[tuple[tuple[str, str], bool]]:
@@ -362,46 +443,53 @@ def _orphan_services(world: _World) -> Iterator[Finding]:
             yield from _leads_nowhere(world, service, False, ())
 
 
-def _webhooks_unanswered(case: _Case) -> Iterator[Finding]:
-    names = {
-        (ref.kind, ref.name) for ref in case.owned("MutatingWebhookConfiguration", "ValidatingWebhookConfiguration")
-    }
-    for configuration in case.world.snapshot.webhook_configurations:
-        if (configuration.kind, configuration.name) not in names:
+def _webhooks_unanswered(world: _World, configuration: WebhookConfiguration) -> Iterator[Finding]:
+    shown, fails = [], False
+    for hook in configuration.webhooks:
+        target = hook.service
+        if target is None or (target.namespace, target.name) not in world.services:
             continue
-        shown, fails = [], False
-        for hook in configuration.webhooks:
-            target = hook.service
-            if (
-                target
-                and case.world.endpoints(target.namespace, target.name) == 0
-                and ((target.namespace, target.name) in case.world.services)
-            ):
-                fails = fails or hook.failure_policy == "Fail"
-                detail = (
-                    f"Service {target.namespace}/{target.name} has no ready pod, failurePolicy {hook.failure_policy}"
-                )
-                shown.append(_seen("webhook", hook.name, detail))
-        if shown:
-            yield finding(
-                "HLT009", f"{configuration.kind}/{configuration.name}", *shown,
-                severity=Severity.REQUIRED if fails else Severity.RECOMMENDED,
-                mend="# bring its pods back (above); while requests are refused and nothing else helps:\n"
-                     + kubectl("delete", ObjectRef(kind=configuration.kind, name=configuration.name))
-                     + "  # its add-on makes it again",
-            )  # fmt: skip
+        if world.endpoints(target.namespace, target.name) == 0:
+            fails = fails or hook.failure_policy == "Fail"
+            detail = f"Service {target.namespace}/{target.name} has no ready pod, failurePolicy {hook.failure_policy}"
+            shown.append(_seen("webhook", hook.name, detail))
+    if shown:
+        ref = ObjectRef(kind=configuration.kind, name=configuration.name)
+        yield finding(
+            "HLT009", str(ref), *shown, severity=Severity.REQUIRED if fails else Severity.RECOMMENDED,
+            mend="# bring its pods back (above); while requests are refused and nothing else helps:\n"
+                 f"{kubectl('delete', ref)}  # its add-on makes it again",
+        )  # fmt: skip
 
 
-def _apis_unavailable(case: _Case) -> Iterator[Finding]:
-    names = {ref.name for ref in case.owned("APIService")}
-    for api in case.world.snapshot.api_services:
-        if api.name not in names:
-            continue
-        available = next((c for c in api.conditions if c.type == "Available"), None)
-        if available is not None and available.status != "True":
-            evidence = _seen("apiservice", api.name, f"{available.reason}: {available.message}")
-            mend = "# bring the pods behind its Service back\n" + kubectl("describe", "apiservice", api.name)
-            yield finding("HLT010", f"APIService/{api.name}", evidence, mend=mend)
+def _api_unavailable(api: ApiService) -> Iterator[Finding]:
+    available = next((c for c in api.conditions if c.type == "Available"), None)
+    # Its Service being gone is said of the inventory.
+    if available is not None and available.status != "True" and available.reason != "ServiceNotFound":
+        evidence = _seen("apiservice", api.name, f"{available.reason}: {available.message}")
+        mend = "# bring the pods behind its Service back\n" + kubectl("describe", "apiservice", api.name)
+        yield finding("HLT010", f"APIService/{api.name}", evidence, mend=mend)
+
+
+def _asked_by_the_server(case: _Case) -> Iterator[Finding]:
+    """Webhooks and aggregated APIs that the add-on serves, and does not answer for."""
+    mine = {(ref.kind, ref.name) for ref in case.world.owned.get(case.row.id, ())}
+    yield from _unanswered(case.world, lambda kind, name: (kind, name) in mine)
+
+
+def _unanswered(world: _World, wanted: Callable[[str, str], bool]) -> Iterator[Finding]:
+    for configuration in world.snapshot.webhook_configurations:
+        if wanted(configuration.kind, configuration.name):
+            yield from _webhooks_unanswered(world, configuration)
+    for api in world.snapshot.api_services:
+        if wanted("APIService", api.name):
+            yield from _api_unavailable(api)
+
+
+def _nobodys(world: _World) -> Iterator[Finding]:
+    """Likewise, of add-ons of which nothing else is left, or that were not recognised."""
+    owned = {(ref.kind, ref.name) for ref in world.owners}
+    yield from _unanswered(world, lambda kind, name: (kind, name) not in owned)
 
 
 def _crds_not_established(case: _Case) -> Iterator[Finding]:
@@ -461,7 +549,8 @@ def _budgets(case: _Case) -> Iterator[Finding]:
         ]
         if not guarded or budget.disruptions_allowed is None:
             continue
-        if budget.disruptions_allowed == 0 and budget.pods and (budget.healthy or 0) >= (budget.healthy_wanted or 0):
+        # With a pod that is not ready, none other may go: that is as it should be.
+        if budget.disruptions_allowed == 0 and budget.pods and (budget.healthy or 0) >= budget.pods:
             rule = f"minAvailable {budget.min_available}" if budget.min_available else (
                 f"maxUnavailable {budget.max_unavailable}")  # fmt: skip
             detail = f"{rule} with {budget.pods} pods: no pod may be evicted"
@@ -531,24 +620,26 @@ def _leases(case: _Case) -> Iterator[Finding]:
 
 
 def _events(case: _Case) -> Iterator[Finding]:
-    """Warnings about the add-on's objects of the last hour that no status shows."""
+    """Warnings about the add-on's objects of the last hour that nothing else shows."""
     mine = {
         (ref.kind, ref.namespace, ref.name) for ref in (*case.row.workloads, *case.world.owned.get(case.row.id, ()))
     }
     mine |= {("Pod", pod.namespace, pod.name) for _, pod in case.pods}
-    mine |= {
-        ("ReplicaSet", revision.namespace, revision.name)
-        for revision in case.world.snapshot.revisions
-        if revision.owners and (revision.owners[0].kind, revision.namespace, revision.owners[0].name) in mine
-    }
-    together: dict[tuple[str, str], list[Evidence]] = {}
-    for event in case.world.snapshot.events:
-        subject, recent = event.subject, event.last_seen is None or case.world.now - event.last_seen < _EVENT_WITHIN
-        if recent and event.reason in _TELLING_EVENTS and (subject.kind, subject.namespace, subject.name) in mine:
-            shown = _seen("event", subject, f"{event.reason} ×{event.count}: {event.message}")
-            together.setdefault((event.reason, case.row.id), []).append(shown)
-    for (reason, row_id), shown_all in together.items():
-        yield finding("HLT017", f"{row_id}: {reason}", *shown_all)
+    told = {found.subject for check in (_not_created, _short_of_pods) for found in check(case)}
+    together: dict[str, list[Evidence]] = {}
+    for ref, refused in case.world.refusals.items():
+        if ref in case.row.workloads and str(ref) not in told:
+            together.setdefault("FailedCreate", []).extend(_event(event) for event in refused)
+    for key in mine:
+        for event in case.world.warnings.get(key, ()):
+            if event.reason in _TELLING_EVENTS - {"FailedCreate", "FailedMount", "FailedAttachVolume"}:
+                together.setdefault(event.reason, []).append(_event(event))
+    for reason, shown in sorted(together.items()):
+        yield finding("HLT017", f"{case.row.id}: {reason}", *sorted(shown, key=lambda item: item.subject))
+
+
+def _event(event: Event) -> Evidence:
+    return _seen("event", event.subject, f"{event.reason} ×{event.count}: {event.message}")
 
 
 def _custom_resources(case: _Case) -> Iterator[Finding]:
@@ -627,9 +718,9 @@ def _nodes(world: _World) -> Iterator[Finding]:
 
 
 CHECKS: tuple[Callable[[_Case], Iterable[Finding]], ...] = (
-    _crashing, _not_pulled, _not_created, _pending, _short_of_pods, _restarting, _no_endpoints, _webhooks_unanswered,
-    _apis_unavailable, _crds_not_established, _certificates, _budgets, _single_replicas, _leases, _events,
-    _custom_resources, _quotas, _probed, _eks_reports,
+    _crashing, _not_pulled, _not_created, _pending, _short_of_pods, _restarting, _no_endpoints, _asked_by_the_server,
+    _crds_not_established, _certificates, _budgets, _single_replicas, _leases, _events, _custom_resources, _quotas,
+    _probed, _eks_reports,
 )  # fmt: skip
 
 

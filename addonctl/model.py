@@ -274,6 +274,7 @@ class ContainerStatus:
     ready: bool = False
     restarts: int = 0
     waiting: str = ""  # reason: CrashLoopBackOff, ImagePullBackOff …
+    waits_for: str = ""  # what the kubelet says of the wait
     exit_code: int | None = None  # of the termination it is in
     last_exit: str = ""  # reason of the last termination: OOMKilled, Error …
     last_exit_at: datetime | None = None

@@ -308,6 +308,7 @@ class CronJob(Object):
 
 class Waiting(Shape):
     reason: str | None = None
+    message: str | None = None
 
 
 class Terminated(Shape):

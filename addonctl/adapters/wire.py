@@ -176,16 +176,18 @@ class Decoder:
     def status(self, name: str, image: str, was: s.ContainerStatus) -> model.ContainerStatus:
         """A container's status; equal ones (the many that simply run) are one object."""
         last = was.last_state.terminated if was.last_state else None
-        waiting = was.state.waiting.reason if was.state and was.state.waiting else None
+        wait = was.state.waiting if was.state else None
+        waiting, why = (wait.reason, wait.message) if wait else (None, None)
         image_id = (was.image_id or "").rpartition("@")[2]
         ended = was.state.terminated.exit_code if was.state and was.state.terminated else None
-        key = (name, image, image_id, was.ready, was.restart_count, waiting, ended,
+        key = (name, image, image_id, was.ready, was.restart_count, waiting, why, ended,
                last and (last.reason, last.finished_at))  # fmt: skip
         known = self._statuses.get(key)
         if known is None:
             known = model.ContainerStatus(
                 name=name, image=image, image_id=image_id, ready=bool(was.ready), restarts=was.restart_count or 0,
-                waiting=waiting or "", exit_code=ended, last_exit=(last.reason or "") if last else "",
+                waiting=waiting or "", exit_code=ended,
+                waits_for=redact.text((why or "")[:MESSAGE_MAX]), last_exit=(last.reason or "") if last else "",
                 last_exit_at=aware(last.finished_at) if last else None,
             )  # fmt: skip
             self._statuses[key] = known

@@ -1,7 +1,6 @@
 """Faults of the real add-ons, each as somebody once made it, and how to tell in the cluster that it has taken hold."""
 
 import base64
-import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -558,9 +557,10 @@ FAULTS: tuple[Fault, ...] = (
     # API versions
     Fault(
         name="manifest in an API version that is gone",
-        changes=(Made([_autoscaler("coredns", "coredns", _CPU)]), WrittenAs("hpa/coredns", KUBE, "autoscaling/v2beta2")),
+        changes=(Made([_autoscaler("coredns", "coredns", _CPU)]),
+                 WrittenAs("hpa/coredns", KUBE, "autoscaling/v2beta2")),
         holds=at_once,
-        cause=("API001", "autoscaling/v2beta2 HorizontalPodAutoscaler"), says=("autoscaling/v2 ",),
+        cause=("API001", "autoscaling/v2beta2 HorizontalPodAutoscaler"), says=("autoscaling/v2",),
     ),
     # Nodes: the last, for it takes longest
     Fault(

@@ -352,6 +352,7 @@ def test_a_crd_that_its_addon_drops_altogether_is_found_whatever_the_version() -
     whole = replace(CATALOG, kubernetes=kubernetes(crd_removals=(replace(ENDS, version="*"),)))
     listed = crd_findings(crd(("v1",), V1), catalog=whole, custom_resources=written(v1=9))
     assert [item.code for item in listed] == ["CRD002"]
+    assert "in the version" not in listed[0].mend, "no version of a kind that goes helps"
 
 
 # ── Webhooks ────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -259,6 +259,13 @@ def test_an_addon_scaled_to_zero_is_not_healthy() -> None:
     assert one(runs(desired=0)).verdict is Health.SUSPENDED
 
 
+def test_what_must_not_be_stopped_is_degraded_though_it_was_on_purpose() -> None:
+    """Without DNS the cluster is down, and a webhook that refuses everything is no rest either."""
+    assert one(runs("coredns", "coredns/coredns:v1.12.4", desired=0)).verdict is Health.DEGRADED
+    refusing = one(runs(desired=0), services=(SERVICE,), webhook_configurations=(called(),))
+    assert refusing.verdict is Health.DEGRADED
+
+
 def test_what_is_said_of_a_workload_scaled_to_zero_is_not_said_of_what_it_serves() -> None:
     """Its Service leads nowhere, its leader is gone, its budget guards no pod: effects of one decision."""
     listed = codes(
@@ -470,6 +477,11 @@ def test_a_budget_that_guards_nothing_is_worth_knowing_in_an_addons_namespace() 
     assert codes(HOOK, disruption_budgets=(replace(idle, disruptions_allowed=None),)) == [], "no status yet"
 
 
+def test_a_budget_without_a_selector_guards_nothing_whatever_else_is_scaled_to_zero() -> None:
+    bare = budget(pods=0, healthy=0, selector=None)
+    assert codes(runs(desired=0), disruption_budgets=(bare,)) == ["HLT006", "HLT022"]
+
+
 @pytest.mark.parametrize("kind", ["Deployment", "StatefulSet"])
 def test_a_single_pod_that_answers_for_the_cluster_is_found(kind: str) -> None:
     single = runs(desired=1, kind=kind)
@@ -533,6 +545,19 @@ def test_the_workload_that_leads_is_the_one_whose_name_fits_best() -> None:
     late = lease(timedelta(hours=1), holder="hook-injector-5d78-abcde")
     item = only("HLT016", HOOK, injector, leases=(late,), pods=(pod(injector, name="hook-injector-5d78-abcde"),))
     assert "hook-injector" in item.mend
+
+
+def test_of_two_copies_the_one_beside_the_lease_is_blamed() -> None:
+    here, there = (runs("twin", "acme/twin:1", namespace=namespace) for namespace in ("a", "b"))
+    late = lease(timedelta(minutes=10), holder="twin-5d78-x2x4z", namespace="a")
+    result = judged(here, there, leases=(late,), pods=(pod(here), pod(there, name="twin-5d78-other")))
+    assert [item.code for item in result.findings] == ["HLT016"]
+    assert [(each.id, each.score == 100) for each in result.addons] == [("twin/a/twin", False), ("twin/b/twin", True)]
+
+
+def test_a_lease_in_another_namespace_than_its_leader_is_found() -> None:
+    elsewhere = lease(timedelta(minutes=10), namespace="kube-system")
+    assert codes(HOOK, leases=(elsewhere,), pods=(pod(HOOK),)) == ["HLT016"]
 
 
 def test_a_lease_that_an_older_version_left_behind_is_silent() -> None:
