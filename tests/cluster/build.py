@@ -24,6 +24,7 @@ COMPONENTS = (
 COREDNS = ("v1.11.4", "v1.12.4", "v1.13.2")
 METRICS_SERVER, GATEKEEPER = "v0.9.0", "v3.23.1"
 PAUSE_IMAGE = "registry.local/pause:1"
+WITNESS_IMAGE = "registry.local/witness:1"
 # Debian's packages: runc (crun refuses the OCI version that kubelet asks for), CNI plugins, packet filters.
 DEBIAN = ("runc", "containernetworking-plugins", "iptables", "conntrack", "iproute2", "gcc", "libc6-dev", "util-linux")
 _BUILD_TIMEOUT_S = 1500
@@ -110,6 +111,7 @@ CONTAINERD = _go_install(
 )  # fmt: skip
 HELM = _go_install("helm", "helm.sh/helm/v4/cmd/helm@v4.3.1")
 POPEYE = _module("popeye", "github.com/derailed/popeye", "popeye")
+_WITNESS = _module("witness", ".", "witness")
 _COREDNS = {version: _go_install(f"coredns-{version}", f"github.com/coredns/coredns@{version}") for version in COREDNS}
 _METRICS = _go_install("metrics-server", f"sigs.k8s.io/metrics-server/cmd/metrics-server@{METRICS_SERVER}")
 _GATEKEEPER = _go_install("gatekeeper", f"github.com/open-policy-agent/gatekeeper/v3@{GATEKEEPER}")
@@ -156,6 +158,7 @@ PROXY_IMAGE = Artefact(
 )
 IMAGES = (
     PAUSE,
+    _image(WITNESS_IMAGE, _WITNESS, "witness", "witness"),
     PROXY_IMAGE,
     *(_image(f"registry.k8s.io/coredns/coredns:{v}", _COREDNS[v], "coredns", "coredns") for v in COREDNS),
     _image(f"registry.k8s.io/metrics-server/metrics-server:{METRICS_SERVER}", _METRICS, "metrics-server",
@@ -191,6 +194,7 @@ BINARIES = (
     CONTAINERD,
     HELM,
     *_COREDNS.values(),
+    _WITNESS,
     _METRICS,
     _GATEKEEPER,
     STAGES,

@@ -189,8 +189,9 @@ class Cluster:
         speed = ["--kube-api-qps=300", "--kube-api-burst=400", "--leader-elect=false"]
         # Kubelets here report every 4 s, so a node that hangs can be told from a slow one earlier than after 50 s.
         notice = ["--node-monitor-grace-period=20s", "--horizontal-pod-autoscaler-sync-period=5s"]
+        volumes = ["--enable-hostpath-provisioner=true"]  # kubernetes.io/host-path: folders below /tmp/hostpath_pv
         self._records.spawn(
-            "kube-controller-manager", self._bin / "kube-controller-manager", *auth, *speed, *notice,
+            "kube-controller-manager", self._bin / "kube-controller-manager", *auth, *speed, *notice, *volumes,
             "--secure-port=20257",
             f"--service-account-private-key-file={RUN}/pki/sa.key", f"--root-ca-file={self.ca_file}",
             "--use-service-account-credentials=true", f"--cert-dir={RUN}/controller-manager",

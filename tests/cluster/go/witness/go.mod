@@ -1,0 +1,3 @@
+module addonctl/cluster/witness
+
+go 1.26.0
