@@ -174,13 +174,16 @@ def _ending_versions(
         count = written.count if whole else written.written_as.get(f"{crd.group}/{removal.version}", 0)
         if removal.crd != crd.name or not count or removal.addon not in installed or not removal.removed_in:
             continue
-        has, gone = parse(installed[removal.addon] or ""), parse(removal.removed_in)
-        if has is not None and gone is not None and has >= gone:
+        has, last = parse(installed[removal.addon] or ""), parse(removal.last_present_in)
+        gone = parse(removal.removed_in)
+        dropped = has is not None and ((last is not None and has > last) or (gone is not None and has >= gone))
+        if dropped:
             continue  # the running release dropped it already, and its objects were converted
         what = "of a kind that" if whole else f"written as {removal.version}, which"
         detail = f"{count} objects are {what} {removal.addon} {removal.removed_in} drops"
         evidence = Evidence(kind="crd", subject=crd.name, detail=detail)
-        mend = f"Write them in the version {_storage(crd)} before the update: manifests, charts and Git alike."
+        stays = f"Write them in the version {_storage(crd)} before the update: manifests, charts and Git alike."
+        mend = "Move to what replaces this kind before the update; its release notes say how." if whole else stays
         yield finding("CRD002", f"CustomResourceDefinition/{crd.name}", evidence, mend=mend)
 
 

@@ -149,8 +149,12 @@ def _support_findings(status: KubernetesStatus, snapshot: Snapshot, catalog: Cat
     if snapshot.eks is None and "eks" not in snapshot.cluster.kubernetes:
         return  # the calendar is EKS's; elsewhere it says nothing
     code = {Support.EXTENDED: "EKS003", Support.UNSUPPORTED: "EKS004"}.get(status.support)
-    if status.support is Support.STANDARD and status.ends and status.ends - day <= _ENDS_SOON:
+    soon = status.ends is not None and status.ends - day <= _ENDS_SOON
+    if status.support is Support.STANDARD and soon:
         code = "EKS006"
+    # AWS upgrades by force at the end of extended support; with upgrade policy STANDARD, at that of standard support.
+    forced = status.support is Support.EXTENDED or (snapshot.eks and snapshot.eks.cluster.support_type == "STANDARD")
+    severity = Severity.REQUIRED if soon and forced else None
     if code is None or status.ends is None:
         return
     verb = "ended" if status.support is Support.UNSUPPORTED else "ends"
@@ -159,7 +163,7 @@ def _support_findings(status: KubernetesStatus, snapshot: Snapshot, catalog: Cat
     detail = f"{kind} support of Kubernetes {status.running} {verb} on {status.ends}, {when}"
     shown = [Evidence(kind="eks", subject="calendar", detail=detail)]
     shown += _price(status.support, catalog)
-    yield finding(code, f"cluster {snapshot.cluster.name}", *shown)
+    yield finding(code, f"cluster {snapshot.cluster.name}", *shown, severity=severity)
 
 
 def _price(support: Support, catalog: Catalog) -> Iterator[Evidence]:
@@ -295,7 +299,8 @@ def _skewed(
 
 def _requirements(snapshot: Snapshot, inventory: Inventory, catalog: Catalog) -> Iterator[Finding]:
     """Add-ons without what the catalogue says they cannot do without; needs to have seen all workloads."""
-    if snapshot.gap("workloads") is not None or snapshot.cluster.source == "files":
+    cluster = snapshot.cluster
+    if snapshot.gap("workloads") is not None or cluster.source == "files" or cluster.namespace:
         return  # one file of many does not show what else runs
     present = {row.addon for row in inventory.installations}
     # Scaled to zero, it does not show that something lacks.

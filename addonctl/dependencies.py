@@ -608,7 +608,7 @@ def _ordered(
             # graphlib lists a cycle with each node a predecessor of the next: the next depends on it.
             steps = [(nodes[n + 1], nodes[n]) for n in range(len(nodes) - 1)]
             weakest = min((step for step in steps if step in kept), key=lambda step: kept[step].weight)
-            if kept[weakest].strength is Strength.HARD:  # else it is opened without harm
+            if kept[weakest].weight > _WEIGHTS[Strength.SOFT, "change"]:  # else it is opened without harm
                 cycles.append(tuple(reversed(nodes)))
             del kept[weakest]
 
@@ -620,8 +620,9 @@ def _findings(
     world: _World, edges: tuple[Edge, ...], owners: Mapping[ObjectRef, str], cycles: tuple[tuple[str, ...], ...],
     inventory: Inventory, catalog: Catalog,
 ) -> Iterator[Finding]:  # fmt: skip
-    yield from _broken_references(world, edges, owners)
-    if world.snapshot.cluster.source != "files":
+    whole = world.snapshot.cluster.source != "files" and not world.snapshot.cluster.namespace
+    if whole:  # else what is referred to may well be where nobody looked
+        yield from _broken_references(world, edges, owners)
         yield from _without_permission(world, edges, inventory, catalog)
     yield from _self_guarded(edges, owners)
     for members, same in _joined_cycles(cycles):
@@ -656,8 +657,6 @@ _NEEDED = (
 
 def _broken_references(world: _World, edges: tuple[Edge, ...], owners: Mapping[ObjectRef, str]) -> Iterator[Finding]:
     """References of add-ons, and of classes of storage, to objects that are not there."""
-    if world.snapshot.cluster.source == "files":
-        return  # a file need not hold what it refers to
     there = {(ref.kind, ref.namespace, ref.name) for ref, _ in world.snapshot.objects()}
     for edge in edges:
         target, part = edge.target, _READ_WHOLE.get(edge.target.kind)
@@ -682,6 +681,7 @@ def _without_permission(
     granted = {edge.source for edge in edges if edge.type is EdgeType.RBAC}
     groups = {s.name for binding in world.snapshot.role_bindings for s in binding.subjects if s.kind == "Group"}
     accounts = {edge.source: edge.target for edge in edges if edge.type is EdgeType.SERVICE_ACCOUNT}
+    said: set[ObjectRef] = set()
     for row in inventory.installations:
         entry = catalog.addons.get(row.addon)
         used = [accounts[ref] for ref in row.workloads if ref in accounts]
@@ -691,18 +691,20 @@ def _without_permission(
             continue
         evidence = Evidence(kind="rbac", subject=str(used[0]), detail="no RoleBinding or ClusterRoleBinding names it")
         yield finding("DEP004", str(used[0]), evidence)
-    yield from _unbound_roles(world, accounts, inventory)
+        said.add(used[0])
+    mine = {accounts[ref] for row in inventory.installations for ref in row.workloads if ref in accounts}
+    yield from _unbound_roles(world, mine - said)
 
 
-def _unbound_roles(world: _World, accounts: Mapping[ObjectRef, ObjectRef], inventory: Inventory) -> Iterator[Finding]:
+def _unbound_roles(world: _World, used: Iterable[ObjectRef]) -> Iterator[Finding]:
     """Roles that are called after an add-on's account, and that no binding gives to anybody."""
     bound = {(binding.role.kind, binding.role.name) for binding in world.snapshot.role_bindings}
-    used = {accounts[ref] for row in inventory.installations for ref in row.workloads if ref in accounts}
+    accounts = sorted(used, key=str)
     for role in world.snapshot.roles:
         kind = "Role" if role.namespace else "ClusterRole"
         if (kind, role.name) in bound:
             continue
-        for account in used:
+        for account in accounts:
             if role.name in (account.name, f"system:{account.name}") and role.namespace in ("", account.namespace):
                 detail = f"{kind} {role.name} is bound to nobody"
                 yield finding("DEP004", str(account), Evidence(kind="rbac", subject=str(account), detail=detail))

@@ -157,7 +157,7 @@ CODES: Mapping[str, Code] = MappingProxyType({
         ),
         Code(
             code="CMP001", title="An add-on's version does not support the running Kubernetes",
-            severity=Severity.REQUIRED,
+            severity=Severity.RECOMMENDED,
             why="Its maintainers do not stand for it; it may fail on APIs that are gone.",
             mend="Update it to a version that supports this Kubernetes.",
         ),
@@ -263,7 +263,7 @@ CODES: Mapping[str, Code] = MappingProxyType({
             mend="Write it in the API version that replaces it.",
         ),
         Code(
-            code="API004", title="A webhook names only API versions that are gone", severity=Severity.INFO,
+            code="API004", title="A webhook names only API versions that are gone", severity=Severity.RECOMMENDED,
             why="It is not asked any more for what it was meant to check.",
             mend="Name the newer API versions in its rules.",
         ),

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cached_property
+from shlex import quote
 
 from addonctl import units
 from addonctl.catalog import AddOn, Catalog
@@ -46,7 +47,8 @@ _PENDING_GRACE = timedelta(seconds=30)
 # A new pod that is not ready after this long holds its rollout up.
 _ROLLOUT_GRACE = timedelta(minutes=2)
 _EVENT_WITHIN = timedelta(hours=1)
-# Certificates: renewal is due a month ahead, and a week is what a team needs that was on holiday.
+# Certificates: most are renewed a month ahead; some controllers renew their own a day or a week before they end, so
+# that nothing is required before it has ended.
 _EXPIRES_SOON, _EXPIRES_NOW = timedelta(days=30), timedelta(days=7)
 # A leader renews several times within its lease; after three of them nobody leads.
 _LEASES_MISSED = 3
@@ -170,7 +172,9 @@ class _World:
 
     def endpoints(self, namespace: str, name: str) -> int | None:
         """Ready endpoints of a Service; None where they were not read."""
-        return self.ready_endpoints.get((namespace, name), 0) if self.seen("endpoint_slices", "services") else None
+        elsewhere = self.snapshot.cluster.namespace not in ("", namespace)
+        unseen = elsewhere or not self.seen("endpoint_slices", "services")
+        return None if unseen else self.ready_endpoints.get((namespace, name), 0)
 
 
 class _Case:
@@ -255,7 +259,7 @@ def _not_created(case: _Case) -> Iterator[Finding]:
         unmounted = [
             _seen("event", f"{pod.namespace}/{pod.name}", f"{event.reason}: {event.message}")
             for pod in pods
-            if not pod.ready
+            if pod.phase == "Pending"
             for event in case.world.warnings.get(("Pod", pod.namespace, pod.name), ())
             if event.reason in ("FailedMount", "FailedAttachVolume")
         ]
@@ -312,7 +316,11 @@ def _wants_none(case: _Case, workload: Workload) -> Iterator[Finding]:
     """Scaled to zero; or a DaemonSet that no node is good for, where every cluster has this add-on."""
     if workload.kind != "DaemonSet":
         yield _scaled_to_zero(case, workload)
-    elif case.matters and case.world.snapshot.nodes and all(not w.desired for w in case.workloads):
+    elif (
+        case.matters
+        and any(node.compute_type == "ec2" for node in case.world.snapshot.nodes)  # elsewhere AWS has it built in
+        and all(not w.desired for w in case.workloads)
+    ):
         evidence = _seen("workload", workload.ref, "no node fits its selector and affinity: it runs nowhere")
         mend = kubectl("get", workload.ref, "-o", "jsonpath={.spec.template.spec.nodeSelector}")
         yield finding("HLT006", str(workload.ref), evidence, mend=mend, severity=Severity.REQUIRED)
@@ -457,8 +465,8 @@ def _webhooks_unanswered(world: _World, configuration: WebhookConfiguration) -> 
         ref = ObjectRef(kind=configuration.kind, name=configuration.name)
         yield finding(
             "HLT009", str(ref), *shown, severity=Severity.REQUIRED if fails else Severity.RECOMMENDED,
-            mend="# bring its pods back (above); while requests are refused and nothing else helps:\n"
-                 f"{kubectl('delete', ref)}  # its add-on makes it again",
+            mend="# bring its pods back (above); if requests are refused and nothing else helps, save and delete it:\n"
+                 f"{kubectl('get', ref, '-o', 'yaml')} > {quote(configuration.name)}.yaml\n{kubectl('delete', ref)}",
         )  # fmt: skip
 
 
@@ -529,7 +537,7 @@ def _certificates(case: _Case) -> Iterator[Finding]:
     for (kind, name), when in soonest.items():
         verb = "ended" if when < now else "ends"
         evidence = _seen("certificate", f"{kind}/{name}", f"its CA bundle {verb} on {when:%Y-%m-%d %H:%M} UTC")
-        severity = Severity.REQUIRED if when - now < _EXPIRES_NOW else None
+        severity = Severity.REQUIRED if when < now else Severity.INFO if when - now > _EXPIRES_NOW else None
         yield finding("HLT012", f"{kind}/{name}", evidence, severity=severity)
 
 
@@ -563,7 +571,8 @@ def _idle_budgets(world: _World) -> Iterator[Finding]:
     for budget in world.snapshot.disruption_budgets:
         if any(
             workload.desired == 0 and workload.namespace == budget.namespace
-            and selects(budget.selector or {}, budget.expressions, workload.template.labels)
+            and budget.selector is not None
+            and selects(budget.selector, budget.expressions, workload.template.labels)
             for workload in world.workloads.values()
         ):  # fmt: skip
             continue  # it guards what is scaled to zero
@@ -603,10 +612,15 @@ def _leases(case: _Case) -> Iterator[Finding]:
     for lease in case.world.snapshot.leases:
         if not lease.holder or lease.renewed is None or not lease.duration_s or lease.namespace == "kube-node-lease":
             continue
-        fits = [ref for ref in running if lease.holder.startswith(f"{ref.name}-")]
+        held = any(lease.holder.startswith(name) for name in pods)
+        fits = [
+            ref
+            for ref in running
+            if lease.holder.startswith(f"{ref.name}-") and (held or lease.namespace in (ref.namespace, "kube-system"))
+        ]
         leads = max(fits, key=lambda ref: len(ref.name), default=None)
         late = case.world.now - lease.renewed
-        if late > _LEASE_LEFT_BEHIND and not any(lease.holder.startswith(name) for name in pods):
+        if late > _LEASE_LEFT_BEHIND and not held:
             continue
         if leads is not None and late > timedelta(seconds=_LEASES_MISSED * lease.duration_s + 30):
             detail = f"{lease.holder} renewed it last {int(late.total_seconds())} s ago (lease of {lease.duration_s} s)"
@@ -621,18 +635,21 @@ def _leases(case: _Case) -> Iterator[Finding]:
 
 def _events(case: _Case) -> Iterator[Finding]:
     """Warnings about the add-on's objects of the last hour that nothing else shows."""
-    mine = {
-        (ref.kind, ref.namespace, ref.name) for ref in (*case.row.workloads, *case.world.owned.get(case.row.id, ()))
-    }
-    mine |= {("Pod", pod.namespace, pod.name) for _, pod in case.pods}
     told = {found.subject for check in (_not_created, _short_of_pods) for found in check(case)}
+    keys = {(ref.kind, ref.namespace, ref.name): str(ref) for ref in case.world.owned.get(case.row.id, ())}
+    keys |= {(ref.kind, ref.namespace, ref.name): str(ref) for ref in case.row.workloads}
+    keys |= {("Pod", pod.namespace, pod.name): str(ref) for ref, pod in case.pods}
+    ready = {("Pod", pod.namespace, pod.name) for _, pod in case.pods if pod.ready}
+    for revision in case.world.snapshot.revisions:
+        owner = revision.owners[0] if revision.owners else None
+        if owner is not None and (owner.kind, revision.namespace, owner.name) in keys:
+            whose = keys[owner.kind, revision.namespace, owner.name]
+            keys[revision.kind, revision.namespace, revision.name] = whose
     together: dict[str, list[Evidence]] = {}
-    for ref, refused in case.world.refusals.items():
-        if ref in case.row.workloads and str(ref) not in told:
-            together.setdefault("FailedCreate", []).extend(_event(event) for event in refused)
-    for key in mine:
-        for event in case.world.warnings.get(key, ()):
-            if event.reason in _TELLING_EVENTS - {"FailedCreate", "FailedMount", "FailedAttachVolume"}:
+    for key, whose in keys.items():
+        for event in case.world.warnings.get(key, ()) if whose not in told else ():
+            late = key in ready and event.reason in ("FailedMount", "FailedAttachVolume")  # it got its volume since
+            if event.reason in _TELLING_EVENTS and not late:
                 together.setdefault(event.reason, []).append(_event(event))
     for reason, shown in sorted(together.items()):
         yield finding("HLT017", f"{case.row.id}: {reason}", *sorted(shown, key=lambda item: item.subject))
@@ -775,7 +792,7 @@ def _health(case: _Case, found: list[Finding]) -> AddonHealth:
     if any(item.code == "HLT005" for item in found) and verdict is Health.HEALTHY:
         verdict = Health.PROGRESSING
     if case.workloads and all(w.desired == 0 and w.kind != "DaemonSet" for w in case.workloads):
-        verdict = Health.SUSPENDED
+        verdict = Health.DEGRADED if worst is Severity.REQUIRED else Health.SUSPENDED
     return AddonHealth(
         id=row.id, addon=row.addon, verdict=verdict, score=score, coverage=coverage, aspects=aspects
     )  # fmt: skip

@@ -509,7 +509,7 @@ def _findings(
     yield from _fights(rows)
     yield from _duplicates(rows, catalog)
     yield from _orphaned_crds(groups, snapshot, catalog)
-    if snapshot.gap("services") is None:
+    if snapshot.gap("services") is None and not snapshot.cluster.namespace:
         yield from _orphaned_backends(snapshot)
 
 
@@ -537,7 +537,8 @@ def _duplicates(rows: list[Installation], catalog: Catalog) -> Iterator[Finding]
 
 def _orphaned_crds(groups: list[_Group], snapshot: Snapshot, catalog: Catalog) -> Iterator[Finding]:
     """CRDs of the catalogue's groups whose add-on does not run here; needs to have seen the workloads."""
-    if snapshot.gap("workloads") is not None or not (snapshot.workloads or snapshot.pods):
+    narrowed = bool(snapshot.cluster.namespace)
+    if narrowed or snapshot.gap("workloads") is not None or not (snapshot.workloads or snapshot.pods):
         return
     running = {group.addon.id for group in groups if group.matches or group.eks}
     for addon in catalog.addons.values():

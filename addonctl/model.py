@@ -854,6 +854,7 @@ class Cluster:
     server: str = ""
     context: str = ""
     source: str = "live"  # live, snapshot or files
+    namespace: str = ""  # to which reading was narrowed: of others, namespaced objects were not read
     demo: bool = False
 
 

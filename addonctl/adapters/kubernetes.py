@@ -115,7 +115,7 @@ def read(
     _run(more, parts, progress)
     cluster = Cluster(
         name=connection.name, kubernetes=str(version.get("gitVersion") or ""), server=connection.server,
-        context=connection.context,
+        context=connection.context, namespace=namespace or "",
     )  # fmt: skip
     parts.items.setdefault("custom_resources", []).extend(_tallied(crds, parts.items.get("others", ())))
     items: dict[str, Any] = {part: tuple(found) for part, found in parts.items.items()}

@@ -127,6 +127,9 @@ def _routed(address: str) -> bool:
         return tried.connect_ex((address, 53)) == 0
 
 
+_HEADER_BYTES, _IS_RESPONSE = 12, 0x80
+
+
 def dns_query(name: str) -> bytes:
     """A query for the A records of `name` (RFC 1035, section 4)."""
     labels = b"".join(bytes((len(label),)) + label.encode() for label in name.split("."))
@@ -134,7 +137,9 @@ def dns_query(name: str) -> bytes:
 
 
 def dns_answer(response: bytes) -> tuple[int, int]:
-    """(rcode, number of answers) of a response."""
+    """(rcode, number of answers) of a response; (SERVFAIL, 0) for what is none."""
+    if len(response) < _HEADER_BYTES or not response[2] & _IS_RESPONSE:
+        return 2, 0
     _, flags, _, answers = struct.unpack(">HHHH", response[:8])
     return flags & 0xF, answers
 

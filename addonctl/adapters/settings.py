@@ -38,16 +38,23 @@ def load(given: str = "") -> Settings:
     import yaml
 
     from addonctl.adapters.dumps import yaml_loader
+    from addonctl.adapters.knowledge import unknown_keys
 
     path = Path(given) if given else default_path()
-    if not given and not path.exists():
+    if not given and not os.environ.get("ADDONCTL_CONFIG") and not path.exists():
         return Settings()
     try:
-        facts = yaml.load(path.read_bytes(), Loader=yaml_loader())
-        settings = msgspec.convert(facts or {}, Settings)
+        facts = yaml.load(path.read_bytes(), Loader=yaml_loader()) or {}
+        if isinstance(facts, dict) and facts.get("waivers", ()) is None:
+            facts = {**facts, "waivers": []}
+        settings = msgspec.convert(facts, Settings)
     except (OSError, yaml.YAMLError, msgspec.ValidationError) as error:
         why = " ".join(str(error).split())
         raise BadInput(f"The settings {path} cannot be used: {why}", _MEND) from error
+    unknown = [key for n, given_one in enumerate(facts.get("waivers", ()))
+               for key in unknown_keys(given_one, Waiver, f"waivers[{n}]")]  # fmt: skip
+    if unknown:  # a misspelt `subject` would waive far more than was meant
+        raise BadInput(f"The settings {path} have fields that nobody reads: {', '.join(unknown)}", _MEND)
     for waiver in settings.waivers:
         _checked(waiver, path)
     return settings

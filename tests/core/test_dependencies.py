@@ -651,24 +651,38 @@ def test_what_depends_on_nothing_is_in_the_order_too() -> None:
 def test_a_circle_is_opened_at_its_weakest_edge_and_told() -> None:
     result = chained(("a", "b", True), ("b", "c", False), ("c", "a", True))
     assert result.order == ("b", "a", "c"), "b needs c but softly: b may go before c"
+    assert [item.subject for item in of("DEP002", result)] == ["a ↔ b ↔ c"]
+
+
+def test_a_circle_that_is_hard_all_around_is_told() -> None:
+    result = chained(("a", "b", True), ("b", "c", True), ("c", "a", True))
     (item,) = of("DEP002", result)
     assert (item.subject, item.severity) == ("a ↔ b ↔ c", Severity.INFO)
     (cycle,) = result.cycles
-    steps = set(pairwise(cycle))
-    assert steps == {("a", "b"), ("b", "c"), ("c", "a")}, "each depends on the next"
+    assert set(pairwise(cycle)) == {("a", "b"), ("b", "c"), ("c", "a")}, "each depends on the next"
+    assert set(result.order) == {"a", "b", "c"}
 
 
-def test_two_circles_are_two_findings() -> None:
-    result = chained(("a", "b", True), ("b", "a", False), ("c", "d", True), ("d", "c", False))
-    assert [item.subject for item in of("DEP002", result)] == ["a ↔ b", "c ↔ d"]
-    assert result.order.index("b") < result.order.index("a")
-    assert result.order.index("d") < result.order.index("c")
+@pytest.mark.parametrize(("policy", "told"), [("Fail", ["app ↔ hook"]), ("Ignore", [])])
+def test_a_circle_is_opened_where_only_changes_are_hurt_and_not_told_where_those_pass(
+    policy: str, told: list[str]
+) -> None:
+    """The hook cannot run without the app; the app's pods are admitted by the hook: the app is updated first."""
+    app = runs("app")
+    needs = addon("hook", "acme/hook", requires=(Requirement(text="its data", addon="app"),))
+    result = found(
+        row("hook", HOOK), row("app", app), known=catalog(needs, addon("app", "acme/app")), workloads=(HOOK, app),
+        services=(HOOK_SERVICE,), webhook_configurations=(guard(object_labels={"app": "app"}, failure_policy=policy),),
+    )  # fmt: skip
+    assert result.order == ("app", "hook")
+    assert [item.subject for item in of("DEP002", result)] == told
 
 
-def test_circles_that_share_an_addon_are_one_knot() -> None:
-    result = chained(("a", "b", True), ("b", "a", False), ("b", "c", True), ("c", "b", False))
-    (item,) = of("DEP002", result)
-    assert (item.subject, len(item.evidence)) == ("a ↔ b ↔ c", 2)
+def test_two_circles_are_two_findings_and_circles_that_share_an_addon_one_knot() -> None:
+    apart = chained(("a", "b", True), ("b", "a", True), ("c", "d", True), ("d", "c", True))
+    assert [item.subject for item in of("DEP002", apart)] == ["a ↔ b", "c ↔ d"]
+    (knot,) = of("DEP002", chained(("a", "b", True), ("b", "a", True), ("b", "c", True), ("c", "b", True)))
+    assert (knot.subject, len(knot.evidence)) == ("a ↔ b ↔ c", 2)
 
 
 # ── What is not there ───────────────────────────────────────────────────────────────────────────────────────────
@@ -740,6 +754,14 @@ def test_a_class_whose_driver_is_not_there_is_found_whoever_uses_it() -> None:
     assert missing(storage_classes=lone, gaps=gap("csi_drivers")) == []
 
 
+def test_a_conversion_whose_service_is_gone_is_found_whosever_it_is() -> None:
+    crd = model.CustomResourceDefinition(name="xs.x.test", group="x.test", kind="X", conversion=SERVICE)
+    assert missing(crds=(crd,)) == [("CustomResourceDefinition/xs.x.test needs Service/apps/app", Severity.REQUIRED)]
+    assert missing(crds=(crd,), services=(model.Service(name="app", namespace="apps"),)) == []
+    assert missing(crds=(crd,), gaps=gap("services")) == []
+    assert missing(crds=(replace(crd, conversion=None),)) == []
+
+
 # ── Permissions ─────────────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -780,6 +802,27 @@ def test_an_addon_that_does_not_ask_the_api_server_needs_no_role() -> None:
     assert unpermitted(known=catalog(addon("app", "acme/app", needs_rbac=False))) == []
     assert unpermitted(app=runs("app")) == [], "it names no account"
     assert unpermitted(cluster=model.Cluster(name="f", source="files")) == []
+
+
+OWN_ROLE = model.Role(name="app", namespace="apps")
+
+
+@pytest.mark.parametrize("role", [OWN_ROLE, replace(OWN_ROLE, namespace=""), model.Role(name="system:app")])
+def test_a_role_called_after_an_account_and_bound_to_nobody_is_found(role: model.Role) -> None:
+    assert unpermitted(binding(account()), roles=(role, model.Role(name="reader", namespace="apps"))) == [
+        "ServiceAccount/apps/app"
+    ]
+
+
+def test_a_role_that_is_bound_or_of_another_name_or_place_is_silent() -> None:
+    own = binding(account(), role=ObjectRef(kind="Role", name="app", group="rbac.authorization.k8s.io"))
+    assert unpermitted(own, roles=(OWN_ROLE,)) == []
+    for other in (replace(OWN_ROLE, name="app-editor"), replace(OWN_ROLE, namespace="b")):
+        assert unpermitted(binding(account()), roles=(other, model.Role(name="reader", namespace="apps"))) == []
+
+
+def test_an_account_without_any_role_is_said_once_though_one_waits_for_it() -> None:
+    assert unpermitted(roles=(OWN_ROLE,)) == ["ServiceAccount/apps/app"]
 
 
 def test_one_account_of_several_with_a_role_is_enough() -> None:

@@ -233,6 +233,26 @@ def test_a_change_that_is_stuck_is_found_though_the_old_pods_still_serve() -> No
     assert codes(runs(updated=1, conditions=(STUCK,))) == ["HLT005"]
 
 
+@pytest.mark.parametrize(
+    ("total", "more", "found_it"),
+    [
+        (3, {}, True),
+        (3, {"created": NOW - timedelta(minutes=1)}, False),
+        (3, {"ready": True}, False),
+        (3, {"deleting": True}, False),
+        (2, {}, False),
+        (None, {}, False),
+    ],
+    ids=["stuck", "just begun", "ready", "on its way out", "no change under way", "how many is not said"],
+)
+def test_a_new_pod_that_does_not_get_ready_holds_a_change_up(
+    total: int | None, more: dict[str, Any], found_it: bool
+) -> None:
+    given: dict[str, Any] = {"ready": False, "name": "hook-new-a"} | more
+    changing = runs(total=total)
+    assert codes(changing, pods=(pod(changing), pod(changing, status(), **given))) == (["HLT005"] if found_it else [])
+
+
 def test_a_pod_that_is_not_ready_says_why() -> None:
     short = runs(available=1)
     why = Condition(type="Ready", status="False", message="containers with unready status: [main]")
@@ -252,7 +272,24 @@ def test_an_addon_scaled_to_zero_is_found_and_a_system_one_must_not_be() -> None
 
 
 def test_a_daemon_set_without_nodes_for_it_is_not_scaled_to_zero() -> None:
-    assert codes(runs(kind="DaemonSet", desired=0)) == []
+    assert codes(runs(kind="DaemonSet", desired=0), nodes=(node("n1", "True"),)) == []
+
+
+def agent(name: str = "coredns", desired: int = 0) -> model.Workload:
+    return runs(name, "coredns/coredns:v1.12.4", kind="DaemonSet", desired=desired)
+
+
+def test_a_system_daemon_set_that_no_node_fits_is_found() -> None:
+    assert only("HLT006", agent(), nodes=(node("n1", "True"),)).severity is Severity.REQUIRED
+    assert codes(agent()) == [], "no node was seen"
+    assert codes(agent(), agent("coredns-windows", desired=2), nodes=(node("n1", "True"),)) == []
+
+
+@pytest.mark.parametrize("compute", ["fargate", "auto", "hybrid"])
+def test_a_system_daemon_set_keeps_off_nodes_that_have_it_built_in(compute: str) -> None:
+    """aws-node and kube-proxy leave out Fargate and Auto Mode by affinity; aws-node hybrid nodes as well."""
+    other = replace(node("n1", "True"), labels={"eks.amazonaws.com/compute-type": compute})
+    assert codes(agent(), nodes=(other,)) == []
 
 
 def test_an_addon_scaled_to_zero_is_not_healthy() -> None:
@@ -335,8 +372,15 @@ def test_a_system_addons_service_is_required() -> None:
 
 def test_a_service_of_nobody_that_the_api_server_calls_is_found() -> None:
     parts: dict[str, Any] = {"services": (SERVICE,), "webhook_configurations": (called(),)}
-    assert codes(**parts) == ["HLT008"]
+    assert codes(**parts) == ["HLT008", "HLT009"]
     assert codes(**parts, endpoint_slices=(slice_of(1),)) == []
+
+
+def test_an_api_of_nobody_that_is_not_available_is_found_and_one_without_a_service_is_the_inventorys() -> None:
+    assert codes(api_services=(api("False"),)) == ["HLT010"]
+    (gone,) = api("False").conditions
+    lost = replace(api("False"), conditions=(replace(gone, reason="ServiceNotFound"),))
+    assert codes(api_services=(lost,)) == []
 
 
 # ── Webhooks, APIs, CRDs ────────────────────────────────────────────────────────────────────────────────────────
@@ -411,9 +455,9 @@ def test_a_crd_of_nobody_is_silent() -> None:
     [
         (timedelta(days=60), None),
         (timedelta(days=30), None),
-        (timedelta(days=29), Severity.RECOMMENDED),
+        (timedelta(days=29), Severity.INFO),
         (timedelta(days=7), Severity.RECOMMENDED),
-        (timedelta(days=6), Severity.REQUIRED),
+        (timedelta(days=6), Severity.RECOMMENDED),
         (timedelta(days=-1), Severity.REQUIRED),
     ],
 )
@@ -581,38 +625,67 @@ OWN_POD = ObjectRef(kind="Pod", name="hook-5d78-x2x4z", namespace="apps")
 
 
 @pytest.mark.parametrize(
-    "subject",
-    [HOOK.ref, OWN_POD, ObjectRef(kind="ReplicaSet", name="hook-5d78", namespace="apps"),
-     ObjectRef(kind="Service", name="hook", namespace="apps")],
-    ids=str,
-)  # fmt: skip
-def test_a_telling_event_about_an_addons_object_is_found(subject: ObjectRef) -> None:
-    revision = model.Revision(kind="ReplicaSet", name="hook-5d78", namespace="apps", owners=(HOOK.ref,))
-    item = only(
-        "HLT017", HOOK, events=(event(subject),), pods=(pod(HOOK),), revisions=(revision,), services=(SERVICE,),
-        endpoint_slices=(slice_of(2),),
-    )  # fmt: skip
-    assert item.subject == "hook/apps/hook: FailedMount"
-    assert item.evidence[0].detail == "FailedMount ×4: why"
+    ("subject", "reason"),
+    [
+        (OWN_POD, "FailedCreatePodSandBox"),
+        (HOOK.ref, "FailedGetResourceMetric"),
+        (ObjectRef(kind="Service", name="hook", namespace="apps"), "FailedToUpdateEndpoint"),
+    ],
+)
+def test_a_telling_event_about_an_addons_object_is_found(subject: ObjectRef, reason: str) -> None:
+    parts: dict[str, Any] = {"pods": (pod(HOOK),), "services": (SERVICE,), "endpoint_slices": (slice_of(2),)}
+    item = only("HLT017", HOOK, events=(event(subject, reason),), **parts)
+    assert item.subject == f"hook/apps/hook: {reason}"
+    assert item.evidence[0].detail == f"{reason} ×4: why"
 
 
 @pytest.mark.parametrize(
     "silent",
     [
         event(OWN_POD, "BackOff"),
-        event(OWN_POD, ago=timedelta(hours=2)),
-        event(ObjectRef(kind="Pod", name="shop-1", namespace="apps")),
-        event(replace(OWN_POD, namespace="shop")),
+        event(OWN_POD, "FailedCreatePodSandBox", ago=timedelta(hours=2)),
+        event(ObjectRef(kind="Pod", name="shop-1", namespace="apps"), "FailedCreatePodSandBox"),
+        event(replace(OWN_POD, namespace="shop"), "FailedCreatePodSandBox"),
+        event(OWN_POD, "FailedMount"),
     ],
-    ids=["repeats what the pod says", "long ago", "of another", "of a namesake"],
+    ids=["repeats what the pod says", "long ago", "of another", "of a namesake", "of a pod that is ready since"],
 )
 def test_an_event_that_tells_nothing_new_is_silent(silent: model.Event) -> None:
     assert codes(HOOK, events=(silent,), pods=(pod(HOOK),)) == []
 
 
 def test_events_of_one_reason_are_one_finding() -> None:
-    listed = codes(HOOK, pods=(pod(HOOK),), events=(event(OWN_POD), event(HOOK.ref), event(OWN_POD, "FailedCreate")))
-    assert listed == ["HLT017", "HLT017"]
+    both = (event(OWN_POD, "NetworkNotReady"), event(HOOK.ref, "NetworkNotReady"))
+    listed = found(HOOK, pods=(pod(HOOK),), events=(*both, event(OWN_POD, "FailedCreatePodSandBox")))
+    assert [(item.code, len(item.evidence)) for item in listed] == [("HLT017", 1), ("HLT017", 2)]
+
+
+REPLICAS = ObjectRef(kind="ReplicaSet", name="hook-5d78", namespace="apps")
+REVISION = model.Revision(kind="ReplicaSet", name="hook-5d78", namespace="apps", owners=(HOOK.ref,))
+
+
+@pytest.mark.parametrize("subject", [HOOK.ref, REPLICAS], ids=str)
+def test_pods_that_are_refused_explain_a_shortage_and_are_told_alone_where_there_is_none(subject: ObjectRef) -> None:
+    parts: dict[str, Any] = {"events": (event(subject, "FailedCreate"),), "revisions": (REVISION,)}
+    assert codes(HOOK, **parts) == ["HLT017"]
+    (short,) = found(runs(available=1), **parts)
+    assert (short.code, short.evidence[-1].detail) == ("HLT005", "FailedCreate ×4: why")
+
+
+def starting(waiting: str = "ContainerCreating") -> model.Pod:
+    return pod(HOOK, status(waiting=waiting), phase="Pending", ready=False)
+
+
+def test_a_volume_that_cannot_be_mounted_keeps_a_container_from_being_made() -> None:
+    item = only("HLT003", HOOK, events=(event(OWN_POD),), pods=(starting(),))
+    assert item.evidence[0].detail == "FailedMount: why"
+    assert codes(HOOK, pods=(starting(),)) == []
+
+
+def test_a_mount_that_came_late_is_not_why_a_running_container_is_not_ready() -> None:
+    """`failed to sync configmap cache` is said of many a pod as it starts, and passes within seconds."""
+    running = pod(HOOK, status(), ready=False)
+    assert "HLT003" not in codes(HOOK, events=(event(OWN_POD),), pods=(running,))
 
 
 def custom(name: str, kind: str = "Hook", api_version: str = "hook.test/v1") -> model.OtherObject:
