@@ -66,6 +66,7 @@ class Cluster:
         try:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
+            self._lock.close()
             raise RuntimeError("another cluster runs on this machine; end it first") from None
         clean(RUN)
         self._records = Records(RUN)

@@ -433,8 +433,8 @@ FAULTS: tuple[Fault, ...] = (
     Fault(
         name="APIService whose add-on was uninstalled",
         changes=(Deleted("deployment/metrics-server", KUBE), Killed(KUBE, METRICS_PODS)),
-        holds=says(f"apiservice/{METRICS_API}", "Available", "False"), cause=("HLT010", f"APIService/{METRICS_API}"),
-        effects=(("HLT008", "Service/kube-system/metrics-server"),),
+        holds=says(f"apiservice/{METRICS_API}", "Available", "False"),
+        cause=("HLT008", "Service/kube-system/metrics-server"), effects=(("HLT010", f"APIService/{METRICS_API}"),),
     ),
     # Admission
     Fault(
