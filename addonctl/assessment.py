@@ -14,9 +14,10 @@ from addonctl.catalog import Catalog, Check
 from addonctl.compatibility import Compatibility, KubernetesStatus, check_compatibility
 from addonctl.dependencies import Dependencies, find_dependencies
 from addonctl.findings import by_urgency
-from addonctl.health import AddonHealth, ClusterHealth, check_health
+from addonctl.health import ClusterHealth, check_health
 from addonctl.inventory import take_inventory
 from addonctl.model import Cluster, Finding, Gap, Installation, Inventory, ObjectHealth, ProbeAnswer, Snapshot
+from addonctl.scores import AddonHealth
 from addonctl.verdicts import judge, judge_others
 from addonctl.waivers import Waived, Waiver
 

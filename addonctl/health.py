@@ -24,7 +24,6 @@ from addonctl.model import (
     Health,
     Installation,
     Inventory,
-    Method,
     Node,
     ObjectHealth,
     ObjectRef,
@@ -37,6 +36,7 @@ from addonctl.model import (
     Workload,
     selects,
 )
+from addonctl.scores import AddonHealth, Sight, addon_health, overall
 from addonctl.workloads import pods_by_workload
 
 # A container that restarted this often and last within the hour does more restarting than serving.
@@ -70,29 +70,6 @@ _TELLING_EVENTS = frozenset({
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Aspect:
-    """One side of an add-on's health. `weight` is its share of the score; `verdict` unknown: it was not looked at."""
-
-    name: str
-    weight: int
-    verdict: Health
-    reason: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AddonHealth:
-    """`score` 0–100 of what was looked at, None where nothing was; `coverage` how much that is, in percent."""
-
-    id: str
-    addon: str
-    verdict: Health
-    score: int | None
-    coverage: int
-    aspects: tuple[Aspect, ...]
-    unknown_reason: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class ClusterHealth:
     """Of the cluster's add-ons together: the score is weighed down by the worst of them."""
 
@@ -117,9 +94,9 @@ def check_health(
         case = _Case(world, row, catalog.addons.get(row.addon))
         own = [item for check in CHECKS for item in check(case)]
         found += own
-        addons.append(_health(case, own))
+        addons.append(addon_health(_sight(case), own))
     found += [*_orphan_services(world), *_nobodys(world), *_idle_budgets(world)]
-    score, coverage = _overall(addons)
+    score, coverage = overall(addons)
     return ClusterHealth(addons=tuple(addons), findings=tuple(found), score=score, coverage=coverage)
 
 
@@ -191,6 +168,13 @@ class _Case:
 
     def owned(self, *kinds: str) -> list[ObjectRef]:
         return [ref for ref in self.world.owned.get(self.row.id, ()) if ref.kind in kinds]
+
+
+def _sight(case: _Case) -> Sight:
+    return Sight(
+        row=case.row, workloads=tuple(case.workloads), saw_pods=bool(case.pods), snapshot=case.world.snapshot,
+        probed=any(p.addon == case.row.addon and p.verdict is not Health.UNKNOWN for p in case.world.probes),
+    )  # fmt: skip
 
 
 def _seen(kind: str, subject: object, detail: str) -> Evidence:
@@ -739,97 +723,3 @@ CHECKS: tuple[Callable[[_Case], Iterable[Finding]], ...] = (
     _crds_not_established, _certificates, _budgets, _single_replicas, _leases, _events, _custom_resources, _quotas,
     _probed, _eks_reports,
 )  # fmt: skip
-
-
-# ── Scores ──────────────────────────────────────────────────────────────────────────────────────────────────────
-
-# (name, weight, parts that must have been read, codes that speak of it). A required finding takes all of an aspect,
-# a recommended one half.
-_ASPECTS: tuple[tuple[str, int, tuple[str, ...], tuple[str, ...]], ...] = (
-    ("rollout", 30, ("workloads",), ("HLT005", "HLT006")),
-    ("pods", 20, ("pods",), ("HLT001", "HLT002", "HLT003", "HLT004", "HLT007")),
-    ("endpoints", 10, ("services", "endpoint_slices"), ("HLT008",)),
-    ("admission", 10, ("webhook_configurations",), ("HLT009", "HLT012")),
-    ("apis", 10, ("api_services", "crds"), ("HLT010", "HLT011")),
-    ("resilience", 5, ("disruption_budgets",), ("HLT013", "HLT014", "HLT015")),
-    ("leadership", 5, ("leases",), ("HLT016",)),
-    ("events", 5, ("events", "quotas"), ("HLT017", "HLT019")),
-    ("custom resources", 5, ("crds",), ("HLT018",)),
-    ("probe", 10, (), ("HLT020",)),
-    ("eks", 20, (), ("EKS005",)),
-)
-_LOSS = {Severity.REQUIRED: 1.0, Severity.RECOMMENDED: 0.5, Severity.INFO: 0.0}
-# An add-on with something required is not well, however much else is.
-_CAPS = {Severity.REQUIRED: 49, Severity.RECOMMENDED: 89}
-
-
-def _health(case: _Case, found: list[Finding]) -> AddonHealth:
-    row = case.row
-    if row.method is Method.BUILT_IN:
-        return AddonHealth(
-            id=row.id, addon=row.addon, verdict=Health.UNKNOWN, score=None, coverage=0, aspects=(),
-            unknown_reason="AWS runs it outside the cluster",
-        )  # fmt: skip
-    blind = not case.pods and all(w.available is None and w.ready is None for w in case.workloads)
-    by_eks = any(claim.method is Method.EKS for claim in row.claims)
-    aspects = tuple(
-        _aspect(case, found, *aspect) for aspect in _ASPECTS
-        if (aspect[0] == "eks" or not blind) and (aspect[0] != "eks" or by_eks)
-    )  # fmt: skip
-    looked_at = [aspect for aspect in aspects if aspect.verdict is not Health.UNKNOWN]
-    if not looked_at:
-        why = "the input holds no state of its workloads" if case.workloads else "none of its workloads was seen"
-        return AddonHealth(
-            id=row.id, addon=row.addon, verdict=Health.UNKNOWN, score=None, coverage=0, aspects=aspects,
-            unknown_reason=why,
-        )  # fmt: skip
-    whole = sum(weight for name, weight, _, _ in _ASPECTS if name != "eks" or by_eks)
-    coverage = round(100 * sum(aspect.weight for aspect in looked_at) / whole)
-    kept = sum(aspect.weight * _kept(found, aspect.name) for aspect in looked_at)
-    worst = max((item.severity for item in found), key=lambda severity: severity.rank, default=Severity.INFO)
-    score = min(round(100 * kept / sum(aspect.weight for aspect in looked_at)), _CAPS.get(worst, 100))
-    verdict = {Severity.REQUIRED: Health.DEGRADED}.get(worst, Health.HEALTHY)
-    if any(item.code == "HLT005" for item in found) and verdict is Health.HEALTHY:
-        verdict = Health.PROGRESSING
-    if case.workloads and all(w.desired == 0 and w.kind != "DaemonSet" for w in case.workloads):
-        verdict = Health.DEGRADED if worst is Severity.REQUIRED else Health.SUSPENDED
-    return AddonHealth(
-        id=row.id, addon=row.addon, verdict=verdict, score=score, coverage=coverage, aspects=aspects
-    )  # fmt: skip
-
-
-def _aspect(
-    case: _Case, found: list[Finding], name: str, weight: int, parts: tuple[str, ...], codes: tuple[str, ...]
-) -> Aspect:
-    snapshot = case.world.snapshot
-    gap = next((gap for part in parts if (gap := snapshot.gap(part))), None)
-    if gap is not None:
-        return Aspect(name=name, weight=weight, verdict=Health.UNKNOWN, reason=f"{gap.part}: {gap.reason.value}")
-    if name == "eks" and (snapshot.eks is None or snapshot.gap("eks:addons")):
-        return Aspect(name=name, weight=weight, verdict=Health.UNKNOWN, reason="AWS was not asked")
-    if name == "probe" and not any(
-        probe.addon == case.row.addon and probe.verdict is not Health.UNKNOWN for probe in case.world.probes
-    ):
-        return Aspect(name=name, weight=weight, verdict=Health.UNKNOWN, reason="not probed")
-    wrong = [item for item in found if item.code in codes and item.severity is not Severity.INFO]
-    if not wrong:
-        return Aspect(name=name, weight=weight, verdict=Health.HEALTHY)
-    worst = max(wrong, key=lambda item: item.severity.rank)
-    verdict = Health.DEGRADED if worst.severity is Severity.REQUIRED else Health.PROGRESSING
-    detail = worst.evidence[0].detail if worst.evidence else ""
-    return Aspect(name=name, weight=weight, verdict=verdict, reason=f"{worst.subject}: {detail}")
-
-
-def _kept(found: list[Finding], name: str) -> float:
-    codes = next(codes for aspect, _, _, codes in _ASPECTS if aspect == name)
-    return 1.0 - max((_LOSS[item.severity] for item in found if item.code in codes), default=0.0)
-
-
-def _overall(addons: Sequence[AddonHealth]) -> tuple[int | None, int]:
-    """(score, coverage) of the cluster: the mean, but no more than twenty above the worst."""
-    known = [health for health in addons if health.score is not None]
-    if not known:
-        return None, 0
-    scores = [health.score or 0 for health in known]
-    coverage = round(sum(health.coverage for health in known) / len(addons))
-    return min(round(sum(scores) / len(scores)), min(scores) + 20), coverage

@@ -12,8 +12,8 @@ from addonctl.assessment import Assessed, Assessment
 from addonctl.catalog import Check
 from addonctl.dependencies import Dependency, Impact
 from addonctl.findings import CODES
-from addonctl.health import AddonHealth
 from addonctl.model import Edge, Finding, Gap, Installation, Severity
+from addonctl.scores import AddonHealth
 
 SCHEMA = "addonctl/v1"
 

@@ -18,9 +18,9 @@ from addonctl.assessment import Assessment
 from addonctl.catalog import Answer, Check
 from addonctl.dependencies import Dependencies
 from addonctl.findings import CODES
-from addonctl.health import AddonHealth, Aspect
 from addonctl.model import Evidence, Finding, Health
 from addonctl.report import DUE
+from addonctl.scores import AddonHealth, Aspect
 
 if TYPE_CHECKING:
     from jinja2 import Environment

@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 from addonctl import model
 from addonctl.catalog import Catalog, EksInstall, Install
 from addonctl.dependencies import find_dependencies
-from addonctl.health import AddonHealth, ClusterHealth, check_health
+from addonctl.health import ClusterHealth, check_health
 from addonctl.inventory import take_inventory
 from addonctl.model import Condition, Finding, Health, ObjectRef, Severity
+from addonctl.scores import AddonHealth
 from addonctl.workloads import all_workloads, pods_by_workload
 from tests import odd
 from tests.builders import NOW, addon, eks, small_catalog, snapshot, workload
