@@ -104,8 +104,11 @@ def _dns(target: _Target) -> Iterator[ProbeAnswer]:
     for service in target.services():
         if not any(":53/" in port for port in service.ports) or service.cluster_ip in ("", "None"):
             continue
-        if "KUBERNETES_SERVICE_HOST" in os.environ or _routed(service.cluster_ip):
-            yield _dns_by_udp(target, service.cluster_ip, name)
+        inside = "KUBERNETES_SERVICE_HOST" in os.environ
+        answer = _dns_by_udp(target, service.cluster_ip, name) if inside or _routed(service.cluster_ip) else None
+        # From outside, the address may be another network's: only a right answer shows that it is the cluster's.
+        if answer is not None and (inside or answer.verdict is Health.HEALTHY):
+            yield answer
         else:
             yield from _dns_by_pod(target, service, name)
 
@@ -121,7 +124,7 @@ def _cluster_domain(snapshot: Snapshot) -> str:
 
 
 def _routed(address: str) -> bool:
-    """Whether this machine answers DNS packets to the address with anything at all: it stands in the cluster."""
+    """Whether anything takes a connection at the address's DNS port."""
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as tried:
         tried.settimeout(_DNS_TIMEOUT_S)
         return tried.connect_ex((address, 53)) == 0
