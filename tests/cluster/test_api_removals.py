@@ -58,7 +58,8 @@ _BODIES: dict[tuple[str, str], dict[str, Any]] = {
     ("rbac.authorization.k8s.io", "ClusterRole"): {"rules": []}, ("rbac.authorization.k8s.io", "Role"): {"rules": []},
     ("rbac.authorization.k8s.io", "ClusterRoleBinding"): {"roleRef": _VIEW},
     ("rbac.authorization.k8s.io", "RoleBinding"): {"roleRef": _VIEW},
-    ("resource.k8s.io", "DeviceClass"): {"spec": {}}, ("resource.k8s.io", "ResourceClaim"): {"spec": _DRA},
+    ("resource.k8s.io", "DeviceClass"): {"spec": {"selectors": [{"cel": {"expression": "true"}}]}},
+    ("resource.k8s.io", "ResourceClaim"): {"spec": _DRA},
     ("resource.k8s.io", "ResourceClaimTemplate"): {"spec": {"spec": _DRA}},
     ("resource.k8s.io", "ResourceSlice"): {"spec": {
         "driver": "gpu.example.com", "nodeName": "n", "pool": {"name": "p", "generation": 1, "resourceSliceCount": 1},
