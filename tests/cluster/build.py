@@ -142,8 +142,9 @@ def _proxy_image(folder: Path) -> None:
         files[f"usr/sbin/{name}"] = tool
     conntrack = Path(shutil.which("conntrack") or "/usr/sbin/conntrack")
     files["usr/sbin/conntrack"] = conntrack
-    extensions = next(Path("/usr/lib").glob("*/xtables"))
-    libraries = {*_libraries(tool), *_libraries(conntrack), *extensions.glob("*.so")}
+    # An extension whose own library lacks is only missed when a rule needs it: `statistic`, for a second endpoint.
+    extensions = list(next(Path("/usr/lib").glob("*/xtables")).glob("*.so"))
+    libraries = {*extensions, *(found for file in (tool, conntrack, *extensions) for found in _libraries(file))}
     files |= {str(library).lstrip("/"): library for library in libraries}
     write_image(folder / "image.tar", f"registry.k8s.io/kube-proxy:{KUBERNETES}", files, ("/usr/sbin/kube-proxy",))
 
@@ -154,7 +155,7 @@ def _libraries(binary: Path) -> Iterable[Path]:
 
 
 PROXY_IMAGE = Artefact(
-    "image-kube-proxy", (str(CONTROL_PLANE.folder), (HERE / "oci.py").read_text(), "nft"), _proxy_image
+    "image-kube-proxy", (str(CONTROL_PLANE.folder), (HERE / "oci.py").read_text(), "nft, extensions"), _proxy_image
 )
 IMAGES = (
     PAUSE,
