@@ -115,15 +115,27 @@ def _api_finding(
         Evidence(kind="api", subject=str(ref), detail=ends + (f", written by {writers}" if writers else ""))
         for ref in dict.fromkeys(use.ref for use in same)
     ]
-    mend = _mend(where, same[0].by, removal.kind, replacement)
+    mend = _mend(where, [use.by for use in same], removal.kind, replacement)
     return finding(code, subject, *shown, mend=mend, severity=severity)
 
 
-def _mend(where: str, by: str, kind: str, replacement: str) -> str:
+# Field managers that put back what Git holds, and who they are.
+_FROM_GIT = {
+    "argocd-controller": "Argo CD", "argocd-application-controller": "Argo CD", "kustomize-controller": "Flux",
+    "helm-controller": "Flux",
+}  # fmt: skip
+
+
+def _mend(where: str, writers: Sequence[str], kind: str, replacement: str) -> str:
     if not replacement:
         return f"There is no replacement: remove the {kind} before the upgrade."
+    keeper = next((_FROM_GIT[writer] for writer in writers if writer in _FROM_GIT), "")
+    if keeper:
+        return (
+            f"In Git, write it as apiVersion: {replacement}; {keeper} applies it from there and undoes other changes."
+        )
     if where == "helm":
-        namespace, _, name = by.partition("/")
+        namespace, _, name = writers[0].partition("/")
         return (
             f"{command('helm', 'mapkubeapis', name, '-n', namespace)}  # plugin helm-mapkubeapis; then\n"
             f"# helm upgrade to a chart that writes {replacement}"

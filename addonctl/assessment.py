@@ -5,7 +5,7 @@ are joined. Called by manager.py; report.py puts it into words.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from functools import cached_property
 
@@ -13,7 +13,8 @@ from addonctl import waivers as waiving
 from addonctl.catalog import Catalog, Check
 from addonctl.compatibility import Compatibility, KubernetesStatus, check_compatibility
 from addonctl.dependencies import Dependencies, find_dependencies
-from addonctl.findings import by_urgency
+from addonctl.errors import BadInput
+from addonctl.findings import by_urgency, could_match, names_in, only_these
 from addonctl.health import ClusterHealth, check_health
 from addonctl.inventory import take_inventory
 from addonctl.model import Cluster, Finding, Gap, Installation, Inventory, ObjectHealth, ProbeAnswer, Snapshot
@@ -101,6 +102,32 @@ def assess(
         health=health, addons=addons, findings=by_urgency(counts), waived=waived,
         stale=tuple(_stale(catalog, day)), probes=tuple(probes),
     )  # fmt: skip
+
+
+def only_of(assessment: Assessment, catalog: Catalog, wanted: Sequence[str]) -> Assessment:
+    """The assessment with only the findings that match any of `wanted`: severities, codes, add-ons, objects.
+
+    Raises BadInput for a word that can match nothing: a slip of the finger would read as "all is well".
+    """
+    for word in wanted:
+        if not could_match(word, _names(assessment, catalog)):
+            raise BadInput(
+                f"--only {word}: there is no such severity, code, add-on or object",
+                "Codes: `addonctl findings explain`; add-ons: `addonctl inventory`.",
+            )
+    return replace(assessment, findings=only_these(assessment.findings, wanted))
+
+
+def _names(assessment: Assessment, catalog: Catalog) -> Iterator[str]:
+    """All that a finding can be about."""
+    yield from catalog.addons
+    yield from catalog.eks.addons
+    for row in assessment.inventory.installations:
+        yield from (row.id, row.addon, *row.id.split("/"))
+    for found in assessment.findings:
+        yield from names_in(found.subject)
+    for ref, _ in assessment.snapshot.objects():
+        yield from (str(ref), ref.kind, ref.namespace, ref.name)
 
 
 def _stale(catalog: Catalog, day: date) -> Iterator[str]:

@@ -4,7 +4,7 @@ The facts are files under data/; adapters/knowledge.py loads them into a `Catalo
 that AWS does not list is never called incompatible. Called by every capability, and by `addonctl catalog`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from enum import StrEnum
@@ -39,6 +39,7 @@ class WorkloadFingerprint:
     kind: str
     name: str
     namespace: str = ""
+    idle: bool = False  # its operator keeps it at no replicas until it is needed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -221,6 +222,7 @@ class AddOn:
     needs_rbac: bool = True  # it asks the API server, and can do nothing without a role
     install: Install = field(default_factory=Install)
     fingerprints: Fingerprints
+    comes_with: tuple[str, ...] = ()  # objects that every installation has: Kind/name, Kind/namespace/name
     bundles: tuple[str, ...] = ()  # ids of add-ons that it brings as parts
     version: tuple[VersionRule, ...] = ()
     kubernetes: tuple[KubernetesSupport, ...] = ()
@@ -243,6 +245,13 @@ class AddOn:
     config_maps: tuple[str, ...] = ()  # names of ConfigMaps that configure it
     lifecycle: tuple[ReleaseCycle, ...] = ()
     known_issues: tuple[KnownIssue, ...] = ()
+
+    def own_objects(self) -> Iterator[tuple[str, str, str]]:
+        """(kind, namespace, name) of what every installation has; no namespace where it is cluster-wide."""
+        for words in self.comes_with:
+            kind, _, rest = words.partition("/")
+            namespace, _, name = rest.rpartition("/")
+            yield kind, namespace, name
 
 
 # ── EKS's own table (data/eks/) ─────────────────────────────────────────────────────────────────────────────────

@@ -11,7 +11,7 @@ from datetime import date, timedelta
 from enum import StrEnum
 
 from addonctl import apis, images, versions
-from addonctl.catalog import AddOn, Answer, Catalog, Check, Conflict, EksRelease
+from addonctl.catalog import AddOn, Answer, Catalog, Check, Conflict, EksRelease, Requirement
 from addonctl.errors import BadInput
 from addonctl.findings import finding
 from addonctl.installers import command, update_addon_command
@@ -31,6 +31,8 @@ from addonctl.model import (
 _ENDS_SOON = timedelta(days=60)
 # What the control plane costs an hour in standard and in extended support, in US dollars, before any discount.
 _HOURS_A_MONTH = 730
+# Four years of minors: what is further away is a slip of the finger.
+_MINORS_AHEAD_MAX = 12
 
 
 class Support(StrEnum):
@@ -123,11 +125,19 @@ def _kubelets(snapshot: Snapshot) -> str:
     return f" (its kubelets are of {', '.join(sorted(filter(None, minors)))})" if minors else ""
 
 
+def within_reach(running: str, target: str) -> None:
+    """Raises BadInput for a target that is no minor yet to come."""
+    if versions.minor_key(target)[1] - versions.minor_key(running)[1] > _MINORS_AHEAD_MAX:
+        mend = f"Give a minor such as {versions.next_minor(running)}."
+        raise BadInput(f"Kubernetes {target} is too far from {running} to prepare for", mend)
+
+
 def _up_to(running: str, target: str) -> tuple[str, ...]:
     """The minors above the running one up to `target`: a control plane passes through each."""
     wanted, minors = versions.minor_key(target), []
     if wanted[0] != versions.minor_key(running)[0]:
         raise BadInput(f"There is no way from Kubernetes {running} to {target!r}", "Give a minor such as 1.36.")
+    within_reach(running, target)
     minor = running
     while versions.minor_key(minor) < wanted:
         minor = versions.next_minor(minor)
@@ -308,12 +318,21 @@ def _requirements(snapshot: Snapshot, inventory: Inventory, catalog: Catalog) ->
     for row in inventory.installations:
         addon = catalog.addons.get(row.addon)
         for need in addon.requires if addon else ():
+            if not (need.hard and need.addon):
+                continue
             proven = need.proven_by_running and running & set(row.workloads)
-            if need.hard and need.addon and not proven and not present & {need.addon, *need.alternatives}:
+            met = present & {need.addon, *need.alternatives} or _served(need, snapshot, catalog)
+            if not proven and not met:
                 options = " or ".join((need.addon, *need.alternatives))
                 evidence = Evidence(kind="requirement", subject=row.id, detail=f"needs {need.text}; found no {options}")
                 yield finding("CMP003", row.id, evidence, mend=f"Install {options}, or what serves as well.")
     yield from _identity_without_agent(snapshot, present)
+
+
+def _served(need: Requirement, snapshot: Snapshot, catalog: Catalog) -> bool:
+    """Whether the API of what is needed is there, whoever serves it."""
+    served = {api.name for api in snapshot.api_services}
+    return any(name in served for name in catalog.addons[need.addon].fingerprints.api_services)
 
 
 def _identity_without_agent(snapshot: Snapshot, present: set[str]) -> Iterator[Finding]:

@@ -12,6 +12,7 @@ from graphlib import CycleError, TopologicalSorter
 
 from addonctl.catalog import Catalog
 from addonctl.findings import finding
+from addonctl.missing import missing
 from addonctl.model import (
     Edge,
     EdgeType,
@@ -26,7 +27,6 @@ from addonctl.model import (
     RoleBinding,
     Rule,
     ServiceTarget,
-    Severity,
     Snapshot,
     Strength,
     Webhook,
@@ -620,10 +620,7 @@ def _findings(
     world: _World, edges: tuple[Edge, ...], owners: Mapping[ObjectRef, str], cycles: tuple[tuple[str, ...], ...],
     inventory: Inventory, catalog: Catalog,
 ) -> Iterator[Finding]:  # fmt: skip
-    whole = world.snapshot.cluster.source != "files" and not world.snapshot.cluster.namespace
-    if whole:  # else what is referred to may well be where nobody looked
-        yield from _broken_references(world, edges, owners)
-        yield from _without_permission(world, edges, inventory, catalog)
+    yield from missing(world.snapshot, inventory, catalog, edges, owners)
     yield from _self_guarded(edges, owners)
     for members, same in _joined_cycles(cycles):
         shown = (Evidence(kind="dependency", subject=cycle[0], detail=" → ".join(cycle)) for cycle in same)
@@ -641,73 +638,6 @@ def _joined_cycles(
         members = set(cycle).union(*(knot[0] for knot in shared))
         knots = [*apart, (members, [*(each for knot in shared for each in knot[1]), cycle])]
     return knots
-
-
-# What is read as a whole, so that what is not in it does not exist: kind → part of the snapshot.
-_READ_WHOLE = {
-    "ServiceAccount": "service_accounts", "PersistentVolumeClaim": "volume_claims", "Role": "roles",
-    "ClusterRole": "roles", "StorageClass": "storage_classes", "CSIDriver": "csi_drivers", "Deployment": "workloads",
-    "StatefulSet": "workloads", "Service": "services",
-}  # fmt: skip
-_NEEDED = (
-    EdgeType.SERVICE_ACCOUNT, EdgeType.CLAIM, EdgeType.RBAC, EdgeType.STORAGE_CLASS, EdgeType.CSI_DRIVER,
-    EdgeType.SCALE_TARGET, EdgeType.CONVERSION,
-)  # fmt: skip
-
-
-def _broken_references(world: _World, edges: tuple[Edge, ...], owners: Mapping[ObjectRef, str]) -> Iterator[Finding]:
-    """References of add-ons, and of classes of storage, to objects that are not there."""
-    there = {(ref.kind, ref.namespace, ref.name) for ref, _ in world.snapshot.objects()}
-    for edge in edges:
-        target, part = edge.target, _READ_WHOLE.get(edge.target.kind)
-        if part is None or edge.type not in _NEEDED or world.snapshot.gap(part) is not None:
-            continue
-        bound = edge.type is EdgeType.STORAGE_CLASS and edge.strength is Strength.SOFT
-        anybodys = edge.type in (EdgeType.CSI_DRIVER, EdgeType.CONVERSION)
-        matters = (edge.source in owners and not bound) or anybodys
-        if matters and (target.kind, target.namespace, target.name) not in there:
-            evidence = Evidence(kind=edge.type.value, subject=str(edge.source), detail=f"{target}: {edge.evidence}")
-            soft = edge.type is EdgeType.CSI_DRIVER or edge.strength is Strength.SOFT
-            severity = Severity.RECOMMENDED if soft else None
-            yield finding("DEP003", f"{edge.source} needs {target}", evidence, severity=severity)
-
-
-def _without_permission(
-    world: _World, edges: tuple[Edge, ...], inventory: Inventory, catalog: Catalog
-) -> Iterator[Finding]:
-    """Add-ons that talk to the API server, under accounts to which no role is bound."""
-    if any(world.snapshot.gap(part) for part in ("role_bindings", "roles", "service_accounts")):
-        return
-    granted = {edge.source for edge in edges if edge.type is EdgeType.RBAC}
-    groups = {s.name for binding in world.snapshot.role_bindings for s in binding.subjects if s.kind == "Group"}
-    accounts = {edge.source: edge.target for edge in edges if edge.type is EdgeType.SERVICE_ACCOUNT}
-    said: set[ObjectRef] = set()
-    for row in inventory.installations:
-        entry = catalog.addons.get(row.addon)
-        used = [accounts[ref] for ref in row.workloads if ref in accounts]
-        if entry is None or not entry.needs_rbac or not used or any(account in granted for account in used):
-            continue
-        if any(f"system:serviceaccounts:{account.namespace}" in groups for account in used):
-            continue
-        evidence = Evidence(kind="rbac", subject=str(used[0]), detail="no RoleBinding or ClusterRoleBinding names it")
-        yield finding("DEP004", str(used[0]), evidence)
-        said.add(used[0])
-    mine = {accounts[ref] for row in inventory.installations for ref in row.workloads if ref in accounts}
-    yield from _unbound_roles(world, mine - said)
-
-
-def _unbound_roles(world: _World, used: Iterable[ObjectRef]) -> Iterator[Finding]:
-    """Roles that are called after an add-on's account, and that no binding gives to anybody."""
-    bound = {(binding.role.kind, binding.role.name) for binding in world.snapshot.role_bindings}
-    accounts = sorted(used, key=str)
-    for role in world.snapshot.roles:
-        kind = "Role" if role.namespace else "ClusterRole"
-        if (kind, role.name) in bound:
-            continue
-        for account in accounts:
-            if role.name in (account.name, f"system:{account.name}") and role.namespace in ("", account.namespace):
-                detail = f"{kind} {role.name} is bound to nobody"
-                yield finding("DEP004", str(account), Evidence(kind="rbac", subject=str(account), detail=detail))
 
 
 def _self_guarded(edges: tuple[Edge, ...], owners: Mapping[ObjectRef, str]) -> Iterator[Finding]:

@@ -30,6 +30,7 @@ from addonctl.model import (
     Pod,
     ProbeAnswer,
     Service,
+    ServiceTarget,
     Severity,
     Snapshot,
     WebhookConfiguration,
@@ -42,8 +43,9 @@ from addonctl.workloads import pods_by_workload
 # A container that restarted this often and last within the hour does more restarting than serving.
 _RESTARTS_MAX, _RESTARTED_WITHIN = 3, timedelta(hours=1)
 _OOM_WITHIN = timedelta(days=1)
-# Shorter than this, a pod may well be waiting for its image or its node.
-_PENDING_GRACE = timedelta(seconds=30)
+# Shorter than this, a pod may well be waiting for its image or its node; longer where nodes are made for it.
+_PENDING_GRACE, _PENDING_GRACE_SCALED = timedelta(seconds=30), timedelta(minutes=3)
+_NODE_SCALERS = frozenset({"karpenter", "cluster-autoscaler"})
 # A new pod that is not ready after this long holds its rollout up.
 _ROLLOUT_GRACE = timedelta(minutes=2)
 _EVENT_WITHIN = timedelta(hours=1)
@@ -95,7 +97,7 @@ def check_health(
         own = [item for check in CHECKS for item in check(case)]
         found += own
         addons.append(addon_health(_sight(case), own))
-    found += [*_orphan_services(world), *_nobodys(world), *_idle_budgets(world)]
+    found += [*_orphan_services(world, catalog), *_nobodys(world), *_idle_budgets(world)]
     score, coverage = overall(addons)
     return ClusterHealth(addons=tuple(addons), findings=tuple(found), score=score, coverage=coverage)
 
@@ -123,10 +125,15 @@ class _World:
                 subject = event.subject
                 self.warnings.setdefault((subject.kind, subject.namespace, subject.name), []).append(event)
         self.refusals = dict(self._refusals())
+        scaled = any(row.addon in _NODE_SCALERS for row in inventory.installations)
+        self.pending_grace = _PENDING_GRACE_SCALED if scaled else _PENDING_GRACE
         self.ready_endpoints: dict[tuple[str, str], int] = {}
+        self.ready_ports: dict[tuple[str, str], set[str]] = {}  # names of the ports that pods answer at
         for piece in snapshot.endpoint_slices:
             key = (piece.namespace, piece.service)
             self.ready_endpoints[key] = self.ready_endpoints.get(key, 0) + piece.ready
+            if piece.ready:
+                self.ready_ports.setdefault(key, set()).update(port.partition(":")[0] for port in piece.ports)
 
     def _refusals(self) -> Iterator[tuple[ObjectRef, list[Event]]]:
         """Events that say why no pod of a workload is made, told of it or of its ReplicaSets."""
@@ -152,6 +159,20 @@ class _World:
         elsewhere = self.snapshot.cluster.namespace not in ("", namespace)
         unseen = elsewhere or not self.seen("endpoint_slices", "services")
         return None if unseen else self.ready_endpoints.get((namespace, name), 0)
+
+    def dead_end(self, target: ServiceTarget) -> str:
+        """Why calls to a port of a Service reach nobody, in words; empty where they do, or nobody knows."""
+        key = (target.namespace, target.name)
+        service = self.services.get(key)
+        if service is None or self.endpoints(*key) is None:
+            return ""
+        if self.endpoints(*key) == 0:
+            return "has no ready pod"
+        ports = {port.partition("/")[0].rpartition(":")[2]: port.partition(":")[0] for port in service.ports}
+        if ports and str(target.port) not in ports:
+            return f"has no port {target.port}"
+        answered = not ports or ports[str(target.port)] in self.ready_ports.get(key, set())
+        return "" if answered or not service.selector else f"has a port {target.port} that leads to no port of its pods"
 
 
 class _Case:
@@ -260,7 +281,7 @@ def _pending(case: _Case) -> Iterator[Finding]:
         shown = []
         for pod in pods:
             scheduled = next((c for c in pod.conditions if c.type == "PodScheduled" and c.status == "False"), None)
-            old = pod.created is not None and now - pod.created > _PENDING_GRACE
+            old = pod.created is not None and now - pod.created > case.world.pending_grace
             if pod.phase == "Pending" and scheduled is not None and old:
                 shown.append(_seen("pod", f"{pod.namespace}/{pod.name}", scheduled.message or scheduled.reason))
         if shown:
@@ -275,8 +296,10 @@ def _short_of_pods(case: _Case) -> Iterator[Finding]:
         if workload.desired is None or workload.kind in ("Job", "CronJob") or str(workload.ref) in explained:
             continue
         available = workload.available if workload.available is not None else workload.ready
-        if workload.desired == 0:
+        if workload.desired == 0 and not _idles(case, workload):
             yield from _wants_none(case, workload)
+        elif workload.paused and workload.updated is not None and workload.updated < workload.desired:
+            yield _paused(workload)
         elif available is not None and (available < workload.desired or _stuck(case, workload)):
             yield _unavailable(case, workload, available)
 
@@ -293,7 +316,19 @@ def _stuck(case: _Case, workload: Workload) -> bool:
     )
 
 
+def _idles(case: _Case, workload: Workload) -> bool:
+    """Whether it is kept at no replicas until it is needed."""
+    known = case.addon.fingerprints.workloads if case.addon else ()
+    return any(each.idle and (each.kind, each.name) == (workload.kind, workload.name) for each in known)
+
+
 _STUCK = (("Progressing", "False"), ("ReplicaFailure", "True"))
+
+
+def _paused(workload: Workload) -> Finding:
+    detail = f"its rollout is paused: {workload.updated} of {workload.desired} replicas are updated"
+    evidence = _seen("workload", workload.ref, detail)
+    return finding("HLT005", str(workload.ref), evidence, mend=kubectl("rollout", "resume", workload.ref))
 
 
 def _wants_none(case: _Case, workload: Workload) -> Iterator[Finding]:
@@ -345,6 +380,16 @@ def _why_not_ready(pod: Pod) -> str:
     return pod.reason or pod.phase or "not ready"
 
 
+def _failed_jobs(case: _Case) -> Iterator[Finding]:
+    """Jobs of the add-on that gave up: hooks of its chart, migrations, certificates. Those of CronJobs come again."""
+    for job in case.workloads:
+        failed = next((c for c in job.conditions if (c.type, c.status) == ("Failed", "True")), None)
+        if job.kind == "Job" and failed is not None and not any(owner.kind == "CronJob" for owner in job.owners):
+            detail = f"{failed.reason}: {failed.message}".strip(": ")
+            mend = f"{kubectl('logs', job.ref)}\n# then run it again, as its installer does"
+            yield finding("HLT023", str(job.ref), _seen("condition", job.ref, detail), mend=mend)
+
+
 def _restarting(case: _Case) -> Iterator[Finding]:
     """Restarts that are not (any more) a crash loop."""
     now = case.world.now
@@ -379,6 +424,7 @@ def _no_endpoints(case: _Case) -> Iterator[Finding]:
 
 def _leads_nowhere(world: _World, service: Service, matters: bool, near: Sequence[Workload]) -> Iterator[Finding]:
     if world.endpoints(service.namespace, service.name) != 0:
+        yield from _dead_ports(world, service, matters)
         return
     selected = [
         workload
@@ -404,6 +450,20 @@ def _leads_nowhere(world: _World, service: Service, matters: bool, near: Sequenc
     yield finding("HLT008", str(ref), _seen("service", ref, detail), mend=mend, severity=severity)
 
 
+def _dead_ports(world: _World, service: Service, matters: bool) -> Iterator[Finding]:
+    """Ports of a Service that lead to no port of its pods: all of them, or any where the cluster lives on it."""
+    key = (service.namespace, service.name)
+    if world.endpoints(*key) is None:
+        return
+    dead = [port for port in service.ports if port.partition(":")[0] not in world.ready_ports.get(key, set())]
+    if dead and (matters or len(dead) == len(service.ports)):
+        ref = ObjectRef(kind="Service", name=service.name, namespace=service.namespace)
+        detail = f"no port of its pods is what {', '.join(dead)} leads to"
+        mend = f"# name a port of its pods as targetPort:\n{kubectl('edit', ref)}"
+        severity = Severity.REQUIRED if matters else None
+        yield finding("HLT008", str(ref), _seen("service", ref, detail), mend=mend, severity=severity)
+
+
 def _alike(world: _World, service: Service) -> list[Workload]:
     """Workloads that share most of a selector with a Service that selects none: whose it probably is."""
     wanted = set(service.selector.items())
@@ -425,25 +485,29 @@ def _users_of_services(snapshot: Snapshot) -> Iterator[tuple[tuple[str, str], bo
             yield (api.service.namespace, api.service.name), True
 
 
-def _orphan_services(world: _World) -> Iterator[Finding]:
-    """Services that the API server calls, lead nowhere and belong to no add-on that was recognised."""
+def _orphan_services(world: _World, catalog: Catalog) -> Iterator[Finding]:
+    """Services that lead nowhere and are no add-on's: those that the API server calls, and the cluster's DNS."""
     called = {target for target, _ in _users_of_services(world.snapshot)}
-    for key in sorted(called):
+    system = {
+        (namespace, name)
+        for addon in catalog.addons.values() if addon.system
+        for kind, namespace, name in addon.own_objects() if kind == "Service"
+    }  # fmt: skip
+    for key in sorted(called | system):
         service = world.services.get(key)
         ref = ObjectRef(kind="Service", name=key[1], namespace=key[0])
         if service is not None and service.selector and ref not in world.owners:
-            yield from _leads_nowhere(world, service, False, ())
+            yield from _leads_nowhere(world, service, key not in called, ())
 
 
 def _webhooks_unanswered(world: _World, configuration: WebhookConfiguration) -> Iterator[Finding]:
     shown, fails = [], False
     for hook in configuration.webhooks:
         target = hook.service
-        if target is None or (target.namespace, target.name) not in world.services:
-            continue
-        if world.endpoints(target.namespace, target.name) == 0:
+        why = world.dead_end(target) if target is not None else ""
+        if target is not None and why:
             fails = fails or hook.failure_policy == "Fail"
-            detail = f"Service {target.namespace}/{target.name} has no ready pod, failurePolicy {hook.failure_policy}"
+            detail = f"Service {target.namespace}/{target.name} {why}, failurePolicy {hook.failure_policy}"
             shown.append(_seen("webhook", hook.name, detail))
     if shown:
         ref = ObjectRef(kind=configuration.kind, name=configuration.name)
@@ -719,7 +783,7 @@ def _nodes(world: _World) -> Iterator[Finding]:
 
 
 CHECKS: tuple[Callable[[_Case], Iterable[Finding]], ...] = (
-    _crashing, _not_pulled, _not_created, _pending, _short_of_pods, _restarting, _no_endpoints, _asked_by_the_server,
-    _crds_not_established, _certificates, _budgets, _single_replicas, _leases, _events, _custom_resources, _quotas,
-    _probed, _eks_reports,
+    _crashing, _not_pulled, _not_created, _pending, _short_of_pods, _failed_jobs, _restarting, _no_endpoints,
+    _asked_by_the_server, _crds_not_established, _certificates, _budgets, _single_replicas, _leases, _events,
+    _custom_resources, _quotas, _probed, _eks_reports,
 )  # fmt: skip

@@ -6,7 +6,7 @@ A mend is lines: commands, with comments before them. Names are quoted: a file m
 from collections.abc import Iterable
 from shlex import quote
 
-from addonctl.model import EksAddon, Installation, Method, ObjectRef
+from addonctl.model import EksAddon, Installation, Method, ObjectRef, Snapshot
 
 
 def command(*words: str) -> str:
@@ -37,6 +37,29 @@ def undo(row: Installation, ref: ObjectRef) -> str:
         Method.MANIFEST: ("a change", kubectl("rollout", "undo", ref)),
     }.get(row.method, ("", ""))
     return f"\n# if it began with {began}:\n{line}" if line else ""
+
+
+def restore(row: Installation, snapshot: Snapshot) -> str:
+    """Lines that put the objects of an add-on back as its installer has them, its version unchanged."""
+    name = row.owner.rpartition(" ")[2]
+    namespace, _, short = name.rpartition("/")
+    release = next((r for r in snapshot.helm_releases if (r.namespace, r.name) == (namespace, short)), None)
+    if row.method is Method.HELM and release is not None:
+        again = command("helm", "rollback", short, str(release.revision), "-n", namespace)
+        return f"# to the revision that it is at: Helm makes again what is gone\n{again}"
+    if row.method is Method.ARGOCD:
+        return command("argocd", "app", "sync", name)
+    if row.method is Method.FLUX:
+        kind = row.owner.split(" ")[1]
+        return command(
+            "flux", "reconcile", kind, short, "-n", namespace, *(["--force"] if kind == "helmrelease" else [])
+        )
+    listed = eks_addon(row, snapshot.eks.addons) if snapshot.eks else None
+    if row.method is Method.EKS and listed is not None:
+        again = update_addon_command(snapshot.cluster.name, listed.name, listed.version, listed)
+        return f"# EKS applies an add-on again when it is updated, be it to the same version:\n{again}"
+    version = f" of {row.version}" if row.version else ""
+    return f"# apply its manifests{version} again: kubectl apply --server-side -f …"
 
 
 def kubectl(verb: str, *what: str | ObjectRef) -> str:

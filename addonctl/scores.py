@@ -47,7 +47,7 @@ class Sight:
 # (name, weight, parts that must have been read, codes that speak of it). A required finding takes all of an aspect,
 # a recommended one half.
 _ASPECTS: tuple[tuple[str, int, tuple[str, ...], tuple[str, ...]], ...] = (
-    ("rollout", 30, ("workloads",), ("HLT005", "HLT006")),
+    ("rollout", 30, ("workloads",), ("HLT005", "HLT006", "HLT023")),
     ("pods", 20, ("pods",), ("HLT001", "HLT002", "HLT003", "HLT004", "HLT007")),
     ("endpoints", 10, ("services", "endpoint_slices"), ("HLT008",)),
     ("admission", 10, ("webhook_configurations",), ("HLT009", "HLT012")),

@@ -31,7 +31,7 @@ def _read(file: Traversable, kind: type[_Fact]) -> _Fact:
         facts = yaml.load(file.read_bytes(), Loader=_LOADER)
         return msgspec.convert(facts, kind)
     except (yaml.YAMLError, msgspec.ValidationError) as error:
-        raise BadInput(f"{file.name}: {error}", "See docs/reference/catalogue.md for the fields.") from error
+        raise BadInput(f"{file.name}: {error}", f"Its fields are those of addonctl.catalog.{kind.__name__}.") from error
 
 
 def unknown_keys(facts: Any, kind: Any, path: str = "$") -> list[str]:

@@ -6,7 +6,6 @@ before a command runs. Exit codes: 0 clean, 1 error, 2 findings at or above --fa
 
 import sys
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -109,14 +108,14 @@ def _assess(
 ) -> "Assessment":  # fmt: skip
     from addonctl.adapters import files, settings
     from addonctl.apps import wiring
-    from addonctl.findings import only_these
+    from addonctl.assessment import only_of
 
     options = _options(given)
     manager = wiring.manager(options, settings.load(config).waivers)
     with files.without_collector():  # a cluster's objects live as long as this process
         older = files.load(Path(since)) if since else None
         assessment = manager.assess(target=target, probe=probe, since=older)
-    return replace(assessment, findings=only_these(assessment.findings, only)) if only else assessment
+    return only_of(assessment, manager.catalog, only) if only else assessment
 
 
 def _print(output: str, document: Callable[[], Any], table: Callable[[], None]) -> None:

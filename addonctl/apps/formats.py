@@ -16,7 +16,7 @@ from addonctl.apps import drawing, terminal
 from addonctl.apps.escaping import markdown_block, markdown_code, plain, plain_document, plain_lines
 from addonctl.assessment import Assessment
 from addonctl.catalog import Answer
-from addonctl.findings import CODES, Code
+from addonctl.findings import CODES, Code, Need
 from addonctl.model import Finding, Gap, GapReason, Severity
 from addonctl.report import DUE
 from addonctl.waivers import Waived
@@ -277,70 +277,6 @@ def group_of(code: str) -> str:
     return next(group for group, prefixes in _GROUPS.items() if code[:3] in prefixes)
 
 
-# What a check has to have seen, by code: without it, that it found nothing says nothing.
-_LOOKS_AT: Mapping[str, tuple[str, ...]] = MappingProxyType(
-    {
-        "INV001": ("workloads", "helm_releases", "eks:addons"),
-        "INV002": ("workloads",),
-        "INV003": ("workloads", "crds"),
-        "INV004": ("webhook_configurations", "services"),
-        "INV005": ("api_services", "services"),
-        "EKS001": ("eks:addons",),
-        "EKS002": ("eks:addons",),
-        "EKS003": (),
-        "EKS004": (),
-        "EKS005": ("eks:addons",),
-        "EKS006": (),
-        "EKS007": ("eks:insights",),
-        "CMP001": ("workloads",),
-        "CMP002": ("workloads",),
-        "CMP003": ("workloads",),
-        "CMP004": ("workloads", "config_maps"),
-        "API001": ("workloads", "helm_releases"),
-        "API002": ("workloads", "helm_releases"),
-        "API003": ("workloads", "helm_releases"),
-        "API004": ("webhook_configurations",),
-        "CRD001": ("crds",),
-        "CRD002": ("crds",),
-        "SKW001": ("nodes", "workloads"),
-        "SKW002": ("nodes", "workloads"),
-        "HLT001": ("workloads", "pods"),
-        "HLT002": ("workloads", "pods"),
-        "HLT003": ("workloads", "pods"),
-        "HLT004": ("workloads", "pods"),
-        "HLT005": ("workloads",),
-        "HLT006": ("workloads",),
-        "HLT007": ("workloads", "pods"),
-        "HLT008": ("services", "endpoint_slices"),
-        "HLT009": ("webhook_configurations", "services", "endpoint_slices"),
-        "HLT010": ("api_services",),
-        "HLT011": ("crds",),
-        "HLT012": ("webhook_configurations", "api_services", "crds"),
-        "HLT013": ("disruption_budgets",),
-        "HLT014": ("workloads",),
-        "HLT015": ("workloads",),
-        "HLT016": ("leases",),
-        "HLT017": ("events",),
-        "HLT018": ("crds",),
-        "HLT019": ("quotas",),
-        "HLT020": (),
-        "HLT021": ("nodes",),
-        "HLT022": ("disruption_budgets",),
-        "DEP001": ("webhook_configurations", "workloads", "services"),
-        "DEP002": ("workloads",),
-        "DEP003": ("workloads", "service_accounts", "roles", "volume_claims", "storage_classes", "csi_drivers"),
-        "DEP004": ("workloads", "service_accounts", "roles", "role_bindings"),
-        "WVR001": (),
-    }
-)
-_NEEDS_KUBERNETES = frozenset({
-    "EKS001", "EKS002", "EKS003", "EKS004", "EKS006", "CMP001", "CMP002", "API001", "API002", "API003", "API004",
-    "SKW001", "SKW002",
-})  # fmt: skip
-_NEEDS_ALL_OBJECTS = frozenset({"CMP003", "DEP003", "DEP004"})
-_NEEDS_STATE = frozenset({"HLT001", "HLT002", "HLT003", "HLT004", "HLT005", "HLT007", "HLT013", "HLT018"})
-
-
 def junit(assessment: Assessment) -> str:
     """One suite a capability, one case a code: failed where something is to be done, skipped where nothing was seen."""
     suites = ET.Element("testsuites", {"name": f"addonctl {plain(assessment.cluster.name)}"})
@@ -360,7 +296,7 @@ def _case(suite: ET.Element, code: Code, assessment: Assessment) -> None:
     case = ET.SubElement(suite, "testcase", {"classname": classname, "name": f"{code.code} {code.title}", "time": "0"})
     found = [each for each in assessment.findings if each.code == code.code]
     failed = [each for each in found if each.severity is not Severity.INFO]
-    why_not = "" if found else _not_checked(code.code, assessment)
+    why_not = "" if found else _not_checked(code, assessment)
     if failed:
         worst = max((each.severity for each in failed), key=lambda severity: severity.rank)
         message = "; ".join(plain(each.subject) for each in failed)
@@ -378,20 +314,20 @@ def _case(suite: ET.Element, code: Code, assessment: Assessment) -> None:
         ET.SubElement(case, "system-out").text = "\n\n".join(notes)
 
 
-def _not_checked(code: str, assessment: Assessment) -> str:
+def _not_checked(code: Code, assessment: Assessment) -> str:
     """Why nothing can be said by a code; empty where it was checked."""
     gaps = {gap.part: gap for gap in assessment.gaps}
-    for part in _LOOKS_AT[code]:
+    for part in code.parts:
         gap = gaps.get(part) or (gaps.get("eks") if part.startswith("eks:") else None)
         if gap is not None:
             return f"{gap.part}: {gap.reason.value}: {gap.detail}"
-    if code in _NEEDS_KUBERNETES and not assessment.kubernetes.running:
-        return assessment.kubernetes.reason
-    if code in _NEEDS_ALL_OBJECTS and assessment.cluster.source == "files":
-        return "a file need not hold what it refers to"
-    if code in _NEEDS_STATE and assessment.addons and assessment.health.score is None:
-        return "no add-on's state was seen"
-    return "not probed" if code == "HLT020" and not assessment.probes else ""
+    lacks = {
+        Need.KUBERNETES: "" if assessment.kubernetes.running else assessment.kubernetes.reason,
+        Need.WHOLE_CLUSTER: "a file need not hold what it refers to" if assessment.cluster.source == "files" else "",
+        Need.STATE: "no add-on's state was seen" if assessment.addons and assessment.health.score is None else "",
+        Need.PROBES: "" if assessment.probes else "not probed",
+    }
+    return next((lacks[need] for need in code.needs if lacks[need]), "")
 
 
 def _told(found: Finding) -> str:

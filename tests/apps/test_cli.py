@@ -217,6 +217,21 @@ def test_findings_can_be_narrowed() -> None:
     assert {found["code"][:3] for found in of("EKS*")} == {"EKS"}
     assert all("metrics-server" in found["subject"] for found in of("metrics-server"))
     assert 0 < len(of("required")) < len(everything)
+    assert of("harbor") == [], "known, and not installed there"
+
+
+@pytest.mark.parametrize("word", ["HLT999", "metric-server", "Required", "urgent"])
+def test_a_slip_of_the_finger_does_not_read_as_all_is_well(word: str) -> None:
+    done = run("findings", "--demo", "--only", word, "--fail-on", "required")
+    assert done.returncode == 1
+    assert f"--only {word}: there is no such" in done.stderr
+
+
+def test_a_target_beyond_all_calendars_is_refused() -> None:
+    for command in (("compat", "--demo"), ("matrix", "coredns")):
+        done = run(*command, "--target", "1.340")
+        assert done.returncode == 1
+        assert "too far" in done.stderr
 
 
 def test_a_code_is_explained() -> None:

@@ -2,7 +2,7 @@
 
 import json
 import re
-from dataclasses import replace
+from dataclasses import fields, replace
 from typing import Any
 from xml.etree import ElementTree as ET
 
@@ -15,7 +15,7 @@ from addonctl.apps.escaping import markdown_block, markdown_code, plain, plain_l
 from addonctl.apps.wiring import catalog
 from addonctl.assessment import Assessment, assess
 from addonctl.findings import CODES
-from addonctl.model import Gap, GapReason, Severity
+from addonctl.model import Gap, GapReason, Severity, Snapshot
 from tests import builders
 
 _CONTROL = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u202a-\u202e\ud800-\udfff\ufffe\uffff]")
@@ -253,9 +253,10 @@ def test_sarif_messages_hold_no_link_no_placeholder_and_no_control_character(hos
 # ── JUnit ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def test_every_code_has_a_group_and_says_what_it_looks_at() -> None:
+def test_every_code_has_a_group_and_looks_at_parts_that_there_are() -> None:
     assert {formats.group_of(code) for code in CODES} == set(formats._GROUPS)
-    assert set(formats._LOOKS_AT) == set(CODES)
+    parts = {part for code in CODES.values() for part in code.parts if not part.startswith("eks:")}
+    assert parts <= {field.name for field in fields(Snapshot)}
 
 
 def test_junit_has_one_case_a_code_and_counts_them(everything: Assessment) -> None:

@@ -80,7 +80,7 @@ AUDIT, KEEPER_MANAGER = (f"Deployment/{KEEPER}/gatekeeper-audit", f"Deployment/{
 METRICS_API = "v1beta1.metrics.k8s.io"
 VALIDATING = "ValidatingWebhookConfiguration/gatekeeper-validating-webhook-configuration"
 MUTATING = "MutatingWebhookConfiguration/gatekeeper-mutating-webhook-configuration"
-TEMPLATES = "constrainttemplates.templates.gatekeeper.sh"
+TEMPLATES, CONFIGS = "constrainttemplates.templates.gatekeeper.sh", "configs.config.gatekeeper.sh"
 # A registry that refuses at once: a name that does not resolve takes the kubelet half a minute.
 NOWHERE = "localhost:1"
 _PULLS = ("ErrImagePull", "ImagePullBackOff")
@@ -258,6 +258,28 @@ _QUOTA = {
 }  # fmt: skip
 
 
+_paused_rollout = Patched("deployment/metrics-server", KUBE, {
+    "spec": {"paused": True, "template": {"metadata": {"annotations": {"example.com/change": "1"}}}}})  # fmt: skip
+
+
+def _none_is_updated(cluster: Cluster) -> bool:
+    return not got(cluster, "deployment/metrics-server", "-n", KUBE)[0]["status"].get("updatedReplicas")
+
+
+# Gatekeeper ends at once with a flag that it does not know.
+_JOB = {
+    "apiVersion": "batch/v1", "kind": "Job",
+    "metadata": _meta("gatekeeper-hook", KEEPER, labels={"gatekeeper.sh/system": "yes"}),
+    "spec": {"backoffLimit": 0, "template": {"spec": {"restartPolicy": "Never", "containers": [
+        {"name": "hook", "image": "docker.io/openpolicyagent/gatekeeper:v3.23.1", "args": ["--no-such-flag"]}]}}},
+}  # fmt: skip
+
+
+def _dns_has_no_ports(cluster: Cluster) -> bool:
+    slices = got(cluster, "endpointslices", "-n", KUBE, "-l", "kubernetes.io/service-name=kube-dns")
+    return not any(port.get("port") == 53 for piece in slices for port in piece.get("ports") or ())
+
+
 def _quota_counts(cluster: Cluster) -> bool:
     return any(quota.get("status", {}).get("used") for quota in got(cluster, "quota", "tight", "-n", KEEPER))
 
@@ -332,6 +354,10 @@ FAULTS: tuple[Fault, ...] = (
         holds=warned(KUBE, "FailedMount", "no-such-config"), cause=("HLT003", DNS), says=("no-such-config",),
     ),
     Fault(
+        name="ConfigMap deleted while its pods run", changes=(Deleted("configmap/coredns", KUBE),), holds=at_once,
+        cause=("DEP003", f"{DNS} needs ConfigMap/kube-system/coredns"),
+    ),
+    Fault(
         name="Secret's key is missing",
         changes=(_metrics(env=[{"name": "TOKEN", "valueFrom": {"secretKeyRef": {"name": "absent", "key": "token"}}}]),),
         holds=waits_for(KUBE, METRICS_PODS, "CreateContainerConfigError"), cause=("HLT003", METRICS), says=("absent",),
@@ -362,6 +388,15 @@ FAULTS: tuple[Fault, ...] = (
         changes=(Made([_QUOTA]), Awaited(_quota_counts), Replaced(KEEPER, AUDIT_PODS)),
         holds=warned(KEEPER, "FailedCreate", "exceeded quota"), cause=("HLT019", f"ResourceQuota/{KEEPER}/tight"),
         effects=(("HLT005", AUDIT),),
+    ),
+    Fault(
+        name="rollout that is paused", changes=(_paused_rollout,), holds=_none_is_updated,
+        cause=("HLT005", METRICS), says=("paused", "rollout resume"),
+    ),
+    Fault(
+        name="Job of an add-on that failed", changes=(Made([_JOB]),),
+        holds=says("job/gatekeeper-hook", "Failed", "True", KEEPER),
+        cause=("HLT023", f"Job/{KEEPER}/gatekeeper-hook"), says=("BackoffLimitExceeded",),
     ),
     # Scaled to nothing
     Fault(
@@ -436,7 +471,41 @@ FAULTS: tuple[Fault, ...] = (
         holds=says(f"apiservice/{METRICS_API}", "Available", "False"),
         cause=("HLT008", "Service/kube-system/metrics-server"), effects=(("HLT010", f"APIService/{METRICS_API}"),),
     ),
+    Fault(
+        name="DNS's Service deleted", changes=(Deleted("service/kube-dns", KUBE),), holds=at_once,
+        cause=("DEP003", "coredns/kube-system/coredns needs Service/kube-system/kube-dns"),
+    ),
+    Fault(
+        name="DNS's Service names a port that no pod has",
+        changes=(Patched("service/kube-dns", KUBE, [
+            {"op": "replace", "path": f"/spec/ports/{number}/targetPort", "value": "nothing"} for number in (0, 1)]),),
+        holds=_dns_has_no_ports, cause=("HLT008", "Service/kube-system/kube-dns"), says=("53/UDP",),
+    ),
+    Fault(
+        name="webhook's Service has another port",
+        changes=(Patched(f"service/{KEEPER_SERVICE}", KEEPER, [
+            {"op": "replace", "path": "/spec/ports/0/port", "value": 9443}]),),
+        holds=at_once, cause=("HLT009", VALIDATING), effects=(("HLT009", MUTATING),), says=("has no port 443",),
+    ),
+    Fault(
+        name="APIService deleted", changes=(Deleted(f"apiservice/{METRICS_API}"),), holds=at_once,
+        cause=("DEP003", f"metrics-server/kube-system/metrics-server needs APIService/{METRICS_API}"),
+    ),
+    Fault(
+        name="CoreDNS's Deployment deleted", changes=(Deleted("deployment/coredns", KUBE), Killed(KUBE, DNS_PODS)),
+        holds=leads_nowhere(KUBE, "kube-dns"), cause=("INV006", DNS),
+        effects=(("HLT008", "Service/kube-system/kube-dns"),),
+    ),
+    Fault(
+        name="kube-proxy's DaemonSet deleted",
+        changes=(Deleted("daemonset/kube-proxy", KUBE), Killed(KUBE, PROXY_PODS)), holds=at_once,
+        cause=("INV006", PROXY),
+    ),
     # Admission
+    Fault(
+        name="webhook configuration deleted", changes=(Deleted(VALIDATING),), holds=at_once,
+        cause=("DEP003", f"gatekeeper/{KEEPER}/gatekeeper-audit needs {VALIDATING}"),
+    ),
     Fault(
         name="webhook that guards its own pods with Fail",
         changes=(Made([webhook("guard", POD_RULE, "Fail", path="/v1/admitlabel")]),), holds=at_once,
@@ -474,6 +543,10 @@ FAULTS: tuple[Fault, ...] = (
     ),
     # CRDs and their objects
     Fault(
+        name="CRD deleted", changes=(Deleted(f"crd/{CONFIGS}"),), holds=at_once,
+        cause=("DEP003", f"gatekeeper/{KEEPER}/gatekeeper-audit needs CustomResourceDefinition/{CONFIGS}"),
+    ),
+    Fault(
         name="stored version of a CRD is old",
         changes=(Patched(f"crd/{TEMPLATES}", "", {"status": {"storedVersions": ["v1beta1", "v1"]}}, "status"),),
         holds=at_once, cause=("CRD001", f"CustomResourceDefinition/{TEMPLATES}"), says=("v1beta1",),
@@ -510,6 +583,11 @@ FAULTS: tuple[Fault, ...] = (
     Fault(
         name="ClusterRole deleted", changes=(Deleted("clusterrole/system:coredns"),), holds=at_once,
         cause=("DEP003", "ServiceAccount/kube-system/coredns needs ClusterRole/system:coredns"),
+    ),
+    Fault(
+        name="ClusterRole that allows nothing",
+        changes=(Patched("clusterrole/system:coredns", "", {"rules": []}),), holds=at_once,
+        cause=("DEP004", "ServiceAccount/kube-system/coredns"), says=("system:coredns",),
     ),
     Fault(
         name="ServiceAccount deleted", changes=(Deleted("serviceaccount/coredns", KUBE), Replaced(KUBE, DNS_PODS)),

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.cluster import build
-from tests.cluster.processes import Records, sh, wait_for
+from tests.cluster.processes import Records, sh
 
 _CGROUPS = Path("/sys/fs/cgroup")
 
@@ -70,11 +70,12 @@ class Node:
         (folder / "containerd.toml").write_text(_CONTAINERD.format(folder=folder, pause=build.PAUSE_IMAGE))
         (folder / "cni" / "10.conflist").write_text(json.dumps(self._cni()))
         self.records.note("containerd", f"{tools}/ctr {socket}")
+        name = f"containerd-{self.number}"
         self.records.spawn(
-            f"containerd-{self.number}", tools / "containerd", "-c", folder / "containerd.toml", netns=self.netns,
+            name, tools / "containerd", "-c", folder / "containerd.toml", netns=self.netns,
             path=f"{tools}:/usr/sbin:/sbin",
         )  # fmt: skip
-        wait_for("containerd", lambda: bool(sh(tools / "ctr", "-a", socket, "version")))
+        self.records.wait_for(name, lambda: bool(sh(tools / "ctr", "-a", socket, "version")))
         for image in build.IMAGES:
             sh(tools / "ctr", "-a", socket, "-n", "k8s.io", "images", "import", image.folder / "image.tar")
 

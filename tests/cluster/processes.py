@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 _STOP_S = 5.0
+_LOG_SHOWN = 20  # lines
 # Our own children, to be reaped; those of an earlier run are only known by their recorded ids.
 _CHILDREN: dict[int, "subprocess.Popen[bytes]"] = {}
 
@@ -64,6 +65,14 @@ class Records:
             )  # fmt: skip
         _CHILDREN[started.pid] = started
         self.note("process", f"{started.pid} {_born(started.pid)} {name}")
+
+    def wait_for(self, name: str, ready: Callable[[], bool], timeout_s: float = 120) -> None:
+        """Waits until a process of ours serves; raises TimeoutError with the end of its log otherwise."""
+        try:
+            wait_for(name, ready, timeout_s)
+        except TimeoutError as error:
+            log = (self.folder / f"{name}.log").read_text(errors="replace").splitlines()[-_LOG_SHOWN:]
+            raise TimeoutError("\n".join((str(error), *log))) from None
 
     def send(self, sent: signal.Signals, *prefixes: str) -> list[int]:
         """Sends a signal to the processes whose names begin so, if they are still ours; returns their ids."""

@@ -80,6 +80,16 @@ def test_a_version_in_force_is_silent() -> None:
 
 
 @pytest.mark.parametrize(
+    ("manager", "mend"),
+    [("kubectl", "kubectl apply"), ("argocd-controller", "In Git"), ("kustomize-controller", "Flux applies it")],
+)
+def test_what_git_holds_is_mended_there(manager: str, mend: str) -> None:
+    (item,) = found(disruption_budgets=(budget(wrote("policy/v1beta1", manager)),))
+    assert mend in item.mend
+    assert "policy/v1" in item.mend
+
+
+@pytest.mark.parametrize(
     "manager", ["kube-controller-manager", "kube-apiserver", "kubelet", "before-first-apply", "kube-scheduler"]
 )
 def test_the_control_plane_writes_what_it_serves_and_is_updated_with_it(manager: str) -> None:

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from addonctl import model
-from addonctl.catalog import Catalog, EksInstall, Install
+from addonctl.catalog import Catalog, EksInstall, Install, WorkloadFingerprint
 from addonctl.dependencies import find_dependencies
 from addonctl.health import ClusterHealth, check_health
 from addonctl.inventory import take_inventory
@@ -177,6 +177,18 @@ def test_a_pod_that_may_yet_be_scheduled_is_silent(more: dict[str, Any]) -> None
     assert "HLT004" not in codes(HOOK, pods=(unscheduled(**more),))
 
 
+def test_where_nodes_are_made_for_pods_they_may_take_a_while() -> None:
+    known = replace(CATALOG, addons={**CATALOG.addons, "karpenter": addon("karpenter", "karpenter/controller")})
+    scaler = runs("karpenter", "karpenter/controller:1.0", has_topology_spread=True)
+
+    def listed(age: timedelta) -> bool:
+        result = judged(HOOK, scaler, known=known, pods=(unscheduled(created=NOW - age),))
+        return "HLT004" in [item.code for item in result.findings]
+
+    assert not listed(timedelta(minutes=2))
+    assert listed(timedelta(minutes=4))
+
+
 def restarted(count: int, ago: timedelta, why: str = "Error", **more: Any) -> model.ContainerStatus:
     return status(restarts=count, last_exit=why, last_exit_at=NOW - ago, ready=True, **more)
 
@@ -304,6 +316,28 @@ def test_what_must_not_be_stopped_is_degraded_though_it_was_on_purpose() -> None
     assert refusing.verdict is Health.DEGRADED
 
 
+def test_a_rollout_that_is_paused_halfway_is_found() -> None:
+    item = only("HLT005", runs(paused=True, updated=1))
+    assert item.evidence[0].detail == "its rollout is paused: 1 of 2 replicas are updated"
+    assert codes(runs(paused=True, updated=2)) == []
+    assert codes(runs(updated=1)) == []
+
+
+def test_a_job_that_gave_up_is_found_unless_it_comes_again() -> None:
+    gave_up = Condition(type="Failed", status="True", reason="BackoffLimitExceeded", message="limit reached")
+    job = runs("hook-setup", "acme/hook:1.0", kind="Job", desired=1, conditions=(gave_up,))
+    assert only("HLT023", HOOK, job).evidence[0].detail == "BackoffLimitExceeded: limit reached"
+    assert codes(HOOK, replace(job, owners=(ObjectRef(kind="CronJob", name="hook"),))) == []
+    assert codes(HOOK, replace(job, conditions=())) == []
+
+
+def test_what_is_kept_at_zero_until_it_is_needed_is_silent() -> None:
+    idle = addon("idle", "acme/idle", workloads=(WorkloadFingerprint(kind="Deployment", name="idle", idle=True),))
+    known = replace(CATALOG, addons={**CATALOG.addons, "idle": idle})
+    assert not judged(runs("idle", desired=0), known=known).findings
+    assert judged(runs("idle-2", "acme/idle:1.0", desired=0), known=known).findings
+
+
 def test_what_is_said_of_a_workload_scaled_to_zero_is_not_said_of_what_it_serves() -> None:
     """Its Service leads nowhere, its leader is gone, its budget guards no pod: effects of one decision."""
     listed = codes(
@@ -329,8 +363,42 @@ def test_a_service_without_a_ready_pod_is_found() -> None:
     assert codes(HOOK, services=(SERVICE,)) == ["HLT008"], "no slice at all is no endpoint"
 
 
+def test_a_service_whose_ports_lead_to_no_port_of_its_pods_is_found() -> None:
+    ports = ("dns:53/UDP", "metrics:9153/TCP")
+
+    def listed(workload: model.Workload, *answered: str) -> list[tuple[str, Severity]]:
+        service = replace(SERVICE, selector={"app": workload.name}, ports=ports)
+        parts: dict[str, Any] = {"services": (service,), "endpoint_slices": (replace(slice_of(2), ports=answered),)}
+        return [(item.evidence[0].detail, item.severity) for item in judged(workload, **parts).findings
+                if item.code == "HLT008"]  # fmt: skip
+
+    dns = runs("coredns", "coredns/coredns:v1.12.4", has_topology_spread=True)
+    assert listed(dns, "dns:5353/UDP", "metrics:9153/TCP") == []
+    assert listed(dns, "metrics:9153/TCP") == [("no port of its pods is what dns:53/UDP leads to", Severity.REQUIRED)]
+    assert listed(HOOK, "metrics:9153/TCP") == [], "one of several is spared: a chart may list more than its pods have"
+    assert [severity for _, severity in listed(HOOK)] == [Severity.RECOMMENDED]
+
+
 def test_one_ready_endpoint_in_any_slice_is_enough() -> None:
     assert codes(HOOK, services=(SERVICE,), endpoint_slices=(slice_of(0), slice_of(1))) == []
+
+
+@pytest.mark.parametrize(
+    ("port", "slice_ports", "why"),
+    [
+        (443, (":8443/TCP",), ""),
+        (9443, (":8443/TCP",), "has no port 9443"),
+        (443, (), "has a port 443 that leads to no port of its pods"),
+        (443, ("metrics:9090/TCP",), "has a port 443 that leads to no port of its pods"),
+    ],
+    ids=["it leads to a pod", "the Service lacks it", "no pod has it", "no pod has it, but another"],
+)
+def test_a_webhooks_port_has_to_lead_to_a_port_of_a_pod(port: int, slice_ports: tuple[str, ...], why: str) -> None:
+    service = replace(SERVICE, ports=(":443/TCP",))
+    slices = (replace(slice_of(1), ports=slice_ports),)
+    result = judged(HOOK, services=(service,), endpoint_slices=slices, webhook_configurations=(called(port=port),))
+    assert [item.evidence[0].detail for item in result.findings if item.code == "HLT009"] == (
+        [f"Service apps/hook {why}, failurePolicy Fail"] if why else [])  # fmt: skip
 
 
 @pytest.mark.parametrize("part", ["services", "endpoint_slices"])
@@ -351,8 +419,8 @@ def test_a_selector_that_selects_nothing_is_told_with_the_labels_there_are() -> 
     assert "app=hook" in item.mend
 
 
-def called(policy: str = "Fail", **more: Any) -> model.WebhookConfiguration:
-    target = model.ServiceTarget(namespace="apps", name="hook")
+def called(policy: str = "Fail", port: int = 443, **more: Any) -> model.WebhookConfiguration:
+    target = model.ServiceTarget(namespace="apps", name="hook", port=port)
     hook = model.Webhook(name="h.example.com", failure_policy=policy, service=target, **more)
     return model.WebhookConfiguration(kind="ValidatingWebhookConfiguration", name="hook", webhooks=(hook,))
 

@@ -69,7 +69,7 @@ def test_an_expired_waiver_is_a_finding_beside_what_it_covered() -> None:
     item = counts[-1]
     assert (item.code, item.subject, item.severity) == ("WVR001", "waiver HLT013 *", Severity.RECOMMENDED)
     assert item.evidence[0].detail == (
-        "ended on 2026-11-23: until the queue is sharded; it covered 1 of today's findings"
+        "ended on 2026-11-23: until the queue is sharded; it would cover 1 of today's findings"
     )
     assert waived == ()
 
