@@ -240,6 +240,25 @@ def _autoscalers(world: _World) -> Iterator[Edge]:
             )
 
 
+def _names_resolved(world: _World) -> Iterator[Edge]:
+    """Pods on the pod network ask the cluster's DNS for every name; who of them needs one now, nothing tells.
+
+    Whether their cluster has the DNS that is among them, files do not say.
+    """
+    known = world.snapshot.services if world.snapshot.cluster.source != "files" else ()
+    for dns in (service for service in known if (service.namespace, service.name) == _DNS_SERVICE):
+        for workload in world.workloads:
+            answers = workload.namespace == dns.namespace and selects(dns.selector, (), workload.template.labels)
+            if not (answers or workload.template.host_network):
+                yield Edge(
+                    source=workload.ref, target=_ref("Service", dns), type=EdgeType.DNS, strength=Strength.SOFT,
+                    evidence="its pods resolve names",
+                )  # fmt: skip
+
+
+_DNS_SERVICE = ("kube-system", "kube-dns")
+
+
 def _webhook_backends(world: _World) -> Iterator[Edge]:
     for configuration in world.snapshot.webhook_configurations:
         source = _ref(configuration.kind, configuration, "admissionregistration.k8s.io")
@@ -377,8 +396,8 @@ def _policies(world: _World) -> Iterator[Edge]:
 
 
 EDGES: tuple[Callable[[_World], Iterable[Edge]], ...] = (
-    _owners, _pod_references, _pull_secrets, _selectors, _autoscalers, _webhook_backends, _api_services, _crds,
-    _permissions, _identities, _storage, _ingresses, _policies,
+    _owners, _pod_references, _pull_secrets, _selectors, _autoscalers, _names_resolved, _webhook_backends,
+    _api_services, _crds, _permissions, _identities, _storage, _ingresses, _policies,
 )  # fmt: skip
 
 
@@ -581,7 +600,8 @@ def _joined(found: Iterable[Dependency]) -> tuple[Dependency, ...]:
         pairs.setdefault((dependency.source, dependency.target), []).append(dependency)
     joined = []
     for (source, target), same in sorted(pairs.items()):
-        strongest = max(same, key=lambda dependency: dependency.weight)
+        same.sort(key=lambda dependency: -dependency.weight)
+        strongest = same[0]
         via = tuple(dict.fromkeys(edge for dependency in same for edge in dependency.via))
         joined.append(Dependency(
             source=source, target=target, strength=strongest.strength, hurts=strongest.hurts, via=via))  # fmt: skip
@@ -608,7 +628,7 @@ def _ordered(
             # graphlib lists a cycle with each node a predecessor of the next: the next depends on it.
             steps = [(nodes[n + 1], nodes[n]) for n in range(len(nodes) - 1)]
             weakest = min((step for step in steps if step in kept), key=lambda step: kept[step].weight)
-            if kept[weakest].weight > _WEIGHTS[Strength.SOFT, "change"]:  # else it is opened without harm
+            if kept[weakest].strength is Strength.HARD:  # else it is opened without harm
                 cycles.append(tuple(reversed(nodes)))
             del kept[weakest]
 

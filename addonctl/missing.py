@@ -99,22 +99,24 @@ def _broken_references(seen: _Seen, edges: Sequence[Edge], owners: Mapping[Objec
 
 
 def _own_objects(seen: _Seen, inventory: Inventory, catalog: Catalog) -> Iterator[Finding]:
-    """Objects of an add-on that runs: by what its installer recorded, else those that every copy of it comes with."""
-    snapshot = seen.snapshot
+    """Objects of an add-on that runs: what its installer recorded, and what every copy of it comes with.
+
+    Of the latter a copy may have been relieved by its settings, unless the whole cluster lives on it.
+    """
     for row in inventory.installations:
-        if not row.workloads:
-            continue
-        recorded = [one for owner in row.claims for one in _recorded(snapshot, owner.owner)]
-        usual = [(one, "every installation of it has it") for one in _usual(row, catalog, snapshot)]
-        gone: dict[_Name, str] = {}
-        for one, why in (*recorded, *usual):
-            if one not in gone and seen.lacks(*one):
-                gone[one] = why
-        for kind, namespace, name in sorted(gone):
-            ref = ObjectRef(kind=kind, namespace=namespace, name=name)
-            evidence = Evidence(kind="record", subject=str(ref), detail=gone[kind, namespace, name])
-            severity = Severity.RECOMMENDED if kind in _SPARED else None
-            yield finding("DEP003", f"{row.id} needs {ref}", evidence, mend=restore(row, snapshot), severity=severity)
+        entry = catalog.addons.get(row.addon)
+        recorded = dict(one for claim in row.claims for one in _recorded(seen.snapshot, claim.owner))
+        usual = dict.fromkeys(_usual(row, entry, seen.snapshot) if entry else (), "every installation of it has it")
+        gone = {name: why for name, why in (usual | recorded).items() if row.workloads and seen.lacks(*name)}
+        if gone:
+            surely = any(name in recorded or (entry and entry.system) for name in gone if name[0] not in _SPARED)
+            refs = {ObjectRef(kind=kind, namespace=where, name=name): why for (kind, where, name), why in gone.items()}
+            shown = (Evidence(kind="record", subject=str(ref), detail=why) for ref, why in refs.items())
+            more = f" and {len(refs) - 1} more of its own" if len(refs) > 1 else ""
+            yield finding(
+                "DEP003", f"{row.id} needs {next(iter(refs))}{more}", *shown, mend=restore(row, seen.snapshot),
+                severity=None if surely else Severity.RECOMMENDED,
+            )  # fmt: skip
 
 
 def _recorded(snapshot: Snapshot, owner: str) -> Iterator[tuple[_Name, str]]:
@@ -152,10 +154,9 @@ def _namespace(kind: str, written: str, release: str) -> str:
     return "" if kind in _CLUSTER_WIDE else written or release
 
 
-def _usual(row: Installation, catalog: Catalog, snapshot: Snapshot) -> Iterator[_Name]:
+def _usual(row: Installation, entry: AddOn, snapshot: Snapshot) -> Iterator[_Name]:
     """What the catalogue says that every copy has. A Service under another name does as well."""
-    entry = catalog.addons.get(row.addon)
-    for one in entry.own_objects() if entry else ():
+    for one in entry.own_objects():
         if one[0] != "Service" or not _served(row, snapshot):
             yield one
 

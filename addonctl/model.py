@@ -1070,6 +1070,7 @@ class EdgeType(StrEnum):
     WEBHOOK = "webhook"
     ADMISSION = "admission"  # a workload → the webhook configuration that admits its pods
     API_SERVICE = "api-service"
+    DNS = "dns"  # a workload → the Service by which its pods resolve names
     CONVERSION = "conversion"
     CUSTOM_RESOURCE = "custom-resource"
     RBAC = "rbac"

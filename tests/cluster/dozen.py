@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from addonctl.adapters import knowledge
 from tests.cluster.cluster import Cluster
 from tests.cluster.processes import wait_for
 from tests.eks.server import EksServer
@@ -53,11 +54,11 @@ def service(name: str, namespace: str, selector: Mapping[str, str], port: int = 
     return {"apiVersion": "v1", "kind": "Service", "metadata": _meta(name, namespace), "spec": spec}
 
 
-def crd(
-    group: str, kind: str, version: str, scope: str = "Namespaced", labels: Mapping[str, str] | None = None
-) -> Object:
+def crd(group: str, kind: str, version: str, plural: str = "") -> Object:
     """A CRD that takes anything."""
-    plural = f"{kind.lower()}{'es' if kind.endswith('s') else 's'}".replace("ys", "ies" if kind.endswith("y") else "ys")
+    plural = plural or f"{kind.lower()}{'es' if kind.endswith('s') else 's'}".replace(
+        "ys", "ies" if kind.endswith("y") else "ys"
+    )
     schema = {"openAPIV3Schema": {"type": "object", "x-kubernetes-preserve-unknown-fields": True}}
     return {
         "apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition",
@@ -308,9 +309,32 @@ def install(cluster: Cluster, server: EksServer) -> None:
     _helm_releases(cluster)
     _gitops(cluster)
     _by_kubectl(cluster)
+    _what_they_come_with(cluster)
     wait_for("all pods", lambda: "False" not in _ready_pods(cluster), 90)
     _crash(cluster, "app=ebs-csi-controller")
     _refuse_certificate(cluster)
+
+
+def _what_they_come_with(cluster: Cluster) -> None:
+    """The cluster-wide objects that every installation of these has, as far as the manifests above lack them."""
+    webhooks = {"aws-load-balancer-controller": "aws-load-balancer-webhook-service"}
+    for addon in ("argo-cd", "cert-manager", "external-secrets", "keda", "kube-prometheus-stack", "kyverno",
+                  "metrics-server", "aws-load-balancer-controller"):  # fmt: skip
+        for kind, _, name in knowledge.load().addons[addon].own_objects():
+            if cluster.kubectl("get", kind, name, "--ignore-not-found", "-o", "name"):
+                continue
+            if kind == "CustomResourceDefinition":
+                plural, _, group = name.partition(".")
+                _apply(cluster, crd(group, plural.removesuffix("s").capitalize(), "v1", plural=plural))
+            elif kind == "APIService":
+                version, _, group = name.partition(".")
+                spec = {"group": group, "version": version, "groupPriorityMinimum": 100, "versionPriority": 100}
+                _apply(cluster, {"apiVersion": "apiregistration.k8s.io/v1", "kind": kind, "metadata": _meta(name),
+                                 "spec": spec})  # fmt: skip
+            else:
+                _apply(cluster, webhook(kind, name, "kube-system", webhooks[addon]))
+    selector = {"app.kubernetes.io/name": "aws-load-balancer-controller"}
+    _apply(cluster, service(webhooks["aws-load-balancer-controller"], "kube-system", selector))
 
 
 def _ready_pods(cluster: Cluster) -> str:
