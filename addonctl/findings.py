@@ -50,6 +50,13 @@ CODES: Mapping[str, Code] = MappingProxyType({
             parts=("nodes",),
         ),
         Code(
+            code="HLT024", title="A node runs short of memory, disk, processes or network",
+            severity=Severity.RECOMMENDED,
+            why="It evicts pods and takes no new ones.",
+            mend="kubectl describe node says of what; free it, or replace the node.",
+            parts=("nodes",),
+        ),
+        Code(
             code="DEP003", title="Something that an add-on needs does not exist", severity=Severity.REQUIRED,
             why="Its pods cannot start again, or it may not do its work.",
             mend="Create it, or apply the add-on again as its installer would.",

@@ -91,7 +91,7 @@ def check_health(
 ) -> ClusterHealth:
     """Judges every installation as of the time at which the snapshot was taken. `verdicts`: on custom resources."""
     world = _World(snapshot, inventory, owners, verdicts, probes)
-    addons, found = [], [*_nodes(world)]
+    addons, found = [], [*_nodes(world), *_pressed_nodes(world)]
     for row in inventory.installations:
         case = _Case(world, row, catalog.addons.get(row.addon))
         own = [item for check in CHECKS for item in check(case)]
@@ -780,6 +780,24 @@ def _nodes(world: _World) -> Iterator[Finding]:
         shown = (_seen("node", f"Node/{node.name}", detail) for node, detail in bad)
         subject = f"Node/{bad[0][0].name}" if len(bad) == 1 else f"{len(bad)} of {len(world.snapshot.nodes)} nodes"
         yield finding("HLT021", subject, *shown, mend=kubectl("describe", "node", bad[0][0].name))
+
+
+_PRESSURES = ("MemoryPressure", "DiskPressure", "PIDPressure", "NetworkUnavailable")
+
+
+def _pressed_nodes(world: _World) -> Iterator[Finding]:
+    """Nodes that run short of something: their kubelet evicts pods, and takes no new ones."""
+    shown = [
+        _seen("node", f"Node/{node.name}", f"{condition.type}: {condition.message or condition.reason}")
+        for node in world.snapshot.nodes
+        for condition in node.conditions
+        if condition.type in _PRESSURES and condition.status == "True"
+    ]
+    if shown:
+        some = len({item.subject for item in shown})
+        subject = shown[0].subject if some == 1 else f"{some} of {len(world.snapshot.nodes)} nodes"
+        mend = kubectl("describe", "node", shown[0].subject.partition("/")[2])
+        yield finding("HLT024", subject, *shown, mend=mend)
 
 
 CHECKS: tuple[Callable[[_Case], Iterable[Finding]], ...] = (

@@ -864,6 +864,15 @@ def test_nodes_that_are_not_ready_are_one_finding() -> None:
     assert codes(nodes=(node("c", "True"), model.Node(name="d"))) == []
 
 
+def test_a_node_that_runs_short_is_found() -> None:
+    short = Condition(type="DiskPressure", status="True", message="kubelet has disk pressure")
+    pressed = replace(node("a", "True"), conditions=(*node("a", "True").conditions, short))
+    item = only("HLT024", nodes=(pressed, node("b", "True")))
+    assert (item.subject, item.evidence[0].detail) == ("Node/a", "DiskPressure: kubelet has disk pressure")
+    relieved = replace(pressed, conditions=(*node("a", "True").conditions, replace(short, status="False")))
+    assert codes(nodes=(relieved,)) == []
+
+
 def test_a_node_that_is_just_joining_is_not_broken() -> None:
     """With an autoscaler there is always one: it is not ready until its CNI is."""
     assert codes(nodes=(node("new", "False", timedelta(seconds=30)), node("old", "True"))) == []
