@@ -5,10 +5,11 @@ hurts what runs or only what changes. From the edges come the blast radius of an
 cycles. Called by assessment.py and by `addonctl deps`.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from graphlib import CycleError, TopologicalSorter
+from typing import TypeVar
 
 from addonctl.catalog import Catalog
 from addonctl.findings import finding
@@ -57,7 +58,7 @@ class Dependency:
 
     @property
     def weight(self) -> float:
-        return _WEIGHTS[self.strength, self.hurts]
+        return weight(self)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,27 +82,47 @@ class Dependencies:
     owners: Mapping[ObjectRef, str] = field(default_factory=dict)  # object → installation
 
     @cached_property
-    def _dependents(self) -> Mapping[str, list[Dependency]]:
-        found: dict[str, list[Dependency]] = {}
+    def _dependents(self) -> Mapping[str, list[tuple[str, float]]]:
+        found: dict[str, list[tuple[str, float]]] = {}
         for dependency in self.addons:
-            found.setdefault(dependency.target, []).append(dependency)
+            found.setdefault(dependency.target, []).append((dependency.source, dependency.weight))
         return found
 
     def blast_radius(self, installation: str) -> tuple[Impact, ...]:
-        """Whom the failure of `installation` hurts, the worst first: reverse reachability, weights multiplied."""
-        best: dict[str, Impact] = {installation: Impact(id=installation, weight=1.0, path=(installation,))}
-        queue = [installation]
-        while queue:
-            reached = best[queue.pop(0)]
-            for dependency in self._dependents.get(reached.id, ()):
-                weight = reached.weight * dependency.weight
-                known = best.get(dependency.source)
-                if weight >= _WEIGHT_MIN and (known is None or known.weight < weight):
-                    path = (*reached.path, dependency.source)
-                    best[dependency.source] = Impact(id=dependency.source, weight=weight, path=path)
-                    queue.append(dependency.source)
-        del best[installation]
-        return tuple(sorted(best.values(), key=lambda impact: (-impact.weight, impact.id)))
+        """Whom the failure of `installation` hurts, the worst first."""
+        hurt = reached(installation, self._dependents)
+        listed = (Impact(id=name, weight=weight, path=path) for name, (weight, path) in hurt.items())
+        return tuple(sorted(listed, key=lambda impact: (-impact.weight, impact.id)))
+
+
+_Node = TypeVar("_Node", bound=Hashable)
+
+
+def weight(of: Edge | Dependency) -> float:
+    """How much of a failure passes along an edge, from 1 (the source stops) towards 0."""
+    return _WEIGHTS[of.strength, of.hurts]
+
+
+def reached(
+    start: _Node, dependents: Mapping[_Node, Iterable[tuple[_Node, float]]]
+) -> dict[_Node, tuple[float, tuple[_Node, ...]]]:
+    """Weighted reverse reachability: whom the failure of `start` hurts, how much, and the way there.
+
+    `dependents` lists for each node who depends on it, and how much of its failure reaches them. Weights multiply
+    along the way; what is too small to be worth a line is left out.
+    """
+    best: dict[_Node, tuple[float, tuple[_Node, ...]]] = {start: (1.0, (start,))}
+    queue = [start]
+    while queue:
+        node = queue.pop(0)
+        so_far, path = best[node]
+        for source, share in dependents.get(node, ()):
+            known = best.get(source)
+            if so_far * share >= _WEIGHT_MIN and (known is None or known[0] < so_far * share):
+                best[source] = (so_far * share, (*path, source))
+                queue.append(source)
+    del best[start]
+    return best
 
 
 def find_dependencies(snapshot: Snapshot, inventory: Inventory, catalog: Catalog) -> Dependencies:

@@ -4,7 +4,7 @@ Decided from a Snapshot that holds a whole cluster, the edges and owners that de
 installers' own records and the Catalog. Called by dependencies.py.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
 from addonctl.catalog import AddOn, Catalog
 from addonctl.findings import finding
@@ -56,8 +56,9 @@ def missing(
     if snapshot.cluster.source == "files" or snapshot.cluster.namespace:
         return  # what is referred to may well be where nobody looked
     seen = _Seen(snapshot, catalog)
-    yield from _broken_references(seen, edges, owners)
-    yield from _own_objects(seen, inventory, catalog)
+    broken = list(_broken(seen, edges, owners))
+    yield from dict.fromkeys(map(_reference, broken))
+    yield from _own_objects(seen, inventory, catalog, {edge.target for edge in broken})
     yield from _without_permission(snapshot, edges, inventory, catalog)
     yield from _system_addons(snapshot, inventory, catalog)
 
@@ -82,41 +83,54 @@ class _Seen:
 # ── What is referred to ─────────────────────────────────────────────────────────────────────────────────────────
 
 
-def _broken_references(seen: _Seen, edges: Sequence[Edge], owners: Mapping[ObjectRef, str]) -> Iterator[Finding]:
+def _broken(seen: _Seen, edges: Sequence[Edge], owners: Mapping[ObjectRef, str]) -> Iterator[Edge]:
     """References of add-ons, and of classes of storage, to objects that are not there."""
     for edge in edges:
-        target, soft = edge.target, edge.strength is Strength.SOFT
+        target = edge.target
         anybodys = edge.type in (EdgeType.CSI_DRIVER, EdgeType.CONVERSION)
-        spared = soft and edge.type in (EdgeType.STORAGE_CLASS, EdgeType.CONFIG_MAP)  # it is bound, or optional
+        # What is bound goes on without its class; what is optional is not needed.
+        spared = edge.strength is Strength.SOFT and edge.type in (EdgeType.STORAGE_CLASS, EdgeType.CONFIG_MAP)
         matters = edge.type in _NEEDED and ((edge.source in owners and not spared) or anybodys)
         if matters and seen.lacks(target.kind, target.namespace, target.name):
-            evidence = Evidence(kind=edge.type.value, subject=str(edge.source), detail=f"{target}: {edge.evidence}")
-            severity = Severity.RECOMMENDED if soft or edge.type is EdgeType.CSI_DRIVER else None
-            yield finding("DEP003", f"{edge.source} needs {target}", evidence, severity=severity)
+            yield edge
+
+
+def _reference(edge: Edge) -> Finding:
+    evidence = Evidence(kind=edge.type.value, subject=str(edge.source), detail=f"{edge.target}: {edge.evidence}")
+    soft = edge.strength is Strength.SOFT or edge.type is EdgeType.CSI_DRIVER
+    severity = Severity.RECOMMENDED if soft else None
+    return finding("DEP003", f"{edge.source} needs {edge.target}", evidence, severity=severity)
 
 
 # ── What an add-on came with ────────────────────────────────────────────────────────────────────────────────────
 
 
-def _own_objects(seen: _Seen, inventory: Inventory, catalog: Catalog) -> Iterator[Finding]:
+def _own_objects(seen: _Seen, inventory: Inventory, catalog: Catalog, said: Collection[ObjectRef]) -> Iterator[Finding]:
     """Objects of an add-on that runs: what its installer recorded, and what every copy of it comes with.
 
-    Of the latter a copy may have been relieved by its settings, unless the whole cluster lives on it.
+    Of the latter one may do without by its settings, unless the whole cluster lives on it. `said`: what is told to
+    lack already.
     """
+    told = {(ref.kind, ref.namespace, ref.name) for ref in said}
     for row in inventory.installations:
         entry = catalog.addons.get(row.addon)
         recorded = dict(one for claim in row.claims for one in _recorded(seen.snapshot, claim.owner))
         usual = dict.fromkeys(_usual(row, entry, seen.snapshot) if entry else (), "every installation of it has it")
-        gone = {name: why for name, why in (usual | recorded).items() if row.workloads and seen.lacks(*name)}
-        if gone:
+        gone = {name: why for name, why in (usual | recorded).items() if name not in told and seen.lacks(*name)}
+        if gone and row.workloads:
             surely = any(name in recorded or (entry and entry.system) for name in gone if name[0] not in _SPARED)
-            refs = {ObjectRef(kind=kind, namespace=where, name=name): why for (kind, where, name), why in gone.items()}
-            shown = (Evidence(kind="record", subject=str(ref), detail=why) for ref, why in refs.items())
-            more = f" and {len(refs) - 1} more of its own" if len(refs) > 1 else ""
-            yield finding(
-                "DEP003", f"{row.id} needs {next(iter(refs))}{more}", *shown, mend=restore(row, seen.snapshot),
-                severity=None if surely else Severity.RECOMMENDED,
-            )  # fmt: skip
+            yield _lacks_own(row, seen.snapshot, gone, None if surely else Severity.RECOMMENDED)
+
+
+def _lacks_own(row: Installation, snapshot: Snapshot, gone: Mapping[_Name, str], severity: Severity | None) -> Finding:
+    """`gone`: what lacks, and who says that it should be there."""
+    refs = [ObjectRef(kind=kind, namespace=namespace, name=name) for kind, namespace, name in gone]
+    shown = (
+        Evidence(kind="record", subject=str(ref), detail=why) for ref, why in zip(refs, gone.values(), strict=True)
+    )
+    more = f" and {len(refs) - 1} more of its own" if len(refs) > 1 else ""
+    subject = f"{row.id} needs {refs[0]}{more}"
+    return finding("DEP003", subject, *shown, mend=restore(row, snapshot), severity=severity)
 
 
 def _recorded(snapshot: Snapshot, owner: str) -> Iterator[tuple[_Name, str]]:
@@ -180,9 +194,7 @@ def _without_permission(
     """Add-ons that talk to the API server, under accounts to which no role is bound."""
     if any(snapshot.gap(part) for part in ("role_bindings", "roles", "service_accounts")):
         return
-    empty = {
-        ref for ref, thing in snapshot.objects() if isinstance(thing, Role) and not thing.rules
-    }  # fmt: skip
+    empty = {_role(role) for role in snapshot.roles if not role.rules}
     granted = {edge.source for edge in edges if edge.type is EdgeType.RBAC and edge.target not in empty}
     groups = {s.name for binding in snapshot.role_bindings for s in binding.subjects if s.kind == "Group"}
     accounts = {edge.source: edge.target for edge in edges if edge.type is EdgeType.SERVICE_ACCOUNT}
@@ -203,17 +215,22 @@ def _without_permission(
     yield from _unbound_roles(snapshot, mine - said)
 
 
+def _role(role: Role) -> ObjectRef:
+    kind = "Role" if role.namespace else "ClusterRole"
+    return ObjectRef(kind=kind, name=role.name, namespace=role.namespace, group="rbac.authorization.k8s.io")
+
+
 def _unbound_roles(snapshot: Snapshot, used: Iterable[ObjectRef]) -> Iterator[Finding]:
     """Roles that are called after an add-on's account, and that no binding gives to anybody."""
     bound = {(binding.role.kind, binding.role.name) for binding in snapshot.role_bindings}
     accounts = sorted(used, key=str)
     for role in snapshot.roles:
-        kind = "Role" if role.namespace else "ClusterRole"
-        if (kind, role.name) in bound:
+        ref = _role(role)
+        if (ref.kind, role.name) in bound:
             continue
         for account in accounts:
             if role.name in (account.name, f"system:{account.name}") and role.namespace in ("", account.namespace):
-                detail = f"{kind} {role.name} is bound to nobody"
+                detail = f"{ref.kind} {role.name} is bound to nobody"
                 yield finding("DEP004", str(account), Evidence(kind="rbac", subject=str(account), detail=detail))
 
 

@@ -154,6 +154,14 @@ def test_a_chart_may_write_a_namespace_where_there_is_none() -> None:
     assert lacking(HELM, helm_releases=record, roles=(model.Role(name="app"),)) == []
 
 
+def test_what_lacks_as_a_reference_is_said_once() -> None:
+    record = released(("ServiceAccount", "", "app"), ("Service", "", "app"))
+    result = found(HELM, workloads=(APP,), helm_releases=record)
+    assert [item.subject for item in of("DEP003", result)] == [
+        "Deployment/apps/app needs ServiceAccount/apps/app", "app needs Service/apps/app",
+    ]  # fmt: skip
+
+
 def test_what_only_guards_an_addon_is_worth_a_recommendation() -> None:
     record = released(("PodDisruptionBudget", "", "app"), ("ValidatingWebhookConfiguration", "", "app"))
     assert {severity for _, severity in lacking(HELM, helm_releases=record)} == {Severity.RECOMMENDED}
