@@ -222,7 +222,7 @@ class AddOn:
     needs_rbac: bool = True  # it asks the API server, and can do nothing without a role
     install: Install = field(default_factory=Install)
     fingerprints: Fingerprints
-    comes_with: tuple[str, ...] = ()  # objects that every installation has: Kind/name, Kind/namespace/name
+    comes_with: tuple[str, ...] = ()  # what every installation has: Kind/name, Kind/namespace/name
     bundles: tuple[str, ...] = ()  # ids of add-ons that it brings as parts
     version: tuple[VersionRule, ...] = ()
     kubernetes: tuple[KubernetesSupport, ...] = ()
@@ -247,7 +247,7 @@ class AddOn:
     known_issues: tuple[KnownIssue, ...] = ()
 
     def own_objects(self) -> Iterator[tuple[str, str, str]]:
-        """(kind, namespace, name) of what every installation has; no namespace where it is cluster-wide."""
+        """(kind, namespace, name) of what every installation has; no namespace where it is its own, or cluster-wide."""
         for words in self.comes_with:
             kind, _, rest = words.partition("/")
             namespace, _, name = rest.rpartition("/")

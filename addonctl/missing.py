@@ -163,16 +163,17 @@ _CLUSTER_WIDE = frozenset({
 })  # fmt: skip
 
 
-def _namespace(kind: str, written: str, release: str) -> str:
-    """Where an object of a release is: charts leave its namespace out, or write one where there is none."""
-    return "" if kind in _CLUSTER_WIDE else written or release
+def _namespace(kind: str, written: str, home: str) -> str:
+    """Where an object is: charts leave its namespace out, or write one where there is none."""
+    return "" if kind in _CLUSTER_WIDE else written or home
 
 
 def _usual(row: Installation, entry: AddOn, snapshot: Snapshot) -> Iterator[_Name]:
     """What the catalogue says that every copy has. A Service under another name does as well."""
-    for one in entry.own_objects():
-        if one[0] != "Service" or not _served(row, snapshot):
-            yield one
+    home = row.namespaces[0] if row.namespaces else ""
+    for kind, namespace, name in entry.own_objects():
+        if kind != "Service" or not _served(row, snapshot):
+            yield kind, _namespace(kind, namespace, home), name
 
 
 def _served(row: Installation, snapshot: Snapshot) -> bool:

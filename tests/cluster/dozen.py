@@ -236,6 +236,10 @@ def _gitops(cluster: Cluster) -> None:
         workload("Deployment", "keda-operator", "keda", "ghcr.io/kedacore/keda:2.17.2",
                  {"app.kubernetes.io/name": "keda-operator"},
                  annotations={"argocd.argoproj.io/tracking-id": "keda:apps/Deployment:keda/keda-operator"}),
+        workload("Deployment", "keda-operator-metrics-apiserver", "keda", "ghcr.io/kedacore/keda-metrics-apiserver:2.17.2",
+                 {"app.kubernetes.io/name": "keda-operator-metrics-apiserver"},
+                 annotations={"argocd.argoproj.io/tracking-id":
+                              "keda:apps/Deployment:keda/keda-operator-metrics-apiserver"}),
         _flux("HelmRelease", f"helm.{_FLUX}/v2", "external-secrets", {
             "chart": {"spec": {"chart": "external-secrets", "version": "0.20.x",
                                "sourceRef": {"kind": "HelmRepository", "name": "external-secrets"}}},
@@ -321,7 +325,7 @@ def _what_they_come_with(cluster: Cluster) -> None:
     for addon in ("argo-cd", "cert-manager", "external-secrets", "keda", "kube-prometheus-stack", "kyverno",
                   "metrics-server", "aws-load-balancer-controller"):  # fmt: skip
         for kind, _, name in knowledge.load().addons[addon].own_objects():
-            if cluster.kubectl("get", kind, name, "--ignore-not-found", "-o", "name"):
+            if cluster.kubectl("get", kind, name, "-n", addon, "--ignore-not-found", "-o", "name"):
                 continue
             if kind == "CustomResourceDefinition":
                 plural, _, group = name.partition(".")

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from tests.cluster.build import METRICS_SERVER
 from tests.cluster.changes import (
     Awaited,
     Change,
@@ -226,8 +227,11 @@ def _second_coredns() -> list[Object]:
     return [settings, copy]
 
 
+_UNCHECKED = [{"op": "add", "path": "/webhooks/0/objectSelector", "value": {
+    "matchExpressions": [{"key": "example.com/unchecked", "operator": "DoesNotExist"}]}}]  # fmt: skip
 _TEMPLATE = {
-    "apiVersion": "templates.gatekeeper.sh/v1", "kind": "ConstraintTemplate", "metadata": _meta("brokenrule"),
+    "apiVersion": "templates.gatekeeper.sh/v1", "kind": "ConstraintTemplate",
+    "metadata": _meta("brokenrule", labels={"example.com/unchecked": "yes"}),
     "spec": {
         "crd": {"spec": {"names": {"kind": "BrokenRule"}}},
         "targets": [{"target": "admission.k8s.gatekeeper.sh", "rego": "package broken\nviolation[{ oh"}],
@@ -266,12 +270,12 @@ def _none_is_updated(cluster: Cluster) -> bool:
     return not got(cluster, "deployment/metrics-server", "-n", KUBE)[0]["status"].get("updatedReplicas")
 
 
-# Gatekeeper ends at once with a flag that it does not know.
+# It ends at once with a flag that it does not know.
 _JOB = {
-    "apiVersion": "batch/v1", "kind": "Job",
-    "metadata": _meta("gatekeeper-hook", KEEPER, labels={"gatekeeper.sh/system": "yes"}),
-    "spec": {"backoffLimit": 0, "template": {"spec": {"restartPolicy": "Never", "containers": [
-        {"name": "hook", "image": "docker.io/openpolicyagent/gatekeeper:v3.23.1", "args": ["--no-such-flag"]}]}}},
+    "apiVersion": "batch/v1", "kind": "Job", "metadata": _meta("metrics-server-hook", KUBE),
+    "spec": {"backoffLimit": 0, "template": {"spec": {"restartPolicy": "Never", "containers": [{
+        "name": "hook", "image": f"registry.k8s.io/metrics-server/metrics-server:{METRICS_SERVER}",
+        "args": ["--no-such-flag"]}]}}},
 }  # fmt: skip
 
 
@@ -395,8 +399,8 @@ FAULTS: tuple[Fault, ...] = (
     ),
     Fault(
         name="Job of an add-on that failed", changes=(Made([_JOB]),),
-        holds=says("job/gatekeeper-hook", "Failed", "True", KEEPER),
-        cause=("HLT023", f"Job/{KEEPER}/gatekeeper-hook"), says=("BackoffLimitExceeded",),
+        holds=says("job/metrics-server-hook", "Failed", "True", KUBE),
+        cause=("HLT023", "Job/kube-system/metrics-server-hook"), says=("BackoffLimitExceeded",),
     ),
     # Scaled to nothing
     Fault(
@@ -424,6 +428,11 @@ FAULTS: tuple[Fault, ...] = (
                  Deleted("deployment/gatekeeper-audit", KEEPER), Killed(KEEPER, "gatekeeper.sh/system=yes")),
         holds=leads_nowhere(KEEPER, "gatekeeper-webhook-service"), cause=("INV003", "CRDs of gatekeeper"),
         effects=(("HLT008", f"Service/{KEEPER}/gatekeeper-webhook-service"), ("HLT009", VALIDATING)),
+    ),
+    Fault(
+        name="one of Gatekeeper's workloads deleted",
+        changes=(Deleted("deployment/gatekeeper-audit", KEEPER), Killed(KEEPER, AUDIT_PODS)), holds=at_once,
+        cause=("DEP003", f"gatekeeper/{KEEPER}/gatekeeper-controller-manager needs {AUDIT}"),
     ),
     # Services
     Fault(
@@ -566,8 +575,8 @@ FAULTS: tuple[Fault, ...] = (
     ),
     Fault(
         name="constraint template whose policy cannot be read",
-        # Its webhook would refuse it: such templates come in while it is away.
-        changes=(Deleted(VALIDATING), Made([_TEMPLATE])), holds=_template_failed,
+        # Gatekeeper's webhook would refuse it: such templates come in past it.
+        changes=(Patched(VALIDATING, "", _UNCHECKED), Made([_TEMPLATE])), holds=_template_failed,
         cause=("HLT018", "ConstraintTemplate of gatekeeper"), says=("brokenrule",),
     ),
     # Permissions

@@ -218,6 +218,12 @@ def test_what_every_copy_comes_with_is_missed() -> None:
     assert lacking(row("app"), known=known) == [], "nothing of it runs"
 
 
+def test_a_workload_that_every_copy_has_is_looked_for_where_the_copy_is() -> None:
+    known = catalog(addon("app", "acme/app", comes_with=("Deployment/app", "Deployment/app-audit")))
+    here = replace(row("app", LIVE), namespaces=("apps",))
+    assert lacking(here, known=known) == [("app needs Deployment/apps/app-audit", Severity.RECOMMENDED)]
+
+
 # ── Permissions ─────────────────────────────────────────────────────────────────────────────────────────────────
 
 
