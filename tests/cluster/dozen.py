@@ -236,8 +236,8 @@ def _gitops(cluster: Cluster) -> None:
         workload("Deployment", "keda-operator", "keda", "ghcr.io/kedacore/keda:2.17.2",
                  {"app.kubernetes.io/name": "keda-operator"},
                  annotations={"argocd.argoproj.io/tracking-id": "keda:apps/Deployment:keda/keda-operator"}),
-        workload("Deployment", "keda-operator-metrics-apiserver", "keda", "ghcr.io/kedacore/keda-metrics-apiserver:2.17.2",
-                 {"app.kubernetes.io/name": "keda-operator-metrics-apiserver"},
+        workload("Deployment", "keda-operator-metrics-apiserver", "keda",
+                 "ghcr.io/kedacore/keda-metrics-apiserver:2.17.2", {"app.kubernetes.io/name": "keda-operator-metrics-apiserver"},
                  annotations={"argocd.argoproj.io/tracking-id":
                               "keda:apps/Deployment:keda/keda-operator-metrics-apiserver"}),
         _flux("HelmRelease", f"helm.{_FLUX}/v2", "external-secrets", {
