@@ -217,7 +217,7 @@ _ARGO, _FLUX = "argoproj.io", "toolkit.fluxcd.io"
 
 
 def _gitops(cluster: Cluster) -> None:
-    part = "app.kubernetes.io/part-of"
+    part, metrics = "app.kubernetes.io/part-of", "keda-operator-metrics-apiserver"
     kinds = [
         crd(_ARGO, "Application", "v1alpha1"), crd(f"helm.{_FLUX}", "HelmRelease", "v2"),
         crd(f"kustomize.{_FLUX}", "Kustomization", "v1"), crd(f"source.{_FLUX}", "GitRepository", "v1"),
@@ -236,10 +236,9 @@ def _gitops(cluster: Cluster) -> None:
         workload("Deployment", "keda-operator", "keda", "ghcr.io/kedacore/keda:2.17.2",
                  {"app.kubernetes.io/name": "keda-operator"},
                  annotations={"argocd.argoproj.io/tracking-id": "keda:apps/Deployment:keda/keda-operator"}),
-        workload("Deployment", "keda-operator-metrics-apiserver", "keda",
-                 "ghcr.io/kedacore/keda-metrics-apiserver:2.17.2", {"app.kubernetes.io/name": "keda-operator-metrics-apiserver"},
-                 annotations={"argocd.argoproj.io/tracking-id":
-                              "keda:apps/Deployment:keda/keda-operator-metrics-apiserver"}),
+        workload("Deployment", metrics, "keda", "ghcr.io/kedacore/keda-metrics-apiserver:2.17.2",
+                 {"app.kubernetes.io/name": metrics},
+                 annotations={"argocd.argoproj.io/tracking-id": f"keda:apps/Deployment:keda/{metrics}"}),
         _flux("HelmRelease", f"helm.{_FLUX}/v2", "external-secrets", {
             "chart": {"spec": {"chart": "external-secrets", "version": "0.20.x",
                                "sourceRef": {"kind": "HelmRepository", "name": "external-secrets"}}},
