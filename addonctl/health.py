@@ -24,7 +24,6 @@ from addonctl.model import (
     Health,
     Installation,
     Inventory,
-    Node,
     ObjectHealth,
     ObjectRef,
     Pod,
@@ -37,6 +36,7 @@ from addonctl.model import (
     Workload,
     selects,
 )
+from addonctl.nodes import check_nodes
 from addonctl.scores import AddonHealth, Sight, addon_health, overall
 from addonctl.workloads import pods_by_workload
 
@@ -56,8 +56,6 @@ _EXPIRES_SOON, _EXPIRES_NOW = timedelta(days=30), timedelta(days=7)
 _LEASES_MISSED = 3
 # A lease whose holder is no pod any more and which nobody took for this long was left behind by an older version.
 _LEASE_LEFT_BEHIND = timedelta(days=1)
-# A node that was made this lately waits for its CNI.
-_NODE_JOINS = timedelta(minutes=3)
 # What a pod takes of a quota; of others, an add-on's pods do not run short.
 _POD_QUOTAS = re.compile(r"(count/)?pods|((requests|limits)\.)?(cpu|memory|ephemeral-storage)")
 _PULL_ERRORS = ("ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull", "ImageInspectError")
@@ -91,7 +89,7 @@ def check_health(
 ) -> ClusterHealth:
     """Judges every installation as of the time at which the snapshot was taken. `verdicts`: on custom resources."""
     world = _World(snapshot, inventory, owners, verdicts, probes)
-    addons, found = [], [*_nodes(world), *_pressed_nodes(world)]
+    addons, found = [], [*check_nodes(snapshot)]
     for row in inventory.installations:
         case = _Case(world, row, catalog.addons.get(row.addon))
         own = [item for check in CHECKS for item in check(case)]
@@ -298,10 +296,10 @@ def _short_of_pods(case: _Case) -> Iterator[Finding]:
         available = workload.available if workload.available is not None else workload.ready
         if workload.desired == 0 and not _idles(case, workload):
             yield from _wants_none(case, workload)
-        elif workload.paused and workload.updated is not None and workload.updated < workload.desired:
-            yield _paused(workload)
         elif available is not None and (available < workload.desired or _stuck(case, workload)):
             yield _unavailable(case, workload, available)
+        elif workload.paused and (workload.updated or 0) < workload.desired:
+            yield _paused(workload)
 
 
 def _stuck(case: _Case, workload: Workload) -> bool:
@@ -767,37 +765,6 @@ def _eks_reports(case: _Case) -> Iterator[Finding]:
         again = command("aws", "eks", "delete-addon", "--cluster-name", cluster, "--addon-name", listed.name)
     mend = f"# EKS rolls nothing back; mend what the issue names, then:\n{again}"
     yield finding("EKS005", f"eks add-on {listed.name}", *shown, mend=mend)
-
-
-def _nodes(world: _World) -> Iterator[Finding]:
-    bad: list[tuple[Node, str]] = []
-    for node in world.snapshot.nodes:
-        ready = next((c for c in node.conditions if c.type == "Ready"), None)
-        joins = node.created is not None and world.now - node.created < _NODE_JOINS
-        if ready is not None and ready.status != "True" and not joins:
-            bad.append((node, f"Ready {ready.status}: {ready.message or ready.reason}"))
-    if bad:
-        shown = (_seen("node", f"Node/{node.name}", detail) for node, detail in bad)
-        subject = f"Node/{bad[0][0].name}" if len(bad) == 1 else f"{len(bad)} of {len(world.snapshot.nodes)} nodes"
-        yield finding("HLT021", subject, *shown, mend=kubectl("describe", "node", bad[0][0].name))
-
-
-_PRESSURES = ("MemoryPressure", "DiskPressure", "PIDPressure", "NetworkUnavailable")
-
-
-def _pressed_nodes(world: _World) -> Iterator[Finding]:
-    """Nodes that run short of something: their kubelet evicts pods, and takes no new ones."""
-    shown = [
-        _seen("node", f"Node/{node.name}", f"{condition.type}: {condition.message or condition.reason}")
-        for node in world.snapshot.nodes
-        for condition in node.conditions
-        if condition.type in _PRESSURES and condition.status == "True"
-    ]
-    if shown:
-        some = len({item.subject for item in shown})
-        subject = shown[0].subject if some == 1 else f"{some} of {len(world.snapshot.nodes)} nodes"
-        mend = kubectl("describe", "node", shown[0].subject.partition("/")[2])
-        yield finding("HLT024", subject, *shown, mend=mend)
 
 
 CHECKS: tuple[Callable[[_Case], Iterable[Finding]], ...] = (

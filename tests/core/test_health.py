@@ -320,6 +320,7 @@ def test_a_rollout_that_is_paused_halfway_is_found() -> None:
     item = only("HLT005", runs(paused=True, updated=1))
     assert item.evidence[0].detail == "its rollout is paused: 1 of 2 replicas are updated"
     assert codes(runs(paused=True, updated=2)) == []
+    assert only("HLT005", runs(paused=True, updated=1, available=0)).severity is Severity.REQUIRED
     assert codes(runs(updated=1)) == []
 
 
