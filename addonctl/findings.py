@@ -60,7 +60,8 @@ CODES: Mapping[str, Code] = MappingProxyType({
             code="DEP003", title="Something that an add-on needs does not exist", severity=Severity.REQUIRED,
             why="Its pods cannot start again, or it may not do its work.",
             mend="Create it, or apply the add-on again as its installer would.",
-            parts=("workloads", "service_accounts", "roles", "volume_claims", "storage_classes", "csi_drivers"),
+            parts=("workloads", "services", "service_accounts", "roles", "volume_claims", "storage_classes",
+                   "csi_drivers", "crds", "api_services", "webhook_configurations"),
             needs=(Need.WHOLE_CLUSTER,),
         ),
         Code(

@@ -351,6 +351,9 @@ def codes(document: Mapping[str, Any]) -> None:
         console.print(_text(f"{entry['code']}  {entry['title']} ({entry['severity']})", "bold"))
         console.print(_text(f"Why: {entry['why']}"))
         console.print(_text(f"Mend: {entry['mend']}"))
+        if entry["parts"]:
+            seen = ", ".join(part.replace("_", " ") for part in entry["parts"])
+            console.print(_text(f"Looks at: {seen}"))
 
 
 def health(assessment: Assessment, *, wide: bool, headers: bool) -> None:

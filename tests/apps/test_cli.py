@@ -238,6 +238,7 @@ def test_a_code_is_explained() -> None:
     explained = run("findings", "explain", "hlt001").stdout
     assert "HLT001" in explained
     assert "Mend:" in explained
+    assert "Looks at: workloads, pods" in explained
     wrong = run("findings", "explain", "HLT999")
     assert wrong.returncode == 1
     assert "Mend: See" in wrong.stderr

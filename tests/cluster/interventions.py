@@ -8,6 +8,7 @@ account's right is asked for. Nothing here asks addonctl.
 import base64
 import json
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -86,7 +87,7 @@ def _others() -> Iterator[Object]:
     optional = [{"configMapRef": {"name": "settings", "optional": True}}]
     yield _deployment("worker", _template("worker", envFrom=optional))
     asks = {"exec": {"command": ["/witness", "resolve", "kubernetes.default.svc.cluster.local."]}}
-    probe = asks | {"periodSeconds": 1, "failureThreshold": 2, "timeoutSeconds": 2}
+    probe = asks | {"periodSeconds": 1, "failureThreshold": 1, "timeoutSeconds": 1}
     yield _deployment("resolver", _template("resolver", readinessProbe=probe))
     yield _deployment("scaled", _template("scaled"))
     cpu = {"name": "cpu", "target": {"type": "Utilization", "averageUtilization": 900}}
@@ -192,14 +193,15 @@ def _trusted(cluster: Cluster, configuration: Object) -> Object:
 
 def look(cluster: Cluster) -> dict[str, bool]:
     """Every object that can be observed (kind/namespace/name), and whether it is degraded."""
-    kinds = "deployments,statefulsets,daemonsets,services,hpa,pdb,apiservices,pvc"
-    seen = {}
+    with ThreadPoolExecutor() as pool:
+        return {name: bad for part in pool.map(lambda ask: ask(cluster), _ASKED) for name, bad in part.items()}
+
+
+def _by_status(cluster: Cluster) -> dict[str, bool]:
     serving = _serving(cluster)
-    for thing in got(cluster, kinds, "-A"):
-        bad = _degraded(thing, serving)
-        if bad is not None:
-            seen[_name(thing)] = bad
-    return seen | _webhooks(cluster) | _custom_resources(cluster) | _rights(cluster)
+    things = got(cluster, "deployments,statefulsets,daemonsets,services,hpa,pdb,apiservices,pvc", "-A")
+    judged = ((_name(thing), _degraded(thing, serving)) for thing in things)
+    return {name: bad for name, bad in judged if bad is not None}
 
 
 def _name(thing: Object) -> str:
@@ -279,6 +281,9 @@ def _rights(cluster: Cluster) -> dict[str, bool]:
             "auth", "can-i", "list", resource, "-A", f"--as=system:serviceaccount:{namespace}:{name}", check=False)
         for namespace, name, resource in _RIGHTS
     }  # fmt: skip
+
+
+_ASKED = (_by_status, _webhooks, _custom_resources, _rights)
 
 
 # ── The interventions ───────────────────────────────────────────────────────────────────────────────────────────

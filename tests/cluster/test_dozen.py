@@ -1,6 +1,7 @@
 """More than a dozen add-ons by every means on one real cluster: told apart, and their faults named."""
 
 import json
+import shlex
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -13,15 +14,22 @@ from tests.cluster import dozen
 from tests.cluster.cluster import Cluster
 from tests.eks.server import REGION, EksServer, version_table
 
+World = tuple[Cluster, EksServer]
+
 
 @pytest.fixture(scope="module")
-def analysis(able: None, shared_data: Path) -> Iterator[dict[str, Any]]:
-    """What `addonctl analyze --eks` says of it: over AWS's API to the real API server."""
+def world(able: None, shared_data: Path) -> Iterator[World]:
     table = version_table(shared_data / "eks" / "addon-versions")
     with Cluster(real_nodes=0, simulated_nodes=3) as cluster, EksServer(table) as server:
         dozen.install(cluster, server)
-        yield {name: _analyze(cluster, server, name) for name in ("with AWS", "without AWS")}
+        yield cluster, server
         assert server.state.violations == []
+
+
+@pytest.fixture(scope="module")
+def analysis(world: World) -> dict[str, Any]:
+    """What `addonctl analyze --eks` says of it: over AWS's API to the real API server."""
+    return {name: _analyze(*world, name) for name in ("with AWS", "without AWS")}
 
 
 def _analyze(cluster: Cluster, server: EksServer, how: str) -> dict[str, Any]:
@@ -74,3 +82,18 @@ def test_without_aws_the_cluster_alone_tells_the_same_methods(analysis: dict[str
     """Field managers say who applied what; only EKS's own version numbers are not to be had."""
     rows = analysis["without AWS"]["installations"]
     assert {row["addon"]: row["method"] for row in rows} == {addon: method for addon, (method, _) in EXPECTED.items()}
+
+
+def test_the_mend_of_a_helm_release_makes_again_what_is_gone(world: World, analysis: dict[str, Any]) -> None:
+    cluster, server = world
+    assert "DEP003" not in {one["code"] for one in analysis["with AWS"]["findings"]}
+    cluster.kubectl("delete", "service", "-n", "cert-manager", "cert-manager-webhook")
+    (lacks,) = (one for one in _analyze(cluster, server, "with AWS")["findings"] if one["code"] == "DEP003")
+    assert lacks["subject"] == (
+        "cert-manager/cert-manager/cert-manager needs Service/cert-manager/cert-manager-webhook"
+    )
+    (line,) = (line for line in lacks["mend"].splitlines() if not line.startswith("#"))
+    tool, *arguments = shlex.split(line)
+    assert tool == "helm"
+    cluster.helm(*arguments)
+    assert cluster.kubectl("get", "service", "-n", "cert-manager", "cert-manager-webhook", "-o", "name")
