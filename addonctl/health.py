@@ -18,6 +18,7 @@ from addonctl.findings import finding
 from addonctl.installers import command, eks_addon, kubectl, undo, update_addon_command
 from addonctl.model import (
     ApiService,
+    DisruptionBudget,
     Event,
     Evidence,
     Finding,
@@ -623,9 +624,20 @@ def _idle_budgets(world: _World) -> Iterator[Finding]:
         ):  # fmt: skip
             continue  # it guards what is scaled to zero
         if budget.namespace in namespaces and budget.pods == 0 and budget.disruptions_allowed is not None:
-            ref = ObjectRef(kind="PodDisruptionBudget", name=budget.name, namespace=budget.namespace)
-            wanted = ",".join(f"{key}={value}" for key, value in (budget.selector or {}).items())
-            yield finding("HLT022", str(ref), _seen("budget", ref, f"no pod carries {wanted or 'its labels'}"))
+            yield _idle_budget(world, budget)
+
+
+def _idle_budget(world: _World, budget: DisruptionBudget) -> Finding:
+    """Worth mending where a workload of its name goes without; else it was left over."""
+    ref = ObjectRef(kind="PodDisruptionBudget", name=budget.name, namespace=budget.namespace)
+    wanted = ",".join(f"{key}={value}" for key, value in (budget.selector or {}).items())
+    evidence = _seen("budget", ref, f"no pod carries {wanted or 'its labels'}")
+    meant = next((w for w in world.workloads.values() if (w.namespace, w.name) == (ref.namespace, ref.name)), None)
+    if meant is None:
+        return finding("HLT022", str(ref), evidence)
+    labels = ",".join(f"{key}={value}" for key, value in meant.template.labels.items())
+    mend = f"# the pods of {meant.ref} carry {labels}: mend the selector\n{kubectl('edit', ref)}"
+    return finding("HLT022", str(ref), evidence, mend=mend, severity=Severity.RECOMMENDED)
 
 
 def _single_replicas(case: _Case) -> Iterator[Finding]:

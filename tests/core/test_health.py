@@ -591,6 +591,13 @@ def test_a_budget_that_guards_nothing_is_worth_knowing_in_an_addons_namespace() 
     assert codes(HOOK, disruption_budgets=(replace(idle, disruptions_allowed=None),)) == [], "no status yet"
 
 
+def test_a_budget_that_misses_the_workload_of_its_name_is_worth_mending() -> None:
+    idle = replace(budget(pods=0, healthy=0, selector={"app": "typo"}), name="hook")
+    item = only("HLT022", HOOK, disruption_budgets=(idle,))
+    assert item.severity is Severity.RECOMMENDED
+    assert "carry app=hook" in item.mend
+
+
 def test_a_budget_without_a_selector_guards_nothing_whatever_else_is_scaled_to_zero() -> None:
     bare = budget(pods=0, healthy=0, selector=None)
     assert codes(runs(desired=0), disruption_budgets=(bare,)) == ["HLT006", "HLT022"]
