@@ -213,7 +213,7 @@ def _pod_references(world: _World) -> Iterator[Edge]:
         if template.priority_class:
             target = ObjectRef(kind="PriorityClass", name=template.priority_class, group="scheduling.k8s.io")
             yield Edge(
-                source=source, target=target, type=EdgeType.PRIORITY_CLASS, strength=Strength.SOFT, hurts="change",
+                source=source, target=target, type=EdgeType.PRIORITY_CLASS, hurts="change",
                 evidence="spec.priorityClassName",
             )  # fmt: skip
 

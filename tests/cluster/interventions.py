@@ -15,7 +15,19 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from tests.cluster.build import WITNESS_IMAGE
-from tests.cluster.changes import Change, Deleted, Killed, Made, Object, Patched, condition, got, pods, wait_until_sound
+from tests.cluster.changes import (
+    Awaited,
+    Change,
+    Deleted,
+    Killed,
+    Made,
+    Object,
+    Patched,
+    condition,
+    got,
+    pods,
+    wait_until_sound,
+)
 from tests.cluster.cluster import Cluster
 from tests.cluster.faults import (
     DNS_PODS,
@@ -329,6 +341,16 @@ def _without(kind: str, name: str, namespace: str = SHOP, *then: Change) -> Inte
     )  # fmt: skip
 
 
+def _running(namespace: str, labels: str) -> Awaited:
+    """That what was restarted to show an effect is no effect itself."""
+
+    def holds(cluster: Cluster) -> bool:
+        found = pods(cluster, namespace, labels)
+        return bool(found) and all(condition(pod, "Ready") == "True" for pod in found)
+
+    return Awaited(holds)
+
+
 INTERVENTIONS: tuple[Intervention, ...] = (
     _none_of("Deployment", "coredns", KUBE),
     _none_of("Deployment", "metrics-server", KUBE),
@@ -344,13 +366,14 @@ INTERVENTIONS: tuple[Intervention, ...] = (
                  Restarted(SHOP)),
     ),
     # The API server keeps its connections to a webhook's pods: it misses their Service when it has to look for others.
-    _without("Service", KEEPER_SERVICE, KEEPER, Killed(KEEPER, KEEPER_PODS), Restarted(SHOP)),
+    _without("Service", KEEPER_SERVICE, KEEPER, Killed(KEEPER, KEEPER_PODS), _running(KEEPER, KEEPER_PODS),
+             Restarted(SHOP)),
     _without("ServiceAccount", "web", SHOP, Restarted(SHOP)),
     _without("ConfigMap", "settings", SHOP, Restarted(SHOP)),
     _without("Secret", "token", SHOP, Restarted(SHOP)),
     _without("PriorityClass", "shop-high", "", Restarted(SHOP)),
     _none_of("Deployment", "converter", SHOP),
-    _without("Service", "converter", SHOP, Killed(SHOP, "app=converter")),
+    _without("Service", "converter", SHOP, Killed(SHOP, "app=converter"), _running(SHOP, "app=converter")),
     _without("StorageClass", "local", "", Patched("statefulset/db", SHOP, {"spec": {"replicas": 2}})),
     _without("ClusterRoleBinding", "system:metrics-server", "", Restarted(KUBE, METRICS_PODS)),
     _without("ClusterRole", "system:coredns", "", Restarted(KUBE, DNS_PODS)),

@@ -125,7 +125,7 @@ def test_what_a_pod_refers_to() -> None:
         ("config-map", "ConfigMap/apps/extra", SOFT, "running"),
         ("secret", "Secret/apps/token", HARD, "running"),
         ("claim", "PersistentVolumeClaim/apps/data", HARD, "running"),
-        ("priority-class", "PriorityClass/high", SOFT, "change"),
+        ("priority-class", "PriorityClass/high", HARD, "change"),
     }
 
 
