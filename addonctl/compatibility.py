@@ -31,8 +31,8 @@ from addonctl.model import (
 _ENDS_SOON = timedelta(days=60)
 # What the control plane costs an hour in standard and in extended support, in US dollars, before any discount.
 _HOURS_A_MONTH = 730
-# Four years of minors: what is further away is a slip of the finger.
-_MINORS_AHEAD_MAX = 12
+# At three minors a year, what has more digits is a slip of the finger.
+_MINOR_MAX = 99
 
 
 class Support(StrEnum):
@@ -125,11 +125,10 @@ def _kubelets(snapshot: Snapshot) -> str:
     return f" (its kubelets are of {', '.join(sorted(filter(None, minors)))})" if minors else ""
 
 
-def within_reach(running: str, target: str) -> None:
-    """Raises BadInput for a target that is no minor yet to come."""
-    if versions.minor_key(target)[1] - versions.minor_key(running)[1] > _MINORS_AHEAD_MAX:
-        mend = f"Give a minor such as {versions.next_minor(running)}."
-        raise BadInput(f"Kubernetes {target} is too far from {running} to prepare for", mend)
+def require_minor(target: str) -> None:
+    """Raises BadInput for a target that no Kubernetes will ever be."""
+    if versions.minor_key(target)[1] > _MINOR_MAX:
+        raise BadInput(f"There is no Kubernetes {target}", "Give a minor such as 1.36.")
 
 
 def _up_to(running: str, target: str) -> tuple[str, ...]:
@@ -137,7 +136,7 @@ def _up_to(running: str, target: str) -> tuple[str, ...]:
     wanted, minors = versions.minor_key(target), []
     if wanted[0] != versions.minor_key(running)[0]:
         raise BadInput(f"There is no way from Kubernetes {running} to {target!r}", "Give a minor such as 1.36.")
-    within_reach(running, target)
+    require_minor(target)
     minor = running
     while versions.minor_key(minor) < wanted:
         minor = versions.next_minor(minor)

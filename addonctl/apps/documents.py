@@ -191,7 +191,7 @@ def matrix(catalog: Catalog, addons: Iterable[str], kubernetes: str, target: str
     """Versions of `addons` against the minors from `kubernetes` to `target`; those that EKS offers if left out."""
     newest = target or catalog.kubernetes.newest_on_eks
     known = sorted((release.version for release in catalog.kubernetes.releases), key=versions.minor_key)
-    compatibility.within_reach(known[-1], newest)
+    compatibility.require_minor(newest)
     oldest = kubernetes or known[-_MATRIX_MINORS]
     span = versions.minor_key(oldest), versions.minor_key(newest)
     minors = tuple(minor for minor in (*known, newest) if span[0] <= versions.minor_key(minor) <= span[1])
