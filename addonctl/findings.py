@@ -405,7 +405,7 @@ def only_these(found: Iterable[Finding], wanted: Iterable[str]) -> tuple[Finding
 
 
 def _wanted(found: Finding, word: str) -> bool:
-    if word in (found.severity.value, found.code) or fnmatchcase(found.code, word.upper()):
+    if word.lower() == found.severity.value or fnmatchcase(found.code, word.upper()):
         return True
     return any(fnmatchcase(name, word) for name in names_in(found.subject))
 
@@ -417,6 +417,6 @@ def names_in(subject: str) -> list[str]:
 
 def could_match(word: str, names: Iterable[str]) -> bool:
     """Whether any finding could match: the word is a severity, a code, or one of `names`."""
-    if word in tuple(Severity) or any(fnmatchcase(code, word.upper()) for code in CODES):
+    if word.lower() in tuple(Severity) or any(fnmatchcase(code, word.upper()) for code in CODES):
         return True
     return any(fnmatchcase(name, word) for name in names)
