@@ -112,7 +112,7 @@ def only_of(assessment: Assessment, catalog: Catalog, wanted: Sequence[str]) -> 
     for word in wanted:
         if not could_match(word, _names(assessment, catalog)):
             raise BadInput(
-                f"--only {word}: there is no such severity, code, add-on or object",
+                f"--only {word or repr(word)}: there is no such severity, code, add-on or object",
                 "Codes: `addonctl findings explain`; add-ons: `addonctl inventory`.",
             )
     return replace(assessment, findings=only_these(assessment.findings, wanted))

@@ -419,4 +419,4 @@ def could_match(word: str, names: Iterable[str]) -> bool:
     """Whether any finding could match: the word is a severity, a code, or one of `names`."""
     if word.lower() in tuple(Severity) or any(fnmatchcase(code, word.upper()) for code in CODES):
         return True
-    return any(fnmatchcase(name, word) for name in names)
+    return any(name and fnmatchcase(name, word) for name in names)
