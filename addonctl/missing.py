@@ -243,7 +243,7 @@ def _system_addons(snapshot: Snapshot, inventory: Inventory, catalog: Catalog) -
     if any(snapshot.gap(part) for part in ("workloads", "service_accounts", "nodes")):
         return
     rows = {row.addon: row for row in inventory.installations}
-    present = {addon for addon, row in rows.items() if row.workloads or row.method is Method.BUILT_IN}
+    present = {row.addon for row in inventory.installations if row.workloads or row.method is Method.BUILT_IN}
     unknown = any(each.ref.kind == "DaemonSet" for each in inventory.unrecognised)  # a CNI that nobody knows, perhaps
     for addon in catalog.addons.values():
         if not addon.system or present & {addon.id, *_alternatives(addon.id, catalog)} or not _has_nodes(snapshot):
