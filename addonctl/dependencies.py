@@ -444,18 +444,20 @@ def _matches_pods(rule: Rule) -> bool:
 
 
 def _admission(world: _World, owners: Mapping[ObjectRef, str]) -> Iterator[Edge]:
-    """Add-ons' workloads whose pods a webhook must admit before they start."""
+    """Workloads whose pods a webhook is asked for before they start.
+
+    Of those that are no add-on's, many, only where the webhook's silence refuses them.
+    """
     hooks = [
         (configuration, hook)
         for configuration in world.snapshot.webhook_configurations
         for hook in configuration.webhooks
         if any(_matches_pods(rule) for rule in hook.rules)
     ]
+    refusing = [(configuration, hook) for configuration, hook in hooks if hook.failure_policy == "Fail"]
     for workload in world.workloads if hooks else ():
-        if workload.ref not in owners:
-            continue
         namespace = world.namespace_labels(workload.namespace)
-        for configuration, hook in hooks:
+        for configuration, hook in hooks if workload.ref in owners else refusing:
             known = world.knows_labels(workload.namespace, hook)
             if known and admits(hook, namespace, workload.template.labels):
                 yield _admission_edge(workload, configuration, hook)

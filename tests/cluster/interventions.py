@@ -25,6 +25,7 @@ from tests.cluster.changes import (
     Patched,
     condition,
     got,
+    leads_nowhere,
     pods,
     wait_until_sound,
 )
@@ -363,7 +364,7 @@ INTERVENTIONS: tuple[Intervention, ...] = (
         name="Gatekeeper's webhook scaled to zero, pods made anew",
         stopped=f"Deployment/{KEEPER}/gatekeeper-controller-manager",
         changes=(Patched("deployment/gatekeeper-controller-manager", KEEPER, {"spec": {"replicas": 0}}),
-                 Restarted(SHOP)),
+                 Killed(KEEPER, KEEPER_PODS), Awaited(leads_nowhere(KEEPER, KEEPER_SERVICE)), Restarted(SHOP)),
     ),
     # The API server keeps its connections to a webhook's pods: it misses their Service when it has to look for others.
     _without("Service", KEEPER_SERVICE, KEEPER, Killed(KEEPER, KEEPER_PODS), _running(KEEPER, KEEPER_PODS),

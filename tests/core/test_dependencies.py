@@ -349,11 +349,16 @@ def test_a_webhook_that_may_be_passed_over_is_a_soft_dependency(more: dict[str, 
     assert pairs(guarded(guard(**more), runs("app"))) == [("app", "hook", SOFT, "change")]
 
 
-def test_a_workload_that_belongs_to_no_addon_gets_no_admission_edge() -> None:
-    result = found(
-        row("hook", HOOK), workloads=(HOOK, runs("shop")), services=(HOOK_SERVICE,), webhook_configurations=(guard(),)
-    )
-    assert {str(e.source) for e in result.edges if e.type is EdgeType.ADMISSION} == {"Deployment/apps/hook"}
+def test_a_workload_that_belongs_to_no_addon_depends_on_webhooks_that_refuse_alone() -> None:
+    def asked(policy: str) -> set[str]:
+        result = found(
+            row("hook", HOOK), workloads=(HOOK, runs("shop")), services=(HOOK_SERVICE,),
+            webhook_configurations=(guard(failure_policy=policy),),
+        )  # fmt: skip
+        return {str(e.source) for e in result.edges if e.type is EdgeType.ADMISSION}
+
+    assert asked("Fail") == {"Deployment/apps/hook", "Deployment/apps/shop"}
+    assert asked("Ignore") == {"Deployment/apps/hook"}
 
 
 def test_a_webhook_that_must_admit_its_own_pods_is_found() -> None:
