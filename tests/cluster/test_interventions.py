@@ -18,7 +18,7 @@ from tests.cluster.interventions import INTERVENTIONS, Intervention, leave, look
 
 RECALL_MIN = 0.95
 # A state counts when it has lasted: a pod that merely starts anew is not degraded.
-_QUIET_S, _PATIENCE_S = 8, 40
+_QUIET_S, _PATIENCE_S = 10, 40
 
 
 @dataclass(frozen=True)
