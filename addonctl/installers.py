@@ -57,7 +57,7 @@ def restore(row: Installation, snapshot: Snapshot) -> str:
     listed = eks_addon(row, snapshot.eks.addons) if snapshot.eks else None
     if row.method is Method.EKS and listed is not None:
         again = update_addon_command(snapshot.cluster.name, listed.name, listed.version, listed)
-        return f"# EKS applies an add-on again when it is updated, be it to the same version:\n{again}"
+        return f"# ask EKS for the installed version once more:\n{again}"
     version = f" of {row.version}" if row.version else ""
     return f"# apply its manifests{version} again: kubectl apply --server-side -f …"
 
