@@ -123,11 +123,11 @@ def _names(assessment: Assessment, catalog: Catalog) -> Iterator[str]:
     yield from catalog.addons
     yield from catalog.eks.addons
     for row in assessment.inventory.installations:
-        yield from (row.id, row.addon, *row.id.split("/"))
+        yield from (row.addon, *names_in(row.id))
     for found in assessment.findings:
         yield from names_in(found.subject)
     for ref, _ in assessment.snapshot.objects():
-        yield from (str(ref), ref.kind, ref.namespace, ref.name)
+        yield from names_in(str(ref))
 
 
 def _stale(catalog: Catalog, day: date) -> Iterator[str]:

@@ -61,7 +61,7 @@ def lasting(cluster: Cluster) -> frozenset[str]:
         now = frozenset(name for name, bad in look(cluster).items() if bad)
         if now != last:
             since, last = time.monotonic(), now
-        time.sleep(0.5)
+        time.sleep(0.5)  # between two looks, which themselves ask the server a dozen things
     return last
 
 
