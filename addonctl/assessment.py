@@ -16,10 +16,10 @@ from addonctl.dependencies import Dependencies, find_dependencies
 from addonctl.errors import BadInput
 from addonctl.findings import by_urgency, could_match, names_in, only_these
 from addonctl.health import ClusterHealth, check_health
+from addonctl.health.object_health import judge, judge_others
+from addonctl.health.scores import AddonHealth
 from addonctl.inventory import take_inventory
 from addonctl.model import Cluster, Finding, Gap, Installation, Inventory, ObjectHealth, ProbeAnswer, Snapshot
-from addonctl.scores import AddonHealth
-from addonctl.verdicts import judge, judge_others
 from addonctl.waivers import Waived, Waiver
 
 # AWS adds versions every week; after this many days the packaged table misses too many of them to go unsaid.

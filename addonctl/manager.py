@@ -17,7 +17,7 @@ from addonctl.errors import BadInput
 from addonctl.inventory import take_inventory
 from addonctl.model import ProbeAnswer, Snapshot
 from addonctl.ports import Prober, Source
-from addonctl.report import EcosystemAnalysis, ecosystem
+from addonctl.render.documents import EcosystemAnalysis, ecosystem
 from addonctl.waivers import Waiver
 
 

@@ -65,5 +65,5 @@ def _expired(waivers: Iterable[Waiver], findings: tuple[Finding, ...], cluster: 
             covered = sum(waiver.covers(found, cluster) for found in findings)
             detail = f"ended on {waiver.until}: {waiver.reason}; it would cover {covered} of today's findings"
             evidence = Evidence(kind="waiver", subject=f"{waiver.code} {waiver.subject}", detail=detail)
-            mend = None if covered else "It covers nothing any more: take it out of the file."
-            yield finding("WVR001", f"waiver {waiver.code} {waiver.subject}", evidence, mend=mend or "")
+            fix = None if covered else "It covers nothing any more: take it out of the file."
+            yield finding("WVR001", f"waiver {waiver.code} {waiver.subject}", evidence, fix=fix or "")

@@ -11,9 +11,10 @@ from pathlib import Path
 
 import msgspec
 
-from addonctl.adapters import files, knowledge
-from addonctl.adapters.kinds import KINDS
-from addonctl.adapters.wire import Decoder
+from addonctl.adapters import knowledge
+from addonctl.adapters.decoders import KINDS
+from addonctl.adapters.decoding import Decoder
+from addonctl.adapters.sources import snapshot_file
 from addonctl.assessment import assess
 from addonctl.model import Cluster, Container, Node, PodTemplate, Snapshot, Workload
 from bench.measure import median_s, process_peak, table
@@ -66,25 +67,25 @@ def cluster() -> Snapshot:
 
 def main() -> None:
     catalog = knowledge.load()
-    body = files.encode(cluster())
+    body = snapshot_file.encode(cluster())
     bare = msgspec.json.Decoder(Snapshot)
 
     def scan() -> None:
-        with files.without_collector():
-            assess(files.decode(body, "benchmark"), catalog, day=date(2026, 11, 24))
+        with snapshot_file.without_collector():
+            assess(snapshot_file.decode(body, "benchmark"), catalog, day=date(2026, 11, 24))
 
-    read = files.decode(body, "benchmark")
+    read = snapshot_file.decode(body, "benchmark")
 
     def judge() -> None:
-        with files.without_collector():
+        with snapshot_file.without_collector():
             assess(read, catalog, day=date(2026, 11, 24))
 
     gc.collect()
     decoding, scanning = median_s(lambda: bare.decode(body), 5), median_s(scan, 5)
-    reading, judging = median_s(lambda: files.decode(body, "benchmark"), 5), median_s(judge, 5)
+    reading, judging = median_s(lambda: snapshot_file.decode(body, "benchmark"), 5), median_s(judge, 5)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "large.json.gz"
-        files.save(files.decode(body, "benchmark"), path)
+        snapshot_file.save(snapshot_file.decode(body, "benchmark"), path)
         size, command = path.stat().st_size, ("-m", "addonctl", "analyze", "--snapshot", str(path), "-o", "json")
         whole = process_peak(sys.executable, *command)
     what = f"{NODES:,} nodes, {PODS:,} pods, {len(body) >> 20} MiB of JSON, {size >> 20} MiB saved"

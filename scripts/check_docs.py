@@ -67,7 +67,7 @@ def findings_page() -> str:
     """The table of findings."""
     lines = ["# Findings\n", "Generated from the program by `scripts/check_docs.py --write`.\n"]
     for code in CODES.values():
-        lines.append(f"## {code.code}: {code.title}\n\n*{code.severity.value}.* {code.why}\n\nMend: {code.mend}\n")
+        lines.append(f"## {code.code}: {code.title}\n\n*{code.severity.value}.* {code.why}\n\nFix: {code.fix}\n")
     return "\n".join(lines)
 
 

@@ -10,10 +10,11 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from addonctl.adapters import files, kubernetes
+from addonctl.adapters import api_reader
 from addonctl.adapters.aws import Aws
+from addonctl.adapters.decoding import Decoder
 from addonctl.adapters.knowledge import load
-from addonctl.adapters.wire import Decoder
+from addonctl.adapters.sources import snapshot_file
 from addonctl.model import Snapshot
 from tests.cluster import dozen
 from tests.cluster.cluster import Cluster
@@ -25,8 +26,8 @@ TARGET = Path(__file__).parents[1] / "addonctl" / "data" / "demo.json.gz"
 def read(cluster: Cluster) -> Snapshot:
     """The cluster and what AWS says of it, as the command line reads them."""
     catalog = load()
-    connection = kubernetes.connect(None, str(cluster.kubeconfig))
-    snapshot = kubernetes.read(connection, Decoder(catalog), now=datetime.now(UTC))
+    connection = api_reader.connect(None, str(cluster.kubeconfig))
+    snapshot = api_reader.read(connection, Decoder(catalog), now=datetime.now(UTC))
     nodes = tuple(sorted({node.instance_type for node in snapshot.nodes}))
     eks, gaps = Aws(REGION).read(dozen.NAME, instance_types=nodes)
     # The API server of the tests is newer than the Kubernetes that the demo plays: EKS's word counts.
@@ -42,7 +43,7 @@ def main() -> None:
         dozen.install(cluster, server)
         snapshot = read(cluster)
         assert not server.state.violations, server.state.violations
-    files.save(snapshot, TARGET)
+    snapshot_file.save(snapshot, TARGET)
     TARGET.chmod(0o644)
     print(f"{TARGET.name}: {TARGET.stat().st_size} bytes")
 

@@ -177,7 +177,7 @@ class Aws:
         return [item for page in paginator.paginate(**arguments) for item in page.get(key) or ()]
 
     def endpoint(self, cluster: str) -> ClusterEndpoint:
-        """Where the API server is. Raises NotAllowed or NotReachable with what would mend it."""
+        """Where the API server is. Raises NotAllowed or NotReachable with what would fix it."""
         described = _or_raise("eks", lambda: self._eks.describe_cluster(name=cluster)["cluster"])
         if not described.get("endpoint"):
             raise NotReachable(f"EKS cluster {cluster} has no endpoint (status {described.get('status')})", "Wait.")

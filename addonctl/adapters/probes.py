@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from addonctl.adapters.connection import Connection, Forbidden, NotServed
+from addonctl.adapters.api_connection import Connection, Forbidden, NotServed
 from addonctl.errors import AddonctlError
 from addonctl.model import (
     Health,

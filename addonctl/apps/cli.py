@@ -97,7 +97,8 @@ def cli() -> None:
 
 
 def _options(given: dict[str, Any]) -> "SourceOptions":
-    from addonctl.apps import terminal, wiring
+    from addonctl.apps import wiring
+    from addonctl.render import terminal
 
     return wiring.SourceOptions(**given, progress=terminal.progress())
 
@@ -106,14 +107,15 @@ def _assess(
     given: dict[str, Any], target: str = "", *, only: tuple[str, ...] = (), since: str = "", config: str = "",
     probe: bool = False,
 ) -> "Assessment":  # fmt: skip
-    from addonctl.adapters import files, settings
+    from addonctl.adapters import config_file
+    from addonctl.adapters.sources import snapshot_file
     from addonctl.apps import wiring
     from addonctl.assessment import only_of
 
     options = _options(given)
-    manager = wiring.manager(options, settings.load(config).waivers)
-    with files.without_collector():  # a cluster's objects live as long as this process
-        older = files.load(Path(since)) if since else None
+    manager = wiring.manager(options, config_file.load(config).waivers)
+    with snapshot_file.without_collector():  # a cluster's objects live as long as this process
+        older = snapshot_file.load(Path(since)) if since else None
         assessment = manager.assess(target=target, probe=probe, since=older)
     return only_of(assessment, manager.catalog, only) if only else assessment
 
@@ -123,9 +125,9 @@ def _print(output: str, document: Callable[[], Any], table: Callable[[], None]) 
     if output not in ("json", "yaml"):
         table()
         return
-    from addonctl.apps import documents
+    from addonctl.render import small_documents
 
-    sys.stdout.write(documents.dump(document(), output))
+    sys.stdout.write(small_documents.dump(document(), output))
 
 
 def _exit_by(findings: "tuple[Finding, ...]", fail_on: str) -> None:
@@ -151,8 +153,7 @@ def analyze(
     fail_on: str, **source: Any,
 ) -> None:  # fmt: skip
     """What a cluster runs, what is wrong with it, and what to do first."""
-    from addonctl import report
-    from addonctl.apps import terminal
+    from addonctl.render import documents, terminal
 
     assessment = _assess(source, target, only=only, since=since, config=config, probe=probe)
     if output in ("markdown", "html", "sarif", "junit"):
@@ -160,21 +161,21 @@ def analyze(
     else:
         _print(
             output,
-            lambda: report.analysis_document(assessment),
+            lambda: documents.analysis_document(assessment),
             lambda: terminal.analysis(assessment, wide=output == "wide", headers=not no_headers),
         )
     _exit_by(assessment.findings, fail_on)
 
 
 def _formatted(assessment: "Assessment", output: str) -> str:
-    from addonctl.apps import documents, formats
+    from addonctl.render import formats, small_documents
 
     if output == "html":
-        from addonctl.apps.html import html
+        from addonctl.render.html import html
 
         return html(assessment)
     if output == "sarif":
-        return documents.dump(formats.sarif(assessment), "json")
+        return small_documents.dump(formats.sarif(assessment), "json")
     return formats.junit(assessment) if output == "junit" else formats.markdown(assessment)
 
 
@@ -185,13 +186,12 @@ def _formatted(assessment: "Assessment", output: str) -> str:
 @_fail_on
 def inventory(output: str, no_headers: bool, fail_on: str, **source: Any) -> None:
     """Every add-on, however it was installed: version, method, owner, evidence."""
-    from addonctl import report
-    from addonctl.apps import terminal
+    from addonctl.render import documents, terminal
 
     assessment = _assess(source)
     _print(
         output,
-        lambda: report.inventory_document(assessment),
+        lambda: documents.inventory_document(assessment),
         lambda: terminal.inventory(assessment, wide=output == "wide", headers=not no_headers),
     )
     _exit_by(assessment.inventory.findings, fail_on)
@@ -212,13 +212,12 @@ def findings(
     """What is wrong, the worst first; `findings explain CODE` says more of one kind."""
     if ctx.invoked_subcommand is not None:
         return
-    from addonctl import report
-    from addonctl.apps import terminal
+    from addonctl.render import documents, terminal
 
     assessment = _assess(source, target, only=only, since=since, config=config)
     _print(
         output,
-        lambda: report.findings_document(assessment),
+        lambda: documents.findings_document(assessment),
         lambda: terminal.findings(assessment, wide=output == "wide", headers=not no_headers),
     )
     _exit_by(assessment.findings, fail_on)
@@ -228,10 +227,10 @@ def findings(
 @click.argument("code", required=False, default="")
 @_output
 def findings_explain(code: str, output: str) -> None:
-    """What CODE means, why it matters and what mends it; all codes if none is given."""
-    from addonctl.apps import documents, terminal
+    """What CODE means, why it matters and what fixes it; all codes if none is given."""
+    from addonctl.render import small_documents, terminal
 
-    document = documents.codes(code)
+    document = small_documents.codes(code)
     _print(output, lambda: document, lambda: terminal.codes(document))
 
 
@@ -244,13 +243,12 @@ def findings_explain(code: str, output: str) -> None:
 @_fail_on
 def health(probe: bool, config: str, output: str, no_headers: bool, fail_on: str, **source: Any) -> None:
     """How well each add-on is, with how much of it was looked at."""
-    from addonctl import report
-    from addonctl.apps import terminal
+    from addonctl.render import documents, terminal
 
     assessment = _assess(source, only=HEALTH_CODES, config=config, probe=probe)
     _print(
         output,
-        lambda: report.health_document(assessment),
+        lambda: documents.health_document(assessment),
         lambda: terminal.health(assessment, wide=output == "wide", headers=not no_headers),
     )
     _exit_by(assessment.findings, fail_on)
@@ -265,13 +263,12 @@ def health(probe: bool, config: str, output: str, no_headers: bool, fail_on: str
 @_fail_on
 def compat(target: str, config: str, output: str, no_headers: bool, fail_on: str, **source: Any) -> None:
     """What goes with the running Kubernetes, with the next, and with the other add-ons."""
-    from addonctl import report
-    from addonctl.apps import terminal
+    from addonctl.render import documents, terminal
 
     assessment = _assess(source, target, only=COMPATIBILITY_CODES, config=config)
     _print(
         output,
-        lambda: report.compatibility_document(assessment),
+        lambda: documents.compatibility_document(assessment),
         lambda: terminal.compatibility(assessment, wide=output == "wide", headers=not no_headers),
     )
     _exit_by(assessment.findings, fail_on)
@@ -289,11 +286,12 @@ COMPATIBILITY_CODES = ("CMP*", "EKS*", "API*", "CRD*", "SKW*")
 @_no_headers
 def matrix(addons: tuple[str, ...], target: str, output: str, no_headers: bool, **source: Any) -> None:
     """Versions of ADDON against Kubernetes, from the catalogue alone; without ADDON, what a cluster runs."""
-    from addonctl.apps import documents, terminal, wiring
-    from addonctl.report import matrix_document
+    from addonctl.apps import wiring
+    from addonctl.render import small_documents, terminal
+    from addonctl.render.documents import matrix_document
 
     if addons:
-        checks = documents.matrix(wiring.catalog(), addons, source["kubernetes"], target)
+        checks = small_documents.matrix(wiring.catalog(), addons, source["kubernetes"], target)
     else:
         assessment = _assess(source, target)
         checks = tuple(check for row in assessment.compatibility.checks.values() for check in row)
@@ -312,14 +310,15 @@ def matrix(addons: tuple[str, ...], target: str, output: str, no_headers: bool, 
 )
 def deps(addon: str, output: str, **source: Any) -> None:
     """What depends on what, whom the failure of an add-on hurts, and the order to update in."""
-    from addonctl import report
-    from addonctl.apps import documents, drawing, terminal
+    from addonctl.render import documents, drawing, small_documents, terminal
 
-    assessment = documents.narrowed(_assess(source), addon)
+    assessment = small_documents.narrowed(_assess(source), addon)
     if output in ("dot", "mermaid"):
         sys.stdout.write((drawing.dot if output == "dot" else drawing.mermaid)(assessment.dependencies))
         return
-    _print(output, lambda: report.dependencies_document(assessment), lambda: terminal.dependencies(assessment, addon))
+    _print(
+        output, lambda: documents.dependencies_document(assessment), lambda: terminal.dependencies(assessment, addon)
+    )
 
 
 @cli.group()
@@ -332,11 +331,11 @@ def snapshot() -> None:
 @click.argument("file", type=click.Path(dir_okay=False))
 def snapshot_save(file: str, **source: Any) -> None:
     """Read a cluster and save it to FILE. Holds no Secret's value, token or secret setting."""
-    from addonctl.adapters import files
-    from addonctl.apps import terminal
+    from addonctl.adapters.sources import snapshot_file
+    from addonctl.render import terminal
 
     taken = _options(source).source().snapshot("")
-    files.save(taken, Path(file))
+    snapshot_file.save(taken, Path(file))
     terminal.note(f"{taken.cluster.name} saved to {file} ({Path(file).stat().st_size // 1024 + 1} KiB)")
     terminal.gaps(taken.gaps)
 
@@ -346,14 +345,14 @@ def snapshot_save(file: str, **source: Any) -> None:
 @_output
 def snapshot_show(file: str, output: str) -> None:
     """What FILE holds: how many objects of each kind, and what could not be read."""
-    from addonctl.adapters import files
-    from addonctl.apps import documents, terminal
+    from addonctl.adapters.sources import snapshot_file
+    from addonctl.render import small_documents, terminal
 
-    taken = files.load(Path(file))
+    taken = snapshot_file.load(Path(file))
     if output == "json":
-        sys.stdout.buffer.write(files.encode(taken) + b"\n")
+        sys.stdout.buffer.write(snapshot_file.encode(taken) + b"\n")
     else:
-        _print(output, lambda: documents.snapshot_counts(taken), lambda: terminal.snapshot(taken))
+        _print(output, lambda: small_documents.snapshot_counts(taken), lambda: terminal.snapshot(taken))
 
 
 @snapshot.command("diff")
@@ -362,10 +361,13 @@ def snapshot_show(file: str, output: str) -> None:
 @_output
 def snapshot_diff(old: str, new: str, output: str) -> None:
     """What changed among the add-ons from OLD to NEW."""
-    from addonctl.adapters import files
-    from addonctl.apps import documents, terminal, wiring
+    from addonctl.adapters.sources import snapshot_file
+    from addonctl.apps import wiring
+    from addonctl.render import small_documents, terminal
 
-    changes = documents.snapshot_changes(files.load(Path(old)), files.load(Path(new)), wiring.catalog())
+    changes = small_documents.snapshot_changes(
+        snapshot_file.load(Path(old)), snapshot_file.load(Path(new)), wiring.catalog()
+    )
     _print(output, lambda: changes, lambda: terminal.changes(changes))
 
 
@@ -379,10 +381,15 @@ def catalog_group() -> None:
 @_no_headers
 def catalog_list(output: str, no_headers: bool) -> None:
     """All add-ons of the catalogue."""
-    from addonctl.apps import documents, terminal, wiring
+    from addonctl.apps import wiring
+    from addonctl.render import small_documents, terminal
 
     known = wiring.catalog()
-    _print(output, lambda: documents.catalog_list(known), lambda: terminal.catalog_list(known, headers=not no_headers))
+    _print(
+        output,
+        lambda: small_documents.catalog_list(known),
+        lambda: terminal.catalog_list(known, headers=not no_headers),
+    )
 
 
 @catalog_group.command("show")
@@ -390,9 +397,10 @@ def catalog_list(output: str, no_headers: bool) -> None:
 @_output
 def catalog_show(addon: str, output: str) -> None:
     """All that is known of ADDON: a catalogue id, an EKS add-on name or a chart."""
-    from addonctl.apps import documents, terminal, wiring
+    from addonctl.apps import wiring
+    from addonctl.render import small_documents, terminal
 
-    document = documents.catalog_entry(wiring.catalog(), addon)
+    document = small_documents.catalog_entry(wiring.catalog(), addon)
     _print(output, lambda: document, lambda: terminal.mapping(document))
 
 
@@ -403,9 +411,10 @@ def catalog_show(addon: str, output: str) -> None:
 @_no_headers
 def catalog_versions(addon: str, kubernetes: str, output: str, no_headers: bool) -> None:
     """The versions of ADDON that AWS lists."""
-    from addonctl.apps import documents, terminal, wiring
+    from addonctl.apps import wiring
+    from addonctl.render import small_documents, terminal
 
-    document = documents.catalog_versions(wiring.catalog(), addon, kubernetes)
+    document = small_documents.catalog_versions(wiring.catalog(), addon, kubernetes)
     _print(output, lambda: document, lambda: terminal.versions(document, headers=not no_headers))
 
 
@@ -420,17 +429,18 @@ def catalog_check(addon: str, version: str, kubernetes: str, output: str) -> Non
     With - for ADDON, lines of `ADDON VERSION KUBERNETES` are read from standard input, and one line of JSON is
     printed for each.
     """
-    from addonctl.apps import documents, terminal, wiring
+    from addonctl.apps import wiring
+    from addonctl.render import small_documents, terminal
 
     known = wiring.catalog()
     if addon == "-":
-        documents.check_stream(known, sys.stdin, sys.stdout)
+        small_documents.check_stream(known, sys.stdin, sys.stdout)
         return
     if not version or not kubernetes:
         raise BadInput("catalog check needs ADDON, VERSION and --kubernetes", "Example: addonctl catalog check "
                        "coredns v1.12.4-eksbuild.18 --kubernetes 1.34")  # fmt: skip
     check = known.check(addon, version, kubernetes)
-    _print(output, lambda: documents.check_document(check), lambda: terminal.check(check))
+    _print(output, lambda: small_documents.check_document(check), lambda: terminal.check(check))
 
 
 @catalog_group.command("refresh")
@@ -440,7 +450,8 @@ def catalog_refresh(region: str, profile: str) -> None:
     """Ask your own AWS account for the table of EKS add-on versions; it wins over the packaged one."""
     from addonctl.adapters import eks_table
     from addonctl.adapters.aws import Aws
-    from addonctl.apps import terminal, wiring
+    from addonctl.apps import wiring
+    from addonctl.render import terminal
 
     table = Aws(region or None, profile or None).addon_versions(as_of=wiring.now().date())
     path = eks_table.save(table, wiring.cache_dir())
@@ -453,15 +464,16 @@ def catalog_refresh(region: str, profile: str) -> None:
 @click.option("--probe", is_flag=True, help="With what --probe needs beyond reading.")
 def rbac(iam: bool, cluster_role: bool, probe: bool) -> None:
     """The least ClusterRole and IAM policy that reading needs."""
-    from addonctl.adapters import aws, kinds, kubernetes, probes
-    from addonctl.apps import documents, wiring
+    from addonctl.adapters import api_reader, aws, decoders, probes
+    from addonctl.apps import wiring
+    from addonctl.render import small_documents
 
     if not iam:
         more = probes.RULES if probe else ()
-        sys.stdout.write(kubernetes.cluster_role_yaml(kinds.KINDS, wiring.catalog(), more))
+        sys.stdout.write(api_reader.cluster_role_yaml(decoders.KINDS, wiring.catalog(), more))
     if not cluster_role:
         sys.stdout.write("" if iam else "---\n# IAM policy (JSON):\n")
-        text = documents.dump(aws.policy(), "json")
+        text = small_documents.dump(aws.policy(), "json")
         sys.stdout.write(text if iam else "".join(f"# {line}\n" for line in text.splitlines()))
 
 
@@ -470,9 +482,9 @@ def rbac(iam: bool, cluster_role: bool, probe: bool) -> None:
 @_output
 def doctor(output: str, **source: Any) -> None:
     """What can be reached, with which rights, and what would be missing from a report."""
-    from addonctl.apps import documents, terminal
+    from addonctl.render import small_documents, terminal
 
-    checks = documents.doctor(_options(source).live())
+    checks = small_documents.doctor(_options(source).live())
     _print(output, lambda: [dict(vars_of) for vars_of in checks], lambda: terminal.doctor(checks))
     if any(check["answer"] == "no" for check in checks):
         sys.exit(EXIT_ERROR)

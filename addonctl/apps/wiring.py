@@ -15,7 +15,7 @@ from addonctl.model import Gap, GapReason, Inventory, ProbeAnswer, Snapshot
 from addonctl.waivers import Waiver
 
 if TYPE_CHECKING:
-    from addonctl.adapters.kubernetes import Connection
+    from addonctl.adapters.api_reader import Connection
     from addonctl.catalog import Catalog
 
 
@@ -51,21 +51,21 @@ class LiveSource:
     clock: Callable[[], datetime] = now
 
     def connection(self, cluster: str = "") -> "Connection":
-        from addonctl.adapters import kubernetes
+        from addonctl.adapters import api_reader
 
         if not self.eks:
-            return kubernetes.connect(cluster or self.context or None, self.kubeconfig or None)
+            return api_reader.connect(cluster or self.context or None, self.kubeconfig or None)
         aws = self._aws(self.region)
         endpoint = aws.endpoint(self.eks)
-        return kubernetes.connect(eks=endpoint, token=lambda: aws.token(self.eks))
+        return api_reader.connect(eks=endpoint, token=lambda: aws.token(self.eks))
 
     def snapshot(self, cluster: str) -> Snapshot:
-        from addonctl.adapters import kubernetes
-        from addonctl.adapters.wire import Decoder
+        from addonctl.adapters import api_reader
+        from addonctl.adapters.decoding import Decoder
 
         connection = self.connection(cluster)
         decoder = Decoder(catalog())
-        read = kubernetes.read(
+        read = api_reader.read(
             connection, decoder, now=self.clock(), progress=self.progress, namespace=self.namespace or None
         )
         return self._with_aws(read)
@@ -119,9 +119,9 @@ class SnapshotSource:
     path: Path
 
     def snapshot(self, cluster: str) -> Snapshot:
-        from addonctl.adapters import files
+        from addonctl.adapters.sources import snapshot_file
 
-        read = files.load(self.path)
+        read = snapshot_file.load(self.path)
         if cluster and cluster != read.cluster.name:
             raise BadInput(f"{self.path} holds cluster {read.cluster.name!r}, not {cluster!r}", "Leave the name out.")
         return read
@@ -136,11 +136,11 @@ class FilesSource:
     clock: Callable[[], datetime] = now
 
     def snapshot(self, cluster: str) -> Snapshot:
-        from addonctl.adapters import dumps
-        from addonctl.adapters.wire import Decoder
+        from addonctl.adapters.decoding import Decoder
+        from addonctl.adapters.sources import manifests
 
         decoder = Decoder(catalog())
-        return dumps.read(self.paths, decoder, taken=self.clock(), name=cluster, kubernetes=self.kubernetes)
+        return manifests.read(self.paths, decoder, taken=self.clock(), name=cluster, kubernetes=self.kubernetes)
 
 
 @dataclass(frozen=True)
@@ -150,10 +150,10 @@ class DemoSource:
     def snapshot(self, cluster: str) -> Snapshot:
         from importlib import resources
 
-        from addonctl.adapters import files
+        from addonctl.adapters.sources import snapshot_file
 
         with resources.as_file(resources.files("addonctl") / "data" / "demo.json.gz") as path:
-            read = files.load(path)
+            read = snapshot_file.load(path)
         return replace(read, cluster=replace(read.cluster, demo=True))
 
 

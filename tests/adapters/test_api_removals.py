@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 from addonctl import versions
-from addonctl.adapters import dumps
-from addonctl.adapters.wire import Decoder
-from addonctl.apis import api_findings
+from addonctl.adapters.decoding import Decoder
+from addonctl.adapters.sources import manifests
 from addonctl.catalog import ApiRemoval, Catalog
+from addonctl.compatibility.api_deprecations import api_findings
 from addonctl.model import Finding, Snapshot
 from tests.builders import NOW
 
@@ -43,7 +43,7 @@ def release(manifest: dict[str, Any]) -> dict[str, Any]:
 
 def read(path: Path, body: dict[str, Any], catalog: Catalog) -> Snapshot:
     path.write_text(json.dumps(body))
-    return dumps.read([str(path)], Decoder(catalog), taken=NOW, name="planted")
+    return manifests.read([str(path)], Decoder(catalog), taken=NOW, name="planted")
 
 
 def found(snapshot: Snapshot, catalog: Catalog, running: str, target: str = _FAR) -> list[Finding]:
@@ -74,8 +74,8 @@ def test_every_one_is_found_with_its_replacement(
         expected = "API001" if removal.removed_in else "API003"
         if [f.code for f in after] != [expected] or [f.code for f in before] not in (["API002"], ["API003"]):
             wrong.append(f"{removal.api_version} {removal.kind}: {[f.code for f in before]}, {[f.code for f in after]}")
-        elif (wanted or "no replacement") not in after[0].mend:
-            wrong.append(f"{removal.api_version} {removal.kind}: {after[0].mend!r} does not name {wanted!r}")
+        elif (wanted or "no replacement") not in after[0].fix:
+            wrong.append(f"{removal.api_version} {removal.kind}: {after[0].fix!r} does not name {wanted!r}")
     with capsys.disabled():
         total = len(removals(catalog))
         print(f"\nAPI versions that end, in a {where}: {total - len(wrong)} of {total} found with the replacement")

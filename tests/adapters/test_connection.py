@@ -13,9 +13,9 @@ from typing import Any
 
 import pytest
 
-from addonctl.adapters import connection as way
-from addonctl.adapters import kubernetes
-from addonctl.adapters.wire import Decoder
+from addonctl.adapters import api_connection as way
+from addonctl.adapters import api_reader
+from addonctl.adapters.decoding import Decoder
 from addonctl.errors import BadInput, NotAllowed, NotReachable
 from addonctl.model import GapReason
 from tests.builders import NOW, small_catalog
@@ -173,7 +173,7 @@ def reading(serve: Any, folder: Path, answer: Callable[[str], Answer | None]) ->
 
     server = serve(route)
     connection = way.connect(None, kubeconfig(folder, server.url, {"token": "x"}))
-    return kubernetes.read(connection, Decoder(small_catalog()), now=NOW)
+    return api_reader.read(connection, Decoder(small_catalog()), now=NOW)
 
 
 def test_lists_come_in_pages_and_start_again_when_they_expire(serve: Any, tmp_path: Path) -> None:

@@ -11,9 +11,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from addonctl.adapters import dumps
-from addonctl.adapters.kinds import KINDS
-from addonctl.adapters.wire import Decoder
+from addonctl.adapters.decoders import KINDS
+from addonctl.adapters.decoding import Decoder
+from addonctl.adapters.sources import manifests
 from addonctl.catalog import Catalog
 from addonctl.errors import BadInput
 from addonctl.inventory import take_inventory
@@ -28,7 +28,7 @@ DEPLOYMENT = {
 
 
 def read(*paths: Path) -> Snapshot:
-    return dumps.read([str(path) for path in paths], DECODER, taken=NOW)
+    return manifests.read([str(path) for path in paths], DECODER, taken=NOW)
 
 
 def bundle(path: Path) -> None:
@@ -91,12 +91,12 @@ def test_what_the_input_lacks_is_a_gap(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "body", [b"", b"{}", b"hello: world", b"\x00\x01", b"[]", b"- 1", b'{"kind": "List", "items": []}']
 )
-def test_a_file_without_objects_is_an_error_with_a_mend(tmp_path: Path, body: bytes) -> None:
+def test_a_file_without_objects_is_an_error_with_a_fix(tmp_path: Path, body: bytes) -> None:
     path = tmp_path / "x.yaml"
     path.write_bytes(body)
     with pytest.raises(BadInput, match="no Kubernetes object") as error:
         read(path)
-    assert error.value.mend
+    assert error.value.fix
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
@@ -123,7 +123,7 @@ def test_real_dumps_load_and_their_addons_are_found(shared_data: Path, catalog: 
         "troubleshoot-supportbundle-baseline": {"coredns", "metrics-server"},
     }  # fmt: skip
     for path in sorted((shared_data / "clusters").iterdir()):
-        snapshot = dumps.read([str(path)], Decoder(catalog), taken=NOW)
+        snapshot = manifests.read([str(path)], Decoder(catalog), taken=NOW)
         found = {row.addon for row in take_inventory(snapshot, catalog).installations}
         wanted = next((addons for name, addons in expected.items() if path.name.startswith(name)), set())
         assert wanted <= found, path.name
@@ -151,7 +151,7 @@ _OBJECT: Any = st.recursive(
 def test_odd_objects_never_crash_the_scan(kind: Any, fields: dict[str, Any]) -> None:
     api_version = f"{kind.group}/{kind.versions[0]}" if kind.group else kind.versions[0]
     document = {"metadata": {"name": "x"}, **fields, "kind": kind.kind, "apiVersion": api_version}
-    collection = dumps.Collection(DECODER)
+    collection = manifests.Collection(DECODER)
     collection.add_json(json.dumps(document).encode(), "fuzz")
     collection.add_yaml(json.dumps(document).encode(), "fuzz")
     take_inventory(collection.snapshot(Cluster(name="fuzz", source="files"), NOW), small_catalog())

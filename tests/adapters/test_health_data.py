@@ -12,11 +12,11 @@ from typing import Any
 
 import pytest
 
-from addonctl.adapters.dumps import Collection
-from addonctl.adapters.wire import Decoder
+from addonctl.adapters.decoding import Decoder
+from addonctl.adapters.sources.manifests import Collection
 from addonctl.catalog import Catalog
+from addonctl.health.object_health import judge
 from addonctl.model import Cluster
-from addonctl.verdicts import judge
 from tests.builders import NOW
 
 OURS_MIN, OTHERS_MIN = 0.97, 0.50

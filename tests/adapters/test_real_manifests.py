@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from addonctl.adapters import dumps
-from addonctl.adapters.wire import Decoder
+from addonctl.adapters.decoding import Decoder
+from addonctl.adapters.sources import manifests
 from addonctl.catalog import Catalog
 from addonctl.inventory import take_inventory
 from addonctl.model import Installation
@@ -54,7 +54,7 @@ def test_every_render_is_recognised(shared_data: Path, catalog: Catalog, capsys:
     tally = Tally()
     for entry in json.loads((shared_data / "manifests" / "index.json").read_text()):
         path = shared_data / "manifests" / entry["file"]
-        snapshot = dumps.read([str(path)], Decoder(catalog), taken=NOW)
+        snapshot = manifests.read([str(path)], Decoder(catalog), taken=NOW)
         judge(tally, entry, list(take_inventory(snapshot, catalog).installations))
     recognised = 1 - len(tally.missed) / tally.expected
     right = 1 - len(tally.wrong) / tally.versions

@@ -13,8 +13,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from addonctl.adapters import dumps, files, helm, redact
-from addonctl.adapters.wire import Decoder
+from addonctl.adapters import helm, redact
+from addonctl.adapters.decoding import Decoder
+from addonctl.adapters.sources import manifests, snapshot_file
 from addonctl.catalog import Catalog
 from tests.builders import NOW
 
@@ -81,8 +82,8 @@ def planted() -> list[dict[str, Any]]:
 def test_a_snapshot_holds_no_canary(tmp_path: Path, catalog: Catalog) -> None:
     source = tmp_path / "dump.json"
     source.write_text(json.dumps({"kind": "List", "items": planted()}))
-    snapshot = dumps.read([str(source)], Decoder(catalog), taken=NOW, name="prod-eu-1")
-    text = files.encode(snapshot).decode()
+    snapshot = manifests.read([str(source)], Decoder(catalog), taken=NOW, name="prod-eu-1")
+    text = snapshot_file.encode(snapshot).decode()
     for secret in (CANARY, base64.b64encode(CANARY.encode()).decode(), JWT, "12345678"):
         assert secret not in text
     assert snapshot.workloads[0].template.containers[0].env == {"WARM_IP_TARGET": "5"}
@@ -132,7 +133,7 @@ def test_errors_show_no_credential_of_a_kubeconfig(tmp_path: Path) -> None:
             check=False,
         )  # fmt: skip
         assert done.returncode == 1
-        assert "Mend:" in done.stderr
+        assert "Fix:" in done.stderr
         assert CANARY not in done.stdout + done.stderr
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from addonctl.adapters.settings import Settings, default_path, load
+from addonctl.adapters.config_file import Settings, default_path, load
 from addonctl.errors import BadInput
 from addonctl.waivers import Waiver
 
@@ -41,7 +41,7 @@ def test_a_day_is_a_day_with_or_without_quotes(tmp_path: Path, until: str) -> No
     assert (waiver.until, waiver.subject, waiver.cluster) == (date(2027, 1, 31), "*", "*")
 
 
-@pytest.mark.parametrize("text", ["", "# nothing yet\n", "{}", "waivers: []", "waivers:\n  # all of them are mended\n"])
+@pytest.mark.parametrize("text", ["", "# nothing yet\n", "{}", "waivers: []", "waivers:\n  # all of them are fixed\n"])
 def test_a_file_that_says_nothing_is_no_setting(tmp_path: Path, text: str) -> None:
     assert load(written(tmp_path, text)) == Settings()
 
@@ -66,7 +66,7 @@ def test_a_waiver_that_cannot_be_meant_is_refused_with_the_field(tmp_path: Path,
     with pytest.raises(BadInput, match=why) as caught:
         load(path)
     assert path in caught.value.what
-    assert caught.value.mend
+    assert caught.value.fix
 
 
 def test_the_second_of_two_waivers_is_named_by_its_place(tmp_path: Path) -> None:

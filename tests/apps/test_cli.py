@@ -1,4 +1,4 @@
-"""The command line as its users meet it: outputs, exit codes, errors with a mend, pipes."""
+"""The command line as its users meet it: outputs, exit codes, errors with a fix, pipes."""
 
 import json
 import subprocess
@@ -53,7 +53,7 @@ def test_analyze_json_has_the_promised_keys() -> None:
     assert 0 < document["overall_health_score"]["coverage"] < 100, "nothing was probed"
     assert document["cost_efficiency_score"]["value"] is None
     assert document["cost_efficiency_score"]["unknown_reason"]
-    assert {"code", "title", "severity", "due", "subject", "evidence", "mend"} == document["findings"][0].keys()
+    assert {"code", "title", "severity", "due", "subject", "evidence", "fix"} == document["findings"][0].keys()
 
 
 def test_inventory_json_has_the_promised_keys() -> None:
@@ -94,11 +94,11 @@ def test_findings_decide_the_exit_code_when_asked(limit: str, code: int) -> None
         (["catalog", "check", "coredns"], "needs ADDON, VERSION and --kubernetes"),
     ],
 )
-def test_errors_say_what_and_how_to_mend(arguments: list[str], words: str) -> None:
+def test_errors_say_what_and_how_to_fix(arguments: list[str], words: str) -> None:
     done = run(*arguments)
     assert done.returncode == 1
     assert words in done.stderr
-    assert "\nMend: " in done.stderr
+    assert "\nFix: " in done.stderr
     assert "Traceback" not in done.stderr
 
 
@@ -237,11 +237,11 @@ def test_a_target_beyond_all_calendars_is_refused() -> None:
 def test_a_code_is_explained() -> None:
     explained = run("findings", "explain", "hlt001").stdout
     assert "HLT001" in explained
-    assert "Mend:" in explained
+    assert "Fix:" in explained
     assert "Looks at: workloads, pods" in explained
     wrong = run("findings", "explain", "HLT999")
     assert wrong.returncode == 1
-    assert "Mend: See" in wrong.stderr
+    assert "Fix: See" in wrong.stderr
 
 
 def test_only_what_is_new_since_a_snapshot(tmp_path: Path) -> None:

@@ -7,11 +7,11 @@ from xml.etree import ElementTree as ET
 from hypothesis import given
 from hypothesis import strategies as st
 
-from addonctl.apps import drawing
-from addonctl.apps.escaping import plain
 from addonctl.assessment import Assessment
 from addonctl.dependencies import Dependencies, Dependency
 from addonctl.model import Strength
+from addonctl.render import drawing
+from addonctl.render.escaping import plain
 
 
 def graph(*lines: str, order: tuple[str, ...] = ()) -> Dependencies:

@@ -10,12 +10,12 @@ import jsonschema
 import pytest
 from markdown_it import MarkdownIt
 
-from addonctl.apps import formats
-from addonctl.apps.escaping import markdown_block, markdown_code, plain, plain_lines
 from addonctl.apps.wiring import catalog
 from addonctl.assessment import Assessment, assess
 from addonctl.findings import CODES
 from addonctl.model import Gap, GapReason, Severity, Snapshot
+from addonctl.render import formats
+from addonctl.render.escaping import markdown_block, markdown_code, plain, plain_lines
 from tests import builders
 
 _CONTROL = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u202a-\u202e\ud800-\udfff\ufffe\uffff]")
@@ -52,7 +52,7 @@ def test_plain_text_is_one_line_that_hides_nothing(text: str, shown: str) -> Non
     assert plain(text) == shown
 
 
-def test_the_lines_of_a_mend_stay_lines() -> None:
+def test_the_lines_of_a_fix_stay_lines() -> None:
     assert plain_lines("one  # first\x1b[2J; then\ntwo") == "one  # first; then\ntwo"
 
 
@@ -78,11 +78,11 @@ def _renderer() -> MarkdownIt:
     return MarkdownIt("commonmark").enable(["table", "strikethrough"])
 
 
-def test_markdown_has_every_finding_with_its_mend(everything: Assessment) -> None:
+def test_markdown_has_every_finding_with_its_fix(everything: Assessment) -> None:
     text = formats.markdown(everything)
     for found in everything.findings:
         assert f"**{found.code}** {CODES[found.code].title}: {markdown_code(found.subject)}" in text
-        assert found.mend in text
+        assert found.fix in text
     for waived in everything.waived:
         assert f"| {waived.finding.code} | {markdown_code(waived.finding.subject)} | `until the move` |" in text
     assert "| `leases` | forbidden | `403` | `list leases.coordination.k8s.io` |" in text
@@ -276,7 +276,7 @@ def test_junit_fails_what_is_to_be_done_and_only_that(everything: Assessment) ->
     said = "".join(root.itertext())
     for found in everything.findings:
         assert f"{found.severity.upper()} {found.subject}" in said
-        assert all(line in said for line in found.mend.splitlines())
+        assert all(line in said for line in found.fix.splitlines())
     for waived in everything.waived:
         assert f"waived until 2027-01-31: {waived.finding.subject}: until the move" in said
 

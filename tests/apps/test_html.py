@@ -9,10 +9,10 @@ from itertools import pairwise
 
 import pytest
 
-from addonctl.apps.escaping import plain
-from addonctl.apps.html import html
 from addonctl.assessment import Assessment, assess
 from addonctl.findings import CODES
+from addonctl.render.escaping import plain
+from addonctl.render.html import html
 from tests import builders
 
 _VOID = frozenset({"meta", "link", "br"})
@@ -59,10 +59,10 @@ def page(everything: Assessment) -> _Page:
     return _Page(html(everything))
 
 
-def test_it_has_every_finding_with_evidence_and_mend(page: _Page, everything: Assessment) -> None:
+def test_it_has_every_finding_with_evidence_and_fix(page: _Page, everything: Assessment) -> None:
     for found in everything.findings:
         assert f"{found.code} {CODES[found.code].title} {found.subject}" in page.text
-        assert " ".join(found.mend.split()) in page.text
+        assert " ".join(found.fix.split()) in page.text
         for item in found.evidence:
             assert " ".join(item.detail.split()) in page.text
 
@@ -151,7 +151,7 @@ def test_a_cluster_of_unknown_kubernetes_says_why() -> None:
 
 def _schemes() -> Iterator[dict[str, str]]:
     """The colours of the light and of the dark scheme."""
-    css = (resources.files("addonctl.apps") / "templates" / "report.css").read_text()
+    css = (resources.files("addonctl.render") / "templates" / "report.css").read_text()
     blocks = re.findall(r":root \{(.*?)\}", css, re.DOTALL)[:2]
     for block in blocks:
         yield dict(re.findall(r"--([a-z-]+): (#[0-9a-f]{3,6})", block))

@@ -43,7 +43,7 @@ from tests.cluster.processes import wait_for
 class Fault:
     """`cause` and `effects` are what is to be found: (code, how the subject begins); the cause before its effects.
 
-    `says` is what the cause's evidence or mend must name. `age_s`: how old the fault is to look when it is scanned,
+    `says` is what the cause's evidence or fix must name. `age_s`: how old the fault is to look when it is scanned,
     where a finding waits for a time to pass.
     """
 
@@ -447,14 +447,14 @@ FAULTS: tuple[Fault, ...] = (
             "spec": {"selector": {"control-plane": "no-such-plane"}}}),),
         holds=leads_nowhere(KEEPER, "gatekeeper-webhook-service"),
         cause=("HLT008", f"Service/{KEEPER}/gatekeeper-webhook-service"),
-        effects=(("HLT009", VALIDATING), ("HLT009", MUTATING)), says=("mend the selector",),
+        effects=(("HLT009", VALIDATING), ("HLT009", MUTATING)), says=("fix the selector",),
     ),
     Fault(
         name="Service selector wrong, metrics-server",
         changes=(Patched("service/metrics-server", KUBE, {"spec": {"selector": {"k8s-app": "metrics"}}}),),
         holds=both(leads_nowhere(KUBE, "metrics-server"), says(f"apiservice/{METRICS_API}", "Available", "False")),
         cause=("HLT008", "Service/kube-system/metrics-server"),
-        effects=(("HLT010", f"APIService/{METRICS_API}"),), says=("mend the selector",),
+        effects=(("HLT010", f"APIService/{METRICS_API}"),), says=("fix the selector",),
     ),
     Fault(
         name="webhook's Service deleted", changes=(Deleted("service/gatekeeper-webhook-service", KEEPER),),

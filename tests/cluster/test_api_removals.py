@@ -154,6 +154,6 @@ def _named(findings: tuple[Finding, ...], removal: ApiRemoval, how: str, catalog
     return any(
         found.code.startswith("API") and found.subject == f"{removal.api_version} {removal.kind}"
         and any(seen.subject.endswith(name_of(removal, how)) for seen in found.evidence)
-        and (wanted or "no replacement") in found.mend
+        and (wanted or "no replacement") in found.fix
         for found in findings
     )  # fmt: skip

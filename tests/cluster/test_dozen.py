@@ -84,7 +84,7 @@ def test_without_aws_the_cluster_alone_tells_the_same_methods(analysis: dict[str
     assert {row["addon"]: row["method"] for row in rows} == {addon: method for addon, (method, _) in EXPECTED.items()}
 
 
-def test_the_mend_of_a_helm_release_makes_again_what_is_gone(world: World, analysis: dict[str, Any]) -> None:
+def test_the_fix_of_a_helm_release_makes_again_what_is_gone(world: World, analysis: dict[str, Any]) -> None:
     cluster, server = world
     assert "DEP003" not in {one["code"] for one in analysis["with AWS"]["findings"]}
     cluster.kubectl("delete", "service", "-n", "cert-manager", "cert-manager-webhook")
@@ -92,7 +92,7 @@ def test_the_mend_of_a_helm_release_makes_again_what_is_gone(world: World, analy
     assert lacks["subject"] == (
         "cert-manager/cert-manager/cert-manager needs Service/cert-manager/cert-manager-webhook"
     )
-    (line,) = (line for line in lacks["mend"].splitlines() if not line.startswith("#"))
+    (line,) = (line for line in lacks["fix"].splitlines() if not line.startswith("#"))
     tool, *arguments = shlex.split(line)
     assert tool == "helm"
     cluster.helm(*arguments)

@@ -62,7 +62,7 @@ def judge(fault: Fault, found: tuple[Finding, ...], known: Known) -> Row:
     )  # fmt: skip
     if cause is None:
         return Row(fault, 0, 0, tuple(lacks), beside)
-    text = " ".join([cause.mend, *(f"{shown.subject} {shown.detail}" for shown in cause.evidence)])
+    text = " ".join([cause.fix, *(f"{shown.subject} {shown.detail}" for shown in cause.evidence)])
     lacks += [f"the words {word!r}" for word in fault.says if word not in text]
     peers = [one for one in new if one.severity is cause.severity]
     return Row(fault, peers.index(cause) + 1, len(peers), tuple(lacks), beside)
@@ -106,7 +106,7 @@ def test_causes_stand_before_their_effects(rows: list[Row], capsys: pytest.Captu
     assert [row.fault.name for row in rows if row.rank > 1] == []
 
 
-def test_a_mended_cluster_requires_nothing(cluster: Cluster, sound: Known) -> None:
+def test_a_fixed_cluster_requires_nothing(cluster: Cluster, sound: Known) -> None:
     wait_until_sound(cluster)
     assert required(cluster) == []
 

@@ -122,4 +122,4 @@ def test_a_missing_context_is_named(cluster: Cluster) -> None:
         text=True, check=False,
     )  # fmt: skip
     assert done.returncode == 1
-    assert done.stderr == "Error: There is no context 'nowhere' in the kubeconfig\nMend: There are: cluster.\n"
+    assert done.stderr == "Error: There is no context 'nowhere' in the kubeconfig\nFix: There are: cluster.\n"

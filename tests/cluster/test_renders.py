@@ -17,9 +17,10 @@ import pytest
 import urllib3
 import yaml
 
-from addonctl.adapters import dumps, kubernetes
-from addonctl.adapters.kinds import KINDS
-from addonctl.adapters.wire import Decoder
+from addonctl.adapters import api_reader
+from addonctl.adapters.decoders import KINDS
+from addonctl.adapters.decoding import Decoder
+from addonctl.adapters.sources import manifests
 from addonctl.catalog import Catalog
 from addonctl.inventory import take_inventory
 from tests.adapters.test_real_manifests import RECOGNISED_MIN, VERSION_MIN, Tally, judge
@@ -71,7 +72,7 @@ class Api:
 
 
 def objects(path: Path) -> Iterator[dict[str, Any]]:
-    for document in yaml.load_all(gzip.decompress(path.read_bytes()), Loader=dumps.yaml_loader()):
+    for document in yaml.load_all(gzip.decompress(path.read_bytes()), Loader=manifests.yaml_loader()):
         if isinstance(document, dict):
             yield from document["items"] if str(document.get("kind", "")).endswith("List") else (document,)
 
@@ -110,7 +111,7 @@ def test_every_render_is_recognised_when_read_back(
     api_server: Cluster, shared_data: Path, catalog: Catalog, capsys: pytest.CaptureFixture[str]
 ) -> None:
     api, tally = Api(api_server), Tally()
-    connection = kubernetes.connect(None, str(api_server.kubeconfig))
+    connection = api_reader.connect(None, str(api_server.kubeconfig))
     with ThreadPoolExecutor(8) as pool:
         for entry in spread(json.loads((shared_data / "manifests" / "index.json").read_text())):
             paths = list(placed(list(objects(shared_data / "manifests" / entry["file"]))))
@@ -120,7 +121,7 @@ def test_every_render_is_recognised_when_read_back(
             first = [pair for pair in ordered if pair[1]["kind"] == "CustomResourceDefinition"]
             list(pool.map(lambda pair: api.apply(pair[1], pair[0]), first))
             list(pool.map(lambda pair: api.apply(pair[1], pair[0]), ordered[len(first) :]))
-            snapshot = kubernetes.read(connection, Decoder(catalog), now=NOW)
+            snapshot = api_reader.read(connection, Decoder(catalog), now=NOW)
             live = replace(snapshot, crds=tuple(crd for crd in snapshot.crds if not crd.deleting))
             judge(tally, entry, list(take_inventory(live, catalog).installations))
             gone = [path for path, document in reversed(ordered) if document["kind"] != "Namespace"]

@@ -5,8 +5,9 @@ from typing import Any
 
 import pytest
 
-from addonctl import apis, model
+from addonctl import model
 from addonctl.catalog import ApiRemoval, Catalog, CrdRemoval, Kubernetes, plural
+from addonctl.compatibility import api_deprecations
 from addonctl.model import Finding, Inventory, Severity
 from tests.builders import small_catalog, snapshot, workload
 
@@ -54,7 +55,7 @@ def other(kind: str, api_version: str, name: str = "one") -> model.OtherObject:
 
 
 def found(running: str = "1.34", targets: tuple[str, ...] = ("1.35",), **parts: Any) -> list[Finding]:
-    return list(apis.api_findings(snapshot(**parts), CATALOG, running, targets))
+    return list(api_deprecations.api_findings(snapshot(**parts), CATALOG, running, targets))
 
 
 def codes(running: str = "1.34", targets: tuple[str, ...] = ("1.35",), **parts: Any) -> list[str]:
@@ -71,7 +72,7 @@ def test_a_version_that_is_gone_and_still_written_is_found_with_its_writer() -> 
     assert [(seen.subject, seen.detail) for seen in item.evidence] == [
         ("PodDisruptionBudget/shop/web", "removed in 1.25, written by helm-operator")
     ]
-    assert "apiVersion: policy/v1," in item.mend
+    assert "apiVersion: policy/v1," in item.fix
 
 
 def test_a_version_in_force_is_silent() -> None:
@@ -80,13 +81,13 @@ def test_a_version_in_force_is_silent() -> None:
 
 
 @pytest.mark.parametrize(
-    ("manager", "mend"),
+    ("manager", "fix"),
     [("kubectl", "kubectl apply"), ("argocd-controller", "In Git"), ("kustomize-controller", "Flux applies it")],
 )
-def test_what_git_holds_is_mended_there(manager: str, mend: str) -> None:
+def test_what_git_holds_is_fixed_there(manager: str, fix: str) -> None:
     (item,) = found(disruption_budgets=(budget(wrote("policy/v1beta1", manager)),))
-    assert mend in item.mend
-    assert "policy/v1" in item.mend
+    assert fix in item.fix
+    assert "policy/v1" in item.fix
 
 
 @pytest.mark.parametrize(
@@ -153,8 +154,8 @@ OLD = model.HelmObject(api_version="policy/v1beta1", kind="PodDisruptionBudget",
 def test_a_stored_helm_manifest_is_found_though_the_live_object_is_new() -> None:
     (item,) = found(helm_releases=(release(OLD),), disruption_budgets=(budget(wrote("policy/v1")),))
     assert (item.code, item.subject) == ("API001", "helm release shop/web: policy/v1beta1 PodDisruptionBudget")
-    assert item.mend.startswith("helm mapkubeapis web -n shop ")
-    assert "policy/v1" in item.mend
+    assert item.fix.startswith("helm mapkubeapis web -n shop ")
+    assert "policy/v1" in item.fix
 
 
 def test_each_helm_release_is_a_finding_of_its_own() -> None:
@@ -201,7 +202,7 @@ def test_what_is_deprecated_only_after_the_target_is_silent() -> None:
 def test_minors_are_compared_as_numbers() -> None:
     ninth = ApiRemoval(group="x.test", version="v1", kind="X", removed_in="1.9", replacement="x.test/v2")
     known = replace(CATALOG, kubernetes=kubernetes(ninth))
-    listed = apis.api_findings(snapshot(others=(other("X", "x.test/v1"),)), known, "1.34", ("1.35",))
+    listed = api_deprecations.api_findings(snapshot(others=(other("X", "x.test/v1"),)), known, "1.34", ("1.35",))
     assert [item.code for item in listed] == ["API001"]
 
 
@@ -226,12 +227,12 @@ def test_the_replacement_is_the_end_of_the_chain_not_another_version_that_ended(
     assert KUBERNETES.replacement(first, "1.25") == "flow.k8s.io/v1beta2", "not deprecated there yet"
     assert KUBERNETES.replacement(first, "") == "flow.k8s.io/v1", "no minor: what ends in any does not count"
     (item,) = found(others=(other("FlowSchema", "flow.k8s.io/v1beta1"),))
-    assert "apiVersion: flow.k8s.io/v1," in item.mend
+    assert "apiVersion: flow.k8s.io/v1," in item.fix
 
 
-def test_without_a_replacement_the_mend_is_to_remove_it() -> None:
+def test_without_a_replacement_the_fix_is_to_remove_it() -> None:
     (item,) = found(others=(other("PodSecurityPolicy", "policy/v1beta1"),))
-    assert item.mend == "There is no replacement: remove the PodSecurityPolicy before the upgrade."
+    assert item.fix == "There is no replacement: remove the PodSecurityPolicy before the upgrade."
 
 
 def test_replacements_in_a_circle_come_to_an_end() -> None:
@@ -297,14 +298,14 @@ def crd_findings(
         id="cert-manager/cm", addon="cert-manager", name="cert-manager", version=version, method=model.Method.HELM,
         owner="helm release cm/cm",
     )  # fmt: skip
-    return list(apis.crd_findings(snapshot(crds=listed, **parts), Inventory(installations=(row,)), catalog))
+    return list(api_deprecations.crd_findings(snapshot(crds=listed, **parts), Inventory(installations=(row,)), catalog))
 
 
 def test_a_stored_version_that_is_served_should_be_migrated() -> None:
     (item,) = crd_findings(crd(("v1beta1", "v1"), V1, SERVED))
     assert (item.code, item.severity) == ("CRD001", Severity.RECOMMENDED)
     assert item.subject == f"CustomResourceDefinition/{CERTIFICATES}"
-    assert '"storedVersions":["v1"]' in item.mend
+    assert '"storedVersions":["v1"]' in item.fix
 
 
 def test_a_stored_version_that_is_not_served_any_more_must_be_migrated() -> None:
@@ -362,7 +363,7 @@ def test_a_crd_that_its_addon_drops_altogether_is_found_whatever_the_version() -
     whole = replace(CATALOG, kubernetes=kubernetes(crd_removals=(replace(ENDS, version="*"),)))
     listed = crd_findings(crd(("v1",), V1), catalog=whole, custom_resources=written(v1=9))
     assert [item.code for item in listed] == ["CRD002"]
-    assert "in the version" not in listed[0].mend, "no version of a kind that goes helps"
+    assert "in the version" not in listed[0].fix, "no version of a kind that goes helps"
 
 
 # ── Webhooks ────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -372,7 +373,7 @@ def asked_about(*rules: model.Rule, running: str = "1.34", targets: tuple[str, .
     hook = model.Webhook(name="check.example.com", rules=rules)
     configuration = model.WebhookConfiguration(kind="ValidatingWebhookConfiguration", name="check", webhooks=(hook,))
     world = snapshot(webhook_configurations=(configuration,))
-    return [item.code for item in apis.webhook_findings(world, CATALOG, running, targets)]
+    return [item.code for item in api_deprecations.webhook_findings(world, CATALOG, running, targets)]
 
 
 BUDGETS = model.Rule(groups=("policy",), versions=("v1beta1",), resources=("poddisruptionbudgets",))
@@ -419,5 +420,5 @@ def test_everything_together_is_everything_by_itself() -> None:
         webhook_configurations=(model.WebhookConfiguration(kind="MutatingWebhookConfiguration", name="m",
                                                            webhooks=(hook,)),),
     )  # fmt: skip
-    listed = apis.all_findings(world, Inventory(installations=()), CATALOG, "1.34", ("1.35",))
+    listed = api_deprecations.all_findings(world, Inventory(installations=()), CATALOG, "1.34", ("1.35",))
     assert [item.code for item in listed] == ["API001", "CRD001", "API004"]

@@ -25,8 +25,8 @@ from addonctl.catalog import (
 )
 from addonctl.compatibility import CONFLICT_TESTS, Compatibility, Support, check_compatibility, matrix
 from addonctl.errors import BadInput
-from addonctl.installers import eks_addon, undo, update_addon_command
 from addonctl.model import Finding, Installation, Inventory, Method, Severity
+from addonctl.remediation import eks_addon, undo, update_addon_command
 from tests.builders import DAY, addon, eks, small_catalog, snapshot, workload
 
 SKEW = (Skew(component="kubelet", minors_behind=3), Skew(component="kube-proxy", minors_behind=3))
@@ -236,9 +236,9 @@ def test_what_aws_runs_goes_with_every_minor() -> None:
 # ── How to update ───────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def mend(one: Installation, known: Catalog = CATALOG, **more: Any) -> str:
+def fix(one: Installation, known: Catalog = CATALOG, **more: Any) -> str:
     (item,) = (item for item in judged(one, known=known, **more).findings if item.subject == one.id)
-    return item.mend
+    return item.fix
 
 
 OLD = "v1.11.4-eksbuild.2"
@@ -249,7 +249,7 @@ def test_an_eks_addon_is_updated_with_what_update_addon_would_drop() -> None:
     listed = model.EksAddon(
         name="coredns", version=OLD, service_account_role_arn=role, configuration_values='{"replicaCount":3}'
     )
-    command = mend(row("coredns", OLD, Method.EKS), eks=eks(addons=(listed,)))
+    command = fix(row("coredns", OLD, Method.EKS), eks=eks(addons=(listed,)))
     assert command.startswith(
         "aws eks update-addon --cluster-name prod-eu-1 --addon-name coredns --addon-version v1.12.4-eksbuild.3"
     )
@@ -277,15 +277,15 @@ def test_an_update_command_says_no_more_than_is_set(empty: str) -> None:
     ],
 )
 def test_an_update_is_said_in_the_installers_language(method: Method, words: str) -> None:
-    assert mend(row("cert-manager", "v1.20.3", method), kubernetes="1.30").startswith(words)
+    assert fix(row("cert-manager", "v1.20.3", method), kubernetes="1.30").startswith(words)
 
 
 def test_an_update_names_the_range_that_does_or_eks_default() -> None:
     older = KubernetesSupport(versions="1.18", minimum="1.29", maximum="1.31")
     entry = addon("cert-manager", "jetstack/cert-manager-controller", kubernetes=(
         KubernetesSupport(versions="1.20", minimum="1.32", maximum="1.35"), older))  # fmt: skip
-    assert mend(row("cert-manager", "v1.20.3"), catalog(entry), kubernetes="1.30").endswith("(1.18 does).")
-    assert mend(row("coredns", OLD)).endswith("(EKS's default for 1.34 is v1.12.4-eksbuild.3).")
+    assert fix(row("cert-manager", "v1.20.3"), catalog(entry), kubernetes="1.30").endswith("(1.18 does).")
+    assert fix(row("coredns", OLD)).endswith("(EKS's default for 1.34 is v1.12.4-eksbuild.3).")
 
 
 def cni(*listed: EksVersion) -> Catalog:
@@ -306,7 +306,7 @@ def only_before(version: str) -> EksVersion:
 
 def first_stop(now: str, *listed: EksVersion) -> tuple[str, str]:
     """(the version that the command names, what its comment says comes after)."""
-    command = mend(row("cni", now, Method.EKS), cni(*listed, only_before(now)))
+    command = fix(row("cni", now, Method.EKS), cni(*listed, only_before(now)))
     version = command.partition("--addon-version ")[2].partition(" ")[0]
     return version, command.partition("then one minor at a time to ")[2]
 
@@ -398,14 +398,14 @@ def test_nodes_of_one_minor_are_one_finding_and_are_counted() -> None:
     assert item.evidence[0].detail == (
         "5 nodes run kubelet 1.30: n0, n1, n2 and 2 more, 4 minors behind Kubernetes 1.34 (at most 3)"
     )
-    assert "node group" in item.mend
+    assert "node group" in item.fix
 
 
 def test_nodes_ahead_of_the_server_are_not_to_be_updated() -> None:
     (item,) = of("SKW001", judged(nodes=(model.Node(name="n1", kubelet_version="v1.35.0-eks-1"),)))
     assert "ahead of Kubernetes 1.34" in item.evidence[0].detail
     assert "at most" not in item.evidence[0].detail, "none may be ahead"
-    assert "Update the node group" not in item.mend
+    assert "Update the node group" not in item.fix
 
 
 def test_only_the_next_minor_counts_nodes_are_updated_in_between() -> None:
@@ -487,7 +487,7 @@ IDENTITY = model.PodIdentity(namespace="apps", service_account="dns", role_arn="
 def test_associations_without_the_agent_give_no_credentials() -> None:
     (item,) = of("CMP003", judged(eks=eks(pod_identities=(IDENTITY,))))
     assert item.evidence[0].detail == "apps/dns"
-    assert item.mend.startswith("aws eks create-addon --cluster-name prod-eu-1 --addon-name eks-pod-identity-agent")
+    assert item.fix.startswith("aws eks create-addon --cluster-name prod-eu-1 --addon-name eks-pod-identity-agent")
 
 
 def test_associations_with_the_agent_are_well() -> None:

@@ -364,7 +364,7 @@ def test_a_workload_that_belongs_to_no_addon_depends_on_webhooks_that_refuse_alo
 def test_a_webhook_that_must_admit_its_own_pods_is_found() -> None:
     (item,) = of("DEP001", guarded(guard()))
     assert (item.subject, item.severity) == ("Deployment/apps/hook", Severity.REQUIRED)
-    assert "operator: NotIn, values: [apps]" in item.mend
+    assert "operator: NotIn, values: [apps]" in item.fix
 
 
 def outside(key: str, *values: str) -> dict[str, Any]:

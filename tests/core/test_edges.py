@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from addonctl.adapters import dumps
-from addonctl.adapters.wire import Decoder
+from addonctl.adapters.decoding import Decoder
+from addonctl.adapters.sources import manifests
 from addonctl.catalog import Catalog
 from addonctl.dependencies import find_dependencies
 from addonctl.inventory import take_inventory
@@ -28,7 +28,7 @@ def expected() -> dict[str, set[_Edge]]:
 
 
 def found_in(path: Path, catalog: Catalog) -> set[_Edge]:
-    snapshot = dumps.read([str(path)], Decoder(catalog), taken=NOW, name="manifest")
+    snapshot = manifests.read([str(path)], Decoder(catalog), taken=NOW, name="manifest")
     graph = find_dependencies(snapshot, take_inventory(snapshot, catalog), catalog)
     return {
         (str(edge.source), str(edge.target), edge.type.value, edge.strength.value)

@@ -19,16 +19,16 @@ def test_every_code_is_a_family_and_a_number_and_says_why_and_what_to_do() -> No
         assert entry.code == code
         assert entry.title
         assert entry.why.endswith(".")
-        assert entry.mend
+        assert entry.fix
     assert len({entry.title for entry in CODES.values()}) == len(CODES)
 
 
 def test_a_finding_takes_from_the_table_what_it_is_not_given() -> None:
     plain = finding("HLT013", "x")
-    assert (plain.severity, plain.mend, plain.evidence) == (CODES["HLT013"].severity, CODES["HLT013"].mend, ())
+    assert (plain.severity, plain.fix, plain.evidence) == (CODES["HLT013"].severity, CODES["HLT013"].fix, ())
     seen = Evidence(kind="k", subject="s", detail="d")
-    nearer = finding("HLT013", "x", seen, mend="do this", severity=Severity.INFO)
-    assert (nearer.severity, nearer.mend, nearer.evidence) == (Severity.INFO, "do this", (seen,))
+    nearer = finding("HLT013", "x", seen, fix="do this", severity=Severity.INFO)
+    assert (nearer.severity, nearer.fix, nearer.evidence) == (Severity.INFO, "do this", (seen,))
 
 
 def test_a_code_that_is_not_in_the_table_cannot_be_made() -> None:

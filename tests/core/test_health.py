@@ -13,9 +13,9 @@ from addonctl import model
 from addonctl.catalog import Catalog, EksInstall, Install, WorkloadFingerprint
 from addonctl.dependencies import find_dependencies
 from addonctl.health import ClusterHealth, check_health
+from addonctl.health.scores import AddonHealth
 from addonctl.inventory import take_inventory
 from addonctl.model import Condition, Finding, Health, ObjectRef, Severity
-from addonctl.scores import AddonHealth
 from addonctl.workloads import all_workloads, pods_by_workload
 from tests import odd
 from tests.builders import NOW, addon, eks, small_catalog, snapshot, workload
@@ -105,8 +105,8 @@ def test_a_crashing_pod_is_found(crashed: model.ContainerStatus) -> None:
     item = only("HLT001", HOOK, pods=(pod(HOOK, crashed, ready=False),))
     assert (item.subject, item.severity) == ("Deployment/apps/hook", Severity.REQUIRED)
     assert item.evidence[0].subject == "apps/hook-5d78-x2x4z"
-    assert "hook-5d78-x2x4z" in item.mend
-    assert "--previous" in item.mend
+    assert "hook-5d78-x2x4z" in item.fix
+    assert "--previous" in item.fix
 
 
 @pytest.mark.parametrize(
@@ -417,7 +417,7 @@ def test_a_selector_that_selects_nothing_is_told_with_the_labels_there_are() -> 
     lost = replace(SERVICE, labels={"app": "hook"}, selector={"app": "typo"})
     item = only("HLT008", labelled, services=(lost,))
     assert item.evidence[0].detail == "its selector app=typo selects no workload"
-    assert "app=hook" in item.mend
+    assert "app=hook" in item.fix
 
 
 def called(policy: str = "Fail", port: int = 443, **more: Any) -> model.WebhookConfiguration:
@@ -591,11 +591,11 @@ def test_a_budget_that_guards_nothing_is_worth_knowing_in_an_addons_namespace() 
     assert codes(HOOK, disruption_budgets=(replace(idle, disruptions_allowed=None),)) == [], "no status yet"
 
 
-def test_a_budget_that_misses_the_workload_of_its_name_is_worth_mending() -> None:
+def test_a_budget_that_misses_the_workload_of_its_name_is_worth_fixing() -> None:
     idle = replace(budget(pods=0, healthy=0, selector={"app": "typo"}), name="hook")
     item = only("HLT022", HOOK, disruption_budgets=(idle,))
     assert item.severity is Severity.RECOMMENDED
-    assert "carry app=hook" in item.mend
+    assert "carry app=hook" in item.fix
 
 
 def test_a_budget_without_a_selector_guards_nothing_whatever_else_is_scaled_to_zero() -> None:
@@ -665,7 +665,7 @@ def test_the_workload_that_leads_is_the_one_whose_name_fits_best() -> None:
     injector = runs("hook-injector", "acme/hook:1.0")
     late = lease(timedelta(hours=1), holder="hook-injector-5d78-abcde")
     item = only("HLT016", HOOK, injector, leases=(late,), pods=(pod(injector, name="hook-injector-5d78-abcde"),))
-    assert "hook-injector" in item.mend
+    assert "hook-injector" in item.fix
 
 
 def test_of_two_copies_the_one_beside_the_lease_is_blamed() -> None:
@@ -855,9 +855,9 @@ def test_what_eks_reports(status: str, issues: tuple[model.EksIssue, ...], found
         assert seen[0].evidence[1].detail == "no role arn:x"
 
 
-def test_a_deletion_that_failed_is_not_mended_by_an_update() -> None:
+def test_a_deletion_that_failed_is_not_fixed_by_an_update() -> None:
     listed = model.EksAddon(name="coredns", version="v1.12.4-eksbuild.3", status="DELETE_FAILED")
-    assert "update-addon" not in only("EKS005", DNS, eks=eks(addons=(listed,))).mend
+    assert "update-addon" not in only("EKS005", DNS, eks=eks(addons=(listed,))).fix
 
 
 def node(name: str, status: str, age: timedelta = timedelta(days=3)) -> model.Node:
@@ -1033,4 +1033,4 @@ def test_odd_snapshots_never_stop_it_and_numbers_stay_within_bounds(seed: int) -
         assert score is None or 0 <= score <= 100
     for each in result.addons:
         assert (each.score is None) == (each.verdict is Health.UNKNOWN) == bool(each.unknown_reason)
-    assert all(item.evidence and item.mend and item.subject for item in result.findings)
+    assert all(item.evidence and item.fix and item.subject for item in result.findings)

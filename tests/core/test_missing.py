@@ -185,7 +185,7 @@ def test_a_release_is_anothers_matter_where_nobody_claims_it() -> None:
     assert lacking(row("app", LIVE), helm_releases=released(("Service", "", "app"))) == []
 
 
-def test_the_mend_is_the_installers_own() -> None:
+def test_the_fix_is_the_installers_own() -> None:
     record: dict[str, Any] = {"helm_releases": released(("Service", "", "app"))}
     flux = owned(Method.FLUX, "flux helmrelease apps/site")
     kept = model.FluxHelmRelease(name="site", namespace="apps", release="web", target_namespace="apps")
@@ -194,17 +194,17 @@ def test_the_mend_is_the_installers_own() -> None:
     listed = model.Application(name="app", namespace="cd", resources=(gone,))
     eks_app = owned(Method.EKS, "eks add-on app")
 
-    def mend(of_row: Installation, known: Catalog = CATALOG, **parts: Any) -> str:
+    def fix(of_row: Installation, known: Catalog = CATALOG, **parts: Any) -> str:
         (item,) = of("DEP003", found(of_row, known=known, workloads=(LIVE,), **parts))
-        return item.mend.splitlines()[-1]
+        return item.fix.splitlines()[-1]
 
-    assert mend(HELM, **record) == "helm rollback web 7 -n apps"
-    assert mend(flux, **record, flux_helm_releases=(kept,)) == "flux reconcile helmrelease site -n apps --force"
-    assert mend(argocd, applications=(listed,)) == "argocd app sync cd/app"
+    assert fix(HELM, **record) == "helm rollback web 7 -n apps"
+    assert fix(flux, **record, flux_helm_releases=(kept,)) == "flux reconcile helmrelease site -n apps --force"
+    assert fix(argocd, applications=(listed,)) == "argocd app sync cd/app"
     comes = catalog(addon("app", "acme/app", comes_with=("Service/apps/app",)))
     aws = eks(addons=(model.EksAddon(name="app", version="v1"),))
-    assert mend(eks_app, comes, eks=aws).startswith("aws eks update-addon --cluster-name prod-eu-1 --addon-name app")
-    assert mend(row("app", LIVE, method=Method.MANIFEST), comes).startswith("# apply its manifests of 1.0 again")
+    assert fix(eks_app, comes, eks=aws).startswith("aws eks update-addon --cluster-name prod-eu-1 --addon-name app")
+    assert fix(row("app", LIVE, method=Method.MANIFEST), comes).startswith("# apply its manifests of 1.0 again")
 
 
 def test_what_every_copy_comes_with_is_missed() -> None:

@@ -8,12 +8,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from addonctl import model
-from addonctl.adapters.dumps import Collection
-from addonctl.adapters.wire import Decoder
+from addonctl.adapters.decoding import Decoder
+from addonctl.adapters.sources.manifests import Collection
 from addonctl.catalog import Catalog
+from addonctl.health.object_health import judge
+from addonctl.health.object_rules import RULES, rule_for
 from addonctl.model import Cluster, Health, ObjectHealth
-from addonctl.verdict_kinds import RULES, rule_for
-from addonctl.verdicts import judge
 from tests.builders import NOW, small_catalog, snapshot
 
 DECODER = Decoder(small_catalog())

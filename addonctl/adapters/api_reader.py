@@ -1,0 +1,482 @@
+"""Reads a live cluster into a Snapshot, and says what that takes.
+
+One list a kind (adapters/wire.py), in pages, a few at once; each page is decoded where it arrives and its bytes are
+dropped. Only API versions are asked for that Kubernetes has not deprecated. A part that cannot be read costs that
+part: it becomes a gap.
+"""
+
+import json
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+from addonctl import ports
+from addonctl.adapters.api_connection import (
+    Connection,
+    Expired,
+    Forbidden,
+    NotServed,
+    TimedOut,
+    connect,
+)
+from addonctl.adapters.decoders import CONFIG_MAPS, KINDS
+from addonctl.adapters.decoding import Decoder, Kind, Tally
+from addonctl.catalog import Catalog, Kubernetes, plural
+from addonctl.errors import AddonctlError, NotAllowed, NotReachable
+from addonctl.model import (
+    Cluster,
+    CrdVersion,
+    CustomResourceDefinition,
+    CustomResources,
+    Gap,
+    GapReason,
+    OtherObject,
+    Snapshot,
+)
+from addonctl.versions import kubernetes_minor
+
+__all__ = ["Connection", "cluster_role_yaml", "connect", "doctor", "read"]
+
+# Lists at once. API priority and fairness gives a single reader few seats; more would only queue at the server.
+PARALLEL = 4
+# A page: large enough that a cluster of 150,000 pods takes 300 requests, small enough to stay below 10 MB.
+PAGE = 500
+# Restarts of a list whose continue token expired under us; a list that long will hardly come to its end.
+RESTARTS = 1
+_BROKEN_NAMED = 5
+_METADATA_ONLY = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,application/json"
+_AGGREGATED = ",".join(
+    f"application/json;g=apidiscovery.k8s.io;v={version};as=APIGroupDiscoveryList" for version in ("v2", "v2beta1")
+)
+
+
+_Resources = dict[tuple[str, str, str], tuple[str, bool]]
+"""(group, version, plural) → (kind, namespaced)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """What the API server serves."""
+
+    resources: _Resources
+
+    def version(self, kind: Kind) -> str | None:
+        """The first version of `kind` that is served and that we can decode."""
+        return next((v for v in kind.versions if (kind.group, v, kind.plural) in self.resources), None)
+
+    def plurals(self, group: str, kind: str) -> dict[str, list[str]]:
+        """The resources by which `kind` of `group` is served, each with its versions, the preferred first."""
+        found: dict[str, list[str]] = {}
+        for (served_group, version, name), (served_kind, _) in self.resources.items():
+            if (served_group, served_kind) == (group, kind) and "/" not in name:
+                found.setdefault(name, []).append(version)
+        return found
+
+
+_Read = Callable[[], tuple[list[Any], list[str]]]
+"""Reads one thing: (objects, what was broken)."""
+
+
+@dataclass(slots=True)
+class _Parts:
+    """What comes in from the workers."""
+
+    items: dict[str, list[Any]] = field(default_factory=dict)
+    gaps: list[Gap] = field(default_factory=list)
+
+
+def read(
+    connection: Connection,
+    decoder: Decoder,
+    *,
+    now: datetime,
+    progress: ports.Progress = ports.silent,
+    namespace: str | None = None,
+) -> Snapshot:
+    """Everything of KINDS, as far as it can be read; `namespace` narrows namespaced kinds to one.
+
+    Raises NotReachable or NotAllowed only when the server itself cannot be asked anything.
+    """
+    version = json.loads(connection.get("/version"))
+    served = discover(connection)
+    parts, jobs = _Parts(), list(_jobs(connection, decoder, served, namespace))
+    _run(jobs, parts, progress)
+    for kind in KINDS:
+        if served.version(kind) is None and not kind.optional:
+            detail = f"the API server serves no {kind.resource} in {', '.join(kind.versions)}"
+            parts.gaps.append(Gap(part=kind.part, reason=GapReason.NOT_SERVED, detail=detail))
+    crds: list[CustomResourceDefinition] = parts.items.get("crds", [])
+    minor = kubernetes_minor(str(version.get("gitVersion") or "")) or ""
+    more = [*_custom_jobs(connection, decoder, crds), *_changing_jobs(connection, decoder, served, minor, parts.gaps)]
+    _run(more, parts, progress)
+    cluster = Cluster(
+        name=connection.name, kubernetes=str(version.get("gitVersion") or ""), server=connection.server,
+        context=connection.context, namespace=namespace or "",
+    )  # fmt: skip
+    parts.items.setdefault("custom_resources", []).extend(_tallied(crds, parts.items.get("others", ())))
+    items: dict[str, Any] = {part: tuple(found) for part, found in parts.items.items()}
+    return Snapshot(taken=now, cluster=cluster, gaps=tuple(_merged(parts.gaps)), **items)
+
+
+def _tallied(crds: Iterable[CustomResourceDefinition], others: Iterable[OtherObject]) -> Iterator[CustomResources]:
+    """The count of those custom resources that were read whole."""
+    by_kind: dict[tuple[str, str], list[OtherObject]] = {}
+    for item in others:
+        by_kind.setdefault((item.group, item.kind), []).append(item)
+    for crd in crds:
+        found = by_kind.get((crd.group, crd.kind))
+        if found:
+            tally = Tally(crd.group, crd.kind, crd.plural)
+            tally.add(found)
+            yield tally.sum()
+
+
+# ── Discovery ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def discover(connection: Connection) -> Served:
+    """What is served, in two requests (aggregated discovery), or one a group version on servers older than 1.26."""
+    resources: _Resources = {}
+    for root in ("/api", "/apis"):
+        document = json.loads(connection.get(root, accept=f"{_AGGREGATED},application/json"))
+        if document.get("kind") == "APIGroupDiscoveryList":
+            resources |= _aggregated(document)
+        else:
+            resources |= _one_by_one(connection, root, document)
+    return Served(resources)
+
+
+def _aggregated(document: dict[str, Any]) -> _Resources:
+    return {
+        ((group.get("metadata") or {}).get("name", ""), version["version"], resource["resource"]):
+            ((resource.get("responseKind") or {}).get("kind", ""), resource.get("scope") == "Namespaced")
+        for group in document.get("items") or ()
+        for version in group.get("versions") or ()
+        for resource in version.get("resources") or ()
+    }  # fmt: skip
+
+
+def _one_by_one(connection: Connection, root: str, document: dict[str, Any]) -> _Resources:
+    wanted = {(kind.group, version) for kind in KINDS for version in kind.versions}
+    found = [("", version) for version in document.get("versions") or ()]
+    for group in document.get("groups") or ():
+        found += [(group["name"], version["version"]) for version in group.get("versions") or ()]
+    resources: _Resources = {}
+    for group, version in found:
+        if (group, version) not in wanted:
+            continue
+        path = f"{root}/{group}/{version}" if group else f"{root}/{version}"
+        try:
+            listed = json.loads(connection.get(path)).get("resources") or ()
+        except (NotServed, NotReachable):
+            continue  # a group whose backend is down: its kinds become gaps
+        resources |= {
+            (group, version, item["name"]): (item.get("kind", ""), bool(item.get("namespaced"))) for item in listed
+        }
+    return resources
+
+
+# ── Lists ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True, slots=True)
+class _Job:
+    """One thing to read: the part it fills, the permission it takes, and how it is done."""
+
+    part: str
+    permission: str
+    run: _Read
+    missing_is_gap: bool = True
+
+
+def _jobs(connection: Connection, decoder: Decoder, served: Served, namespace: str | None) -> Iterator[_Job]:
+    for kind in KINDS:
+        version = served.version(kind)
+        if version is None:
+            continue
+        narrowed = namespace if served.resources[kind.group, version, kind.plural][1] else None
+        path = _path(kind.group, version, kind.plural, narrowed)
+        yield _Job(kind.part, f"list {kind.resource}", _lister(connection, decoder, kind, path))
+    for name in sorted(decoder.config_maps):
+        where, _, config_map = name.partition("/")
+        path = f"{_path('', 'v1', 'configmaps', where)}/{config_map}"
+        permission = f"get configmaps {config_map} in {where}"
+        yield _Job("config_maps", permission, _getter(connection, decoder, path), missing_is_gap=False)
+
+
+def _path(group: str, version: str, plural: str, namespace: str | None = None) -> str:
+    root = f"/apis/{group}/{version}" if group else f"/api/{version}"
+    return f"{root}/namespaces/{namespace}/{plural}" if namespace else f"{root}/{plural}"
+
+
+def _lister(connection: Connection, decoder: Decoder, kind: Kind, path: str) -> _Read:
+    def run() -> tuple[list[Any], list[str]]:
+        items: list[Any] = []
+        broken: list[str] = []
+
+        def take(body: bytes) -> str:
+            page = decoder.page(kind, body)
+            items.extend(page.items)
+            broken.extend(page.skipped)
+            return page.next
+
+        def restart() -> None:
+            items.clear()
+            broken.clear()
+
+        _pages(connection, path, dict(kind.selector), take, restart)
+        return items, broken
+
+    return run
+
+
+def _pages(
+    connection: Connection, path: str, query: dict[str, str], take: Callable[[bytes], str],
+    restart: Callable[[], None], accept: str = "application/json",
+) -> None:  # fmt: skip
+    """Feeds every page of a list to `take`, which answers with the next page's token.
+
+    Lists are read at the newest resourceVersion on purpose: with resourceVersion=0 older servers ignore the limit and
+    answer with one body of any size, and newer ones serve consistent lists from their cache all the same.
+    """
+    restarts, token = 0, ""
+    while True:
+        paged = query | {"limit": str(PAGE)} | ({"continue": token} if token else {})
+        try:
+            token = take(connection.get(path, paged, accept))
+        except Expired:
+            restarts += 1
+            if restarts > RESTARTS:
+                raise
+            restart()
+            token = ""
+            continue
+        if not token:
+            return
+
+
+def _getter(connection: Connection, decoder: Decoder, path: str) -> _Read:
+    def run() -> tuple[list[Any], list[str]]:
+        item = decoder.one(CONFIG_MAPS, connection.get(path))
+        return ([item] if item is not None else []), []
+
+    return run
+
+
+def _custom_jobs(connection: Connection, decoder: Decoder, crds: Iterable[CustomResourceDefinition]) -> Iterator[_Job]:
+    """Custom resources of add-ons: whole where they have a status to judge, else only counted."""
+    for crd in crds:
+        version = _version_to_read(crd)
+        if crd.group not in decoder.crd_groups or version is None:
+            continue
+        path, api_version = _path(crd.group, version.name, crd.plural), f"{crd.group}/{version.name}"
+        whole = decoder.reads_whole(crd, version)
+        run = (_other_lister if whole else _counter)(connection, decoder, api_version, crd.kind, path)
+        yield _Job("others" if whole else "custom_resources", f"list {crd.plural}.{crd.group}", run)
+
+
+def _version_to_read(crd: CustomResourceDefinition) -> CrdVersion | None:
+    """A served version that is not deprecated, the stored one if it is such: it needs no conversion."""
+    fit = [version for version in crd.versions if version.served and not version.deprecated]
+    return next(iter(sorted(fit, key=lambda version: not version.storage)), None)
+
+
+# Groups whose kinds are asked, not stored, or that are no API of the server.
+_NOT_STORED = frozenset({
+    "admission.k8s.io", "apidiscovery.k8s.io", "audit.k8s.io", "authentication.k8s.io", "authorization.k8s.io",
+    "extensions", "kubeadm.k8s.io",
+})  # fmt: skip
+
+
+def _changing(kubernetes: Kubernetes) -> list[tuple[str, str]]:
+    """(group, kind) of which Kubernetes removes a version and which nothing else reads."""
+    known = {(kind.group, kind.kind) for kind in KINDS}
+    found = {(removal.group, removal.kind) for removal in kubernetes.removals}
+    return sorted(key for key in found - known if key[0] not in _NOT_STORED and key[1] != "Eviction")
+
+
+def _changing_jobs(
+    connection: Connection, decoder: Decoder, served: Served, minor: str, gaps: list[Gap]
+) -> Iterator[_Job]:
+    """Objects whose API version may go away: who wrote them, by their metadata."""
+    for group, kind in _changing(decoder.kubernetes):
+        for name, versions in served.plurals(group, kind).items():
+            good = next((v for v in versions if not decoder.kubernetes.deprecated(group, v, kind, minor)), None)
+            if good is None:
+                detail = f"{name}.{group} is served in deprecated versions only ({', '.join(versions)}); not read"
+                gaps.append(Gap(part=name, reason=GapReason.NOT_SERVED, detail=detail))
+                continue
+            path = _path(group, good, name)
+            run = _other_lister(connection, decoder, f"{group}/{good}", kind, path, _METADATA_ONLY)
+            yield _Job("others", f"list {name}.{group}", run)
+
+
+def _other_lister(
+    connection: Connection, decoder: Decoder, api_version: str, kind: str, path: str, accept: str = "application/json"
+) -> _Read:
+    def run() -> tuple[list[Any], list[str]]:
+        items: list[Any] = []
+        broken: list[str] = []
+
+        def take(body: bytes) -> str:
+            page = decoder.others(api_version, kind, body)
+            items.extend(page.items)
+            broken.extend(page.skipped)
+            return page.next
+
+        def restart() -> None:
+            items.clear()
+            broken.clear()
+
+        _pages(connection, path, {}, take, restart, accept)
+        return items, broken
+
+    return run
+
+
+def _counter(connection: Connection, decoder: Decoder, api_version: str, kind: str, path: str) -> _Read:
+    """Only how many there are and how they were written: there may be one for every pod."""
+
+    def run() -> tuple[list[Any], list[str]]:
+        tally = Tally(api_version.rpartition("/")[0], kind, path.rpartition("/")[2])
+
+        def take(body: bytes) -> str:
+            page = decoder.others(api_version, kind, body)
+            tally.add(page.items)
+            return page.next
+
+        _pages(connection, path, {}, take, tally.clear, _METADATA_ONLY)
+        return ([tally.sum()] if tally.count else []), []
+
+    return run
+
+
+# ── Running ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _run(jobs: list[_Job], parts: _Parts, progress: ports.Progress) -> None:
+    """Runs jobs a few at a time; a failing one becomes a gap. Ctrl-C drops what has not begun."""
+    pool = ThreadPoolExecutor(PARALLEL, thread_name_prefix="addonctl-read")
+    try:
+        running: list[tuple[_Job, Future[tuple[list[Any], list[str]]]]] = [(job, pool.submit(job.run)) for job in jobs]
+        for done, (job, future) in enumerate(running, start=1):
+            progress(job.permission.removeprefix("list "), done, len(jobs))
+            try:
+                items, broken = future.result()
+            except (AddonctlError, msgspec.DecodeError) as error:
+                gap = _gap(job, error)
+                parts.gaps += [gap] if gap else []
+                continue
+            parts.items.setdefault(job.part, []).extend(items)
+            if broken:
+                named = "; ".join(broken[:_BROKEN_NAMED])
+                detail = f"{len(broken)} objects could not be read: {named}"
+                parts.gaps.append(Gap(part=job.part, reason=GapReason.BROKEN, detail=detail))
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _gap(job: _Job, error: Exception) -> Gap | None:
+    detail = error.what if isinstance(error, AddonctlError) else f"the answer is not what the API promises: {error}"
+    match error:
+        case Forbidden():
+            return Gap(part=job.part, reason=GapReason.FORBIDDEN, detail=detail, permission=job.permission)
+        case NotServed():
+            missing = Gap(part=job.part, reason=GapReason.NOT_SERVED, detail=detail)
+            return missing if job.missing_is_gap else None
+        case NotAllowed():
+            return Gap(part=job.part, reason=GapReason.NO_CREDENTIALS, detail=detail)
+        case TimedOut() | NotReachable():
+            return Gap(part=job.part, reason=GapReason.TIMEOUT, detail=detail)
+        case _:
+            return Gap(part=job.part, reason=GapReason.BROKEN, detail=detail)
+
+
+def _merged(gaps: Iterable[Gap]) -> Iterator[Gap]:
+    """One gap a part and reason: twelve forbidden ConfigMaps are one line."""
+    by_part: dict[tuple[str, GapReason], list[Gap]] = {}
+    for gap in gaps:
+        by_part.setdefault((gap.part, gap.reason), []).append(gap)
+    for (part, reason), same in sorted(by_part.items()):
+        more = f" (and {len(same) - 1} more)" if len(same) > 1 else ""
+        permissions = ", ".join(dict.fromkeys(gap.permission for gap in same if gap.permission))
+        yield Gap(part=part, reason=reason, detail=same[0].detail + more, permission=permissions)
+
+
+# ── Permissions ─────────────────────────────────────────────────────────────────────────────────────────────────
+
+_ROLE_HEAD = """\
+# The least ClusterRole that reading needs, and how to bind it. Discovery (/api, /apis, /version) is granted to every
+# authenticated user by system:discovery.
+# secrets: only Helm's release records (type helm.sh/release.v1) are asked for, but RBAC cannot narrow a list by type.
+#   Leave the rule out if you prefer: Helm releases are then found by labels alone.
+"""
+
+
+def cluster_role_yaml(kinds: Iterable[Kind], catalog: Catalog, more: Iterable[dict[str, Any]] = ()) -> str:
+    """The ClusterRole for exactly the reads of `kinds` and the rules in `more`, with a binding, as YAML."""
+    import yaml
+
+    role = {
+        "apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRole", "metadata": {"name": "addonctl-read"},
+        "rules": [*_rules(kinds, catalog), *more],
+    }  # fmt: skip
+    binding = {
+        "apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRoleBinding",
+        "metadata": {"name": "addonctl-read"},
+        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "addonctl-read"},
+        "subjects": [{"apiGroup": "rbac.authorization.k8s.io", "kind": "Group", "name": "addonctl-readers"}],
+    }  # fmt: skip
+    return _ROLE_HEAD + yaml.safe_dump_all([role, binding], sort_keys=False, default_flow_style=None, width=120)
+
+
+def _rules(kinds: Iterable[Kind], catalog: Catalog) -> Iterator[dict[str, Any]]:
+    by_group: dict[str, list[str]] = {}
+    for kind in kinds:
+        by_group.setdefault(kind.group, []).append(kind.plural)
+    custom = {group for addon in catalog.addons.values() for group in addon.fingerprints.crd_groups}
+    for group, kind_name in _changing(catalog.kubernetes):
+        by_group.setdefault(group, []).append(plural(kind_name))
+    for group, plurals in by_group.items():
+        if group not in custom:
+            yield {"apiGroups": [group], "resources": sorted(set(plurals)), "verbs": ["list"]}
+    names = {name.partition("/")[2] for addon in catalog.addons.values() for name in addon.config_maps}
+    yield {"apiGroups": [""], "resources": ["configmaps"], "resourceNames": sorted(names), "verbs": ["get"]}
+    yield {"apiGroups": sorted(custom), "resources": ["*"], "verbs": ["list"]}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Check:
+    """One thing that `doctor` tried."""
+
+    what: str
+    answer: str  # yes or no
+    detail: str = ""
+
+
+def doctor(connection: Connection, kinds: Iterable[Kind]) -> tuple[Check, ...]:
+    """Reachability, server version, and for each kind whether its list is allowed. Asks for reviews, reads nothing."""
+    version = json.loads(connection.get("/version")).get("gitVersion", "")
+    head = Check(what="Kubernetes API", answer="yes", detail=f"{connection.server}, {version}")
+    served = discover(connection)
+    wanted = [kind for kind in kinds if served.version(kind)]
+    with ThreadPoolExecutor(PARALLEL) as pool:
+        allowed = list(pool.map(lambda kind: _may_list(connection, kind), wanted))
+    return head, *(
+        Check(what=f"list {kind.resource}", answer="yes" if may else "no",
+              detail="" if may else f"without it: {kind.part.replace('_', ' ')} unknown")
+        for kind, may in zip(wanted, allowed, strict=True)
+    )  # fmt: skip
+
+
+def _may_list(connection: Connection, kind: Kind) -> bool:
+    review = {
+        "apiVersion": "authorization.k8s.io/v1", "kind": "SelfSubjectAccessReview",
+        "spec": {"resourceAttributes": {"verb": "list", "group": kind.group, "resource": kind.plural}},
+    }  # fmt: skip
+    answer = connection.review("/apis/authorization.k8s.io/v1/selfsubjectaccessreviews", json.dumps(review).encode())
+    return bool((json.loads(answer).get("status") or {}).get("allowed"))

@@ -1,0 +1,72 @@
+"""The user's settings: a YAML file with the findings that are waived.
+
+waivers:
+  - code: HLT013
+    subject: PodDisruptionBudget/payments/*
+    cluster: prod-*
+    reason: one replica is accepted until the queue is sharded
+    until: 2027-01-31
+"""
+
+import os
+from pathlib import Path
+
+import msgspec
+
+from addonctl.errors import BadInput
+from addonctl.findings import CODES
+from addonctl.waivers import Waiver
+
+
+class Settings(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
+    """What the file says."""
+
+    waivers: tuple[Waiver, ...] = ()
+
+
+def default_path() -> Path:
+    """Where settings are looked for when no file is named."""
+    base = os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config"
+    return Path(os.environ.get("ADDONCTL_CONFIG") or Path(base) / "addonctl" / "config.yaml")
+
+
+def load(given: str = "") -> Settings:
+    """The settings of a file; none where no file was named and none is there.
+
+    Raises BadInput by file and field for what cannot be used: a waiver needs a reason and a day on which it ends.
+    """
+    import yaml
+
+    from addonctl.adapters.knowledge import unknown_keys
+    from addonctl.adapters.sources.manifests import yaml_loader
+
+    path = Path(given) if given else default_path()
+    if not given and not os.environ.get("ADDONCTL_CONFIG") and not path.exists():
+        return Settings()
+    try:
+        facts = yaml.load(path.read_bytes(), Loader=yaml_loader()) or {}
+        if isinstance(facts, dict) and facts.get("waivers", ()) is None:
+            facts = {**facts, "waivers": []}
+        settings = msgspec.convert(facts, Settings)
+    except (OSError, yaml.YAMLError, msgspec.ValidationError) as error:
+        why = " ".join(str(error).split())
+        raise BadInput(f"The settings {path} cannot be used: {why}", _MEND) from error
+    unknown = [key for n, given_one in enumerate(facts.get("waivers", ()))
+               for key in unknown_keys(given_one, Waiver, f"waivers[{n}]")]  # fmt: skip
+    if unknown:  # a misspelt `subject` would waive far more than was meant
+        raise BadInput(f"The settings {path} have fields that nobody reads: {', '.join(unknown)}", _MEND)
+    for waiver in settings.waivers:
+        _checked(waiver, path)
+    return settings
+
+
+_MEND = "A waiver is: {code: HLT013, subject: PodDisruptionBudget/payments/*, reason: …, until: 2027-01-31}."
+
+
+def _checked(waiver: Waiver, path: Path) -> None:
+    from fnmatch import filter as matching
+
+    if not matching(CODES, waiver.code):
+        raise BadInput(f"{path}: no finding has the code {waiver.code!r}", "See `addonctl findings explain`.")
+    if not waiver.reason.strip():
+        raise BadInput(f"{path}: the waiver of {waiver.code} {waiver.subject} gives no reason", _MEND)

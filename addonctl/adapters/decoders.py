@@ -1,0 +1,687 @@
+"""The one table of what is read of Kubernetes, and how each kind becomes a value of the model.
+
+`KINDS` says which resources are read, in which API versions, into which part of the Snapshot; reading, permissions,
+`doctor` and offline input all loop over it, so a new kind is one entry and one small function here.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+from addonctl import model, units
+from addonctl.adapters import api_types as s
+from addonctl.adapters import helm, redact
+from addonctl.adapters.decoding import EMPTY, MESSAGE_MAX, Decoder, Kind, aware, conditions, kept_annotations
+from addonctl.errors import BadInput
+
+
+def _strings(values: Iterable[str] | None) -> tuple[str, ...]:
+    return tuple(values or ())
+
+
+def _text(value: int | str | None) -> str:
+    return "" if value is None else str(value)
+
+
+def _texts(values: Mapping[str, Any] | None) -> dict[str, str]:
+    return {key: str(value) for key, value in (values or {}).items()}
+
+
+def _bytes(quantities: Mapping[str, Any] | None, key: str) -> int:
+    return units.whole(str((quantities or {}).get(key, "0")))
+
+
+def _match_labels(selector: s.LabelSelector | None) -> dict[str, str]:
+    return (selector.match_labels if selector else None) or EMPTY
+
+
+def _expressions(selector: s.LabelSelector | None) -> tuple[model.LabelExpression, ...]:
+    return tuple(
+        model.LabelExpression(key=wanted.key, operator=wanted.operator, values=_strings(wanted.values))
+        for wanted in (selector.match_expressions if selector else None) or ()
+    )
+
+
+def _service_target(ref: s.ServiceReference | None) -> model.ServiceTarget | None:
+    if ref is None or not ref.name:
+        return None
+    return model.ServiceTarget(namespace=ref.namespace or "default", name=ref.name, port=ref.port or 443)
+
+
+# ── One small function a kind: (shape, decoder, common) → model ─────────────────────────────────────────────────
+
+
+def _node(o: s.Node, d: Decoder, common: dict[str, Any]) -> model.Node:
+    spec, status = o.spec or s.NodeSpec(), o.status or s.NodeStatus()
+    info, allocatable = status.node_info or s.NodeInfo(), status.allocatable or {}
+    return model.Node(
+        **common, kubelet_version=info.kubelet_version, kube_proxy_version=info.kube_proxy_version,
+        container_runtime=info.container_runtime_version, os_image=info.os_image,
+        operating_system=info.operating_system, architecture=info.architecture,
+        provider_id=spec.provider_id or "", unschedulable=bool(spec.unschedulable),
+        taints=tuple(model.Taint(key=t.key, value=t.value or "", effect=t.effect or "") for t in spec.taints or ()),
+        conditions=conditions(status.conditions),
+        cpu_millicores=units.cpu_millicores(str(allocatable.get("cpu", "0"))),
+        memory_bytes=_bytes(allocatable, "memory"), max_pods=_bytes(allocatable, "pods"),
+    )  # fmt: skip
+
+
+def _namespace(o: s.Namespace, d: Decoder, common: dict[str, Any]) -> model.Namespace:
+    return model.Namespace(**common, phase=(o.status.phase or "") if o.status else "")
+
+
+def _port(port: s.Port) -> str:
+    return f"{port.name or ''}:{port.container_port or port.port or 0}/{port.protocol or 'TCP'}"
+
+
+def _container(c: s.Container, d: Decoder, init: bool) -> model.Container:
+    requests = (c.resources.requests if c.resources else None) or {}
+    limits = (c.resources.limits if c.resources else None) or {}
+
+    def asked(of: Mapping[str, Any], what: str, read: Callable[[str], int]) -> int | None:
+        return read(str(of[what])) if of.get(what) is not None else None
+
+    return model.Container(
+        name=c.name, image=c.image or "", init=init,
+        cpu_request_millicores=asked(requests, "cpu", units.cpu_millicores),
+        cpu_limit_millicores=asked(limits, "cpu", units.cpu_millicores),
+        memory_request_bytes=asked(requests, "memory", units.whole),
+        memory_limit_bytes=asked(limits, "memory", units.whole),
+        ports=tuple(_port(port) for port in c.ports or ()),
+        has_readiness_probe=c.readiness_probe is not None, has_liveness_probe=c.liveness_probe is not None,
+        privileged=bool(c.security_context and c.security_context.privileged),
+        env={e.name: e.value for e in c.env or () if e.value is not None and e.name in d.env},
+    )  # fmt: skip
+
+
+def _config_sources(spec: s.PodSpec) -> Iterator[tuple[str, str | None, bool]]:
+    """(kind, name, whether the pod starts without it) for everything the pod refers to."""
+
+    def key(kind: str, ref: s.KeyRef | None) -> tuple[str, str | None, bool]:
+        return kind, ref.name if ref else None, bool(ref and ref.optional)
+
+    for volume in spec.volumes or ():
+        yield key("ConfigMap", volume.config_map)
+        secret, claim = volume.secret or s.SecretVolume(), volume.persistent_volume_claim or s.ClaimVolume()
+        yield "Secret", secret.secret_name, bool(secret.optional)
+        yield "PersistentVolumeClaim", claim.claim_name, False
+        for source in (volume.projected.sources or ()) if volume.projected else ():
+            yield key("ConfigMap", source.config_map)
+            yield key("Secret", source.secret)
+    for container in (*(spec.containers or ()), *(spec.init_containers or ())):
+        for source_of in container.env_from or ():
+            yield key("ConfigMap", source_of.config_map_ref)
+            yield key("Secret", source_of.secret_ref)
+        for variable in container.env or ():
+            origin = variable.value_from or s.EnvSource()
+            yield key("ConfigMap", origin.config_map_key_ref)
+            yield key("Secret", origin.secret_key_ref)
+    for pulled in spec.image_pull_secrets or ():
+        yield "Secret", pulled.name, False
+
+
+def _template(template: s.PodTemplate | None, d: Decoder) -> model.PodTemplate:
+    if template is None:
+        return model.PodTemplate()
+    meta, spec = template.metadata or s.Meta(), template.spec or s.PodSpec()
+    sources = set(_config_sources(spec))
+
+    needed = {(kind, name) for kind, name, optional in sources if not optional}
+
+    def referred(what: str) -> tuple[str, ...]:
+        return tuple(sorted({name for kind, name, _ in sources if kind == what and name}))
+
+    return model.PodTemplate(
+        labels=meta.labels or EMPTY, annotations=kept_annotations(meta.annotations),
+        containers=(
+            *(_container(c, d, init=False) for c in spec.containers or ()),
+            *(_container(c, d, init=True) for c in spec.init_containers or ()),
+        ),
+        service_account=spec.service_account_name or spec.service_account or "", host_network=bool(spec.host_network),
+        priority_class=spec.priority_class_name or "", node_selector=spec.node_selector or EMPTY,
+        has_affinity=spec.affinity is not None,
+        has_pod_anti_affinity=bool(spec.affinity and spec.affinity.pod_anti_affinity is not None),
+        has_topology_spread=bool(spec.topology_spread_constraints),
+        config_maps=referred("ConfigMap"), secrets=referred("Secret"), claims=referred("PersistentVolumeClaim"),
+        optional=tuple(sorted({f"{kind}/{name}" for kind, name, _ in sources if name and (kind, name) not in needed})),
+    )  # fmt: skip
+
+
+def _workload(kind: str) -> Callable[[s.Workload, Decoder, dict[str, Any]], model.Workload | None]:
+    def convert(o: s.Workload, d: Decoder, common: dict[str, Any]) -> model.Workload | None:
+        if kind == "Job" and any(owner.kind == "CronJob" for owner in common["owners"]):
+            return None  # its CronJob is read; a cluster may hold thousands of these
+        spec = o.spec or s.WorkloadSpec()
+        strategy = spec.strategy or spec.update_strategy or s.Strategy()
+        rolling = strategy.rolling_update or s.RollingUpdate()
+        meta = o.metadata or s.Meta()
+        return model.Workload(
+            **common, kind=kind, template=_template(spec.template, d), selector=_match_labels(spec.selector),
+            strategy=strategy.type or "", max_unavailable=_text(rolling.max_unavailable),
+            max_surge=_text(rolling.max_surge), partition=rolling.partition or 0, generation=meta.generation or 0,
+            paused=bool(spec.paused),
+            storage_classes=tuple(dict.fromkeys(
+                claim.spec.storage_class_name for claim in spec.volume_claim_templates or ()
+                if claim.spec and claim.spec.storage_class_name
+            )),
+            conditions=conditions(o.status.conditions if o.status else None), **_counts(kind, spec, o.status),
+        )  # fmt: skip
+
+    return convert
+
+
+def _counts(kind: str, spec: s.WorkloadSpec, status: s.WorkloadStatus | None) -> dict[str, Any]:
+    """How many pods a workload wants and has. None where the input has no status."""
+    if status is None or (status.observed_generation is None and kind in ("Deployment", "DaemonSet", "StatefulSet")):
+        if kind == "DaemonSet":
+            return {}  # as many as there are nodes for it: not known
+        replicas = 1 if spec.replicas is None else spec.replicas
+        return {"desired": (spec.completions or 1) if kind == "Job" else replicas}
+    if kind == "DaemonSet":
+        return {
+            "observed_generation": status.observed_generation, "desired": status.desired_number_scheduled or 0,
+            "ready": status.number_ready or 0, "available": status.number_available or 0,
+            "updated": status.updated_number_scheduled or 0,
+        }  # fmt: skip
+    if kind == "Job":
+        return {"desired": spec.completions or 1, "ready": status.succeeded or 0, "active": status.active or 0}
+    return {
+        "observed_generation": status.observed_generation,
+        "desired": 1 if spec.replicas is None else spec.replicas,
+        "ready": status.ready_replicas or 0, "available": status.available_replicas or 0,
+        "updated": status.updated_replicas or 0, "total": status.replicas or 0,
+        "current_revision": status.current_revision or "", "update_revision": status.update_revision or "",
+    }  # fmt: skip
+
+
+def _cron_job(o: s.CronJob, d: Decoder, common: dict[str, Any]) -> model.Workload:
+    job = (o.spec.job_template.spec if o.spec and o.spec.job_template else None) or s.WorkloadSpec()
+    status = o.status or s.CronJobStatus()
+    return model.Workload(
+        **common, kind="CronJob", template=_template(job.template, d), paused=bool(o.spec and o.spec.suspend),
+        active=len(status.active or ()) if o.status else None, last_scheduled=aware(status.last_schedule_time),
+        last_succeeded=aware(status.last_successful_time),
+    )  # fmt: skip
+
+
+def _pod(o: s.Pod, d: Decoder, common: dict[str, Any]) -> model.Pod:
+    spec, status = o.spec or s.RunningPodSpec(), o.status or s.PodStatus()
+    statuses = {was.name: was for was in status.container_statuses or ()}
+    cpu = memory = 0
+    containers = []
+    for container in spec.containers or ():
+        asked = d.request(container.resources)
+        cpu, memory = cpu + asked[0], memory + asked[1]
+        was = statuses.get(container.name) or _NO_STATUS
+        containers.append(d.status(container.name, container.image or was.image or "", was))
+    for was in status.init_container_statuses or ():
+        ended = was.state.terminated if was.state else None
+        if was.state and (was.state.waiting or (ended and ended.exit_code)):  # a pod that hangs in its init
+            containers.append(d.status(was.name, was.image or "", was))
+    failing = [c for c in status.conditions or () if c.status != "True"]
+    return model.Pod(
+        **common, phase=status.phase or "", reason=status.reason or "", node=spec.node_name or "",
+        restart_policy=spec.restart_policy or "Always",
+        ready=status.phase == "Running" and not any(c.type == "Ready" for c in failing),
+        conditions=conditions(failing) if failing else (), containers=tuple(containers),
+        cpu_request_millicores=cpu, memory_request_bytes=memory,
+    )  # fmt: skip
+
+
+_NO_STATUS = s.ContainerStatus()
+
+
+def _images(template: s.PodTemplate | None) -> tuple[str, ...]:
+    spec = template.spec if template else None
+    return tuple(c.image or "" for c in (spec.containers or ())) if spec else ()
+
+
+def _replica_set(o: s.ReplicaSet, d: Decoder, common: dict[str, Any]) -> model.Revision:
+    spec, status = o.spec or s.ReplicaSetSpec(), o.status or s.ReplicaSetStatus()
+    number = common["annotations"].get("deployment.kubernetes.io/revision", "0")
+    return model.Revision(
+        **common, kind="ReplicaSet", number=int(number) if number.isdigit() else 0, replicas=spec.replicas,
+        ready=status.ready_replicas or 0, available=(status.available_replicas or 0) if o.status else None,
+        generation=(o.metadata.generation or 0) if o.metadata else 0, observed_generation=status.observed_generation,
+        conditions=conditions(status.conditions), images=_images(spec.template),
+    )  # fmt: skip
+
+
+def _controller_revision(o: s.ControllerRevision, d: Decoder, common: dict[str, Any]) -> model.Revision:
+    spec = o.data.spec if o.data else None
+    return model.Revision(
+        **common, kind="ControllerRevision", number=o.revision or 0, images=_images(spec.template if spec else None)
+    )
+
+
+def _balancers(status: s.BalancedStatus | None) -> tuple[str, ...]:
+    ingress = status.load_balancer.ingress if status and status.load_balancer else None
+    return tuple(entry.hostname or entry.ip or "" for entry in ingress or ())
+
+
+def _service(o: s.Service, d: Decoder, common: dict[str, Any]) -> model.Service:
+    spec = o.spec or s.ServiceSpec()
+    return model.Service(
+        **common, type=spec.type or "ClusterIP", cluster_ip=spec.cluster_ip or "", selector=spec.selector or EMPTY,
+        ports=tuple(_port(port) for port in spec.ports or ()), load_balancers=_balancers(o.status),
+    )  # fmt: skip
+
+
+def _endpoint_slice(o: s.EndpointSlice, d: Decoder, common: dict[str, Any]) -> model.EndpointSlice:
+    # A missing `ready` means ready (Kubernetes API reference, EndpointConditions).
+    ready = [endpoint.conditions is None or endpoint.conditions.ready is not False for endpoint in o.endpoints or ()]
+    return model.EndpointSlice(
+        **common, service=common["labels"].get("kubernetes.io/service-name", ""), ready=sum(ready),
+        not_ready=len(ready) - sum(ready), ports=tuple(_port(port) for port in o.ports or ()),
+    )  # fmt: skip
+
+
+def _budget(o: s.DisruptionBudget, d: Decoder, common: dict[str, Any]) -> model.DisruptionBudget:
+    spec, status = o.spec or s.BudgetSpec(), o.status or s.BudgetStatus()
+    return model.DisruptionBudget(
+        **common, selector=_match_labels(spec.selector) if spec.selector else None,
+        expressions=_expressions(spec.selector),
+        min_available=_text(spec.min_available), max_unavailable=_text(spec.max_unavailable),
+        disruptions_allowed=status.disruptions_allowed, healthy=status.current_healthy,
+        healthy_wanted=status.desired_healthy, pods=status.expected_pods,
+    )  # fmt: skip
+
+
+def _cross_ref(ref: s.CrossRef | None, namespace: str = "") -> model.ObjectRef | None:
+    if ref is None or not ref.name:
+        return None
+    group = (ref.api_version or "").rpartition("/")[0]
+    return model.ObjectRef(kind=ref.kind or "", name=ref.name, namespace=ref.namespace or namespace, group=group)
+
+
+_HPA_CONDITIONS = "autoscaling.alpha.kubernetes.io/conditions"  # where autoscaling/v1 keeps them
+
+
+def _autoscaler(o: s.Autoscaler, d: Decoder, common: dict[str, Any]) -> model.Autoscaler:
+    spec, status = o.spec or s.AutoscalerSpec(), o.status or s.AutoscalerStatus()
+    if status.conditions is None and o.metadata and _HPA_CONDITIONS in (o.metadata.annotations or EMPTY):
+        status.conditions = _annotated_conditions((o.metadata.annotations or EMPTY)[_HPA_CONDITIONS])
+    return model.Autoscaler(
+        **common, target=_cross_ref(spec.scale_target_ref, common["namespace"]), min_replicas=spec.min_replicas or 1,
+        max_replicas=spec.max_replicas or 0, current_replicas=status.current_replicas,
+        conditions=conditions(status.conditions),
+    )  # fmt: skip
+
+
+def _annotated_conditions(text: str) -> list[s.Condition] | None:
+    try:
+        return msgspec.json.decode(text, type=list[s.Condition])
+    except msgspec.DecodeError:
+        return None
+
+
+def _rules(rules: Iterable[s.AdmissionRule] | None) -> tuple[model.Rule, ...]:
+    return tuple(
+        model.Rule(
+            groups=_strings(rule.api_groups), versions=_strings(rule.api_versions), resources=_strings(rule.resources),
+            operations=_strings(rule.operations), scope=rule.scope or "*",
+        )
+        for rule in rules or ()
+    )  # fmt: skip
+
+
+def _webhook(hook: s.Webhook) -> model.Webhook:
+    config = hook.client_config or s.ClientConfig()
+    namespaces, objects = hook.namespace_selector, hook.object_selector
+    return model.Webhook(
+        name=hook.name, failure_policy=hook.failure_policy or "Fail", timeout_s=hook.timeout_seconds or 10,
+        service=_service_target(config.service), url_host=redact.url(config.url or ""), rules=_rules(hook.rules),
+        namespace_labels=_match_labels(namespaces), namespace_expressions=_expressions(namespaces),
+        object_labels=_match_labels(objects), object_expressions=_expressions(objects),
+        has_match_conditions=bool(hook.match_conditions), ca_expires=ca_expiry(config.ca_bundle or ""),
+    )  # fmt: skip
+
+
+def ca_expiry(bundle: str) -> datetime | None:
+    """When the first certificate of a base64 PEM bundle ends; None where there is none that can be read."""
+    import base64
+    import binascii
+
+    if not bundle:
+        return None
+    import warnings
+
+    from cryptography import x509
+    from cryptography.utils import CryptographyDeprecationWarning
+
+    # Serial number 0, which Gatekeeper's and others' CAs bear, is no concern of who reads when they end.
+    warnings.simplefilter("ignore", CryptographyDeprecationWarning)
+    try:
+        certificates = x509.load_pem_x509_certificates(base64.b64decode(bundle, validate=True))
+    except (ValueError, binascii.Error):
+        return None
+    return min((certificate.not_valid_after_utc for certificate in certificates), default=None)
+
+
+def _webhooks(kind: str) -> Callable[[s.WebhookConfiguration, Decoder, dict[str, Any]], model.WebhookConfiguration]:
+    def convert(o: s.WebhookConfiguration, d: Decoder, common: dict[str, Any]) -> model.WebhookConfiguration:
+        hooks = tuple(_webhook(hook) for hook in o.webhooks or ())
+        return model.WebhookConfiguration(**common, kind=kind, webhooks=hooks)
+
+    return convert
+
+
+def _api_service(o: s.ApiService, d: Decoder, common: dict[str, Any]) -> model.ApiService:
+    spec = o.spec or s.ApiServiceSpec()
+    return model.ApiService(
+        **common, group=spec.group or "", version=spec.version or "", service=_service_target(spec.service),
+        conditions=conditions(o.status.conditions if o.status else None), ca_expires=ca_expiry(spec.ca_bundle or ""),
+    )  # fmt: skip
+
+
+def _crd(o: s.Crd, d: Decoder, common: dict[str, Any]) -> model.CustomResourceDefinition:
+    spec, status = o.spec or s.CrdSpec(), o.status or s.CrdStatus()
+    names = spec.names or s.CrdNames()
+    listed = spec.versions or ([s.CrdVersion(name=spec.version, storage=True)] if spec.version else [])
+    webhook = spec.conversion.webhook if spec.conversion else None
+    config = (webhook.client_config if webhook else None) or s.ClientConfig()
+    return model.CustomResourceDefinition(
+        **common, group=spec.group, kind=names.kind, plural=names.plural, namespaced=spec.scope != "Cluster",
+        versions=tuple(
+            model.CrdVersion(
+                name=v.name, served=v.served is not False, storage=bool(v.storage), deprecated=bool(v.deprecated),
+                has_status=bool(v.subresources and v.subresources.status),
+            )
+            for v in listed
+        ),
+        stored_versions=_strings(status.stored_versions),
+        conversion=_service_target(config.service), conversion_ca_expires=ca_expiry(config.ca_bundle or ""),
+        conditions=conditions(status.conditions),
+    )  # fmt: skip
+
+
+def _admission_policy(o: s.AdmissionPolicy, d: Decoder, common: dict[str, Any]) -> model.AdmissionPolicy:
+    spec = o.spec or s.AdmissionPolicySpec()
+    rules = spec.match_constraints.resource_rules if spec.match_constraints else None
+    return model.AdmissionPolicy(**common, failure_policy=spec.failure_policy or "Fail", rules=_rules(rules))
+
+
+def _policy_binding(o: s.AdmissionPolicyBinding, d: Decoder, common: dict[str, Any]) -> model.AdmissionPolicyBinding:
+    spec = o.spec or s.AdmissionPolicyBindingSpec()
+    return model.AdmissionPolicyBinding(
+        **common, policy=spec.policy_name or "", actions=_strings(spec.validation_actions)
+    )
+
+
+def _csi_driver(o: s.CsiDriver, d: Decoder, common: dict[str, Any]) -> model.CsiDriver:
+    return model.CsiDriver(**common, attach_required=not (o.spec and o.spec.attach_required is False))
+
+
+def _storage_class(o: s.StorageClass, d: Decoder, common: dict[str, Any]) -> model.StorageClass:
+    notes = common["annotations"]
+    return model.StorageClass(
+        **common, provisioner=o.provisioner or "",
+        # Secrets are only named there (csi.storage.k8s.io/*-secret-name); free values are cleaned all the same.
+        parameters={key: redact.text(value) for key, value in (o.parameters or {}).items()},
+        is_default="true" in (notes.get("storageclass.kubernetes.io/is-default-class"),
+                              notes.get("storageclass.beta.kubernetes.io/is-default-class")),
+        reclaim_policy=o.reclaim_policy or "", binding_mode=o.volume_binding_mode or "",
+        expandable=bool(o.allow_volume_expansion),
+    )  # fmt: skip
+
+
+def _snapshot_class(o: s.VolumeSnapshotClass, d: Decoder, common: dict[str, Any]) -> model.VolumeSnapshotClass:
+    return model.VolumeSnapshotClass(**common, driver=o.driver or "", deletion_policy=o.deletion_policy or "")
+
+
+def _volume(o: s.Volume, d: Decoder, common: dict[str, Any]) -> model.Volume:
+    spec = o.spec or s.VolumeSpec()
+    return model.Volume(
+        **common, capacity_bytes=_bytes(spec.capacity, "storage"), storage_class=spec.storage_class_name or "",
+        driver=(spec.csi.driver or "") if spec.csi else "", phase=(o.status.phase or "") if o.status else "",
+        claim=_cross_ref(spec.claim_ref),
+    )  # fmt: skip
+
+
+def _claim(o: s.VolumeClaim, d: Decoder, common: dict[str, Any]) -> model.VolumeClaim:
+    spec = o.spec or s.ClaimSpec()
+    return model.VolumeClaim(
+        **common, requested_bytes=_bytes(spec.resources.requests if spec.resources else None, "storage"),
+        storage_class=spec.storage_class_name or "", phase=(o.status.phase or "") if o.status else "",
+        volume=spec.volume_name or "",
+    )  # fmt: skip
+
+
+def _ingress_class(o: s.IngressClass, d: Decoder, common: dict[str, Any]) -> model.IngressClass:
+    return model.IngressClass(**common, controller=(o.spec.controller or "") if o.spec else "")
+
+
+def _ingress(o: s.Ingress, d: Decoder, common: dict[str, Any]) -> model.Ingress:
+    spec = o.spec or s.IngressSpec()
+    backends = [spec.default_backend, *(p.backend for r in spec.rules or () if r.http for p in r.http.paths or ())]
+    names = {backend.service.name for backend in backends if backend and backend.service and backend.service.name}
+    return model.Ingress(
+        **common, services=tuple(sorted(names)),
+        load_balancers=_balancers(o.status),
+        secrets=tuple(sorted({tls.secret_name for tls in spec.tls or () if tls.secret_name})),
+        ingress_class=spec.ingress_class_name or common["annotations"].get("kubernetes.io/ingress.class", ""),
+    )  # fmt: skip
+
+
+def _service_account(o: s.ServiceAccount, d: Decoder, common: dict[str, Any]) -> model.ServiceAccount:
+    return model.ServiceAccount(
+        **common, automount=o.automount_service_account_token,
+        image_pull_secrets=tuple(ref.name for ref in o.image_pull_secrets or () if ref.name),
+    )  # fmt: skip
+
+
+def _role(o: s.Role, d: Decoder, common: dict[str, Any]) -> model.Role:
+    return model.Role(
+        **common,
+        rules=tuple(
+            model.PolicyRule(
+                groups=_strings(r.api_groups), resources=_strings(r.resources), verbs=_strings(r.verbs),
+                names=_strings(r.resource_names), urls=_strings(r.non_resource_urls),
+            )
+            for r in o.rules or ()
+        ),
+    )  # fmt: skip
+
+
+def _role_binding(o: s.RoleBinding, d: Decoder, common: dict[str, Any]) -> model.RoleBinding:
+    role = _cross_ref(o.role_ref)
+    if role is None:
+        raise BadInput(f"binding {common['name']} names no role")
+    subjects = (_cross_ref(subject) for subject in o.subjects or ())
+    return model.RoleBinding(**common, role=role, subjects=tuple(filter(None, subjects)))
+
+
+def _network_policy(o: s.NetworkPolicy, d: Decoder, common: dict[str, Any]) -> model.NetworkPolicy:
+    spec = o.spec or s.NetworkPolicySpec()
+    return model.NetworkPolicy(
+        **common, pod_selector=_match_labels(spec.pod_selector), policy_types=_strings(spec.policy_types)
+    )
+
+
+def _quota(o: s.ResourceQuota, d: Decoder, common: dict[str, Any]) -> model.ResourceQuota:
+    status = o.status or s.QuotaStatus()
+    return model.ResourceQuota(
+        **common, hard=_texts(status.hard or (o.spec.hard if o.spec else None)), used=_texts(status.used)
+    )
+
+
+def _limit_range(o: s.LimitRange, d: Decoder, common: dict[str, Any]) -> model.LimitRange:
+    limits = o.spec.limits if o.spec else None
+    return model.LimitRange(**common, types=tuple(item.type or "" for item in limits or ()))
+
+
+def _lease(o: s.Lease, d: Decoder, common: dict[str, Any]) -> model.Lease:
+    spec = o.spec or s.LeaseSpec()
+    return model.Lease(
+        **common, holder=spec.holder_identity or "", renewed=aware(spec.renew_time),
+        duration_s=spec.lease_duration_seconds,
+    )  # fmt: skip
+
+
+def _event(o: s.Event, d: Decoder, common: dict[str, Any]) -> model.Event | None:
+    subject = _cross_ref(o.involved_object)
+    if o.type != "Warning" or subject is None:
+        return None
+    series = o.series or s.EventSeries()
+    return model.Event(
+        **common, subject=subject, reason=o.reason or "", message=redact.text((o.message or "")[:MESSAGE_MAX]),
+        count=series.count or o.count or 1,
+        last_seen=aware(series.last_observed_time or o.last_timestamp or o.event_time),
+    )  # fmt: skip
+
+
+def _config_map(o: s.ConfigMap, d: Decoder, common: dict[str, Any]) -> model.ConfigMap | None:
+    if f"{common['namespace']}/{common['name']}" not in d.config_maps:
+        return None
+    return model.ConfigMap(**common, data={key: redact.text(value) for key, value in (o.data or {}).items()})
+
+
+def _helm_release(o: s.ReleaseSecret, d: Decoder, common: dict[str, Any]) -> model.HelmRelease | None:
+    if not (o.data and o.data.release) or common["labels"].get("owner") != "helm":
+        return None
+    return helm.release_from_secret_data(o.data.release, namespace=common["namespace"])
+
+
+def _application(o: s.Application, d: Decoder, common: dict[str, Any]) -> model.Application:
+    spec, status = o.spec or s.AppSpec(), o.status or s.AppStatus()
+    source = spec.source or (spec.sources or [s.AppSource()])[0]
+    destination = spec.destination or s.AppDestination()
+    sync = spec.sync_policy.automated if spec.sync_policy else None
+    return model.Application(
+        **common, project=spec.project or "", repository=redact.url(source.repo_url or ""), path=source.path or "",
+        chart=source.chart or "", target_revision=source.target_revision or "",
+        destination_namespace=destination.namespace or "",
+        destination_in_cluster=(destination.server or destination.name) in (
+            None, "https://kubernetes.default.svc", "in-cluster",
+        ),
+        auto_sync=sync is not None and sync.enabled is not False, self_heal=bool(sync and sync.self_heal),
+        sync=(status.sync.status or "") if status.sync else "",
+        health=(status.health.status or "") if status.health else "",
+        resources=tuple(
+            model.ObjectRef(kind=r.kind or "", name=r.name or "", namespace=r.namespace or "", group=r.group or "")
+            for r in status.resources or ()
+        ),
+    )  # fmt: skip
+
+
+def _flux_conditions(o: s.FluxObject) -> tuple[model.Condition, ...]:
+    return conditions(o.status.conditions if o.status else None)
+
+
+def _flux_source_name(ref: s.CrossRef | None) -> str:
+    return f"{ref.kind}/{ref.name}" if ref and ref.name else ""
+
+
+def _flux_helm_release(o: s.FluxObject, d: Decoder, common: dict[str, Any]) -> model.FluxHelmRelease:
+    spec = o.spec or s.FluxSpec()
+    chart = (spec.chart.spec if spec.chart else None) or s.FluxChartSpec()
+    target = spec.target_namespace or common["namespace"]
+    default = f"{spec.target_namespace}-{common['name']}" if spec.target_namespace else common["name"]
+    return model.FluxHelmRelease(
+        **common, chart=chart.chart or (spec.chart_ref.name or "" if spec.chart_ref else ""),
+        chart_version=chart.version or "", source=_flux_source_name(chart.source_ref or spec.chart_ref),
+        release=spec.release_name or default, target_namespace=target, suspended=bool(spec.suspend),
+        conditions=_flux_conditions(o),
+    )  # fmt: skip
+
+
+def _flux_kustomization(o: s.FluxObject, d: Decoder, common: dict[str, Any]) -> model.FluxKustomization:
+    spec = o.spec or s.FluxSpec()
+    return model.FluxKustomization(
+        **common, path=spec.path or "", source=_flux_source_name(spec.source_ref), suspended=bool(spec.suspend),
+        prune=bool(spec.prune), conditions=_flux_conditions(o),
+    )  # fmt: skip
+
+
+def _flux_source(kind: str) -> Callable[[s.FluxObject, Decoder, dict[str, Any]], model.FluxSource]:
+    def convert(o: s.FluxObject, d: Decoder, common: dict[str, Any]) -> model.FluxSource:
+        spec = o.spec or s.FluxSpec()
+        return model.FluxSource(
+            **common, kind=kind, url=redact.url(spec.url or ""), suspended=bool(spec.suspend),
+            static=kind == "HelmRepository" and spec.type == "oci", conditions=_flux_conditions(o),
+        )  # fmt: skip
+
+    return convert
+
+
+# ── The table ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+_ADMISSION = "admissionregistration.k8s.io"
+_STORAGE = "storage.k8s.io"
+_RBAC = "rbac.authorization.k8s.io"
+_FLUX_HELM = "helm.toolkit.fluxcd.io"
+_FLUX_KUSTOMIZE = "kustomize.toolkit.fluxcd.io"
+_FLUX_SOURCE = "source.toolkit.fluxcd.io"
+_V1 = ("v1",)
+# Helm's own records, current revisions only: no Secret of any other type is ever asked for.
+HELM_SECRETS = {"fieldSelector": "type=helm.sh/release.v1", "labelSelector": "owner=helm,status!=superseded"}
+
+KINDS: tuple[Kind, ...] = (
+    Kind("nodes", "", _V1, "nodes", "Node", s.Node, _node),
+    Kind("namespaces", "", _V1, "namespaces", "Namespace", s.Namespace, _namespace),
+    Kind("workloads", "apps", _V1, "deployments", "Deployment", s.Workload, _workload("Deployment")),
+    Kind("workloads", "apps", _V1, "daemonsets", "DaemonSet", s.Workload, _workload("DaemonSet")),
+    Kind("workloads", "apps", _V1, "statefulsets", "StatefulSet", s.Workload, _workload("StatefulSet")),
+    Kind("workloads", "batch", _V1, "jobs", "Job", s.Workload, _workload("Job")),
+    Kind("workloads", "batch", _V1, "cronjobs", "CronJob", s.CronJob, _cron_job),
+    Kind("pods", "", _V1, "pods", "Pod", s.Pod, _pod),
+    Kind("revisions", "apps", _V1, "replicasets", "ReplicaSet", s.ReplicaSet, _replica_set),
+    Kind("revisions", "apps", _V1, "controllerrevisions", "ControllerRevision", s.ControllerRevision,
+         _controller_revision),
+    Kind("services", "", _V1, "services", "Service", s.Service, _service),
+    Kind("endpoint_slices", "discovery.k8s.io", _V1, "endpointslices", "EndpointSlice", s.EndpointSlice,
+         _endpoint_slice),
+    Kind("disruption_budgets", "policy", _V1, "poddisruptionbudgets", "PodDisruptionBudget", s.DisruptionBudget,
+         _budget),
+    Kind("autoscalers", "autoscaling", ("v2",), "horizontalpodautoscalers", "HorizontalPodAutoscaler", s.Autoscaler,
+         _autoscaler),
+    Kind("webhook_configurations", _ADMISSION, _V1, "mutatingwebhookconfigurations", "MutatingWebhookConfiguration",
+         s.WebhookConfiguration, _webhooks("MutatingWebhookConfiguration")),
+    Kind("webhook_configurations", _ADMISSION, _V1, "validatingwebhookconfigurations",
+         "ValidatingWebhookConfiguration", s.WebhookConfiguration, _webhooks("ValidatingWebhookConfiguration")),
+    Kind("api_services", "apiregistration.k8s.io", _V1, "apiservices", "APIService", s.ApiService, _api_service),
+    Kind("crds", "apiextensions.k8s.io", _V1, "customresourcedefinitions", "CustomResourceDefinition", s.Crd, _crd),
+    Kind("admission_policies", _ADMISSION, _V1, "validatingadmissionpolicies", "ValidatingAdmissionPolicy",
+         s.AdmissionPolicy, _admission_policy, optional=True),
+    Kind("admission_policy_bindings", _ADMISSION, _V1, "validatingadmissionpolicybindings",
+         "ValidatingAdmissionPolicyBinding", s.AdmissionPolicyBinding, _policy_binding, optional=True),
+    Kind("csi_drivers", _STORAGE, _V1, "csidrivers", "CSIDriver", s.CsiDriver, _csi_driver),
+    Kind("storage_classes", _STORAGE, _V1, "storageclasses", "StorageClass", s.StorageClass, _storage_class),
+    Kind("volume_snapshot_classes", "snapshot.storage.k8s.io", _V1, "volumesnapshotclasses", "VolumeSnapshotClass",
+         s.VolumeSnapshotClass, _snapshot_class, optional=True),
+    Kind("volumes", "", _V1, "persistentvolumes", "PersistentVolume", s.Volume, _volume),
+    Kind("volume_claims", "", _V1, "persistentvolumeclaims", "PersistentVolumeClaim", s.VolumeClaim, _claim),
+    Kind("ingress_classes", "networking.k8s.io", _V1, "ingressclasses", "IngressClass", s.IngressClass,
+         _ingress_class),
+    Kind("ingresses", "networking.k8s.io", _V1, "ingresses", "Ingress", s.Ingress, _ingress),
+    Kind("service_accounts", "", _V1, "serviceaccounts", "ServiceAccount", s.ServiceAccount, _service_account),
+    Kind("roles", _RBAC, _V1, "roles", "Role", s.Role, _role),
+    Kind("roles", _RBAC, _V1, "clusterroles", "ClusterRole", s.Role, _role),
+    Kind("role_bindings", _RBAC, _V1, "rolebindings", "RoleBinding", s.RoleBinding, _role_binding),
+    Kind("role_bindings", _RBAC, _V1, "clusterrolebindings", "ClusterRoleBinding", s.RoleBinding, _role_binding),
+    Kind("network_policies", "networking.k8s.io", _V1, "networkpolicies", "NetworkPolicy", s.NetworkPolicy,
+         _network_policy),
+    Kind("quotas", "", _V1, "resourcequotas", "ResourceQuota", s.ResourceQuota, _quota),
+    Kind("limit_ranges", "", _V1, "limitranges", "LimitRange", s.LimitRange, _limit_range),
+    Kind("leases", "coordination.k8s.io", _V1, "leases", "Lease", s.Lease, _lease),
+    Kind("events", "", _V1, "events", "Event", s.Event, _event, {"fieldSelector": "type=Warning"}),
+    Kind("helm_releases", "", _V1, "secrets", "Secret", s.ReleaseSecret, _helm_release, HELM_SECRETS),
+    Kind("applications", "argoproj.io", ("v1alpha1",), "applications", "Application", s.Application, _application,
+         optional=True),
+    Kind("flux_helm_releases", _FLUX_HELM, ("v2", "v2beta2", "v2beta1"), "helmreleases", "HelmRelease", s.FluxObject,
+         _flux_helm_release, optional=True),
+    Kind("flux_kustomizations", _FLUX_KUSTOMIZE, ("v1", "v1beta2"), "kustomizations", "Kustomization", s.FluxObject,
+         _flux_kustomization, optional=True),
+    *(
+        Kind("flux_sources", _FLUX_SOURCE, ("v1", "v1beta2", "v1beta1"), plural, kind, s.FluxObject,
+             _flux_source(kind), optional=True)
+        for plural, kind in (("gitrepositories", "GitRepository"), ("helmrepositories", "HelmRepository"),
+                             ("ocirepositories", "OCIRepository"), ("helmcharts", "HelmChart"),
+                             ("buckets", "Bucket"))
+    ),
+)  # fmt: skip
+
+CONFIG_MAPS = Kind("config_maps", "", _V1, "configmaps", "ConfigMap", s.ConfigMap, _config_map)
+"""ConfigMaps are read one by one, by the names that the catalogue gives; never as a list."""

@@ -1,0 +1,452 @@
+"""Kubernetes' JSON in, values of the model out: decoding pages and objects, whatever their kind.
+
+The kinds themselves, and how each becomes ours, are in kinds.py. An object that cannot be decoded costs that object:
+it is named and skipped.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, TypeVar
+
+import msgspec
+
+from addonctl import model, units
+from addonctl.adapters import api_types as s
+from addonctl.adapters import redact
+from addonctl.catalog import Catalog, VersionFrom
+from addonctl.errors import BadInput
+
+# The annotations that are read: who installed an object, and settings that others depend on. No value of any other
+# annotation is kept; last-applied is only asked for its apiVersion.
+ANNOTATIONS = frozenset({
+    "meta.helm.sh/release-name", "meta.helm.sh/release-namespace", "helm.sh/hook",
+    "argocd.argoproj.io/tracking-id", "argocd.argoproj.io/hook", "argocd.argoproj.io/ignore-restart-policy",
+    "eks.amazonaws.com/role-arn",
+    "kubernetes.io/config.mirror", "deprecated.daemonset.template.generation", "deployment.kubernetes.io/revision",
+    "storageclass.kubernetes.io/is-default-class", "storageclass.beta.kubernetes.io/is-default-class",
+    "kubernetes.io/ingress.class", "alb.ingress.kubernetes.io/group.name",
+    "service.beta.kubernetes.io/aws-load-balancer-type",
+    "cert-manager.io/inject-ca-from", "gateway.networking.k8s.io/bundle-version",
+    "objectset.rio.cattle.io/owner-name", "objectset.rio.cattle.io/owner-gvk",
+    "rollout.argoproj.io/workload-generation", "kubeflow-resource-stopped",
+})  # fmt: skip
+LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
+# A message longer than this says nothing more to a person, and 10,000 events are held at once.
+MESSAGE_MAX = 400
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """One resource that is read: where it lives, which versions can be decoded (best first), what it fills."""
+
+    part: str
+    group: str
+    versions: tuple[str, ...]
+    plural: str
+    kind: str
+    shape: type[s.Object]
+    convert: "Callable[[Any, Decoder, dict[str, Any]], Any]"
+    selector: Mapping[str, str] = field(default_factory=dict)
+    optional: bool = False  # comes with a CRD: where it is not served, nothing is missing
+
+    @property
+    def resource(self) -> str:
+        return f"{self.plural}.{self.group}" if self.group else self.plural
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One page of a list: what was decoded, the token of the next page, and what could not be decoded."""
+
+    items: list[Any]
+    next: str = ""
+    skipped: tuple[str, ...] = ()
+
+
+class Decoder:
+    """Decodes for one scan; knows which settings the catalogue allows, and keeps one copy of equal values.
+
+    Not for several threads at once on purpose: the interning tables are plain dicts, whose single operations are
+    atomic, so a race costs a second copy and nothing else.
+    """
+
+    def __init__(self, catalog: Catalog) -> None:
+        self.env = frozenset(name for addon in catalog.addons.values() for name in addon.env)
+        self.config_maps = frozenset(name for addon in catalog.addons.values() for name in addon.config_maps)
+        self.crd_groups = frozenset(g for addon in catalog.addons.values() for g in addon.fingerprints.crd_groups)
+        self.kubernetes = catalog.kubernetes
+        rules = (rule for addon in catalog.addons.values() for rule in addon.version)
+        self._told_versions = frozenset(r.key for r in rules if r.source is VersionFrom.CUSTOM_RESOURCE)
+        self._counted = frozenset(crd.name for a in catalog.addons.values() for crd in a.crds if crd.counted)
+        self._appliers: dict[tuple[tuple[str, str, str], ...], tuple[model.Applier, ...]] = {}
+        self._labels: dict[tuple[tuple[str, str], ...], dict[str, str]] = {}
+        self._statuses: dict[tuple[Any, ...], model.ContainerStatus] = {}
+        self._owners: dict[tuple[str, str, str], tuple[model.ObjectRef, ...]] = {}
+        self._requests: dict[tuple[str, str], tuple[int, int]] = {}
+
+    def reads_whole(self, crd: model.CustomResourceDefinition, version: model.CrdVersion) -> bool:
+        """Whether custom resources are read with spec and status: those that tell a version or their health."""
+        return crd.name in self._told_versions or (version.has_status and crd.name not in self._counted)
+
+    def page(self, kind: Kind, body: bytes) -> Page:
+        """The objects of one list response. Raises msgspec.DecodeError when `body` is no list of this kind at all."""
+        decoder, raw_decoder = _list_decoders(kind.shape)
+        try:
+            page = decoder.decode(body)
+            token = (page.metadata.continue_ or "") if page.metadata else ""
+            items = [self._convert(kind, item) for item in page.items or ()]
+        except (msgspec.ValidationError, BadInput):
+            return self._page_one_by_one(kind, raw_decoder.decode(body))
+        return Page([item for item in items if item is not None], token)
+
+    def _page_one_by_one(self, kind: Kind, page: Any) -> Page:
+        """The slow way, after some object of the page turned out broken: each by itself, the broken ones named."""
+        items, skipped = [], []
+        for number, raw in enumerate(page.items or ()):
+            try:
+                item = self.one(kind, raw)
+            except BadInput as error:
+                skipped.append(f"{kind.kind} number {number}: {error.what}")
+                continue
+            if item is not None:
+                items.append(item)
+        token = (page.metadata.continue_ or "") if page.metadata else ""
+        return Page(items, token, tuple(skipped))
+
+    def one(self, kind: Kind, raw: "bytes | msgspec.Raw | Mapping[str, Any]") -> Any:
+        """One object out of JSON, or out of what a YAML parser made. Raises BadInput when it is broken."""
+        return self._convert(kind, _decoded(kind.shape, raw))
+
+    def _convert(self, kind: Kind, shape: s.Object) -> Any:
+        return kind.convert(shape, self, self._common(shape, kind.kind))
+
+    def _common(self, shape: s.Object, kind: str) -> dict[str, Any]:
+        """The keyword arguments that every KubernetesObject takes."""
+        meta = shape.metadata
+        if meta is None:
+            raise BadInput(f"a {kind} has no metadata")
+        name = meta.name or meta.generate_name
+        if not name:
+            raise BadInput(f"a {kind} has no name")
+        return {
+            "name": name,
+            "namespace": meta.namespace or "",
+            "uid": meta.uid or "",
+            "created": aware(meta.creation_timestamp),
+            "deleting": meta.deletion_timestamp is not None,
+            "labels": self._interned_labels(meta.labels),
+            "annotations": kept_annotations(meta.annotations),
+            "owners": self._owner_refs(meta.owner_references),
+            "appliers": self._applied_by(meta),
+        }
+
+    def _interned_labels(self, labels: dict[str, str] | None) -> dict[str, str]:
+        if not labels:
+            return EMPTY
+        return self._labels.setdefault(tuple(labels.items()), labels)
+
+    def _owner_refs(self, owners: list[s.OwnerReference] | None) -> tuple[model.ObjectRef, ...]:
+        """The controlling owner first."""
+        if not owners:
+            return ()
+        if len(owners) == 1:
+            key = (owners[0].kind, owners[0].name, owners[0].api_version)
+            known = self._owners.get(key)
+            return known if known is not None else self._owners.setdefault(key, (_owner_ref(owners[0]),))
+        return tuple(_owner_ref(owner) for owner in sorted(owners, key=lambda owner: not owner.controller))
+
+    def _applied_by(self, meta: s.Meta) -> tuple[model.Applier, ...]:
+        last = (meta.annotations or EMPTY).get(LAST_APPLIED)
+        if not meta.managed_fields and last is None:
+            return ()
+        key = tuple((entry.manager, entry.api_version, entry.operation) for entry in meta.managed_fields or ())
+        if last is not None:
+            key += (("kubectl", _last_applied_version(last), "LastApplied"),)
+        known = self._appliers.get(key)
+        if known is None:
+            known = tuple(
+                model.Applier(manager=manager, api_version=version, operation=operation)
+                for manager, version, operation in dict.fromkeys(key)
+                if version
+            )
+            self._appliers[key] = known
+        return known
+
+    def status(self, name: str, image: str, was: s.ContainerStatus) -> model.ContainerStatus:
+        """A container's status; equal ones (the many that simply run) are one object."""
+        last = was.last_state.terminated if was.last_state else None
+        wait = was.state.waiting if was.state else None
+        waiting, why = (wait.reason, wait.message) if wait else (None, None)
+        image_id = (was.image_id or "").rpartition("@")[2]
+        ended = was.state.terminated.exit_code if was.state and was.state.terminated else None
+        key = (name, image, image_id, was.ready, was.restart_count, waiting, why, ended,
+               last and (last.reason, last.finished_at))  # fmt: skip
+        known = self._statuses.get(key)
+        if known is None:
+            known = model.ContainerStatus(
+                name=name, image=image, image_id=image_id, ready=bool(was.ready), restarts=was.restart_count or 0,
+                waiting=waiting or "", exit_code=ended,
+                waits_for=redact.text((why or "")[:MESSAGE_MAX]), last_exit=(last.reason or "") if last else "",
+                last_exit_at=aware(last.finished_at) if last else None,
+            )  # fmt: skip
+            self._statuses[key] = known
+        return known
+
+    def request(self, resources: s.Resources | None) -> tuple[int, int]:
+        """(CPU in millicores, memory in bytes) that a container asks for."""
+        requests = resources.requests if resources else None
+        if not requests:
+            return _NOTHING
+        key = (str(requests.get("cpu", "0")), str(requests.get("memory", "0")))
+        known = self._requests.get(key)
+        if known is None:
+            known = self._requests[key] = units.cpu_millicores(key[0]), units.whole(key[1])
+        return known
+
+    def others(self, api_version: str, kind: str, body: bytes) -> Page:
+        """One page of a list of `kind`, which has no shape of its own; whole objects, or their metadata alone."""
+        page = _other_list.decode(body)
+        items, skipped = [], []
+        for number, raw in enumerate(page.items or ()):
+            try:
+                items.append(self.other(api_version, kind, raw))
+            except BadInput as error:
+                skipped.append(f"{kind} number {number}: {error.what}")
+        return Page(items, (page.metadata.continue_ or "") if page.metadata else "", tuple(skipped))
+
+    def other(self, api_version: str, kind: str, raw: "bytes | msgspec.Raw | Mapping[str, Any]") -> model.OtherObject:
+        """One object of a kind that has no shape of its own. Raises BadInput when it is broken."""
+        shape = _decoded(s.OtherObject, raw)
+        status = shape.status if isinstance(shape.status, Mapping) else {}
+        observed = status.get("observedGeneration")
+        return model.OtherObject(
+            **self._common(shape, kind), api_version=api_version, kind=kind,
+            generation=(shape.metadata.generation or 0) if shape.metadata else 0,
+            observed_generation=observed if isinstance(observed, int) else None,
+            has_status=None if shape.kind == _METADATA_KIND else shape.status is not None,
+            conditions=_free_conditions(status.get("conditions")), parents=tuple(_parents(status)),
+            fields=dict(_fields(shape)),
+        )  # fmt: skip
+
+
+EMPTY: dict[str, str] = {}
+_NOTHING = (0, 0)
+
+
+class _OtherList(s.Shape):
+    items: list[msgspec.Raw] | None = None
+    metadata: s.ListMeta | None = None
+
+
+_other_list = msgspec.json.Decoder(_OtherList)
+_decoders: dict[type[s.Object], tuple[Any, Any]] = {}
+
+
+def _list_decoders(shape: type[s.Object]) -> tuple[Any, Any]:
+    """Decoders of a list of `shape`: straight into it, and leaving each item as raw JSON."""
+    if shape not in _decoders:
+        straight, raw = (
+            msgspec.defstruct(
+                "List",
+                [("items", list[item] | None, None), ("metadata", s.ListMeta | None, None)],  # type: ignore[valid-type]
+                gc=False,
+            )
+            for item in (shape, msgspec.Raw)
+        )
+        _decoders[shape] = msgspec.json.Decoder(straight), msgspec.json.Decoder(raw)
+    return _decoders[shape]
+
+
+_Shape = TypeVar("_Shape", bound=s.Object)
+
+
+def _decoded(shape: type[_Shape], raw: "bytes | msgspec.Raw | Mapping[str, Any]") -> _Shape:
+    try:
+        if isinstance(raw, Mapping):
+            return msgspec.convert(_tolerant(raw), shape, strict=False)
+        return msgspec.json.decode(raw, type=shape, strict=False)
+    except (msgspec.DecodeError, RecursionError) as error:
+        raise BadInput(f"{_name_of(raw)} cannot be read: {error}") from error
+
+
+def _tolerant(document: Mapping[str, Any]) -> Mapping[str, Any]:
+    """YAML reads `version: 1.10` as a number where a string is meant; labels and the like are strings whatever."""
+    meta = document.get("metadata")
+    if not isinstance(meta, Mapping):
+        return document
+    plain = {**meta}
+    for key in ("labels", "annotations"):
+        if isinstance(plain.get(key), Mapping):
+            plain[key] = {str(k): _yaml_text(v) for k, v in plain[key].items()}
+    for key in ("name", "namespace"):
+        if isinstance(plain.get(key), int | float):
+            plain[key] = _yaml_text(plain[key])
+    return {**document, "metadata": plain}
+
+
+def _yaml_text(value: Any) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return "" if value is None else str(value)
+
+
+def _name_of(raw: Any) -> str:
+    """Names a broken object as well as it can be named."""
+    try:
+        if not isinstance(raw, Mapping):
+            raw = msgspec.json.decode(raw)
+        meta = raw.get("metadata")
+        meta = meta if isinstance(meta, Mapping) else {}
+        return f"{raw.get('kind') or 'object'} {meta.get('namespace') or '-'}/{meta.get('name') or '-'}"[:200]
+    except (msgspec.DecodeError, AttributeError, RecursionError):
+        return "an object"
+
+
+def aware(when: datetime | None) -> datetime | None:
+    """Times without a zone come from YAML; Kubernetes' times are UTC."""
+    from datetime import UTC
+
+    return when.replace(tzinfo=UTC) if when is not None and when.tzinfo is None else when
+
+
+def kept_annotations(annotations: dict[str, str] | None) -> dict[str, str]:
+    if not annotations:
+        return EMPTY
+    kept = ANNOTATIONS.intersection(annotations)
+    return {key: annotations[key] for key in kept} if kept else EMPTY
+
+
+def _last_applied_version(text: str) -> str:
+    try:
+        return msgspec.json.decode(text, type=s.LastApplied).api_version
+    except msgspec.DecodeError:
+        return ""
+
+
+def _owner_ref(owner: s.OwnerReference) -> model.ObjectRef:
+    group = owner.api_version.rpartition("/")[0]
+    return model.ObjectRef(kind=owner.kind, name=owner.name, group=group)
+
+
+def conditions(given: Iterable[s.Condition] | None) -> tuple[model.Condition, ...]:
+    return tuple(
+        model.Condition(
+            type=c.type, status=c.status, reason=c.reason or "", message=redact.text((c.message or "")[:MESSAGE_MAX]),
+            changed=aware(c.last_transition_time), observed_generation=c.observed_generation,
+            severity=c.severity or "",
+        )
+        for c in given or ()
+    )  # fmt: skip
+
+
+# ── Objects without a shape of their own ────────────────────────────────────────────────────────────────────────
+
+_METADATA_KIND = "PartialObjectMetadata"
+# What health rules read of spec and status: phases, counts and switches; nothing that its user wrote freely, but for
+# messages, which are cleaned.
+FIELDS = (
+    "spec.executor.instances", "spec.image", "spec.maxReplicas", "spec.mode", "spec.paused", "spec.replicas",
+    "spec.scaleTargetRef.name", "spec.size", "spec.suspend",
+    "status.abort", "status.active", "status.activeSelector", "status.applicationState.errorMessage",
+    "status.applicationState.state", "status.attachError.message", "status.attached", "status.availableReplicas",
+    "status.blueGreen.activeSelector", "status.boundVolumeSnapshotContentName", "status.canary.stableRS",
+    "status.conditionStatus.message", "status.conditionStatus.ready", "status.controllerPause", "status.created",
+    "status.currentHealthy", "status.currentPodHash", "status.currentReplicas", "status.currentState",
+    "status.desiredReplicas", "status.error", "status.error.message", "status.errorMessage", "status.expectedMachines",
+    "status.failureReason", "status.health", "status.health.message", "status.health.status",
+    "status.ipam.operator-status.error", "status.lastAppliedRevision", "status.message",
+    "status.modelStatus.transitionStatus", "status.mounted", "status.nodeName", "status.notAfter",
+    "status.observedGeneration", "status.operationState.phase", "status.paused", "status.phase", "status.providerID",
+    "status.ready", "status.readyReplicas", "status.readyToUse", "status.reason", "status.replicas",
+    "status.scale.replicas", "status.scale.statusReplicas", "status.scheduleState", "status.stableRS", "status.state",
+    "status.status", "status.sync.status", "status.totalViolations", "status.unavailableReplicas",
+    "status.updatedReplicas", "status.version", "status.workloadObservedGeneration",
+)  # fmt: skip
+# Of what a user wrote, only these may be text; switches and counts elsewhere are kept as such alone.
+_WORDS = frozenset({"spec.image", "spec.mode", "spec.scaleTargetRef.name"})
+_PATHS = tuple((path, tuple(path.split("."))) for path in FIELDS)
+
+
+def _fields(shape: s.OtherObject) -> Iterator[tuple[str, str]]:
+    for path, (root, *keys) in _PATHS:
+        value = shape.spec if root == "spec" else shape.status
+        for key in keys:
+            value = value.get(key) if isinstance(value, Mapping) else None
+        if isinstance(value, bool):
+            yield path, "true" if value else "false"
+        elif isinstance(value, int | float):
+            yield path, str(value)
+        elif isinstance(value, str) and value and (root == "status" or path in _WORDS):
+            yield path, redact.text(value[:MESSAGE_MAX])
+
+
+def _free_conditions(value: Any) -> tuple[model.Condition, ...]:
+    """Conditions as most kinds write them; what is written otherwise is none."""
+    if not isinstance(value, list):
+        return ()
+    found = []
+    for item in value:
+        if isinstance(item, dict) and isinstance(item.get("status"), bool):  # YAML's unquoted True
+            item["status"] = str(item["status"])
+        try:
+            found.append(msgspec.convert(item, s.Condition, strict=False))
+        except msgspec.ValidationError:
+            continue
+    return conditions(found)
+
+
+# Gateway API keeps a route's conditions by parent, a policy's by ancestor and a gateway's by listener as well; the
+# Prometheus operator keeps a monitor's by the server that it is bound to.
+_PARENTS = (("parents", "parentRef"), ("ancestors", "ancestorRef"), ("listeners", ""), ("bindings", ""))
+
+
+def _parents(status: Mapping[str, Any]) -> Iterator[model.ConditionsOf]:
+    for key, reference in _PARENTS:
+        for entry in _mappings(status.get(key)):
+            parent = entry.get(reference) if reference else entry
+            name = str(parent.get("name") or "") if isinstance(parent, Mapping) else ""
+            yield model.ConditionsOf(parent=name, conditions=_free_conditions(entry.get("conditions")))
+    for entry in _mappings(status.get("byPod")):
+        yield model.ConditionsOf(parent=str(entry.get("id") or ""), conditions=tuple(_of_pod(entry)))
+
+
+def _of_pod(entry: Mapping[str, Any]) -> Iterator[model.Condition]:
+    """What a pod of Gatekeeper says of an object, as conditions: which generation it took in, and its errors."""
+    observed = entry.get("observedGeneration")
+    generation = observed if isinstance(observed, int) else None
+    yield model.Condition(type="Observed", status="True", observed_generation=generation)
+    for error in _mappings(entry.get("errors")):
+        message = redact.text(str(error.get("message") or error.get("code") or "")[:MESSAGE_MAX])
+        yield model.Condition(type="Error", status="True", message=message, observed_generation=generation)
+
+
+def _mappings(value: Any) -> Iterator[Mapping[str, Any]]:
+    yield from (entry for entry in (value if isinstance(value, list) else ()) if isinstance(entry, Mapping))
+
+
+class Tally:
+    """Counts custom resources of one kind, and through which API versions they were written."""
+
+    def __init__(self, group: str, kind: str, plural: str) -> None:
+        self._group, self._kind, self._plural = group, kind, plural
+        self.clear()
+
+    def clear(self) -> None:
+        self.count = 0
+        self._written: dict[str, int] = {}
+        self._images: dict[str, None] = {}
+
+    def add(self, items: Iterable[model.OtherObject]) -> None:
+        for item in items:
+            self.count += 1
+            for version in {applier.api_version for applier in item.appliers}:
+                self._written[version] = self._written.get(version, 0) + 1
+            if "spec.image" in item.fields:
+                self._images[item.fields["spec.image"]] = None
+
+    def sum(self) -> model.CustomResources:
+        return model.CustomResources(
+            group=self._group, kind=self._kind, plural=self._plural, count=self.count,
+            written_as=dict(sorted(self._written.items())), images=tuple(self._images),
+        )  # fmt: skip

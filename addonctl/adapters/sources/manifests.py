@@ -1,0 +1,290 @@
+"""A Snapshot out of files that people already have: `kubectl get -o json|yaml`, manifests, support bundles.
+
+Takes JSON and YAML, single objects, Lists, arrays and multi-document files; plain, gzipped, in folders and in tar
+archives. What is unknown or broken is named in a gap and skipped. What the files hold nothing of is a gap as well:
+"no Services in the input" is not "no Services in the cluster".
+"""
+
+import gzip
+import re
+import sys
+import tarfile
+import zlib
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
+from datetime import datetime
+from functools import cache
+from pathlib import Path
+from typing import IO, Any, cast
+
+import msgspec
+
+from addonctl.adapters import redact
+from addonctl.adapters.decoders import CONFIG_MAPS, KINDS
+from addonctl.adapters.decoding import Decoder, Kind, Tally
+from addonctl.catalog import plural
+from addonctl.errors import BadInput
+from addonctl.model import Applier, Cluster, CustomResources, Gap, GapReason, KubernetesObject, OtherObject, Snapshot
+
+_SUFFIXES = (".json", ".yaml", ".yml")
+_ARCHIVES = (".tar", ".tgz", ".tar.gz")
+# One document larger than this is no Kubernetes object list that kubectl would print in one piece.
+_FILE_MAX_BYTES = 4 << 30
+_FILES_MAX = 100_000
+# How many broken documents are named; the rest is counted.
+_NAMED_MAX = 20
+_YAML_MARKER = re.compile(rb"^---(?=\s|$)", re.MULTILINE)
+# Groups that once held what is now elsewhere; a file may still write them.
+_LEGACY_GROUPS = frozenset({"extensions", ""})
+_ALL_KINDS = (*KINDS, CONFIG_MAPS)
+_BY_KIND: dict[tuple[str, str], Kind] = {(kind.group, kind.kind): kind for kind in _ALL_KINDS}
+_BY_LEGACY: dict[str, Kind] = {kind.kind: kind for kind in reversed(_ALL_KINDS) if not kind.optional}
+_BY_FILE_NAME = {kind.plural: kind for kind in reversed(_ALL_KINDS)}
+_PARTS = tuple(dict.fromkeys(kind.part for kind in KINDS if not kind.optional))
+
+
+class _Head(msgspec.Struct, rename="camel"):
+    """What tells a document's nature."""
+
+    kind: str | None = None
+    api_version: str | None = None
+    items: list[msgspec.Raw] | None = None
+    git_version: str | None = None  # of /version, as bundles keep it
+    info: dict[str, Any] | None = None
+
+
+class Collection:
+    """Objects gathered from files, on their way to a Snapshot."""
+
+    def __init__(self, decoder: Decoder) -> None:
+        self._decoder = decoder
+        self._parts: dict[str, list[Any]] = {}
+        self._broken: list[str] = []
+        self._seen: set[str] = set()
+        self.documents = 0
+        self.kubernetes = ""
+
+    def add_json(self, body: bytes, source: str) -> None:
+        """One JSON document: an object, a List, an array of objects, or what /version answers."""
+        try:
+            if body.lstrip()[:1] == b"[":
+                self._add_items(msgspec.json.decode(body, type=list[msgspec.Raw]), source, "")
+                return
+            head = msgspec.json.decode(body, type=_Head)
+        except (msgspec.DecodeError, RecursionError) as error:
+            self._broken.append(f"{source}: {error}")
+            return
+        self._note_version(head.git_version or (head.info or {}).get("gitVersion"))
+        if head.items is not None:
+            self._add_items(head.items, source, (head.kind or "").removesuffix("List"))
+        elif head.kind:
+            self._add_one(body, head.kind, head.api_version or "", source)
+
+    def add_yaml(self, body: bytes, source: str) -> None:
+        """A stream of YAML documents; a broken one costs itself only."""
+        import yaml
+
+        loader = yaml_loader()
+        # `---` in the first column ends a document wherever it stands (YAML 1.2, 9.1.2).
+        for number, document in enumerate(_YAML_MARKER.split(body), start=1):
+            try:
+                self._add_value(yaml.load(document, Loader=loader), f"{source} document {number}")
+            except (yaml.YAMLError, ValueError, RecursionError) as error:
+                why = " ".join(str(error).split())[:300]
+                self._broken.append(f"{source} document {number}: {redact.text(why)}")
+
+    def _add_value(self, value: Any, source: str) -> None:
+        if isinstance(value, list):
+            for item in value:
+                self._add_value(item, source)
+        elif isinstance(value, Mapping):
+            self._note_version(value.get("gitVersion"))
+            items, kind = value.get("items"), value.get("kind")
+            if isinstance(items, list):
+                for item in items:
+                    self._add_value(item, source)
+            elif isinstance(kind, str):
+                self._add_one(value, kind, str(value.get("apiVersion") or ""), source)
+        elif value is not None:
+            self._broken.append(f"{source}: neither an object nor a list")
+
+    def _note_version(self, version: Any) -> None:
+        if isinstance(version, str) and version:
+            self.kubernetes = self.kubernetes or version
+
+    def _add_items(self, items: list[msgspec.Raw], source: str, list_kind: str) -> None:
+        for number, raw in enumerate(items, start=1):
+            try:
+                head = msgspec.json.decode(raw, type=_Head)
+            except (msgspec.DecodeError, RecursionError):
+                head = _Head()
+            kind = head.kind or list_kind or _kind_of_file(source)
+            if head.items is not None:
+                self._add_items(head.items, source, kind.removesuffix("List"))
+            elif kind:
+                self._add_one(raw, kind, head.api_version or "", source)
+            else:
+                self._broken.append(f"{source} item {number}: says no kind")
+
+    def _add_one(self, raw: Any, kind_name: str, api_version: str, source: str) -> None:
+        group = api_version.rpartition("/")[0]
+        kind = _BY_KIND.get((group, kind_name))
+        if kind is None and (group in _LEGACY_GROUPS or not api_version):
+            kind = _BY_LEGACY.get(kind_name)
+        self.documents += 1
+        part = kind.part if kind else "others"
+        self._seen.add(part)
+        try:
+            item = self._decoder.one(kind, raw) if kind else self._decoder.other(api_version, kind_name, raw)
+        except BadInput as error:
+            self._broken.append(f"{source}: {error.what}")
+            return
+        if item is not None:
+            self._parts.setdefault(part, []).append(_with_file_version(item, api_version))
+
+    def snapshot(self, cluster: Cluster, taken: datetime) -> Snapshot:
+        """All of it, and gaps for what was broken or absent."""
+        gaps = [
+            Gap(part=part, reason=GapReason.NOT_IN_INPUT, detail=f"the input holds no {part.replace('_', ' ')}")
+            for part in _PARTS
+            if part not in self._seen
+        ]
+        if self._broken:
+            more = f" … and {len(self._broken) - _NAMED_MAX} more" if len(self._broken) > _NAMED_MAX else ""
+            detail = "; ".join(self._broken[:_NAMED_MAX]) + more
+            gaps.append(Gap(part="documents", reason=GapReason.BROKEN, detail=detail))
+        self._parts["custom_resources"] = list(self._tallied())
+        parts: dict[str, Any] = {part: tuple(items) for part, items in self._parts.items()}
+        known = replace(cluster, kubernetes=cluster.kubernetes or self.kubernetes)
+        return Snapshot(taken=taken, cluster=known, gaps=tuple(gaps), **parts)
+
+    def _tallied(self) -> Iterator[CustomResources]:
+        """The count of the add-ons' custom resources."""
+        by_kind: dict[tuple[str, str], list[OtherObject]] = {}
+        for item in self._parts.get("others", ()):
+            if item.group in self._decoder.crd_groups:
+                by_kind.setdefault((item.group, item.kind), []).append(item)
+        for (group, kind), items in sorted(by_kind.items()):
+            tally = Tally(group, kind, plural(kind))
+            tally.add(items)
+            yield tally.sum()
+
+
+def _with_file_version(item: Any, api_version: str) -> Any:
+    """A manifest will be applied as it is written; an object of a dump was written as its managedFields say."""
+    if not isinstance(item, KubernetesObject) or item.uid or item.appliers or not api_version:
+        return item
+    return replace(item, appliers=(Applier(manager="file", api_version=api_version, operation="File"),))
+
+
+def _kind_of_file(source: str) -> str:
+    """Bundles name a file or its folder after what it lists: `Pods.json`, `core_v1_pods.json`, `pods/default.json`."""
+    path = Path(source.partition(" ")[0])
+    for word in (path.stem.lower().rpartition("_")[2], path.parent.name.lower()):
+        kind = _BY_FILE_NAME.get(word.replace("-", ""))
+        if kind is not None:
+            return kind.kind
+    return ""
+
+
+_NOT_CORE = ("tag:yaml.org,2002:timestamp", "tag:yaml.org,2002:value")
+
+
+@cache
+def yaml_loader() -> Any:
+    """YAML's core without dates and `=`: Kubernetes' times are text, and `=` is an operator in CRDs of Prometheus."""
+    import yaml
+
+    base = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+    class Loader(base):  # type: ignore[misc, valid-type]
+        pass
+
+    Loader.yaml_implicit_resolvers = {
+        first: [(tag, pattern) for tag, pattern in resolvers if tag not in _NOT_CORE]
+        for first, resolvers in base.yaml_implicit_resolvers.items()
+    }
+    return Loader
+
+
+# ── Files ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def read(paths: Iterable[str], decoder: Decoder, *, taken: datetime, name: str = "", kubernetes: str = "") -> Snapshot:
+    """The objects in `paths`: files, folders, archives, and `-` for standard input.
+
+    Raises BadInput when a path does not exist or nothing in them is a Kubernetes object.
+    """
+    collection, given = Collection(decoder), list(paths)
+    for body, source in _files(given):
+        if _is_json(body):
+            collection.add_json(body, source)
+        else:
+            collection.add_yaml(body, source)
+    snapshot = collection.snapshot(Cluster(name=name or _named(given), kubernetes=kubernetes, source="files"), taken)
+    if not collection.documents:
+        broken = snapshot.gap("documents")
+        what = f"{', '.join(given)}: no Kubernetes object in it" + (f" ({broken.detail})" if broken else "")
+        raise BadInput(what, "Give JSON or YAML of Kubernetes objects: a file, a folder, a tar archive or - .")
+    return snapshot
+
+
+def _named(given: list[str]) -> str:
+    """What to call a cluster of which nothing but files is known."""
+    return given[0] if len(given) == 1 else f"{len(given)} files and folders"
+
+
+def _is_json(body: bytes) -> bool:
+    return body.lstrip()[:1] in (b"{", b"[")
+
+
+def _files(paths: list[str]) -> Iterator[tuple[bytes, str]]:
+    count = 0
+    for given in paths:
+        for body, source in _of_path(given):
+            count += 1
+            if count > _FILES_MAX:
+                raise BadInput(f"{given}: more than {_FILES_MAX} files", "Give the folder that holds the objects.")
+            yield body, source
+
+
+def _of_path(given: str) -> Iterator[tuple[bytes, str]]:
+    if given == "-":
+        yield sys.stdin.buffer.read(_FILE_MAX_BYTES), "standard input"
+        return
+    path = Path(given)
+    try:
+        if path.is_dir():
+            for inner in sorted(path.rglob("*")):
+                if inner.is_file() and _readable(inner.name):
+                    yield from _of_file(inner)
+        else:
+            yield from _of_file(path)
+    except (OSError, EOFError, zlib.error, tarfile.TarError) as error:
+        raise BadInput(f"{given} cannot be read: {getattr(error, 'strerror', None) or error}", "Check it.") from error
+
+
+def _readable(name: str) -> bool:
+    return name.removesuffix(".gz").endswith((*_SUFFIXES, *_ARCHIVES)) or name.endswith(_ARCHIVES)
+
+
+def _of_file(path: Path) -> Iterator[tuple[bytes, str]]:
+    if path.name.endswith(_ARCHIVES):
+        with tarfile.open(path) as archive:
+            for member in archive:
+                if member.isfile() and member.name.removesuffix(".gz").endswith(_SUFFIXES):
+                    yield _plain(cast("IO[bytes]", archive.extractfile(member))), member.name
+        return
+    with path.open("rb") as handle:
+        yield _plain(handle), str(path)
+
+
+def _plain(handle: IO[bytes]) -> bytes:
+    """A file's bytes, unpacked if gzipped, never more than the limit."""
+    body = handle.read(_FILE_MAX_BYTES)
+    if not body.startswith(b"\x1f\x8b"):
+        return body
+    import io
+
+    with gzip.open(io.BytesIO(body)) as unpacked:
+        return unpacked.read(_FILE_MAX_BYTES)
