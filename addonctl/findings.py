@@ -1,401 +1,784 @@
-"""The table of findings: every code once, with its title, its severity and what to do about it.
+"""The registry of checks: every code once, with its title, severity rule, reason, aspect of health and general fix.
 
-Capabilities make findings by code; reports, `--fail-on` and the reference page read this table. Its order is that of
-urgency: causes before their effects, what is broken before what will be. Codes are never reused: a retired one stays
-out.
+Capabilities make findings by code, from functions that name the codes they make (`makes`); the command line, scores,
+reports, SARIF's rules and the reference page loop over this table. Its order is that of urgency: causes before their
+effects, what is broken before what will be. Codes are never reused: a retired one stays out.
 """
 
-import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from fnmatch import fnmatchcase
 from types import MappingProxyType
+from typing import Any, TypeVar
 
-from addonctl.model import Evidence, Finding, Severity
+from addonctl.model import Action, Evidence, Finding, Severity, Subject, names_of
+
+
+class Capability(StrEnum):
+    """What makes findings."""
+
+    INVENTORY = "inventory"
+    COMPATIBILITY = "compatibility"
+    DEPENDENCIES = "dependencies"
+    HEALTH = "health"
+    WAIVERS = "waivers"
+
+
+class Aspect(StrEnum):
+    """The side of health that a check looks at; health/scores.py weighs those of an add-on."""
+
+    NODES = "nodes"  # of the cluster, not of an add-on, as is the next
+    OBJECTS = "objects"  # that should exist
+    ROLLOUT = "rollout"
+    PODS = "pods"
+    ENDPOINTS = "endpoints"
+    ADMISSION = "admission"
+    APIS = "apis"
+    RESILIENCE = "resilience"
+    LEADERSHIP = "leadership"
+    EVENTS = "events"
+    CUSTOM_RESOURCES = "custom resources"
+    PROBE = "probe"
+    EKS = "eks"
 
 
 class Need(StrEnum):
-    """What must be so for a check to say anything, beside the parts that it looks at."""
+    """What must be so for a check to say anything, beside the parts that it reads."""
 
     KUBERNETES = "kubernetes"  # the running Kubernetes is known
     WHOLE_CLUSTER = "whole-cluster"  # a file need not hold what its objects refer to
-    STATE = "state"  # the state of an add-on was seen
-    PROBES = "probes"  # add-ons were asked
+    STATE = "state"  # the state of an add-on was read
+    PROBES = "probes"  # add-ons were probed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Code:
-    """One kind of finding. `why` says why it matters; `fix` is what fixes it where the finding says nothing nearer.
+class Check:
+    """One kind of finding. `why` says why it matters; `fix` applies where the finding knows nothing nearer.
 
-    Without the `parts` of the snapshot and the `needs`, that nothing was found says nothing.
+    `severity` holds unless one of `otherwise` (severity, when) does. Where a part of `parts` was not read, or one of
+    `needs` is not met, that nothing was found says nothing. `aspect` is empty for what is not a question of health.
     """
 
     code: str
     title: str
     severity: Severity
+    capability: Capability
     why: str
     fix: str
+    aspect: Aspect | None = None
     parts: tuple[str, ...] = ()
     needs: tuple[Need, ...] = ()
+    otherwise: tuple[tuple[Severity, str], ...] = ()
+
+    @property
+    def severities(self) -> tuple[Severity, ...]:
+        """All that a finding of it may have."""
+        return self.severity, *(severity for severity, _ in self.otherwise)
 
 
-CODES: Mapping[str, Code] = MappingProxyType({
-    entry.code: entry
-    for entry in (
-        Code(
-            code="HLT021", title="A node is not ready", severity=Severity.REQUIRED,
-            why="Its pods are lost or stuck, DaemonSets are short of one, and the rest has less room.",
-            fix="kubectl describe node; replace it if it does not come back.",
-            parts=("nodes",),
+_TABLE = (
+    Check(
+        code="HLT021",
+        title="A node is not ready",
+        severity=Severity.REQUIRED,
+        capability=Capability.HEALTH,
+        why="Its pods are lost or stuck, DaemonSets run one pod short, and the other nodes have less room.",
+        fix="`kubectl describe node` says why; replace the node if it does not come back.",
+        aspect=Aspect.NODES,
+        parts=("nodes",),
+    ),
+    Check(
+        code="HLT024",
+        title="A node is under pressure (memory, disk, processes) or has no network",
+        severity=Severity.RECOMMENDED,
+        capability=Capability.HEALTH,
+        why="It evicts pods and accepts no new ones.",
+        fix="`kubectl describe node` says which resource is short; free some, or replace the node.",
+        aspect=Aspect.NODES,
+        parts=("nodes",),
+    ),
+    Check(
+        code="DEP003",
+        title="Something that an add-on needs does not exist",
+        severity=Severity.REQUIRED,
+        capability=Capability.DEPENDENCIES,
+        why="Its pods cannot start again, or it cannot do its work.",
+        fix="Create it, or apply the add-on again the way it was installed.",
+        aspect=Aspect.OBJECTS,
+        parts=(
+            "workloads",
+            "services",
+            "service_accounts",
+            "roles",
+            "volume_claims",
+            "storage_classes",
+            "csi_drivers",
+            "crds",
+            "api_services",
+            "webhook_configurations",
         ),
-        Code(
-            code="HLT024", title="A node runs short of memory, disk, processes or network",
-            severity=Severity.RECOMMENDED,
-            why="It evicts pods and takes no new ones.",
-            fix="kubectl describe node says of what; free it, or replace the node.",
-            parts=("nodes",),
+        needs=(Need.WHOLE_CLUSTER,),
+        otherwise=((Severity.RECOMMENDED, "only what it can run without is missing"),),
+    ),
+    Check(
+        code="DEP004",
+        title="An add-on's ServiceAccount has no permissions",
+        severity=Severity.REQUIRED,
+        capability=Capability.DEPENDENCIES,
+        why="Its controller can neither read nor write what it manages; it fails at its next restart at the latest.",
+        fix="Apply the add-on's RBAC again the way it was installed.",
+        aspect=Aspect.OBJECTS,
+        parts=(
+            "workloads",
+            "service_accounts",
+            "roles",
+            "role_bindings",
         ),
-        Code(
-            code="DEP003", title="Something that an add-on needs does not exist", severity=Severity.REQUIRED,
-            why="Its pods cannot start again, or it may not do its work.",
-            fix="Create it, or apply the add-on again as its installer would.",
-            parts=("workloads", "services", "service_accounts", "roles", "volume_claims", "storage_classes",
-                   "csi_drivers", "crds", "api_services", "webhook_configurations"),
-            needs=(Need.WHOLE_CLUSTER,),
+        needs=(Need.WHOLE_CLUSTER,),
+    ),
+    Check(
+        code="INV006",
+        title="An add-on that every cluster needs is gone",
+        severity=Severity.REQUIRED,
+        capability=Capability.INVENTORY,
+        why="What runs keeps running for a while; new pods, nodes and connections fail.",
+        fix="Install it again.",
+        aspect=Aspect.OBJECTS,
+        parts=(
+            "workloads",
+            "service_accounts",
+            "nodes",
         ),
-        Code(
-            code="DEP004", title="An add-on's ServiceAccount has no permission", severity=Severity.REQUIRED,
-            why="Its controller can neither read nor write what it is for; it fails at its next restart at the latest.",
-            fix="Apply the add-on's RBAC again, as its installer would.",
-            parts=("workloads", "service_accounts", "roles", "role_bindings"), needs=(Need.WHOLE_CLUSTER,),
+        needs=(Need.WHOLE_CLUSTER,),
+    ),
+    Check(
+        code="HLT002",
+        title="An add-on's image cannot be pulled",
+        severity=Severity.REQUIRED,
+        capability=Capability.HEALTH,
+        why="New pods do not start; the old ones are lost at the next drain.",
+        fix="Correct the image name or the access to its registry, or roll back.",
+        aspect=Aspect.PODS,
+        parts=(
+            "workloads",
+            "pods",
         ),
-        Code(
-            code="INV006", title="An add-on that every cluster needs is gone", severity=Severity.REQUIRED,
-            why="What runs goes on for a while; new pods, nodes and connections fail.",
-            fix="Install it again.",
-            parts=("workloads", "service_accounts", "nodes"), needs=(Need.WHOLE_CLUSTER,),
+        needs=(Need.STATE,),
+    ),
+    Check(
+        code="HLT001",
+        title="An add-on's pod is crash-looping",
+        severity=Severity.REQUIRED,
+        capability=Capability.HEALTH,
+        why="It restarts faster than it serves.",
+        fix="Read the log of its last run; roll back if this began with a change.",
+        aspect=Aspect.PODS,
+        parts=(
+            "workloads",
+            "pods",
         ),
-        Code(
-            code="HLT002", title="An add-on's image cannot be pulled", severity=Severity.REQUIRED,
-            why="New pods do not start; the old ones go at the next drain.",
-            fix="Fix the image's name, its registry's access, or go back to the version before.",
-            parts=("workloads", "pods"), needs=(Need.STATE,),
+        needs=(Need.STATE,),
+    ),
+    Check(
+        code="HLT003",
+        title="An add-on's container cannot be created",
+        severity=Severity.REQUIRED,
+        capability=Capability.HEALTH,
+        why="Something that its pod refers to is missing or wrong.",
+        fix="`kubectl describe pod` shows what is missing.",
+        aspect=Aspect.PODS,
+        parts=(
+            "workloads",
+            "pods",
         ),
-        Code(
-            code="HLT001", title="An add-on's pod is crash-looping", severity=Severity.REQUIRED,
-            why="It restarts faster than it serves.",
-            fix="Read its last log; go back if it began with a change.",
-            parts=("workloads", "pods"), needs=(Need.STATE,),
+        needs=(Need.STATE,),
+    ),
+    Check(
+        code="HLT004",
+        title="An add-on pod is unschedulable",
+        severity=Severity.REQUIRED,
+        capability=Capability.HEALTH,
+        why="No node that it may run on has room for it.",
+        fix="Add nodes, or lower its requests or affinity.",
+        aspect=Aspect.PODS,
+        parts=(
+            "workloads",
+            "pods",
         ),
-        Code(
-            code="HLT003", title="An add-on's container cannot be created", severity=Severity.REQUIRED,
-            why="Something that its pod refers to is not there, or is wrong.",
-            fix="kubectl describe pod names what lacks.",
-            parts=("workloads", "pods"), needs=(Need.STATE,),
+        needs=(Need.STATE,),
+    ),
+    Check(
+        code="HLT019",
+        title="A quota is exhausted in an add-on's namespace",
+        severity=Severity.RECOMMENDED,
+        capability=Capability.HEALTH,
+        why="A pod that goes away cannot be replaced.",
+        fix="Raise the quota, or use less.",
+        aspect=Aspect.EVENTS,
+        parts=("quotas",),
+    ),
+    Check(
+        code="HLT006",
+        title="An add-on is scaled to zero",
+        severity=Severity.RECOMMENDED,
+        capability=Capability.HEALTH,
+        why="It does nothing; what depends on it fails.",
+        fix="Scale it up, or uninstall it.",
+        aspect=Aspect.ROLLOUT,
+        parts=("workloads",),
+        otherwise=((Severity.REQUIRED, "every cluster needs the add-on"),),
+    ),
+    Check(
+        code="HLT005",
+        title="An add-on has fewer pods available than desired",
+        severity=Severity.RECOMMENDED,
+        capability=Capability.HEALTH,
+        why="It runs with less capacity than it was given, or a rollout is stuck.",
+        fix="`kubectl rollout status` and `kubectl get events` say what holds it up.",
+        aspect=Aspect.ROLLOUT,
+        parts=("workloads",),
+        needs=(Need.STATE,),
+        otherwise=((Severity.REQUIRED, "no pod is available, or the rollout is stuck"),),
+    ),
+    Check(
+        code="HLT023",
+        title="A Job of an add-on failed",
+        severity=Severity.RECOMMENDED,
+        capability=Capability.HEALTH,
+        why="What it was to set up (CRDs, certificates, a migration) is not done.",
+        fix="Read its log, then run it again the way it was installed.",
+        aspect=Aspect.ROLLOUT,
+        parts=("workloads",),
+        needs=(Need.STATE,),
+    ),
+    Check(
+        code="HLT012",
+        title="A CA bundle expires soon or has expired",
+        severity=Severity.RECOMMENDED,
+        capability=Capability.HEALTH,
+        why="From then on the API server rejects the backend's certificate, and its calls fail.",
+        fix="Renew the CA: restart what injects it (cert-manager's cainjector, or the add-on itself).",
+        aspect=Aspect.ADMISSION,
+        parts=(
+            "webhook_configurations",
+            "api_services",
+            "crds",
         ),
-        Code(
-            code="HLT004", title="An add-on's pod finds no node", severity=Severity.REQUIRED,
-            why="The scheduler has no node with room that it may run on.",
-            fix="Add nodes, or lower requests and affinity.",
-            parts=("workloads", "pods"), needs=(Need.STATE,),
+        otherwise=(
+            (Severity.REQUIRED, "it has expired"),
+            (Severity.INFO, "it expires in more than 7 days"),
         ),
-        Code(
-            code="HLT019", title="A quota is used up in an add-on's namespace", severity=Severity.RECOMMENDED,
-            why="A pod that goes cannot be replaced.",
-            fix="Raise the quota, or use less.",
-            parts=("quotas",),
+    ),
+    Check(
+        code="HLT008",
+        title="A Service has no ready endpoints",
+        severity=Severity.RECOMMENDED,
+        capability=Capability.HEALTH,
+        why="Whoever calls it gets no answer.",
+        fix="Correct its selector or ports, or bring its pods back.",
+        aspect=Aspect.ENDPOINTS,
+        parts=(
+            "services",
+            "endpoint_slices",
         ),
-        Code(
-            code="HLT006", title="An add-on is scaled to zero", severity=Severity.RECOMMENDED,
-            why="It does nothing; what depends on it fails.",
-            fix="Scale it up, or uninstall it.",
-            parts=("workloads",),
+        otherwise=((Severity.REQUIRED, "every cluster needs it, or the API server depends on it"),),
+    ),
+    Check(
+        code="HLT009",
+        title="A webhook has no ready backend",
+        severity=Severity.REQUIRED,
+        capability=Capability.HEALTH,
+        why="With failurePolicy Fail, every request that it matches is refused; with Ignore, none of them is checked.",
+        fix="Bring its pods back.",
+        aspect=Aspect.ADMISSION,
+        parts=(
+            "webhook_configurations",
+            "services",
+            "endpoint_slices",
         ),
-        Code(
-            code="HLT005", title="An add-on has fewer pods available than wanted", severity=Severity.RECOMMENDED,
-            why="It serves with less than it was given, or a change of it is stuck.",
-            fix="kubectl rollout status and kubectl get events say what holds it.",
-            parts=("workloads",), needs=(Need.STATE,),
+        otherwise=((Severity.RECOMMENDED, "its failurePolicy is Ignore"),),
+    ),
+    Check(
+        code="INV004",
+        title="A webhook's Service does not exist",
+        severity=Severity.REQUIRED,
+        capability=Capability.INVENTORY,
+        why="With failurePolicy Fail, every request that it matches is refused; with Ignore, none of them is checked.",
+        fix="Reinstall the add-on that served it, or delete the webhook configuration.",
+        aspect=Aspect.ADMISSION,
+        parts=(
+            "webhook_configurations",
+            "services",
         ),
-        Code(
-            code="HLT023", title="A Job of an add-on failed", severity=Severity.RECOMMENDED,
-            why="What it was to set up (CRDs, certificates, a migration) is not done.",
-            fix="Read its log, then run it again as its installer would.",
-            parts=("workloads",), needs=(Need.STATE,),
+        otherwise=((Severity.RECOMMENDED, "its failurePolicy is Ignore"),),
+    ),
+    Check(
+        code="HLT010",
+        title="An APIService is not available",
+        severity=Severity.REQUIRED,
+        capability=Capability.HEALTH,
+        why="Its API does not answer, and namespaces cannot be deleted while discovery fails.",
+        fix="Bring the pods behind its Service back.",
+        aspect=Aspect.APIS,
+        parts=("api_services",),
+    ),
+    Check(
+        code="INV005",
+        title="An APIService's Service does not exist",
+        severity=Severity.REQUIRED,
+        capability=Capability.INVENTORY,
+        why="Its API does not answer, and namespaces cannot be deleted while discovery fails.",
+        fix="Reinstall the add-on that served it, or delete the APIService.",
+        aspect=Aspect.APIS,
+        parts=(
+            "api_services",
+            "services",
         ),
-        Code(
-            code="HLT012", title="A CA bundle ends soon, or has ended", severity=Severity.RECOMMENDED,
-            why="From then on the API server trusts nobody who serves behind it: calls fail.",
-            fix="Renew the authority: restart what injects it (cert-manager's cainjector, or the add-on).",
-            parts=("webhook_configurations", "api_services", "crds"),
+    ),
+    Check(
+        code="HLT011",
+        title="A CRD is not established",
+        severity=Severity.REQUIRED,
+        capability=Capability.HEALTH,
+        why="Its custom resources can be neither read nor written.",
+        fix="`kubectl describe crd` says which name or schema was rejected.",
+        aspect=Aspect.APIS,
+        parts=("crds",),
+    ),
+    Check(
+        code="EKS005",
+        title="EKS reports a problem with an add-on",
+        severity=Severity.REQUIRED,
+        capability=Capability.HEALTH,
+        why="EKS cannot bring the add-on to the state that was requested, and it does not roll back a failed update.",
+        fix="Fix what the issue names, then update the add-on again.",
+        aspect=Aspect.EKS,
+        parts=("eks:addons",),
+    ),
+    Check(
+        code="INV002",
+        title="An add-on is installed twice",
+        severity=Severity.RECOMMENDED,
+        capability=Capability.INVENTORY,
+        why="Both copies answer the same requests, or claim the same cluster-wide objects.",
+        fix="Keep one copy; uninstall the other the way it was installed.",
+        parts=("workloads",),
+    ),
+    Check(
+        code="INV001",
+        title="Two owners fight over an add-on",
+        severity=Severity.REQUIRED,
+        capability=Capability.INVENTORY,
+        why="Each owner reverts what the other changes; the running version is unpredictable.",
+        fix="Hand ownership to one of them: remove the add-on from the other without deleting its objects.",
+        parts=(
+            "workloads",
+            "helm_releases",
+            "eks:addons",
         ),
-        Code(
-            code="HLT008", title="A Service leads to no ready pod", severity=Severity.RECOMMENDED,
-            why="Whoever calls it gets no answer.",
-            fix="Fix its selector, or bring its pods back.",
-            parts=("services", "endpoint_slices"),
+    ),
+    Check(
+        code="DEP001",
+        title="A webhook intercepts its own pods (deadlock risk)",
+        severity=Severity.REQUIRED,
+        capability=Capability.DEPENDENCIES,
+        why="Once its last pod is gone, no new one is admitted: the add-on cannot start again by itself.",
+        fix="Exclude its own namespace in the webhook's namespaceSelector.",
+        parts=(
+            "webhook_configurations",
+            "workloads",
+            "services",
         ),
-        Code(
-            code="HLT009", title="A webhook has no ready backend", severity=Severity.REQUIRED,
-            why="With failurePolicy Fail, every request that it matches is refused; with Ignore, none is checked.",
-            fix="Bring its pods back.",
-            parts=("webhook_configurations", "services", "endpoint_slices"),
+    ),
+    Check(
+        code="CMP004",
+        title="Two add-ons conflict",
+        severity=Severity.RECOMMENDED,
+        capability=Capability.COMPATIBILITY,
+        why="They do the same work, or claim the same thing.",
+        fix="Keep one of them, or configure them so that they do not overlap.",
+        parts=(
+            "workloads",
+            "config_maps",
         ),
-        Code(
-            code="INV004", title="A webhook whose Service is gone", severity=Severity.REQUIRED,
-            why="With failurePolicy Fail, every request that it matches is refused.",
-            fix="Reinstall the add-on that served it, or delete the webhook configuration.",
-            parts=("webhook_configurations", "services"),
+    ),
+    Check(
+        code="CMP003",
+        title="A required add-on is not installed",
+        severity=Severity.REQUIRED,
+        capability=Capability.COMPATIBILITY,
+        why="The add-on does not work without it.",
+        fix="Install it.",
+        parts=("workloads",),
+        needs=(Need.WHOLE_CLUSTER,),
+    ),
+    Check(
+        code="API001",
+        title="An API version that Kubernetes has removed is still in use",
+        severity=Severity.REQUIRED,
+        capability=Capability.COMPATIBILITY,
+        why="The next apply, upgrade or rollback of the object fails.",
+        fix="Use the API version that replaced it.",
+        parts=(
+            "workloads",
+            "helm_releases",
         ),
-        Code(
-            code="HLT010", title="An APIService is not available", severity=Severity.REQUIRED,
-            why="Its API does not answer, and namespaces cannot be deleted while discovery fails.",
-            fix="Bring the pods behind its Service back.",
-            parts=("api_services",),
+        needs=(Need.KUBERNETES,),
+    ),
+    Check(
+        code="EKS001",
+        title="AWS does not offer this add-on version for the running Kubernetes",
+        severity=Severity.REQUIRED,
+        capability=Capability.COMPATIBILITY,
+        why="AWS neither tests nor supports the combination, and refuses to install it again.",
+        fix="Update the add-on to a version that AWS lists for this Kubernetes.",
+        parts=("eks:addons",),
+        needs=(Need.KUBERNETES,),
+    ),
+    Check(
+        code="CMP001",
+        title="An add-on's version does not support the running Kubernetes",
+        severity=Severity.RECOMMENDED,
+        capability=Capability.COMPATIBILITY,
+        why="Unsupported upstream; it may call APIs that were removed.",
+        fix="Update it to a version that supports this Kubernetes.",
+        parts=("workloads",),
+        needs=(Need.KUBERNETES,),
+    ),
+    Check(
+        code="SKW001",
+        title="Version skew policy violated",
+        severity=Severity.REQUIRED,
+        capability=Capability.COMPATIBILITY,
+        why="Kubernetes does not support a component this far from its API server; it may fail at any update.",
+        fix="Update it to a version within the policy.",
+        parts=(
+            "nodes",
+            "workloads",
         ),
-        Code(
-            code="INV005", title="An APIService whose Service is gone", severity=Severity.REQUIRED,
-            why="Its API does not answer, and namespaces cannot be deleted while discovery fails.",
-            fix="Reinstall the add-on that served it, or delete the APIService.",
-            parts=("api_services", "services"),
+        needs=(Need.KUBERNETES,),
+    ),
+    Check(
+        code="HLT016",
+        title="A leader stopped renewing its lease",
+        severity=Severity.RECOMMENDED,
+        capability=Capability.HEALTH,
+        why="No replica leads: the controller does nothing.",
+        fix="Restart its pods if its leader hangs.",
+        aspect=Aspect.LEADERSHIP,
+        parts=("leases",),
+    ),
+    Check(
+        code="HLT017",
+        title="Warning events report a fault of an add-on",
+        severity=Severity.RECOMMENDED,
+        capability=Capability.HEALTH,
+        why="Something fails that no object's status shows.",
+        fix="`kubectl describe` the object that the event names.",
+        aspect=Aspect.EVENTS,
+        parts=("events",),
+    ),
+    Check(
+        code="HLT020",
+        title="A functional probe failed",
+        severity=Severity.REQUIRED,
+        capability=Capability.HEALTH,
+        why="The add-on was asked to do its work, and failed.",
+        fix="See what the probe reports; the logs of its pods say why.",
+        aspect=Aspect.PROBE,
+        needs=(Need.PROBES,),
+    ),
+    Check(
+        code="CRD001",
+        title="Objects are stored in an old version of a CRD",
+        severity=Severity.RECOMMENDED,
+        capability=Capability.COMPATIBILITY,
+        why="An update that drops this version is refused as long as storedVersions lists it.",
+        fix="Rewrite every object once, then remove the version from storedVersions.",
+        parts=("crds",),
+        otherwise=((Severity.REQUIRED, "the CRD no longer serves that version"),),
+    ),
+    Check(
+        code="API002",
+        title="An API version is removed in the target Kubernetes version",
+        severity=Severity.REQUIRED,
+        capability=Capability.COMPATIBILITY,
+        why="After the upgrade, apply, helm upgrade and rollback of the object fail.",
+        fix="Use the API version that replaces it before the upgrade.",
+        parts=(
+            "workloads",
+            "helm_releases",
         ),
-        Code(
-            code="HLT011", title="A CRD is not established", severity=Severity.REQUIRED,
-            why="Its custom resources can be neither read nor written.",
-            fix="kubectl describe crd says which name or schema is refused.",
-            parts=("crds",),
+        needs=(Need.KUBERNETES,),
+        otherwise=((Severity.RECOMMENDED, "it is removed only after the next minor"),),
+    ),
+    Check(
+        code="EKS004",
+        title="The cluster's Kubernetes is no longer supported by EKS",
+        severity=Severity.REQUIRED,
+        capability=Capability.COMPATIBILITY,
+        why="AWS upgrades such control planes without notice; add-ons and nodes are left behind.",
+        fix="Upgrade now, one minor at a time, together with the add-ons.",
+        needs=(Need.KUBERNETES,),
+    ),
+    Check(
+        code="EKS007",
+        title="EKS reports an insight",
+        severity=Severity.RECOMMENDED,
+        capability=Capability.COMPATIBILITY,
+        why="EKS checks upgrade readiness and configuration on its own, once a day.",
+        fix="See `aws eks describe-insight`.",
+        parts=("eks:insights",),
+        otherwise=((Severity.REQUIRED, "EKS calls it an error"),),
+    ),
+    Check(
+        code="HLT007",
+        title="An add-on's containers restart often or ran out of memory",
+        severity=Severity.RECOMMENDED,
+        capability=Capability.HEALTH,
+        why="Each restart drops what was in progress.",
+        fix="Read the log of the run before; raise the memory limit if the container was killed for memory.",
+        aspect=Aspect.PODS,
+        parts=(
+            "workloads",
+            "pods",
         ),
-        Code(
-            code="EKS005", title="EKS reports a problem with an add-on", severity=Severity.REQUIRED,
-            why="EKS cannot bring the add-on to the state it was asked for; a failed update is not rolled back.",
-            fix="Fix what the issue names, then update the add-on again.",
-            parts=("eks:addons",),
+        needs=(Need.STATE,),
+    ),
+    Check(
+        code="HLT018",
+        title="Custom resources of an add-on are degraded",
+        severity=Severity.RECOMMENDED,
+        capability=Capability.HEALTH,
+        why="The add-on cannot do what they ask for.",
+        fix="`kubectl describe` says what its controller reports.",
+        aspect=Aspect.CUSTOM_RESOURCES,
+        parts=("crds",),
+        needs=(Need.STATE,),
+    ),
+    Check(
+        code="HLT013",
+        title="A PodDisruptionBudget allows no eviction",
+        severity=Severity.RECOMMENDED,
+        capability=Capability.HEALTH,
+        why="Nodes that run its pods cannot be drained, so node updates hang.",
+        fix="Allow one pod to be evicted, or run one more.",
+        aspect=Aspect.RESILIENCE,
+        parts=("disruption_budgets",),
+        needs=(Need.STATE,),
+    ),
+    Check(
+        code="HLT014",
+        title="A single pod serves the whole cluster",
+        severity=Severity.RECOMMENDED,
+        capability=Capability.HEALTH,
+        why="While it restarts or moves, nothing answers.",
+        fix="Run at least two replicas.",
+        aspect=Aspect.RESILIENCE,
+        parts=("workloads",),
+    ),
+    Check(
+        code="EKS002",
+        title="AWS does not offer this add-on version for the target Kubernetes version",
+        severity=Severity.RECOMMENDED,
+        capability=Capability.COMPATIBILITY,
+        why="The add-on has to be updated before or right after the cluster's upgrade.",
+        fix="First update the add-on to a version that AWS lists for both.",
+        parts=("eks:addons",),
+        needs=(Need.KUBERNETES,),
+    ),
+    Check(
+        code="CMP002",
+        title="An add-on's version does not support the target Kubernetes version",
+        severity=Severity.RECOMMENDED,
+        capability=Capability.COMPATIBILITY,
+        why="It has to be updated before or right after the cluster's upgrade.",
+        fix="First update it to a version that supports both.",
+        parts=("workloads",),
+        needs=(Need.KUBERNETES,),
+    ),
+    Check(
+        code="SKW002",
+        title="The upgrade would violate the version skew policy",
+        severity=Severity.RECOMMENDED,
+        capability=Capability.COMPATIBILITY,
+        why="EKS refuses the upgrade, or the component fails after it.",
+        fix="Update the component before the control plane.",
+        parts=(
+            "nodes",
+            "workloads",
         ),
-        Code(
-            code="INV002", title="An add-on is installed twice", severity=Severity.RECOMMENDED,
-            why="Two copies answer the same requests, or claim the same cluster-wide objects.",
-            fix="Keep one copy; uninstall the other by the installer that brought it.",
-            parts=("workloads",),
+        needs=(Need.KUBERNETES,),
+    ),
+    Check(
+        code="CRD002",
+        title="Custom resources use a version that their add-on drops",
+        severity=Severity.RECOMMENDED,
+        capability=Capability.COMPATIBILITY,
+        why="After the add-on's update they can no longer be applied.",
+        fix="Move them to the newer version before the update.",
+        parts=("crds",),
+    ),
+    Check(
+        code="EKS003",
+        title="The cluster's Kubernetes is in extended support",
+        severity=Severity.RECOMMENDED,
+        capability=Capability.COMPATIBILITY,
+        why="AWS bills the control plane at the extended rate, and upgrades it on its own when extended support ends.",
+        fix="Plan the upgrade to a minor in standard support.",
+        needs=(Need.KUBERNETES,),
+        otherwise=((Severity.REQUIRED, "extended support ends within 60 days"),),
+    ),
+    Check(
+        code="WVR001",
+        title="A waiver has expired",
+        severity=Severity.RECOMMENDED,
+        capability=Capability.WAIVERS,
+        why="What was accepted for a time counts again.",
+        fix="Fix what it waived, or renew it with a reason.",
+    ),
+    Check(
+        code="API003",
+        title="A deprecated API version is still in use",
+        severity=Severity.INFO,
+        capability=Capability.COMPATIBILITY,
+        why="It works for now; a later Kubernetes removes it.",
+        fix="Use the API version that replaces it.",
+        parts=(
+            "workloads",
+            "helm_releases",
         ),
-        Code(
-            code="INV001", title="Two owners fight over an add-on", severity=Severity.REQUIRED,
-            why="Each owner puts back what the other changed; which version runs is chance.",
-            fix="Let one of them go: remove the add-on from one owner without deleting its objects.",
-            parts=("workloads", "helm_releases", "eks:addons"),
+        needs=(Need.KUBERNETES,),
+    ),
+    Check(
+        code="API004",
+        title="A webhook matches only API versions that no longer exist",
+        severity=Severity.RECOMMENDED,
+        capability=Capability.COMPATIBILITY,
+        why="It is no longer called for what it was meant to check.",
+        fix="Name the newer API versions in its rules.",
+        parts=("webhook_configurations",),
+        needs=(Need.KUBERNETES,),
+    ),
+    Check(
+        code="EKS006",
+        title="Standard support of the cluster's Kubernetes ends soon",
+        severity=Severity.INFO,
+        capability=Capability.COMPATIBILITY,
+        why="From that day on AWS bills the extended rate, or upgrades the cluster if its upgrade policy is STANDARD.",
+        fix="Plan the upgrade before that day.",
+        needs=(Need.KUBERNETES,),
+        otherwise=((Severity.REQUIRED, "the cluster's upgrade policy is STANDARD: AWS upgrades it on that day"),),
+    ),
+    Check(
+        code="HLT015",
+        title="All replicas may run on one node",
+        severity=Severity.INFO,
+        capability=Capability.HEALTH,
+        why="Losing one node takes all of them down.",
+        fix="Spread them over nodes and zones.",
+        aspect=Aspect.RESILIENCE,
+        parts=("workloads",),
+    ),
+    Check(
+        code="HLT022",
+        title="A PodDisruptionBudget matches no pods",
+        severity=Severity.INFO,
+        capability=Capability.HEALTH,
+        why="What it was meant to protect can be evicted all at once.",
+        fix="Correct its selector, or delete it.",
+        aspect=Aspect.RESILIENCE,
+        parts=("disruption_budgets",),
+        otherwise=((Severity.RECOMMENDED, "a workload of its name goes unprotected"),),
+    ),
+    Check(
+        code="INV003",
+        title="CRDs without their controller",
+        severity=Severity.INFO,
+        capability=Capability.INVENTORY,
+        why="Nothing acts on their custom resources; they are usually left over from an uninstall.",
+        fix="Delete the CRDs once their custom resources are no longer needed; deleting them deletes those as well.",
+        parts=(
+            "workloads",
+            "crds",
         ),
-        Code(
-            code="DEP001", title="A webhook must admit the pods that serve it", severity=Severity.REQUIRED,
-            why="Once its last pod is gone, no new one is admitted: the add-on cannot start again by itself.",
-            fix="Leave its own namespace out of the webhook's namespaceSelector.",
-            parts=("webhook_configurations", "workloads", "services"),
-        ),
-        Code(
-            code="CMP004", title="Two add-ons conflict", severity=Severity.RECOMMENDED,
-            why="They do the same work, or claim the same thing.",
-            fix="Keep one of them, or configure them apart.",
-            parts=("workloads", "config_maps"),
-        ),
-        Code(
-            code="CMP003", title="An add-on lacks another one that it needs", severity=Severity.REQUIRED,
-            why="It cannot do its work without.",
-            fix="Install what it needs.",
-            parts=("workloads",), needs=(Need.WHOLE_CLUSTER,),
-        ),
-        Code(
-            code="API001", title="An API version that Kubernetes has removed is still written",
-            severity=Severity.REQUIRED,
-            why="The next apply, upgrade or rollback of it fails.",
-            fix="Write it in the API version that replaced it.",
-            parts=("workloads", "helm_releases"), needs=(Need.KUBERNETES,),
-        ),
-        Code(
-            code="EKS001", title="AWS does not offer this add-on version for the running Kubernetes",
-            severity=Severity.REQUIRED,
-            why="AWS neither tests nor supports the combination, and will refuse to install it again.",
-            fix="Update the add-on to a version that AWS lists for this Kubernetes.",
-            parts=("eks:addons",), needs=(Need.KUBERNETES,),
-        ),
-        Code(
-            code="CMP001", title="An add-on's version does not support the running Kubernetes",
-            severity=Severity.RECOMMENDED,
-            why="Its maintainers do not stand for it; it may fail on APIs that are gone.",
-            fix="Update it to a version that supports this Kubernetes.",
-            parts=("workloads",), needs=(Need.KUBERNETES,),
-        ),
-        Code(
-            code="SKW001", title="A component is further from the API server than Kubernetes allows",
-            severity=Severity.REQUIRED,
-            why="Kubernetes supports no such distance; it may fail at any update.",
-            fix="Update it to within the policy.",
-            parts=("nodes", "workloads"), needs=(Need.KUBERNETES,),
-        ),
-        Code(
-            code="HLT016", title="A leader stopped renewing its lease", severity=Severity.RECOMMENDED,
-            why="Nobody leads: the controller does nothing.",
-            fix="Restart its pods if its leader hangs.",
-            parts=("leases",),
-        ),
-        Code(
-            code="HLT017", title="Warning events name a fault of an add-on", severity=Severity.RECOMMENDED,
-            why="Something fails that the objects' status does not show.",
-            fix="kubectl describe the object that the event names.",
-            parts=("events",),
-        ),
-        Code(
-            code="HLT020", title="An add-on does not answer as it should", severity=Severity.REQUIRED,
-            why="It was asked what only it can answer, and failed.",
-            fix="See what the probe said; its pods' logs say why.",
-            needs=(Need.PROBES,),
-        ),
-        Code(
-            code="CRD001", title="Objects are stored in an old version of a CRD", severity=Severity.RECOMMENDED,
-            why="An update that drops this version is refused as long as storedVersions names it.",
-            fix="Write every object once, then take the version out of storedVersions.",
-            parts=("crds",),
-        ),
-        Code(
-            code="API002", title="An API version goes away with the Kubernetes to come", severity=Severity.REQUIRED,
-            why="After the upgrade, apply, helm upgrade and rollback of it fail.",
-            fix="Write it in the API version that replaces it, before the upgrade.",
-            parts=("workloads", "helm_releases"), needs=(Need.KUBERNETES,),
-        ),
-        Code(
-            code="EKS004", title="The cluster's Kubernetes is no longer supported by EKS", severity=Severity.REQUIRED,
-            why="AWS upgrades such control planes without notice; add-ons and nodes are left behind.",
-            fix="Upgrade now, one minor at a time, add-ons with it.",
-            needs=(Need.KUBERNETES,),
-        ),
-        Code(
-            code="EKS007", title="EKS has an insight", severity=Severity.RECOMMENDED,
-            why="EKS checks upgrade readiness and configuration by itself, once a day.",
-            fix="See `aws eks describe-insight`.",
-            parts=("eks:insights",),
-        ),
-        Code(
-            code="HLT007", title="An add-on's containers restart often, or ran out of memory",
-            severity=Severity.RECOMMENDED,
-            why="Each restart drops what it was doing.",
-            fix="Read the log before the restart; raise the memory limit if it was killed for it.",
-            parts=("workloads", "pods"), needs=(Need.STATE,),
-        ),
-        Code(
-            code="HLT018", title="Custom resources of an add-on are not well", severity=Severity.RECOMMENDED,
-            why="The add-on cannot do what they ask for.",
-            fix="kubectl describe says what its controller reports.",
-            parts=("crds",), needs=(Need.STATE,),
-        ),
-        Code(
-            code="HLT013", title="A PodDisruptionBudget allows no eviction", severity=Severity.RECOMMENDED,
-            why="Nodes with its pods cannot be drained: node updates hang.",
-            fix="Allow one pod to go, or run one more.",
-            parts=("disruption_budgets",), needs=(Need.STATE,),
-        ),
-        Code(
-            code="HLT014", title="A single pod answers for the whole cluster", severity=Severity.RECOMMENDED,
-            why="While it restarts or moves, nobody answers.",
-            fix="Run two replicas or more.",
-            parts=("workloads",),
-        ),
-        Code(
-            code="EKS002", title="AWS does not offer this add-on version for the Kubernetes to come",
-            severity=Severity.RECOMMENDED,
-            why="The add-on has to be updated before or right after the cluster's upgrade.",
-            fix="Update the add-on first to a version that AWS lists for both.",
-            parts=("eks:addons",), needs=(Need.KUBERNETES,),
-        ),
-        Code(
-            code="CMP002", title="An add-on's version does not support the Kubernetes to come",
-            severity=Severity.RECOMMENDED,
-            why="It has to be updated before or right after the cluster's upgrade.",
-            fix="Update it first to a version that supports both.",
-            parts=("workloads",), needs=(Need.KUBERNETES,),
-        ),
-        Code(
-            code="SKW002", title="A component will be too far from the API server after the upgrade",
-            severity=Severity.RECOMMENDED,
-            why="EKS refuses the upgrade, or the component fails after it.",
-            fix="Update it before the control plane.",
-            parts=("nodes", "workloads"), needs=(Need.KUBERNETES,),
-        ),
-        Code(
-            code="CRD002", title="Custom resources are written in a version that their add-on drops",
-            severity=Severity.RECOMMENDED,
-            why="After the add-on's update they cannot be applied any more.",
-            fix="Write them in the newer version before the update.",
-            parts=("crds",),
-        ),
-        Code(
-            code="EKS003", title="The cluster's Kubernetes is in extended support", severity=Severity.RECOMMENDED,
-            why="AWS bills the control plane at the extended rate, and upgrades it by itself at the end.",
-            fix="Plan the upgrade to a minor in standard support.",
-            needs=(Need.KUBERNETES,),
-        ),
-        Code(
-            code="WVR001", title="A waiver has expired", severity=Severity.RECOMMENDED,
-            why="What was accepted for a time counts again.",
-            fix="Fix what it waived, or renew it with a reason.",
-        ),
-        Code(
-            code="API003", title="A deprecated API version is still written", severity=Severity.INFO,
-            why="It works now; a later Kubernetes removes it.",
-            fix="Write it in the API version that replaces it.",
-            parts=("workloads", "helm_releases"), needs=(Need.KUBERNETES,),
-        ),
-        Code(
-            code="API004", title="A webhook names only API versions that are gone", severity=Severity.RECOMMENDED,
-            why="It is not asked any more for what it was meant to check.",
-            fix="Name the newer API versions in its rules.",
-            parts=("webhook_configurations",), needs=(Need.KUBERNETES,),
-        ),
-        Code(
-            code="EKS006", title="Standard support of the cluster's Kubernetes ends soon", severity=Severity.INFO,
-            why="From that day on AWS bills the extended rate, or upgrades by itself if so configured.",
-            fix="Plan the upgrade before that day.",
-            needs=(Need.KUBERNETES,),
-        ),
-        Code(
-            code="HLT015", title="Replicas may all run on one node", severity=Severity.INFO,
-            why="One node's loss takes all of them.",
-            fix="Spread them over nodes and zones.",
-            parts=("workloads",),
-        ),
-        Code(
-            code="HLT022", title="A PodDisruptionBudget guards nothing", severity=Severity.INFO,
-            why="Its selector matches no pod; what it was meant for can be evicted all at once.",
-            fix="Fix its selector, or delete it.",
-            parts=("disruption_budgets",),
-        ),
-        Code(
-            code="INV003", title="CRDs without their controller", severity=Severity.INFO,
-            why="Nothing acts on their custom resources; they are usually left over from an uninstall.",
-            fix="Delete the CRDs when their custom resources are no longer wanted; that deletes these as well.",
-            parts=("workloads", "crds"),
-        ),
-        Code(
-            code="DEP002", title="Add-ons depend on each other in a circle", severity=Severity.INFO,
-            why="None of them can be updated or started before the others; a full restart may hang.",
-            fix="Know it before a restart; loosen the weakest of these dependencies.",
-            parts=("workloads",),
-        ),
-    )
-})  # fmt: skip
-_ORDER = {code: number for number, code in enumerate(CODES)}
+    ),
+    Check(
+        code="DEP002",
+        title="Circular dependency between add-ons",
+        severity=Severity.INFO,
+        capability=Capability.DEPENDENCIES,
+        why="None of them can be updated or started before the others; a full restart may hang.",
+        fix="Plan restarts accordingly; loosen the weakest of these dependencies.",
+        parts=("workloads",),
+    ),
+)
+
+CHECKS: Mapping[str, Check] = MappingProxyType({check.code: check for check in _TABLE})
+_ORDER = {code: number for number, code in enumerate(CHECKS)}
+
+_Function = TypeVar("_Function", bound=Callable[..., Any])
+MAKERS: dict[str, Callable[..., Any]] = {}
+"""Code → the function that makes its findings, filled by `makes` where the function stands."""
 
 
-def finding(code: str, subject: str, *evidence: Evidence, fix: str = "", severity: Severity | None = None) -> Finding:
-    """A finding by its code; `fix` and `severity` override the table's where more is known."""
-    entry = CODES[code]
-    return Finding(
-        code=code, severity=severity or entry.severity, subject=subject, evidence=evidence, fix=fix or entry.fix
-    )
+def makes(*codes: str) -> Callable[[_Function], _Function]:
+    """Marks the function that makes findings of these codes. A code has one."""
+
+    def register(function: _Function) -> _Function:
+        for code in codes:
+            assert code in CHECKS, f"{code} is not in the registry"
+            assert MAKERS.get(code, function).__qualname__ == function.__qualname__, f"{code} has two makers"
+            MAKERS[code] = function
+        return function
+
+    return register
+
+
+def finding(
+    code: str,
+    subject: Subject,
+    *evidence: Evidence,
+    fix: Iterable[Action] = (),
+    severity: Severity | None = None,
+    cause: str | None = None,
+) -> Finding:
+    """A finding by its code; `fix` and `severity` override the registry's where more is known."""
+    check = CHECKS[code]
+    severity = severity or check.severity
+    assert severity in check.severities, f"{code} is never {severity}: the registry must say when"
+    return Finding(code=code, severity=severity, subject=subject, evidence=evidence, fix=tuple(fix), cause=cause)
 
 
 def by_urgency(found: Iterable[Finding]) -> tuple[Finding, ...]:
-    """The worst first; within one severity in the table's order, causes before effects. Equal findings are one."""
-    return tuple(sorted(
-        dict.fromkeys(found), key=lambda finding: (-finding.severity.rank, _ORDER[finding.code], finding.subject)
-    ))  # fmt: skip
+    """The worst first, within one severity in the registry's order; each cause with its effects right under it.
+
+    Equal findings are one. A cause is as urgent as the worst of what it brings about.
+    """
+    unique = {(item.id, item.severity, item.evidence): item for item in found}
+    ids = {item.id for item in unique.values()}
+    effects: dict[str | None, list[Finding]] = {}
+    for item in sorted(unique.values(), key=_urgency):
+        effects.setdefault(item.cause if item.cause in ids and item.cause != item.id else None, []).append(item)
+    trees = [list(_with_effects(root, effects, frozenset())) for root in effects.get(None, ())]
+    listed = [item for tree in sorted(trees, key=lambda tree: min(map(_urgency, tree))) for item in tree]
+    assert len(listed) == len(unique), "findings name each other as their cause"
+    return tuple(listed)
+
+
+def _with_effects(
+    cause: Finding, effects: Mapping[str | None, list[Finding]], above: frozenset[str]
+) -> Iterator[Finding]:
+    yield cause
+    if cause.id not in above:
+        for effect in effects.get(cause.id, ()):
+            yield from _with_effects(effect, effects, above | {cause.id})
+
+
+def _urgency(found: Finding) -> tuple[int, int, str]:
+    """Sorts findings: the worst first, then in the registry's order."""
+    return -found.severity.rank, _ORDER[found.code], str(found.subject)
 
 
 def only_these(found: Iterable[Finding], wanted: Iterable[str]) -> tuple[Finding, ...]:
@@ -405,18 +788,11 @@ def only_these(found: Iterable[Finding], wanted: Iterable[str]) -> tuple[Finding
 
 
 def _wanted(found: Finding, word: str) -> bool:
-    if word.lower() == found.severity.value or fnmatchcase(found.code, word.upper()):
-        return True
-    return any(fnmatchcase(name, word) for name in names_in(found.subject))
+    if is_about_codes(word):
+        return word.lower() == found.severity.value or fnmatchcase(found.code, word.upper())
+    return any(fnmatchcase(name, word) for name in names_of(found.subject))
 
 
-def names_in(subject: str) -> list[str]:
-    """A subject, and the names of which it is made."""
-    return [subject, *re.split(r"[/\s:,]+", subject)]
-
-
-def could_match(word: str, names: Iterable[str]) -> bool:
-    """Whether any finding could match: the word is a severity, a code, or one of `names`."""
-    if word.lower() in tuple(Severity) or any(fnmatchcase(code, word.upper()) for code in CODES):
-        return True
-    return any(name and fnmatchcase(name, word) for name in names)
+def is_about_codes(word: str) -> bool:
+    """Whether a word names severities or codes; then it is no name of an add-on or object (`API*`, `CRD001`)."""
+    return word.lower() in tuple(Severity) or any(fnmatchcase(code, word.upper()) for code in CHECKS)

@@ -1,6 +1,11 @@
-"""What the core asks of the world, as small questions in our own types. adapters/ answers them; sim/ will too."""
+"""What the core asks of the world, as small questions in our own types. adapters/ answers them; sim/ will too.
+
+Reading and writing are different ports. What goes wrong is an error of errors.py, whose type says whether trying again
+may help. Each port has one contract suite (tests/contracts) that every side of it passes.
+"""
 
 from collections.abc import Callable
+from datetime import datetime
 from typing import Protocol
 
 from addonctl.model import Inventory, ProbeAnswer, Snapshot
@@ -13,21 +18,36 @@ def silent(what: str, done: int, total: int) -> None:
     """The Progress that shows nothing."""
 
 
+class Clock(Protocol):
+    """The time. The core is given one `now`; only edges ask."""
+
+    def now(self) -> datetime:
+        """The present moment, aware, in UTC."""
+        ...
+
+
 class Source(Protocol):
-    """Where snapshots come from: a live cluster, a file, manifests."""
+    """One cluster to read: a live one, a saved snapshot, manifests. Which one was said when the source was made."""
 
-    def snapshot(self, cluster: str) -> Snapshot:
-        """Everything that could be read of `cluster` (a name or context; empty: the default one).
+    def snapshot(self) -> Snapshot:
+        """Everything that could be read; what could not is a gap in it.
 
-        What could not be read is a gap in it. Raises NotReachable, NotAllowed or BadInput when nothing could.
+        Raises NotReachable, NotAllowed or BadInput when nothing could.
+        """
+        ...
+
+    def named(self, cluster: str) -> "Source":
+        """The source of `cluster`, a name or a context: this one, where it is that cluster's or is not bound yet.
+
+        Raises BadInput when this source reads another cluster. Reads nothing.
         """
         ...
 
 
 class Prober(Protocol):
-    """Asks add-ons of a live cluster what only they can answer: a DNS query, an admission, metrics, a volume claim.
+    """Asks the add-ons of the live cluster that its source reads what only they can answer.
 
-    Nothing is stored in the cluster: what is created, is created as a dry run.
+    A DNS query, an admission, metrics, a volume claim: nothing is stored, what is created is created as a dry run.
     """
 
     def probe(self, snapshot: Snapshot, inventory: Inventory) -> tuple[ProbeAnswer, ...]:

@@ -1,80 +1,104 @@
-"""How a change is said in the installer's own language, so that a fix can be pasted. Called by the capabilities.
+"""What to do about a finding, as Actions in the installer's own terms. Called by the capabilities.
 
-A fix is lines: commands, with comments before them. Names are quoted: a file may call its objects what it likes.
+Nothing here is words to paste: render/commands.py writes each Action down, quoted, when a report is made. What a GitOps
+controller keeps is changed where it keeps it; a change made with kubectl would be undone.
 """
 
 from collections.abc import Iterable
-from shlex import quote
 
-from addonctl.model import EksAddon, Installation, Method, ObjectRef, Snapshot
+from addonctl.model import (
+    Action,
+    Apply,
+    EksAddon,
+    GitChange,
+    HelmRollback,
+    Installation,
+    Note,
+    ObjectRef,
+    Run,
+    Snapshot,
+    Sync,
+    UpdateAddon,
+    owners,
+)
 
-
-def command(*words: str) -> str:
-    """A line to paste."""
-    return " ".join(quote(word) for word in words)
-
-
-def update_addon_command(cluster: str, name: str, version: str, installed: EksAddon | None) -> str:
-    """The command with what UpdateAddon would drop or reset if it were left out (the IAM role, the configuration)."""
-    words = ["aws", "eks", "update-addon", "--cluster-name", cluster, "--addon-name", name, "--addon-version", version,
-             "--resolve-conflicts", "PRESERVE"]  # fmt: skip
-    if installed is not None and installed.service_account_role_arn:
-        words += ["--service-account-role-arn", installed.service_account_role_arn]
-    line = command(*words)
-    if installed is not None and installed.configuration_values not in ("", "{}"):
-        line += " --configuration-values file://…  # the current ones: aws eks describe-addon"
-    return line
+_GITOPS = (owners.ArgoApplication, owners.FluxHelmRelease, owners.FluxKustomization)
 
 
-def undo(row: Installation, ref: ObjectRef) -> str:
-    """Lines that say how to go back, if a fault began with a change; empty where nobody knows."""
-    namespace, _, name = row.owner.rpartition(" ")[2].rpartition("/")
-    began, line = {
-        Method.HELM: ("an upgrade", command("helm", "rollback", name, "-n", namespace or ref.namespace)),
-        Method.EKS: ("an update", "# update the add-on to the version before"),
-        Method.ARGOCD: ("a sync", command("argocd", "app", "rollback", name)),
-        Method.FLUX: ("a commit", "# revert it"),
-        Method.MANIFEST: ("a change", kubectl("rollout", "undo", ref)),
-    }.get(row.method, ("", ""))
-    return f"\n# if it began with {began}:\n{line}" if line else ""
-
-
-def restore(row: Installation, snapshot: Snapshot) -> str:
-    """Lines that put the objects of an add-on back as its installer has them, its version unchanged."""
-    name = row.owner.rpartition(" ")[2]
-    namespace, _, short = name.rpartition("/")
-    release = next((r for r in snapshot.helm_releases if (r.namespace, r.name) == (namespace, short)), None)
-    if row.method is Method.HELM and release is not None:
-        again = command("helm", "rollback", short, str(release.revision), "-n", namespace)
-        return f"# to the revision that it is at: Helm makes again what is gone\n{again}"
-    if row.method is Method.ARGOCD:
-        return command("argocd", "app", "sync", name)
-    if row.method is Method.FLUX:
-        kind = row.owner.split(" ")[1]
-        return command(
-            "flux", "reconcile", kind, short, "-n", namespace, *(["--force"] if kind == "helmrelease" else [])
-        )
-    listed = eks_addon(row, snapshot.eks.addons) if snapshot.eks else None
-    if row.method is Method.EKS and listed is not None:
-        again = update_addon_command(snapshot.cluster.name, listed.name, listed.version, listed)
-        return f"# ask EKS for the installed version once more:\n{again}"
-    version = f" of {row.version}" if row.version else ""
-    return f"# apply its manifests{version} again: kubectl apply --server-side -f …"
-
-
-def kubectl(verb: str, *what: str | ObjectRef) -> str:
-    """A kubectl command; an ObjectRef becomes `-n NAMESPACE KIND/NAME`."""
+def kubectl(verb: str, *what: str | ObjectRef, why: str = "") -> Run:
+    """A kubectl command; an ObjectRef becomes `-n NAMESPACE KIND/NAME`, with its group where kinds may share a name."""
     words = ["kubectl", verb]
     for word in what:
-        if isinstance(word, str):
-            words.append(word)
-            continue
-        words += ["-n", word.namespace] if word.namespace else []
-        words.append(f"{word.kind.lower()}/{word.name}")
-    return command(*words)
+        words += [word] if isinstance(word, str) else object_words(word)
+    return Run(tuple(words), why=why)
+
+
+def object_words(ref: ObjectRef) -> list[str]:
+    """How kubectl names an object."""
+    kind = ref.kind.lower() + (f".{ref.group}" if ref.group and "." in ref.group else "")
+    return [*(("-n", ref.namespace) if ref.namespace else ()), f"{kind}/{ref.name}"]
 
 
 def eks_addon(row: Installation, listed: Iterable[EksAddon]) -> EksAddon | None:
-    """The EKS add-on that keeps an installation."""
-    names = {claim.owner.removeprefix("eks add-on ") for claim in row.claims if claim.method is Method.EKS}
+    """The EKS add-on that keeps an installation, as EKS describes it."""
+    names = {claim.owner.name for claim in row.claims if isinstance(claim.owner, owners.EksAddon)}
+    if isinstance(row.owner, owners.EksAddon):
+        names.add(row.owner.name)
     return next((addon for addon in listed if addon.name in names), None)
+
+
+def update_addon(cluster: str, name: str, version: str, installed: EksAddon | None, why: str = "") -> UpdateAddon:
+    """UpdateAddon with all that EKS would drop or reset if it were left out: the IAM role, the configuration."""
+    return UpdateAddon(
+        cluster=cluster,
+        addon=name,
+        version=version,
+        role_arn=installed.service_account_role_arn if installed else "",
+        keep_configuration=installed is not None and installed.is_configured,
+        why=why,
+    )
+
+
+def undo(row: Installation, ref: ObjectRef) -> tuple[Action, ...]:
+    """How to go back, if a fault began with a change; nothing where nobody knows."""
+    match row.owner:
+        case owners.HelmRelease(namespace=namespace, name=name) if name:
+            return (HelmRollback(namespace=namespace, name=name, why="if it began with an upgrade:"),)
+        case owners.EksAddon():
+            return (Note("If it began with an update: update the add-on to the version before."),)
+        case owners.ArgoApplication() | owners.FluxHelmRelease() | owners.FluxKustomization():
+            return (GitChange(owner=row.owner, change="if it began with a commit, revert that commit"),)
+        case owners.Manifest() if ref.kind in ("Deployment", "DaemonSet", "StatefulSet"):
+            return (kubectl("rollout", "undo", ref, why="if it began with a change:"),)
+    return ()
+
+
+def restore(row: Installation, snapshot: Snapshot) -> tuple[Action, ...]:
+    """Puts the objects of an add-on back as its installer has them, its version unchanged."""
+    match row.owner:
+        case owners.HelmRelease(namespace=namespace, name=name):
+            release = next((r for r in snapshot.helm_releases if (r.namespace, r.name) == (namespace, name)), None)
+            if release is not None and release.revision:
+                why = "to the revision that it is at: Helm makes again what is gone"
+                return (HelmRollback(namespace=namespace, name=name, revision=release.revision, why=why),)
+        case owners.ArgoApplication():
+            return (Sync(owner=row.owner),)
+        case owners.FluxHelmRelease() | owners.FluxKustomization():
+            return (Sync(owner=row.owner, force=isinstance(row.owner, owners.FluxHelmRelease)),)
+        case owners.EksAddon():
+            listed = eks_addon(row, snapshot.eks.addons) if snapshot.eks else None
+            if listed is not None:
+                why = "ask EKS for the installed version once more:"
+                return (update_addon(snapshot.cluster.name, listed.name, listed.version, listed, why),)
+    version = f" of {row.version}" if row.version else ""
+    return (Apply(what=f"its manifests{version}, as they were installed"),)
+
+
+def change(row: Installation | None, by_hand: Action, what: str) -> tuple[Action, ...]:
+    """A change of one object: by hand, or where a GitOps controller keeps it, which would undo a change by hand.
+
+    `what` says what must be so afterwards.
+    """
+    if row is not None and isinstance(row.owner, _GITOPS):
+        return (GitChange(owner=row.owner, change=what),)
+    return (by_hand,)

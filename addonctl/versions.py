@@ -25,6 +25,8 @@ _FLAVOUR = re.compile(
 _KUBERNETES = re.compile(r"v?(\d{1,2})\.(\d{1,3})(?!\d)")
 _PRE_RELEASE_ORDER = {"dev": 0, "snapshot": 0, "preview": 1, "pre": 1, "alpha": 1, "beta": 2, "rc": 3}
 _RELEASED = (9, 0)
+# At three minors a year, what has more digits is a slip of the finger.
+_MINOR_MAX = 99
 
 
 @total_ordering
@@ -108,6 +110,39 @@ def same_release(left: str, right: str) -> bool:
     if a is None or b is None:
         return left.strip() == right.strip()
     return (a.key[0], a.pre_release) == (b.key[0], b.pre_release)
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Minor:
+    """A Kubernetes minor, such as 1.35; orders 1.9 before 1.31."""
+
+    major: int
+    minor: int
+
+    @classmethod
+    def of(cls, text: str) -> "Minor":
+        """The minor that a person wrote: `1.35`, `v1.35`. Raises BadInput when it is none, or none that can ever be."""
+        match = _KUBERNETES.fullmatch(text.strip())
+        if match is None or int(match[2]) > _MINOR_MAX:
+            raise BadInput(f"{text[:40]!r} is not a Kubernetes version", "Give major and minor, such as 1.35.")
+        return cls(int(match[1]), int(match[2]))
+
+    @classmethod
+    def read(cls, text: str) -> "Minor | None":
+        """1.31 out of what a program says: `v1.31.2-eks-94953ac`, `1.31+`, `1.31`; None when there is none in it."""
+        match = _KUBERNETES.match(text.strip())
+        return cls(int(match[1]), int(match[2])) if match else None
+
+    @property
+    def next(self) -> "Minor":
+        return Minor(self.major, self.minor + 1)
+
+    def up_to(self, last: "Minor") -> tuple["Minor", ...]:
+        """The minors after this one up to `last`: a control plane passes through each."""
+        return tuple(Minor(self.major, number) for number in range(self.minor + 1, last.minor + 1))
+
+    def __str__(self) -> str:
+        return f"{self.major}.{self.minor}"
 
 
 def kubernetes_minor(text: str) -> str | None:

@@ -1,0 +1,161 @@
+"""What can be done about something: one change or one look, as a value. render/commands.py puts it into words, last.
+
+A finding's fix, a plan's step and its undo are all Actions: what is offered for pasting is what an executor would do.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from addonctl.model.cluster import ObjectRef
+from addonctl.model.owners import Owner
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """What a person has to do or to know; never a line to paste."""
+
+    text: str
+    type: str = field(default="note", init=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A command line: `argv`, whose output may be piped on to others or saved to a file. `why` is said before it."""
+
+    argv: tuple[str, ...]
+    why: str = ""
+    pipe: tuple[tuple[str, ...], ...] = ()
+    save_to: str = ""
+    type: str = field(default="run", init=False)
+
+    def __post_init__(self) -> None:
+        assert self.argv, "a command line needs a command"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UpdateAddon:
+    """EKS UpdateAddon. Omitting the role would drop it, omitting the configuration would reset it: both are sent.
+
+    `keep_configuration`: the add-on's present configurationValues are read again and sent along, since a Snapshot does
+    not hold them. `version` may be the installed one, to make EKS apply it once more.
+    """
+
+    cluster: str
+    addon: str
+    version: str
+    role_arn: str = ""
+    keep_configuration: bool = False
+    resolve_conflicts: str = "PRESERVE"
+    why: str = ""
+    type: str = field(default="update-addon", init=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CreateAddon:
+    """EKS CreateAddon, at EKS's default version where `version` is empty."""
+
+    cluster: str
+    addon: str
+    version: str = ""
+    why: str = ""
+    type: str = field(default="create-addon", init=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeleteAddon:
+    """EKS DeleteAddon; `preserve` leaves the add-on's objects in the cluster."""
+
+    cluster: str
+    addon: str
+    preserve: bool = False
+    why: str = ""
+    type: str = field(default="delete-addon", init=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HelmUpgrade:
+    """`helm upgrade` with the values that the release has; `version` empty: one that a person chooses by `choose`."""
+
+    namespace: str
+    name: str
+    chart: str = ""
+    version: str = ""
+    choose: str = ""
+    type: str = field(default="helm-upgrade", init=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HelmRollback:
+    """`helm rollback`; revision 0 is the one before."""
+
+    namespace: str
+    name: str
+    revision: int = 0
+    why: str = ""
+    type: str = field(default="helm-rollback", init=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sync:
+    """Asks a GitOps controller to apply its source again."""
+
+    owner: Owner
+    force: bool = False
+    why: str = ""
+    type: str = field(default="sync", init=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GitChange:
+    """A change where the truth is, in Git or in the object of a GitOps controller: what must be so afterwards."""
+
+    owner: Owner
+    change: str
+    type: str = field(default="git-change", init=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Patch:
+    """A merge patch of one object."""
+
+    target: ObjectRef
+    body: Mapping[str, object]
+    subresource: str = ""
+    why: str = ""
+    type: str = field(default="patch", init=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Apply:
+    """Server-side apply of manifests; `what` names them in words where they are nobody's file yet."""
+
+    what: str
+    file: str = ""
+    why: str = ""
+    type: str = field(default="apply", init=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delete:
+    """Deletes one object; `save_first` keeps its manifest in a file."""
+
+    target: ObjectRef
+    save_first: bool = False
+    why: str = ""
+    type: str = field(default="delete", init=False)
+
+
+Action = (
+    Note
+    | Run
+    | UpdateAddon
+    | CreateAddon
+    | DeleteAddon
+    | HelmUpgrade
+    | HelmRollback
+    | Sync
+    | GitChange
+    | Patch
+    | Apply
+    | Delete
+)

@@ -1,0 +1,213 @@
+"""Something to know or to fix: on which subject, by which evidence, caused by what, and the Actions that fix it."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from addonctl.model.action import Action
+from addonctl.model.cluster import ObjectRef
+from addonctl.model.owners import EksAddon, Owner
+
+
+class Severity(StrEnum):
+    """How urgent a finding is."""
+
+    INFO = "info"  # worth knowing
+    RECOMMENDED = "recommended"  # do it soon
+    REQUIRED = "required"  # broken now, or at the next change
+
+    @property
+    def rank(self) -> int:
+        return list(Severity).index(self)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evidence:
+    """One observation and where it was made: `image`, `label`, `chart`, `crd`, `eks` …
+
+    `ref` is the object that `subject` names, where it is one.
+    """
+
+    kind: str
+    subject: str
+    detail: str
+    ref: ObjectRef | None = None
+
+
+# ── Subjects: what a finding is about. `str` is the label under which people and waivers know it. ───────────────────
+
+
+@dataclass(frozen=True, slots=True)
+class InstallationRef:
+    """An installation by its id; `topic` tells several findings of one code on it apart (a reason, a probe)."""
+
+    id: str
+    addon: str
+    topic: str = ""
+    type: str = field(default="installation", init=False)
+
+    def __str__(self) -> str:
+        return f"{self.id}: {self.topic}" if self.topic else self.id
+
+
+@dataclass(frozen=True, slots=True)
+class AddOnRef:
+    """An add-on of the catalogue or of EKS; `part` where it is about its CRDs or its custom resources of one kind."""
+
+    addon: str
+    part: str = ""
+    type: str = field(default="addon", init=False)
+
+    def __str__(self) -> str:
+        return f"{self.part} of {self.addon}" if self.part else self.addon
+
+
+@dataclass(frozen=True, slots=True)
+class Together:
+    """Several add-ons or installations at once: a conflict, or (`circle`) a circular dependency."""
+
+    members: tuple[str, ...]
+    circle: bool = False
+    type: str = field(default="together", init=False)
+
+    def __str__(self) -> str:
+        return (" ↔ " if self.circle else " and ").join(self.members)
+
+
+@dataclass(frozen=True, slots=True)
+class Need:
+    """`source` (an object, or an installation's id) needs `target`, and `more` others beside it."""
+
+    source: "ObjectRef | InstallationRef"
+    target: ObjectRef
+    more: int = 0
+    type: str = field(default="need", init=False)
+
+    def __str__(self) -> str:
+        more = f" and {self.more} more of its own" if self.more else ""
+        return f"{self.source} needs {self.target}{more}"
+
+
+@dataclass(frozen=True, slots=True)
+class ApiVersionRef:
+    """An API version of a kind, as one writer uses it: an installer, files, or whoever writes live objects."""
+
+    api_version: str
+    kind: str
+    writer: Owner | None = None
+    in_files: bool = False
+    type: str = field(default="api-version", init=False)
+
+    def __str__(self) -> str:
+        named = f"{self.api_version} {self.kind}"
+        if self.writer is not None:
+            return f"{self.writer}: {named}"
+        return f"{named} in the files" if self.in_files else named
+
+
+@dataclass(frozen=True, slots=True)
+class NodesRef:
+    """Several nodes, by what they have in common; `of` is how many there are."""
+
+    names: tuple[str, ...]
+    of: int = 0
+    kubelet: str = ""
+    type: str = field(default="nodes", init=False)
+
+    def __str__(self) -> str:
+        return f"nodes with kubelet {self.kubelet}" if self.kubelet else f"{len(self.names)} of {self.of} nodes"
+
+
+@dataclass(frozen=True, slots=True)
+class ClusterRef:
+    """The cluster itself."""
+
+    name: str
+    type: str = field(default="cluster", init=False)
+
+    def __str__(self) -> str:
+        return f"cluster {self.name}"
+
+
+@dataclass(frozen=True, slots=True)
+class InsightRef:
+    """An upgrade insight of EKS."""
+
+    name: str
+    type: str = field(default="insight", init=False)
+
+    def __str__(self) -> str:
+        return f"insight {self.name}"
+
+
+@dataclass(frozen=True, slots=True)
+class WaiverRef:
+    """An entry of the waivers' file."""
+
+    code: str
+    subject: str
+    type: str = field(default="waiver", init=False)
+
+    def __str__(self) -> str:
+        return f"waiver {self.code} {self.subject}"
+
+
+Subject = (
+    ObjectRef
+    | InstallationRef
+    | AddOnRef
+    | EksAddon
+    | Together
+    | Need
+    | ApiVersionRef
+    | NodesRef
+    | ClusterRef
+    | InsightRef
+    | WaiverRef
+)
+
+
+def names_of(subject: Subject) -> Iterator[str]:
+    """The names under which people look for a finding: of its objects, add-ons, installations, namespaces."""
+    yield str(subject)
+    match subject:
+        case ObjectRef():
+            yield from filter(None, (subject.kind, subject.namespace, subject.name))
+        case InstallationRef():
+            yield from (subject.id, subject.addon, *subject.id.split("/"))
+        case AddOnRef():
+            yield subject.addon
+        case EksAddon() | InsightRef() | ClusterRef():
+            yield subject.name
+        case Together():
+            yield from subject.members
+        case Need():
+            yield from names_of(subject.source)
+            yield from names_of(subject.target)
+        case ApiVersionRef():
+            yield from (subject.api_version, subject.kind)
+            if subject.writer is not None:
+                yield from filter(None, (getattr(subject.writer, "namespace", ""), getattr(subject.writer, "name", "")))
+        case NodesRef():
+            yield from subject.names
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """Something to know or to fix. `code` is an entry of findings.py, which holds its title.
+
+    `fix` is empty where the registry's general fix is all that is known. `cause` is the `id` of the finding whose
+    effect this is; reports show it under its cause.
+    """
+
+    code: str
+    severity: Severity
+    subject: Subject
+    evidence: tuple[Evidence, ...] = ()
+    fix: tuple[Action, ...] = ()
+    cause: str | None = None
+
+    @property
+    def id(self) -> str:
+        """Stable over scans: one finding of a code on a subject."""
+        return f"{self.code} {self.subject}"

@@ -1,0 +1,245 @@
+"""What installers and AWS wrote down: Helm releases, Argo CD and Flux objects, what EKS describes. Values, as read."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import ClassVar
+
+from addonctl.model.cluster import Condition, KubernetesObject, ObjectRef
+from addonctl.resources import Resource, resource
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HelmObject:
+    """An object in a release's manifest."""
+
+    api_version: str
+    kind: str
+    name: str
+    namespace: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HelmRelease:
+    """The newest stored revision of a Helm release. `values` is what its user set, secrets taken out."""
+
+    name: str
+    namespace: str
+    chart: str = ""
+    chart_version: str = ""
+    app_version: str = ""
+    revision: int = 0
+    status: str = ""
+    updated: datetime | None = None
+    values: str = "{}"  # JSON
+    objects: tuple[HelmObject, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Application(KubernetesObject):
+    """An Argo CD Application."""
+
+    RESOURCE: ClassVar[Resource | None] = resource("Application")
+
+    project: str = ""
+    repository: str = ""  # without credentials
+    path: str = ""
+    chart: str = ""
+    target_revision: str = ""
+    destination_namespace: str = ""
+    destination_in_cluster: bool = True
+    auto_sync: bool = False
+    self_heal: bool = False
+    sync: str = ""
+    health: str = ""
+    resources: tuple[ObjectRef, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FluxHelmRelease(KubernetesObject):
+    """A HelmRelease of Flux; `release` and `target_namespace` name the Helm release it keeps."""
+
+    RESOURCE: ClassVar[Resource | None] = resource("HelmRelease")
+
+    chart: str = ""
+    chart_version: str = ""
+    source: str = ""
+    release: str = ""
+    target_namespace: str = ""
+    suspended: bool = False
+    conditions: tuple[Condition, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FluxKustomization(KubernetesObject):
+    RESOURCE: ClassVar[Resource | None] = resource("Kustomization")
+
+    path: str = ""
+    source: str = ""
+    suspended: bool = False
+    prune: bool = False
+    conditions: tuple[Condition, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FluxSource(KubernetesObject):
+    """A GitRepository, HelmRepository, OCIRepository, Bucket or HelmChart of Flux."""
+
+    kind: str
+    url: str = ""  # without credentials
+    suspended: bool = False
+    static: bool = False  # nothing reconciles it: an OCI HelmRepository, which has no status
+    conditions: tuple[Condition, ...] = ()
+
+    # ── AWS ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    @property
+    def ref(self) -> ObjectRef:
+        return ObjectRef.of(self.kind, self.name, self.namespace)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EksCluster:
+    name: str
+    arn: str = ""
+    region: str = ""
+    status: str = ""
+    version: str = ""
+    platform_version: str = ""
+    support_type: str = ""  # a preference (STANDARD, EXTENDED), not the billing state
+    auto_mode: bool = False
+    health_issues: tuple[str, ...] = ()
+    subnets: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PodIdentity:
+    namespace: str
+    service_account: str
+    role_arn: str
+    owner_arn: str = ""  # the add-on that owns the association
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EksIssue:
+    code: str
+    message: str = ""
+    resources: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EksUpdate:
+    id: str
+    type: str
+    status: str
+    addon: str = ""
+    created: datetime | None = None
+    params: Mapping[str, str] = field(default_factory=dict)
+    errors: tuple[EksIssue, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EksAddon:
+    """An add-on as EKS describes it. `configuration_values` is what its owner set, secrets taken out."""
+
+    name: str
+    status: str = ""
+    version: str = ""
+    arn: str = ""
+    namespace: str = ""
+    owner: str = ""
+    publisher: str = ""
+    service_account_role_arn: str = ""
+    pod_identities: tuple[PodIdentity, ...] = ()
+    configuration_values: str = ""
+    issues: tuple[EksIssue, ...] = ()
+    updates: tuple[EksUpdate, ...] = ()  # those in flight, and the last one
+    created: datetime | None = None
+    modified: datetime | None = None
+
+    @property
+    def is_configured(self) -> bool:
+        """Whether its owner set configurationValues."""
+        return self.configuration_values not in ("", "{}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EksInsight:
+    id: str
+    name: str
+    category: str
+    status: str
+    kubernetes_version: str = ""
+    reason: str = ""
+    recommendation: str = ""
+    refreshed: datetime | None = None
+    resources: tuple[str, ...] = ()
+    addons: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # add-on → versions that would do
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NodeGroup:
+    name: str
+    status: str = ""
+    version: str = ""
+    release_version: str = ""
+    ami_type: str = ""
+    capacity_type: str = ""
+    instance_types: tuple[str, ...] = ()
+    desired: int = 0
+    minimum: int = 0
+    maximum: int = 0
+    issues: tuple[EksIssue, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FargateProfile:
+    name: str
+    status: str = ""
+    namespaces: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EksCapability:
+    """Managed Argo CD, ACK or kro: runs in AWS's accounts; not an add-on."""
+
+    name: str
+    type: str
+    status: str = ""
+    version: str = ""
+    issues: tuple[EksIssue, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Subnet:
+    id: str
+    zone: str = ""
+    cidr: str = ""
+    free_addresses: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InstanceType:
+    name: str
+    vcpus: int
+    memory_bytes: int
+    architecture: str = ""
+    network_interfaces: int = 0
+    addresses_per_interface: int = 0
+    nitro: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Eks:
+    """What AWS says of the cluster; None in a snapshot whose cluster is not known to be on EKS."""
+
+    cluster: EksCluster
+    addons: tuple[EksAddon, ...] = ()
+    updates: tuple[EksUpdate, ...] = ()
+    insights: tuple[EksInsight, ...] = ()
+    node_groups: tuple[NodeGroup, ...] = ()
+    fargate_profiles: tuple[FargateProfile, ...] = ()
+    capabilities: tuple[EksCapability, ...] = ()
+    pod_identities: tuple[PodIdentity, ...] = ()
+    subnets: tuple[Subnet, ...] = ()
+    instance_types: tuple[InstanceType, ...] = ()

@@ -1,0 +1,147 @@
+"""Everything read from one cluster at one time, with what could not be read and why.
+
+A `Snapshot` is a value that can be saved, mailed, loaded, compared and simulated; `view.View` indexes it.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from addonctl.model.cluster import (
+    AdmissionPolicy,
+    AdmissionPolicyBinding,
+    ApiService,
+    Autoscaler,
+    ConfigMap,
+    CsiDriver,
+    CustomResourceDefinition,
+    CustomResources,
+    DisruptionBudget,
+    EndpointSlice,
+    Event,
+    Ingress,
+    IngressClass,
+    KubernetesObject,
+    Lease,
+    LimitRange,
+    Namespace,
+    NetworkPolicy,
+    Node,
+    OtherObject,
+    Pod,
+    ResourceQuota,
+    Revision,
+    Role,
+    RoleBinding,
+    Service,
+    ServiceAccount,
+    StorageClass,
+    Volume,
+    VolumeClaim,
+    VolumeSnapshotClass,
+    WebhookConfiguration,
+    Workload,
+)
+from addonctl.model.records import Application, Eks, FluxHelmRelease, FluxKustomization, FluxSource, HelmRelease
+from addonctl.resources import RESOURCES
+
+SNAPSHOT_SCHEMA = 1
+"""Raised when a reader of the previous schema would misread a new snapshot; older ones stay loadable."""
+
+
+class GapReason(StrEnum):
+    """Why a part could not be read."""
+
+    FORBIDDEN = "forbidden"  # the credentials lack a permission
+    NO_CREDENTIALS = "no-credentials"
+    TIMEOUT = "timeout"
+    NOT_SERVED = "not-served"  # the API is not installed or not enabled
+    NOT_IN_INPUT = "not-in-input"  # a file holds no such thing
+    BROKEN = "broken"  # it answered, but not with what its API promises
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gap:
+    """A part that could not be read. What depends on it is unknown, never healthy.
+
+    `part` names what is missing (`pods`, `eks:addons`); `permission` is what would fix it, if that is the reason.
+    """
+
+    part: str
+    reason: GapReason
+    detail: str
+    permission: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cluster:
+    """Which cluster. `kubernetes` is its full server version, empty where the input does not say it."""
+
+    name: str
+    kubernetes: str = ""
+    server: str = ""
+    context: str = ""
+    source: str = "live"  # live, snapshot or files
+    namespace: str = ""  # to which reading was narrowed: of others, namespaced objects were not read
+    demo: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Snapshot:
+    """Everything read from one cluster at one time, with what could not be read and why."""
+
+    schema: int = SNAPSHOT_SCHEMA
+    taken: datetime
+    cluster: Cluster
+    gaps: tuple[Gap, ...] = ()
+    eks: Eks | None = None
+
+    nodes: tuple[Node, ...] = ()
+    namespaces: tuple[Namespace, ...] = ()
+    workloads: tuple[Workload, ...] = ()
+    pods: tuple[Pod, ...] = ()
+    revisions: tuple[Revision, ...] = ()
+    services: tuple[Service, ...] = ()
+    endpoint_slices: tuple[EndpointSlice, ...] = ()
+    disruption_budgets: tuple[DisruptionBudget, ...] = ()
+    autoscalers: tuple[Autoscaler, ...] = ()
+    webhook_configurations: tuple[WebhookConfiguration, ...] = ()
+    api_services: tuple[ApiService, ...] = ()
+    crds: tuple[CustomResourceDefinition, ...] = ()
+    admission_policies: tuple[AdmissionPolicy, ...] = ()
+    admission_policy_bindings: tuple[AdmissionPolicyBinding, ...] = ()
+    csi_drivers: tuple[CsiDriver, ...] = ()
+    storage_classes: tuple[StorageClass, ...] = ()
+    volume_snapshot_classes: tuple[VolumeSnapshotClass, ...] = ()
+    volumes: tuple[Volume, ...] = ()
+    volume_claims: tuple[VolumeClaim, ...] = ()
+    ingress_classes: tuple[IngressClass, ...] = ()
+    ingresses: tuple[Ingress, ...] = ()
+    service_accounts: tuple[ServiceAccount, ...] = ()
+    roles: tuple[Role, ...] = ()
+    role_bindings: tuple[RoleBinding, ...] = ()
+    network_policies: tuple[NetworkPolicy, ...] = ()
+    quotas: tuple[ResourceQuota, ...] = ()
+    limit_ranges: tuple[LimitRange, ...] = ()
+    leases: tuple[Lease, ...] = ()
+    events: tuple[Event, ...] = ()
+    config_maps: tuple[ConfigMap, ...] = ()
+    custom_resources: tuple[CustomResources, ...] = ()
+    others: tuple[OtherObject, ...] = ()
+    helm_releases: tuple[HelmRelease, ...] = ()
+    applications: tuple[Application, ...] = ()
+    flux_helm_releases: tuple[FluxHelmRelease, ...] = ()
+    flux_kustomizations: tuple[FluxKustomization, ...] = ()
+    flux_sources: tuple[FluxSource, ...] = ()
+
+    def gap(self, part: str) -> Gap | None:
+        """Why `part` is missing, or None when it was read."""
+        return next((gap for gap in self.gaps if gap.part == part), None)
+
+    def objects(self) -> Iterator[KubernetesObject]:
+        """Every object that was read one by one; pods and events, which are many, left out."""
+        for part in dict.fromkeys(each.part for each in RESOURCES):
+            if part not in ("pods", "events", "helm_releases"):
+                yield from getattr(self, part)
+        yield from self.others

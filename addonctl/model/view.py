@@ -1,0 +1,254 @@
+"""All indexes of one Snapshot, built once and shared by every capability; each is made when it is first asked for.
+
+Every step is linear in what the snapshot holds: selectors are answered from an index of label pairs, not by looking at
+every workload of a namespace for every Service.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+from addonctl import resources
+from addonctl.model.cluster import (
+    Container,
+    CustomResourceDefinition,
+    Event,
+    KubernetesObject,
+    LabelExpression,
+    ObjectRef,
+    Pod,
+    PodTemplate,
+    Service,
+    Workload,
+    selects,
+)
+from addonctl.model.snapshot import Gap, Snapshot
+
+_NAME_LABEL = "kubernetes.io/metadata.name"
+_OWNED_BY_KINDS = ("DaemonSet", "StatefulSet", "Job", "Deployment", "CronJob")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Backends:
+    """What is behind a Service: endpoints ready and not, and the names of the ports at which the ready ones answer."""
+
+    ready: int = 0
+    not_ready: int = 0
+    ready_ports: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True)
+class View:
+    """A snapshot and its indexes. Equal snapshots give equal views; nothing here judges."""
+
+    snapshot: Snapshot
+
+    # ── What was read ───────────────────────────────────────────────────────────────────────────────────────────
+
+    @cached_property
+    def _gaps(self) -> Mapping[str, Gap]:
+        return {gap.part: gap for gap in reversed(self.snapshot.gaps)}
+
+    def gap(self, *parts: str) -> Gap | None:
+        """The first gap among these parts; None when all were read."""
+        return next((self._gaps[part] for part in parts if part in self._gaps), None)
+
+    @property
+    def from_files(self) -> bool:
+        """Whether the input need not hold all of a cluster."""
+        return self.snapshot.cluster.source == "files"
+
+    @cached_property
+    def objects(self) -> Mapping[ObjectRef, KubernetesObject]:
+        """Every object that was read one by one, by its key; pods and events, which are many, left out."""
+        return {thing.ref: thing for thing in self.snapshot.objects()}
+
+    def absent(self, ref: ObjectRef) -> bool:
+        """Whether an object surely does not exist: its kind was read as a whole, and it was not among it.
+
+        Kinds that are read by name are complete only for the names that were asked for; callers know those.
+        """
+        known = resources.find(ref.group, ref.kind)
+        if known is None or not known.complete or self.from_files or self.gap(known.part) is not None:
+            return False
+        narrowed = self.snapshot.cluster.namespace
+        elsewhere = bool(narrowed) and known.namespaced and ref.namespace != narrowed
+        return not elsewhere and ref not in self.objects
+
+    # ── Workloads and pods ──────────────────────────────────────────────────────────────────────────────────────
+
+    @cached_property
+    def workloads(self) -> Mapping[ObjectRef, Workload]:
+        """The workloads read, and those that only their pods tell of: static pods, and owners that the input lacks."""
+        read = {workload.ref: workload for workload in self.snapshot.workloads}
+        return read | {made.ref: made for made in self._told_by_pods(read)}
+
+    def _told_by_pods(self, read: Mapping[ObjectRef, Workload]) -> Iterator[Workload]:
+        revisions = {revision.ref for revision in self.snapshot.revisions}
+        seen: set[ObjectRef] = set()
+        for pod in self.snapshot.pods:
+            maker = _maker(pod)
+            if maker in read or maker in revisions or maker in seen:
+                continue
+            seen.add(maker)
+            stands_for = _stands_for(maker, pod)
+            if stands_for not in read:
+                yield _from_pod(stands_for, pod)
+
+    @cached_property
+    def controllers(self) -> Mapping[ObjectRef, ObjectRef]:
+        """What makes pods → the workload that it belongs to: a ReplicaSet → its Deployment, a workload → itself."""
+        found = {ref: ref for ref in self.workloads}
+        for revision in self.snapshot.revisions:
+            owner = _controller(revision)
+            if owner is not None and owner in self.workloads:
+                found[revision.ref] = owner
+        return found
+
+    @cached_property
+    def pods(self) -> Mapping[ObjectRef, Sequence[Pod]]:
+        """The pods of each workload; a pod of a ReplicaSet is its Deployment's."""
+        found: dict[ObjectRef, list[Pod]] = {ref: [] for ref in self.workloads}
+        for pod in self.snapshot.pods:
+            workload = self.workload_of(pod)
+            if workload is not None:
+                found[workload].append(pod)
+        return found
+
+    def workload_of(self, pod: Pod) -> ObjectRef | None:
+        """The workload that a pod belongs to; None where the input does not tell."""
+        maker = _maker(pod)
+        known = self.controllers.get(maker)
+        if known is not None:
+            return known
+        stands_for = _stands_for(maker, pod)  # the input has no ReplicaSets
+        return stands_for if stands_for in self.workloads else None
+
+    @cached_property
+    def _by_label(self) -> Mapping[tuple[str, str, str], Sequence[Workload]]:
+        """(namespace, label, value) → workloads whose pods carry it; the empty label holds all of a namespace."""
+        found: dict[tuple[str, str, str], list[Workload]] = {}
+        for workload in self.workloads.values():
+            found.setdefault((workload.namespace, "", ""), []).append(workload)
+            for key, value in workload.template.labels.items():
+                found.setdefault((workload.namespace, key, value), []).append(workload)
+        return found
+
+    def in_namespace(self, namespace: str) -> Sequence[Workload]:
+        """The workloads of a namespace."""
+        return self._by_label.get((namespace, "", ""), ())
+
+    def selected(
+        self, namespace: str, labels: Mapping[str, str], expressions: Iterable[LabelExpression] = ()
+    ) -> list[Workload]:
+        """The workloads of a namespace whose pods a selector selects; an empty selector selects all."""
+        pairs = [self._by_label.get((namespace, key, value), ()) for key, value in labels.items()]
+        fewest = min(pairs, key=len) if pairs else self.in_namespace(namespace)
+        wanted = tuple(expressions)
+        return [workload for workload in fewest if selects(labels, wanted, workload.template.labels)]
+
+    # ── Services ────────────────────────────────────────────────────────────────────────────────────────────────
+
+    @cached_property
+    def services(self) -> Mapping[ObjectRef, Service]:
+        return {service.ref: service for service in self.snapshot.services}
+
+    @cached_property
+    def services_of(self) -> Mapping[ObjectRef, Sequence[Service]]:
+        """A workload → the Services whose selector selects its pods."""
+        found: dict[ObjectRef, list[Service]] = {}
+        for service in self.snapshot.services:
+            for workload in self.selected(service.namespace, service.selector) if service.selector else ():
+                found.setdefault(workload.ref, []).append(service)
+        return found
+
+    @cached_property
+    def _backends(self) -> Mapping[ObjectRef, Backends]:
+        found: dict[ObjectRef, Backends] = {}
+        for piece in self.snapshot.endpoint_slices:
+            ref = ObjectRef.of("Service", piece.service, piece.namespace)
+            known = found.get(ref, Backends())
+            answered = {port.partition(":")[0] for port in piece.ports} if piece.ready else set()
+            found[ref] = Backends(
+                ready=known.ready + piece.ready,
+                not_ready=known.not_ready + piece.not_ready,
+                ready_ports=known.ready_ports | answered,
+            )
+        return found
+
+    def backends(self, service: ObjectRef) -> Backends | None:
+        """What is behind a Service; None where endpoints or Services of its namespace were not read."""
+        elsewhere = self.snapshot.cluster.namespace not in ("", service.namespace)
+        if elsewhere or self.gap("endpoint_slices", "services") is not None:
+            return None
+        return self._backends.get(service, Backends())
+
+    # ── The rest ────────────────────────────────────────────────────────────────────────────────────────────────
+
+    @cached_property
+    def crds(self) -> Mapping[tuple[str, str], CustomResourceDefinition]:
+        """By the group and kind that a CRD defines."""
+        return {(crd.group, crd.kind): crd for crd in self.snapshot.crds}
+
+    @cached_property
+    def _namespaces(self) -> Mapping[str, Mapping[str, str]]:
+        return {namespace.name: namespace.labels for namespace in self.snapshot.namespaces}
+
+    def namespace_labels(self, name: str) -> Mapping[str, str]:
+        """The labels of a namespace; Kubernetes gives every one its name."""
+        return {_NAME_LABEL: name, **self._namespaces.get(name, {})}
+
+    def knows_labels(self, namespace: str, keys: Iterable[str]) -> bool:
+        """Whether enough of a namespace was read to tell what a selector over these labels selects."""
+        if namespace in self._namespaces:
+            return True
+        return not (self.from_files or self.gap("namespaces") is not None) or set(keys) <= {_NAME_LABEL}
+
+    @cached_property
+    def warnings(self) -> Mapping[ObjectRef, Sequence[Event]]:
+        """Warning events by the object that they are about."""
+        found: dict[ObjectRef, list[Event]] = {}
+        for event in self.snapshot.events:
+            found.setdefault(event.subject, []).append(event)
+        return found
+
+
+def _controller(thing: KubernetesObject) -> ObjectRef | None:
+    """The owner that made an object, in its namespace; a node is none (static pods)."""
+    owner = thing.owners[0] if thing.owners and thing.owners[0].kind != "Node" else None
+    if owner is None:
+        return None
+    group = owner.group or resources.group_of(owner.kind)
+    return ObjectRef(group=group, kind=owner.kind, namespace=thing.namespace, name=owner.name)
+
+
+def _maker(pod: Pod) -> ObjectRef:
+    """What made a pod: its controlling owner, or the pod itself."""
+    return _controller(pod) or pod.ref
+
+
+def _stands_for(maker: ObjectRef, pod: Pod) -> ObjectRef:
+    """A ReplicaSet stands for its Deployment; an owner of another kind (a custom one) is seen as the pods it makes."""
+    if maker.kind == "ReplicaSet":
+        template_hash = pod.labels.get("pod-template-hash", "")
+        name = maker.name.removesuffix(f"-{template_hash}") if template_hash else maker.name.rpartition("-")[0]
+        return ObjectRef.of("Deployment", name or maker.name, maker.namespace)
+    if maker.kind in _OWNED_BY_KINDS:
+        return maker
+    return ObjectRef.of("Pod", maker.name, maker.namespace)
+
+
+def _from_pod(ref: ObjectRef, pod: Pod) -> Workload:
+    """The workload that a pod tells of."""
+    containers = tuple(Container(name=status.name, image=status.image) for status in pod.containers)
+    bare = _controller(pod) is None
+    return Workload(
+        kind=ref.kind,
+        name=ref.name,
+        namespace=ref.namespace,
+        labels=pod.labels,
+        annotations=pod.annotations,
+        appliers=pod.appliers if bare else (),
+        owners=pod.owners if bare else (),
+        template=PodTemplate(labels=pod.labels, containers=containers),
+    )

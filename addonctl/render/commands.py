@@ -1,0 +1,181 @@
+"""Actions put into words: lines to paste, in the installer's own language, and what a person has to do.
+
+Every command is quoted word by word, and comments are flattened to one line: whoever names an object may put anything
+into its name, and a line that is offered for pasting must hold nothing else. Called by every report format.
+"""
+
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+from shlex import quote
+
+from addonctl.findings import CHECKS
+from addonctl.model import (
+    Action,
+    Apply,
+    CreateAddon,
+    Delete,
+    DeleteAddon,
+    Finding,
+    GitChange,
+    HelmRollback,
+    HelmUpgrade,
+    Note,
+    Patch,
+    Run,
+    Sync,
+    UpdateAddon,
+    owners,
+)
+from addonctl.remediation import object_words
+from addonctl.render.escaping import plain
+
+
+class LineKind(StrEnum):
+    COMMAND = "command"  # to paste
+    COMMENT = "comment"  # said before a command, harmless when pasted
+    PROSE = "prose"  # for a person; not to paste
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One line of a fix, as it stands: commands are quoted, all text is flat."""
+
+    kind: LineKind
+    text: str
+
+    def __str__(self) -> str:
+        return f"# {self.text}" if self.kind is LineKind.COMMENT else self.text
+
+
+def fix_lines(found: Finding) -> tuple[Line, ...]:
+    """How to fix a finding; the registry's general words where it knows nothing nearer."""
+    if not found.fix:
+        return (_prose(CHECKS[found.code].fix),)
+    return tuple(line for action in found.fix for line in lines(action))
+
+
+def fix_text(found: Finding) -> str:
+    """The same as one text."""
+    return text(fix_lines(found))
+
+
+def text(listed: Iterable[Line]) -> str:
+    """Lines as one text. Prose becomes a comment where commands stand beside it, so that all of it can be pasted."""
+    kept = tuple(listed)
+    pasted = any(line.kind is LineKind.COMMAND for line in kept)
+    return "\n".join(f"# {line.text}" if pasted and line.kind is LineKind.PROSE else str(line) for line in kept)
+
+
+def lines(action: Action) -> Iterator[Line]:
+    """One action in words: a comment that says why, then what to run; or prose alone."""
+    why = getattr(action, "why", "")
+    if why:
+        yield Line(LineKind.COMMENT, plain(why))
+    match action:
+        case Note():
+            yield _prose(action.text)
+        case Run():
+            yield Line(LineKind.COMMAND, _run(action))
+        case UpdateAddon():
+            yield Line(LineKind.COMMAND, _update_addon(action))
+        case CreateAddon():
+            version = ("--addon-version", action.version) if action.version else ()
+            yield _command(*_eks("create-addon", action.cluster, action.addon), *version)
+        case DeleteAddon():
+            preserve = ("--preserve",) if action.preserve else ()
+            yield _command(*_eks("delete-addon", action.cluster, action.addon), *preserve)
+        case HelmUpgrade():
+            yield from _helm_upgrade(action)
+        case HelmRollback():
+            revision = (str(action.revision),) if action.revision else ()
+            yield _command("helm", "rollback", action.name, *revision, *_namespace(action.namespace))
+        case Sync():
+            yield _command(*_sync(action))
+        case GitChange():
+            yield _prose(f"Where {action.owner} is kept: {action.change}.")
+        case Patch():
+            sub = (f"--subresource={action.subresource}",) if action.subresource else ()
+            body = json.dumps(action.body, separators=(",", ":"))
+            yield _command("kubectl", "patch", *object_words(action.target), *sub, "--type=merge", "-p", body)
+        case Apply(file=file) if file:
+            yield _command("kubectl", "apply", "--server-side", "-f", file)
+        case Apply():
+            yield _prose(f"Apply {action.what}: kubectl apply --server-side -f FILE.")
+        case Delete():
+            yield from _delete(action)
+
+
+def command(*words: str) -> str:
+    """A line to paste; each word quoted, and flat."""
+    return " ".join(quote(plain(word)) for word in words)
+
+
+def _command(*words: str) -> Line:
+    return Line(LineKind.COMMAND, command(*words))
+
+
+def _prose(words: str) -> Line:
+    return Line(LineKind.PROSE, plain(words))
+
+
+def _namespace(name: str) -> tuple[str, ...]:
+    return ("-n", name) if name else ()
+
+
+def _run(action: Run) -> str:
+    piped = " | ".join(command(*argv) for argv in (action.argv, *action.pipe))
+    return f"{piped} > {command(action.save_to)}" if action.save_to else piped
+
+
+def _eks(verb: str, cluster: str, addon: str) -> tuple[str, ...]:
+    return ("aws", "eks", verb, "--cluster-name", cluster, "--addon-name", addon)
+
+
+def _update_addon(action: UpdateAddon) -> str:
+    words = [*_eks("update-addon", action.cluster, action.addon), "--addon-version", action.version]
+    words += ["--resolve-conflicts", action.resolve_conflicts]
+    if action.role_arn:
+        words += ["--service-account-role-arn", action.role_arn]
+    if not action.keep_configuration:
+        return command(*words)
+    current = command(
+        *_eks("describe-addon", action.cluster, action.addon),
+        "--query",
+        "addon.configurationValues",
+        "--output",
+        "text",
+    )
+    return f'{command(*words)} --configuration-values "$({current})"'
+
+
+def _helm_upgrade(action: HelmUpgrade) -> Iterator[Line]:
+    if not (action.chart and action.version):
+        where = f"{action.namespace}/{action.name}" if action.namespace else action.name
+        yield _prose(f"Upgrade Helm release {where} to a chart version {action.choose or 'that fits'}.")
+        return
+    yield _command(
+        "helm", "upgrade", action.name, action.chart, "--version", action.version, "--reset-then-reuse-values",
+        *_namespace(action.namespace),
+    )  # fmt: skip
+
+
+def _sync(action: Sync) -> tuple[str, ...]:
+    match action.owner:
+        case owners.ArgoApplication(namespace=namespace, name=name):
+            return ("argocd", "app", "sync", f"{namespace}/{name}" if namespace else name)
+        case owners.FluxHelmRelease(namespace=namespace, name=name):
+            force = ("--force",) if action.force else ()
+            return ("flux", "reconcile", "helmrelease", name, *_namespace(namespace), *force)
+        case owners.FluxKustomization(namespace=namespace, name=name):
+            return ("flux", "reconcile", "kustomization", name, *_namespace(namespace))
+    raise AssertionError(f"{action.owner} is no GitOps controller's")
+
+
+def _delete(action: Delete) -> Iterator[Line]:
+    target = object_words(action.target)
+    if action.save_first:
+        saved = Run(("kubectl", "get", *target, "-o", "yaml"), save_to=f"{action.target.name}.yaml")
+        yield Line(LineKind.COMMAND, _run(saved))
+    yield _command("kubectl", "delete", *target)
