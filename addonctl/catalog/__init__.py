@@ -205,6 +205,17 @@ class KnownIssue:
     url: str = ""
 
 
+class ClusterService(StrEnum):
+    """What an add-on does for the whole cluster; several may offer the same."""
+
+    POD_NETWORK = "pod-network"
+    SERVICE_NETWORK = "service-network"
+    CLUSTER_DNS = "cluster-dns"
+    NODE_SCALING = "node-scaling"
+    RESOURCE_METRICS = "resource-metrics"
+    POD_IDENTITY = "pod-identity"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AddOn:
     """A catalogue entry. Facts without a source of their own have that of the entry."""
@@ -220,6 +231,8 @@ class AddOn:
     singleton: bool = True  # a second copy in one cluster is a mistake
     system: bool = False  # every EKS cluster has it
     needs_rbac: bool = True  # it asks the API server, and can do nothing without a role
+    provides: tuple[ClusterService, ...] = ()
+    auto_mode: str = ""  # what of it EKS Auto Mode has built in; empty: nothing
     install: Install = field(default_factory=Install)
     fingerprints: Fingerprints
     comes_with: tuple[str, ...] = ()  # what every installation has: Kind/name, Kind/namespace/name
@@ -439,6 +452,10 @@ class Catalog:
                 names.setdefault(name.lower(), addon.id)
         names |= {addon_id: addon_id for addon_id in self.addons}
         return MappingProxyType(names)
+
+    def providing(self, service: ClusterService) -> tuple[str, ...]:
+        """The ids of the add-ons that offer a service."""
+        return tuple(addon.id for addon in self.addons.values() if service in addon.provides)
 
     def find(self, name: str) -> AddOn | None:
         """The add-on of that id, EKS name or chart; None when the catalogue has none."""

@@ -80,7 +80,7 @@ from addonctl.model.finding import (
     Finding,
     InsightRef,
     InstallationRef,
-    Need,
+    MissingRef,
     NodesRef,
     Severity,
     Subject,
@@ -115,6 +115,7 @@ from addonctl.model.snapshot import SNAPSHOT_SCHEMA, Cluster, Gap, GapReason, Sn
 from addonctl.model.view import Backends, View
 
 __all__ = [
+    "SNAPSHOT_SCHEMA",
     "Action",
     "AddOnRef",
     "AdmissionPolicy",
@@ -180,8 +181,8 @@ __all__ = [
     "Lease",
     "LimitRange",
     "Method",
+    "MissingRef",
     "Namespace",
-    "Need",
     "NetworkPolicy",
     "Node",
     "NodeGroup",
@@ -203,7 +204,6 @@ __all__ = [
     "RoleBinding",
     "Rule",
     "Run",
-    "SNAPSHOT_SCHEMA",
     "Service",
     "ServiceAccount",
     "ServiceTarget",

@@ -75,13 +75,13 @@ class Together:
 
 
 @dataclass(frozen=True, slots=True)
-class Need:
+class MissingRef:
     """`source` (an object, or an installation's id) needs `target`, and `more` others beside it."""
 
     source: "ObjectRef | InstallationRef"
     target: ObjectRef
     more: int = 0
-    type: str = field(default="need", init=False)
+    type: str = field(default="missing", init=False)
 
     def __str__(self) -> str:
         more = f" and {self.more} more of its own" if self.more else ""
@@ -158,7 +158,7 @@ Subject = (
     | AddOnRef
     | EksAddon
     | Together
-    | Need
+    | MissingRef
     | ApiVersionRef
     | NodesRef
     | ClusterRef
@@ -181,7 +181,7 @@ def names_of(subject: Subject) -> Iterator[str]:
             yield subject.name
         case Together():
             yield from subject.members
-        case Need():
+        case MissingRef():
             yield from names_of(subject.source)
             yield from names_of(subject.target)
         case ApiVersionRef():
