@@ -1,25 +1,36 @@
-"""What is to be said of a cluster: its inventory, what goes with what, how well each add-on is, what depends on what.
+"""What is to be said of a cluster: its inventory, what is compatible, how each add-on is, what depends on what.
 
-Pure: a Snapshot, the Catalog and the day in, an Assessment out. The capabilities know nothing of each other; here they
-are joined. Called by manager.py; report.py puts it into words.
+Pure: a View, its Inventory, the Catalog and the day in, an Assessment out. The capabilities know nothing of each
+other; here they are joined. Called by manager.py; render/ puts it into words.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
+from fnmatch import fnmatchcase
 from functools import cached_property
 
 from addonctl import waivers as waiving
-from addonctl.catalog import Catalog, Check
+from addonctl.catalog import Catalog, Cell
+from addonctl.causes import linked
 from addonctl.compatibility import Compatibility, KubernetesStatus, check_compatibility
-from addonctl.dependencies import Dependencies, find_dependencies
+from addonctl.dependencies import Dependencies, find_dangling, find_dependencies
 from addonctl.errors import BadInput
-from addonctl.findings import by_urgency, could_match, names_in, only_these
-from addonctl.health import ClusterHealth, check_health
-from addonctl.health.object_health import judge, judge_others
-from addonctl.health.scores import AddonHealth
-from addonctl.inventory import take_inventory
-from addonctl.model import Cluster, Finding, Gap, Installation, Inventory, ObjectHealth, ProbeAnswer, Snapshot
+from addonctl.findings import CHECKS, Capability, Check, by_urgency, is_about_codes, only_these
+from addonctl.health import AddonHealth, ClusterHealth, check_health, judge, judge_others
+from addonctl.model import (
+    Cluster,
+    Finding,
+    Gap,
+    Installation,
+    Inventory,
+    ObjectHealth,
+    ProbeAnswer,
+    Snapshot,
+    View,
+    names_of,
+)
+from addonctl.versions import Minor
 from addonctl.waivers import Waived, Waiver
 
 # AWS adds versions every week; after this many days the packaged table misses too many of them to go unsaid.
@@ -28,19 +39,19 @@ _TABLE_OLD = timedelta(days=120)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Assessed:
-    """One installation with what is said of its version on the running and on the target Kubernetes, and its health."""
+    """One installation with its health, and whether its version goes with the running and the target Kubernetes."""
 
     installation: Installation
-    running: Check
-    target: Check
+    running: Cell
+    target: Cell
     health: AddonHealth
 
 
 @dataclass(frozen=True, kw_only=True)
 class Assessment:
-    """The verdict on one cluster, as its snapshot shows it."""
+    """The judgement of one cluster, as its snapshot shows it."""
 
-    snapshot: Snapshot
+    view: View
     day: date
     inventory: Inventory
     compatibility: Compatibility
@@ -51,7 +62,11 @@ class Assessment:
     waived: tuple[Waived, ...] = ()
     stale: tuple[str, ...] = ()  # knowledge that is old, in words
     probes: tuple[ProbeAnswer, ...] = ()
-    since: str = ""  # what `findings` are new since, in words; empty: all are listed
+    since: datetime | None = None  # `findings` are those that were not there then
+
+    @property
+    def snapshot(self) -> Snapshot:
+        return self.view.snapshot
 
     @property
     def cluster(self) -> Cluster:
@@ -59,49 +74,90 @@ class Assessment:
 
     @property
     def gaps(self) -> tuple[Gap, ...]:
-        return self.snapshot.gaps
+        """What could not be read, and what could not be judged for want of it."""
+        return (*self.snapshot.gaps, *self.compatibility.gaps)
 
     @cached_property
     def objects(self) -> tuple[ObjectHealth, ...]:
-        """Verdicts on every object; made when first asked for, since a cluster has many."""
-        return judge(self.snapshot)
+        """The health of every object; made when first asked for, since a cluster has many."""
+        return judge(self.view)
 
     @property
     def kubernetes(self) -> KubernetesStatus:
         return self.compatibility.kubernetes
 
+    @cached_property
+    def by_id(self) -> Mapping[str, Finding]:
+        """The findings that are listed, by their id."""
+        return {found.id: found for found in self.findings}
+
+    def about(self, wanted: Callable[[Check], bool]) -> "Assessment":
+        """The same with only the findings of some checks: what a command lists, fails on and prints is one set."""
+        kept = tuple(found for found in self.findings if wanted(CHECKS[found.code]))
+        return replace(self, findings=kept, waived=tuple(w for w in self.waived if wanted(CHECKS[w.finding.code])))
+
+
+def of(*capabilities: Capability) -> Callable[[Check], bool]:
+    """The checks of some capabilities."""
+    return lambda check: check.capability in capabilities
+
+
+def of_health(check: Check) -> bool:
+    """The checks that say how add-ons are, whichever capability makes them."""
+    return check.aspect is not None
+
 
 def assess(
-    snapshot: Snapshot,
+    view: View,
+    inventory: Inventory,
     catalog: Catalog,
     *,
     day: date,
-    kubernetes: str = "",
-    target: str = "",
+    kubernetes: Minor | None = None,
+    target: Minor | None = None,
     waivers: Sequence[Waiver] = (),
     probes: Sequence[ProbeAnswer] = (),
 ) -> Assessment:
-    """Judges a snapshot as of `day`, for the running Kubernetes (`kubernetes` wins over what was read) and `target`."""
-    inventory = take_inventory(snapshot, catalog)
-    compatibility = check_compatibility(snapshot, inventory, catalog, day, kubernetes, target)
-    dependencies = find_dependencies(snapshot, inventory, catalog)
-    custom = judge_others(snapshot.others)
-    health = check_health(snapshot, inventory, catalog, dependencies.owners, custom, probes)
-    found = (*inventory.findings, *compatibility.findings, *dependencies.findings, *health.findings)
-    counts, waived = waiving.apply(waivers, found, snapshot.cluster.name, day)
+    """Judges as of `day`, for the running Kubernetes (`kubernetes` wins over what was read) and up to `target`."""
+    compatibility = check_compatibility(view, inventory, catalog, day, kubernetes, target)
+    graph = find_dependencies(view, inventory, catalog)
+    dangling = find_dangling(view, inventory, catalog, graph.edges, graph.owners)
+    health = check_health(view, inventory, catalog, graph.owners, judge_others(view.snapshot.others), probes)
+    found = linked((*inventory.findings, *compatibility.findings, *graph.findings, *dangling, *health.findings))
+    counts, waived = waiving.apply(waivers, found, view.snapshot.cluster.name, day)
     by_id = {each.id: each for each in health.addons}
     addons = tuple(
         Assessed(
-            installation=row, running=compatibility.checks[row.id][0], target=compatibility.checks[row.id][-1],
+            installation=row,
+            running=compatibility.cells[row.id][0],
+            target=compatibility.cells[row.id][-1],
             health=by_id[row.id],
         )
         for row in inventory.installations
-    )  # fmt: skip
+    )
     return Assessment(
-        snapshot=snapshot, day=day, inventory=inventory, compatibility=compatibility, dependencies=dependencies,
-        health=health, addons=addons, findings=by_urgency(counts), waived=waived,
-        stale=tuple(_stale(catalog, day)), probes=tuple(probes),
-    )  # fmt: skip
+        view=view,
+        day=day,
+        inventory=inventory,
+        compatibility=compatibility,
+        dependencies=graph,
+        health=health,
+        addons=addons,
+        findings=by_urgency(counts),
+        waived=waived,
+        stale=tuple(_stale(catalog, day)),
+        probes=tuple(probes),
+    )
+
+
+def new_since(assessment: Assessment, older: Assessment) -> Assessment:
+    """The findings that `older` did not have, or had as less severe. Raises BadInput when it is another cluster's."""
+    was, now = older.cluster.name, assessment.cluster.name
+    if was != now:
+        raise BadInput(f"The older snapshot is of cluster {was!r}, not of {now!r}", "Give one of the same cluster.")
+    known = {found.id: found.severity.rank for found in older.findings}
+    new = tuple(found for found in assessment.findings if found.severity.rank > known.get(found.id, -1))
+    return replace(assessment, findings=new, since=older.snapshot.taken)
 
 
 def only_of(assessment: Assessment, catalog: Catalog, wanted: Sequence[str]) -> Assessment:
@@ -109,8 +165,12 @@ def only_of(assessment: Assessment, catalog: Catalog, wanted: Sequence[str]) -> 
 
     Raises BadInput for a word that can match nothing: a slip of the finger would read as "all is well".
     """
+    names = None
     for word in wanted:
-        if not could_match(word, _names(assessment, catalog)):
+        if is_about_codes(word):
+            continue
+        names = names or frozenset(_names(assessment, catalog))
+        if not word or not _any_matches(names, word):
             raise BadInput(
                 f"--only {word or repr(word)}: there is no such severity, code, add-on or object",
                 "Codes: `addonctl findings explain`; add-ons: `addonctl inventory`.",
@@ -118,16 +178,21 @@ def only_of(assessment: Assessment, catalog: Catalog, wanted: Sequence[str]) -> 
     return replace(assessment, findings=only_these(assessment.findings, wanted))
 
 
+def _any_matches(names: Iterable[str], pattern: str) -> bool:
+    """Whether any name matches a pattern of the shell."""
+    return any(fnmatchcase(name, pattern) for name in names)
+
+
 def _names(assessment: Assessment, catalog: Catalog) -> Iterator[str]:
     """All that a finding can be about."""
     yield from catalog.addons
     yield from catalog.eks.addons
     for row in assessment.inventory.installations:
-        yield from (row.addon, *names_in(row.id))
+        yield from (row.addon, row.id, *row.id.split("/"))
     for found in assessment.findings:
-        yield from names_in(found.subject)
-    for ref, _ in assessment.snapshot.objects():
-        yield from names_in(str(ref))
+        yield from names_of(found.subject)
+    for ref in assessment.view.objects:
+        yield from names_of(ref)
 
 
 def _stale(catalog: Catalog, day: date) -> Iterator[str]:

@@ -6,9 +6,9 @@ may help. Each port has one contract suite (tests/contracts) that every side of 
 
 from collections.abc import Callable
 from datetime import datetime
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
-from addonctl.model import Inventory, ProbeAnswer, Snapshot
+from addonctl.model import Inventory, ProbeAnswer, Snapshot, View
 
 Progress = Callable[[str, int, int], None]
 """Called while reading: what is being read, how many parts are done, how many there are. Must not raise."""
@@ -44,12 +44,13 @@ class Source(Protocol):
         ...
 
 
+@runtime_checkable
 class Prober(Protocol):
     """Asks the add-ons of the live cluster that its source reads what only they can answer.
 
     A DNS query, an admission, metrics, a volume claim: nothing is stored, what is created is created as a dry run.
     """
 
-    def probe(self, snapshot: Snapshot, inventory: Inventory) -> tuple[ProbeAnswer, ...]:
+    def probe(self, view: View, inventory: Inventory) -> tuple[ProbeAnswer, ...]:
         """One answer a probe; what could not be asked is unknown with the reason. Raises nothing of the network's."""
         ...

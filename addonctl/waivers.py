@@ -1,7 +1,7 @@
 """Findings that somebody accepted for a time: in a file, each with a reason and a day on which it counts again.
 
 Pure: the waivers, the findings and the day in; what still counts, what is waived, and what has expired out. Called by
-assessment.py; adapters/settings.py reads the file.
+assessment.py; adapters/config_file.py reads the file.
 """
 
 from collections.abc import Iterable, Iterator
@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from datetime import date
 from fnmatch import fnmatchcase
 
-from addonctl.findings import finding
-from addonctl.model import Evidence, Finding
+from addonctl.findings import finding, makes
+from addonctl.model import Evidence, Finding, Note, WaiverRef
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,7 +29,7 @@ class Waiver:
     def covers(self, found: Finding, cluster: str) -> bool:
         return (
             fnmatchcase(found.code, self.code)
-            and fnmatchcase(found.subject, self.subject)
+            and fnmatchcase(str(found.subject), self.subject)
             and fnmatchcase(cluster, self.cluster)
         )
 
@@ -59,11 +59,12 @@ def apply(
     return (*counts, *_expired(given, listed, cluster, day)), tuple(waived)
 
 
+@makes("WVR001")
 def _expired(waivers: Iterable[Waiver], findings: tuple[Finding, ...], cluster: str, day: date) -> Iterator[Finding]:
     for waiver in waivers:
         if waiver.until < day and fnmatchcase(cluster, waiver.cluster):
             covered = sum(waiver.covers(found, cluster) for found in findings)
             detail = f"ended on {waiver.until}: {waiver.reason}; it would cover {covered} of today's findings"
             evidence = Evidence(kind="waiver", subject=f"{waiver.code} {waiver.subject}", detail=detail)
-            fix = None if covered else "It covers nothing any more: take it out of the file."
-            yield finding("WVR001", f"waiver {waiver.code} {waiver.subject}", evidence, fix=fix or "")
+            fix = () if covered else (Note("It covers nothing any more: remove it from the file."),)
+            yield finding("WVR001", WaiverRef(waiver.code, waiver.subject), evidence, fix=fix)

@@ -15,6 +15,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from addonctl.adapters.api_connection import Connection, Forbidden, NotServed
+from addonctl.catalog import AddOn, Catalog, ClusterService
 from addonctl.errors import AddonctlError
 from addonctl.model import (
     Health,
@@ -25,10 +26,10 @@ from addonctl.model import (
     ProbeAnswer,
     Service,
     Snapshot,
+    View,
     Webhook,
     selects,
 )
-from addonctl.workloads import pods_by_workload
 
 # A resolver in the same cluster answers within milliseconds; after a second it is of no use to anybody.
 _DNS_TIMEOUT_S = 1.0
@@ -38,20 +39,15 @@ _CERTIFICATE_SOON = timedelta(days=7)
 _NAME = "addonctl-probe"
 
 
-class Probes:
-    """The probes of one cluster. See ports.Prober."""
-
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
-
-    def probe(self, snapshot: Snapshot, inventory: Inventory) -> tuple[ProbeAnswer, ...]:
-        """All probes that fit the add-ons found."""
-        return tuple(
-            answer
-            for row in inventory.installations
-            for make in (*PROBES.get(row.addon, ()), _admission, _serving_certificates, _storage)
-            for answer in make(_Target(self._connection, snapshot, row))
-        )
+def probe(connection: Connection, catalog: Catalog, view: View, inventory: Inventory) -> tuple[ProbeAnswer, ...]:
+    """All probes that fit the add-ons found. See ports.Prober."""
+    return tuple(
+        answer
+        for row in inventory.installations
+        for target in (_Target(connection, view, row, catalog.addons.get(row.addon)),)
+        for make in (*target.own_probes(), _admission, _serving_certificates, _storage)
+        for answer in make(target)
+    )
 
 
 @dataclass(frozen=True)
@@ -59,40 +55,43 @@ class _Target:
     """An add-on to be asked, and the way there."""
 
     connection: Connection
-    snapshot: Snapshot
+    view: View
     row: Installation
+    addon: AddOn | None
 
-    def answer(self, name: str, verdict: Health, detail: str, began: float | None = None) -> ProbeAnswer:
+    @property
+    def snapshot(self) -> Snapshot:
+        return self.view.snapshot
+
+    def own_probes(self) -> "Iterator[Callable[[_Target], Iterator[ProbeAnswer]]]":
+        """What is asked by what the add-on provides for the cluster."""
+        yield from (PROBES[service] for service in (self.addon.provides if self.addon else ()) if service in PROBES)
+
+    def answer(self, name: str, health: Health, detail: str, began: float | None = None) -> ProbeAnswer:
         latency = round((time.monotonic() - began) * 1000) if began is not None else None
-        return ProbeAnswer(addon=self.row.addon, name=name, verdict=verdict, detail=detail, latency_ms=latency)
+        return ProbeAnswer(addon=self.row.addon, name=name, health=health, detail=detail, latency_ms=latency)
 
     def services(self) -> Iterator[Service]:
         """Services that select the add-on's pods."""
-        workloads = [workload for workload in self.snapshot.workloads if workload.ref in self.row.workloads]
-        for service in self.snapshot.services:
-            if service.selector and any(
-                workload.namespace == service.namespace and selects(service.selector, (), workload.template.labels)
-                for workload in workloads
-            ):
-                yield service
+        found = {service.ref: service for ref in self.row.workloads for service in self.view.services_of.get(ref, ())}
+        yield from found.values()
 
     def pods(self, service: Service) -> list[Pod]:
         """Ready pods behind a Service."""
-        mine = pods_by_workload(self.snapshot, self.row.workloads)
+        mine = (pod for ref in self.row.workloads for pod in self.view.pods.get(ref, ()))
         return [
             pod
-            for pods in mine.values()
-            for pod in pods
+            for pod in mine
             if pod.ready and pod.namespace == service.namespace and selects(service.selector, (), pod.labels)
         ]
 
     def webhooks(self) -> Iterator[tuple[ObjectRef, Webhook]]:
         """Webhooks that the add-on serves."""
-        mine = {(service.namespace, service.name) for service in self.services()}
+        mine = {service.ref for service in self.services()}
         for configuration in self.snapshot.webhook_configurations:
             for hook in configuration.webhooks:
-                if hook.service and (hook.service.namespace, hook.service.name) in mine:
-                    yield ObjectRef(kind=configuration.kind, name=configuration.name), hook
+                if hook.service and ObjectRef.of("Service", hook.service.name, hook.service.namespace) in mine:
+                    yield configuration.ref, hook
 
 
 # ── DNS ─────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -107,7 +106,7 @@ def _dns(target: _Target) -> Iterator[ProbeAnswer]:
         inside = "KUBERNETES_SERVICE_HOST" in os.environ
         answer = _dns_by_udp(target, service.cluster_ip, name) if inside or _routed(service.cluster_ip) else None
         # From outside, the address may be another network's: only a right answer shows that it is the cluster's.
-        if answer is not None and (inside or answer.verdict is Health.HEALTHY):
+        if answer is not None and (inside or answer.health is Health.HEALTHY):
             yield answer
         else:
             yield from _dns_by_pod(target, service, name)
@@ -156,7 +155,7 @@ def _dns_by_udp(target: _Target, address: str, name: str) -> ProbeAnswer:
             response = asking.recv(512)
         except OSError as error:
             return target.answer("dns query", Health.DEGRADED, f"{address} did not answer for {name}: {error}")
-    return _dns_verdict(target, "dns query", f"the cluster IP {address}", name, response, began)
+    return _judged(target, "dns query", f"the cluster IP {address}", name, response, began)
 
 
 def _dns_by_pod(target: _Target, service: Service, name: str) -> Iterator[ProbeAnswer]:
@@ -175,7 +174,7 @@ def _dns_by_pod(target: _Target, service: Service, name: str) -> Iterator[ProbeA
         except (AddonctlError, OSError) as error:
             yield target.answer(probe, Health.DEGRADED, str(getattr(error, "what", error)))
         else:
-            yield _dns_verdict(target, probe, "the pod, not the cluster IP,", name, response, began)
+            yield _judged(target, probe, "the pod, not the cluster IP,", name, response, began)
 
 
 def _exactly(stream: socket.socket, count: int) -> bytes:
@@ -188,7 +187,7 @@ def _exactly(stream: socket.socket, count: int) -> bytes:
     return body
 
 
-def _dns_verdict(target: _Target, probe: str, asked: str, name: str, response: bytes, began: float) -> ProbeAnswer:
+def _judged(target: _Target, probe: str, asked: str, name: str, response: bytes, began: float) -> ProbeAnswer:
     rcode, answers = dns_answer(response)
     good = rcode == 0 and answers > 0
     detail = f"{asked} answered for {name}" + ("" if good else f" with rcode {rcode} and {answers} records")
@@ -213,8 +212,8 @@ def _metrics(target: _Target) -> Iterator[ProbeAnswer]:
         yield target.answer("metrics read", Health.DEGRADED, error.what)
         return
     fresh = [item for item in listed if _age(item) < _METRICS_OLD]
-    verdict = Health.HEALTHY if fresh else Health.DEGRADED
-    yield target.answer("metrics read", verdict, f"fresh metrics of {len(fresh)} of {len(listed)} nodes", began)
+    health = Health.HEALTHY if fresh else Health.DEGRADED
+    yield target.answer("metrics read", health, f"fresh metrics of {len(fresh)} of {len(listed)} nodes", began)
 
 
 def _age(item: Mapping[str, Any]) -> timedelta:
@@ -280,8 +279,8 @@ def _try(target: _Target, probe: str, path: str, sample: dict[str, Any], wanted:
         said = error.what
         if "failed calling webhook" in said:
             mine = not wanted or f'"{wanted}"' in said
-            verdict = Health.DEGRADED if mine else Health.UNKNOWN
-            return target.answer(probe, verdict, said)
+            health = Health.DEGRADED if mine else Health.UNKNOWN
+            return target.answer(probe, health, said)
         if isinstance(error, Forbidden) and "denied the request" in said:
             return target.answer(probe, Health.HEALTHY, f"a {kind} was judged, and refused", began)
         if isinstance(error, Forbidden | NotServed) or "does not support dry run" in said:
@@ -310,8 +309,8 @@ def _serving_certificates(target: _Target) -> Iterator[ProbeAnswer]:
             continue
         left = ends - datetime.now(UTC)
         verb = "ended" if left < timedelta() else "ends"
-        verdict = Health.HEALTHY if left > _CERTIFICATE_SOON else Health.DEGRADED
-        yield target.answer(probe, verdict, f"it {verb} on {ends:%Y-%m-%d %H:%M} UTC")
+        health = Health.HEALTHY if left > _CERTIFICATE_SOON else Health.DEGRADED
+        yield target.answer(probe, health, f"it {verb} on {ends:%Y-%m-%d %H:%M} UTC")
 
 
 def _pod_port(snapshot: Snapshot, service: Service) -> int | None:
@@ -340,16 +339,12 @@ def _certificate_end(stream: socket.socket) -> datetime:
 
 # ── Storage ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
-_DRIVERS = {
-    "aws-ebs-csi-driver": "ebs.csi.aws.com", "aws-efs-csi-driver": "efs.csi.aws.com",
-    "aws-fsx-csi-driver": "fsx.csi.aws.com", "aws-mountpoint-s3-csi-driver": "s3.csi.aws.com",
-}  # fmt: skip
-
 
 def _storage(target: _Target) -> Iterator[ProbeAnswer]:
     """A dry run of a claim for every class that the driver provisions: admission and quota, not the driver itself."""
+    drivers = target.addon.fingerprints.csi_drivers if target.addon else ()
     for storage_class in target.snapshot.storage_classes:
-        if storage_class.provisioner == _DRIVERS.get(target.row.addon):
+        if storage_class.provisioner in drivers:
             claim = {
                 "apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": {"name": _NAME},
                 "spec": {"accessModes": ["ReadWriteOnce"], "storageClassName": storage_class.name,
@@ -359,11 +354,11 @@ def _storage(target: _Target) -> Iterator[ProbeAnswer]:
             yield _try(target, f"claim of class {storage_class.name}", path, claim)
 
 
-PROBES: Mapping[str, tuple[Callable[[_Target], Iterator[ProbeAnswer]], ...]] = {
-    "coredns": (_dns,),
-    "metrics-server": (_metrics,),
+PROBES: Mapping[ClusterService, Callable[[_Target], Iterator[ProbeAnswer]]] = {
+    ClusterService.CLUSTER_DNS: _dns,
+    ClusterService.RESOURCE_METRICS: _metrics,
 }
-"""What is asked of an add-on beyond what is asked of all: admission, serving certificates, storage."""
+"""What is asked of an add-on by what it provides, beyond what all are asked: admission, certificates, storage."""
 
 RULES: tuple[dict[str, Any], ...] = (
     {"apiGroups": ["metrics.k8s.io"], "resources": ["nodes"], "verbs": ["list"]},

@@ -66,12 +66,14 @@ class Gap:
     """A part that could not be read. What depends on it is unknown, never healthy.
 
     `part` names what is missing (`pods`, `eks:addons`); `permission` is what would fix it, if that is the reason.
+    `absent`: the input, a file, simply has none of it.
     """
 
     part: str
     reason: GapReason
     detail: str
     permission: str = ""
+    absent: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

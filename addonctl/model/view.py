@@ -5,7 +5,7 @@ every workload of a namespace for every Service.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 from addonctl import resources
@@ -75,6 +75,18 @@ class View:
         elsewhere = bool(narrowed) and known.namespaced and ref.namespace != narrowed
         return not elsewhere and ref not in self.objects
 
+    def located(self, ref: ObjectRef, home: str) -> ObjectRef:
+        """A reference as its writer meant it: in namespace `home` if none is written, in none if its kind has none.
+
+        What names a kind of the table without its group means the kind of the table.
+        """
+        group = ref.group or resources.group_of(ref.kind)
+        namespaced = resources.namespaced(group, ref.kind)
+        if namespaced is None:
+            crd = self.crds.get((group, ref.kind))
+            namespaced = crd is None or crd.namespaced
+        return replace(ref, group=group, namespace=(ref.namespace or home) if namespaced else "")
+
     # ── Workloads and pods ──────────────────────────────────────────────────────────────────────────────────────
 
     @cached_property
@@ -126,26 +138,39 @@ class View:
 
     @cached_property
     def _by_label(self) -> Mapping[tuple[str, str, str], Sequence[Workload]]:
-        """(namespace, label, value) → workloads whose pods carry it; the empty label holds all of a namespace."""
+        """(namespace, label, value) → workloads whose pods carry it."""
         found: dict[tuple[str, str, str], list[Workload]] = {}
         for workload in self.workloads.values():
-            found.setdefault((workload.namespace, "", ""), []).append(workload)
             for key, value in workload.template.labels.items():
                 found.setdefault((workload.namespace, key, value), []).append(workload)
         return found
 
+    @cached_property
+    def _in_namespace(self) -> Mapping[str, Sequence[Workload]]:
+        found: dict[str, list[Workload]] = {}
+        for workload in self.workloads.values():
+            found.setdefault(workload.namespace, []).append(workload)
+        return found
+
     def in_namespace(self, namespace: str) -> Sequence[Workload]:
         """The workloads of a namespace."""
-        return self._by_label.get((namespace, "", ""), ())
+        return self._in_namespace.get(namespace, ())
 
     def selected(
         self, namespace: str, labels: Mapping[str, str], expressions: Iterable[LabelExpression] = ()
     ) -> list[Workload]:
         """The workloads of a namespace whose pods a selector selects; an empty selector selects all."""
-        pairs = [self._by_label.get((namespace, key, value), ()) for key, value in labels.items()]
-        fewest = min(pairs, key=len) if pairs else self.in_namespace(namespace)
         wanted = tuple(expressions)
+        terms = [(key, (value,)) for key, value in labels.items()]
+        terms += [(each.key, each.values) for each in wanted if each.operator == "In"]
+        found = [self._carrying(namespace, key, values) for key, values in terms]
+        fewest = min(found, key=len) if found else self.in_namespace(namespace)
         return [workload for workload in fewest if selects(labels, wanted, workload.template.labels)]
+
+    def _carrying(self, namespace: str, key: str, values: Sequence[str]) -> Sequence[Workload]:
+        """The workloads of a namespace whose pods carry a label with one of these values."""
+        found = [self._by_label.get((namespace, key, value), ()) for value in dict.fromkeys(values)]
+        return found[0] if len(found) == 1 else [workload for each in found for workload in each]
 
     # ── Services ────────────────────────────────────────────────────────────────────────────────────────────────
 

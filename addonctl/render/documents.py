@@ -1,257 +1,379 @@
-"""An Assessment as documents: the JSON interface `addonctl/v1`, the same from library, CLI and API.
+"""What addonctl says as documents: the JSON interface `addonctl/v1`, the same from CLI, library and API.
 
 Keys are documented in docs/reference/json.md; a test holds the two together. What is not known is null with a reason
-beside it, never a made-up number.
+beside it, never a made-up number. A typed value that people know by a label (a subject, an owner) is there as both:
+`subject` is the label, `subject_ref` the value.
 """
 
-from collections.abc import Iterable
-from dataclasses import asdict, dataclass
-from typing import Any
+from collections.abc import Iterable, Mapping
+from dataclasses import fields
+from typing import IO, Any
 
-from addonctl.assessment import Assessed, Assessment
-from addonctl.catalog import Check
-from addonctl.dependencies import Dependency, Impact
-from addonctl.findings import CODES
-from addonctl.health.scores import AddonHealth
-from addonctl.model import Edge, Finding, Gap, Installation, Severity
+import msgspec
+
+from addonctl.assessment import Assessment, of, of_health
+from addonctl.catalog import Catalog, Cell
+from addonctl.changes import InventoryChanges
+from addonctl.ecosystem import dependency_analysis, ecosystem
+from addonctl.errors import AddonctlError, BadInput
+from addonctl.findings import CHECKS, Capability
+from addonctl.model import Claim, Edge, Finding, Gap, Installation, ObjectHealth, Severity, Snapshot
+from addonctl.render.commands import fix_text
+from addonctl.versions import Minor
 
 SCHEMA = "addonctl/v1"
+DUE = {Severity.REQUIRED: "today", Severity.RECOMMENDED: "this week", Severity.INFO: "next month"}
+
+Document = dict[str, Any]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Score:
-    """0–100, or None with the reason why it is not known. `coverage` is how much was looked at, in percent."""
-
-    value: int | None
-    coverage: int | None = None
-    unknown_reason: str = ""
+def plain(value: Any) -> Any:
+    """Values of the model as mappings, lists and texts; versions and the like by their text."""
+    return msgspec.to_builtins(value, enc_hook=str, str_keys=True)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AddonMetrics:
-    """What is known of one installation."""
+def dump(document: Any, output: str) -> str:
+    """A document as JSON (indented) or YAML."""
+    encoded = msgspec.json.encode(document, enc_hook=str)
+    if output == "json":
+        return msgspec.json.format(encoded, indent=2).decode() + "\n"
+    import yaml
 
-    addon: str
-    name: str
-    version: str | None
-    version_unknown_reason: str
-    method: str
-    owner: str
-    namespaces: tuple[str, ...]
-    workloads: int
-    compatible: str  # yes, no or unknown, with the running Kubernetes
-    compatible_with_target: str
-    health_score: Score
-    monthly_cost: Score
+    return yaml.safe_dump(msgspec.json.decode(encoded), sort_keys=False, allow_unicode=True, width=120)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EcosystemAnalysis:
-    """The answer of `Manager.analyze_addon_ecosystem`."""
-
-    cluster_name: str
-    total_addons: int
-    addon_metrics: tuple[AddonMetrics, ...]
-    dependency_analysis: dict[str, Any]
-    optimization_opportunities: dict[str, Any]
-    recommendations: tuple[Finding, ...]
-    overall_health_score: Score
-    cost_efficiency_score: Score
-    findings: tuple[Finding, ...]
-    gaps: tuple[Gap, ...]
+# ── Assessments ─────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-_NOT_JUDGED = "not judged by this version of addonctl"
-
-
-def ecosystem(assessment: Assessment) -> EcosystemAnalysis:
-    """The assessment in the shape of the library's front door."""
-    return EcosystemAnalysis(
-        cluster_name=assessment.cluster.name,
-        total_addons=len(assessment.addons),
-        addon_metrics=tuple(_metrics(addon) for addon in assessment.addons),
-        dependency_analysis=_dependency_analysis(assessment),
-        optimization_opportunities={"items": None, "unknown_reason": f"usage and cost are {_NOT_JUDGED}"},
-        recommendations=tuple(f for f in assessment.findings if f.severity is not Severity.INFO),
-        overall_health_score=_overall(assessment),
-        cost_efficiency_score=Score(value=None, unknown_reason=f"cost is {_NOT_JUDGED}"),
-        findings=assessment.findings,
-        gaps=assessment.gaps,
-    )
-
-
-def _overall(assessment: Assessment) -> Score:
-    health = assessment.health
-    why = "" if health.score is not None else "no add-on's state was seen"
-    return Score(value=health.score, coverage=health.coverage, unknown_reason=why)
-
-
-def _metrics(addon: Assessed) -> AddonMetrics:
-    row = addon.installation
-    return AddonMetrics(
-        addon=row.addon, name=row.name, version=row.version, version_unknown_reason=row.version_unknown_reason,
-        method=row.method.value, owner=row.owner, namespaces=row.namespaces, workloads=len(row.workloads),
-        compatible=addon.running.answer.value, compatible_with_target=addon.target.answer.value,
-        health_score=_score(addon.health),
-        monthly_cost=Score(value=None, unknown_reason=f"cost is {_NOT_JUDGED}"),
-    )  # fmt: skip
-
-
-def _score(health: AddonHealth) -> Score:
-    return Score(value=health.score, coverage=health.coverage, unknown_reason=health.unknown_reason)
-
-
-def _dependency_analysis(assessment: Assessment) -> dict[str, Any]:
-    """Between add-ons; `addonctl deps` has the edges between objects."""
-    graph = assessment.dependencies
-    return {
-        "edges": [_dependency(dependency) for dependency in graph.addons],
-        "blast_radius": {
-            addon.installation.id: [_impact(impact) for impact in graph.blast_radius(addon.installation.id)]
-            for addon in assessment.addons
-        },
-        "update_order": list(graph.order),
-        "cycles": [list(cycle) for cycle in graph.cycles],
-    }
-
-
-def _dependency(dependency: Dependency) -> dict[str, Any]:
-    return {
-        "from": dependency.source, "to": dependency.target, "strength": dependency.strength.value,
-        "hurts": dependency.hurts, "evidence": [_because(edge) for edge in dependency.via],
-    }  # fmt: skip
-
-
-def _because(edge: Edge) -> str:
-    return edge.evidence if edge.source.kind == "AddOn" else f"{edge.source} → {edge.target}: {edge.evidence}"
-
-
-def _impact(impact: Impact) -> dict[str, Any]:
-    return {"id": impact.id, "weight": round(impact.weight, 3), "path": list(impact.path)}
-
-
-# ── Documents ───────────────────────────────────────────────────────────────────────────────────────────────────
-
-
-def analysis_document(assessment: Assessment) -> dict[str, Any]:
+def analysis_document(assessment: Assessment) -> Document:
     """`addonctl analyze -o json`."""
+    front = plain(ecosystem(assessment))
     return {
         **_envelope(assessment, "Analysis"),
-        **asdict(ecosystem(assessment)),
-        "findings": [finding_document(found) for found in assessment.findings],
+        **front,
+        **_findings(assessment),
         "recommendations": [finding_document(f) for f in assessment.findings if f.severity is not Severity.INFO],
-        "waived": _waived(assessment),
-        "since": assessment.since or None,
-        "checks": [asdict(check) for checks in assessment.compatibility.checks.values() for check in checks],
+        "checks": [cell(each) for row in assessment.compatibility.cells.values() for each in row],
         "installations": [installation_document(addon.installation) for addon in assessment.addons],
-        "unrecognised": [asdict(item) for item in assessment.inventory.unrecognised],
+        "unrecognised": plain(assessment.inventory.unrecognised),
         "stale_knowledge": list(assessment.stale),
     }
 
 
-def inventory_document(assessment: Assessment) -> dict[str, Any]:
+def inventory_document(assessment: Assessment) -> Document:
     """`addonctl inventory -o json`."""
     return {
         **_envelope(assessment, "Inventory"),
         "installations": [installation_document(addon.installation) for addon in assessment.addons],
-        "unrecognised": [asdict(item) for item in assessment.inventory.unrecognised],
-        "findings": [finding_document(item) for item in assessment.inventory.findings],
-        "gaps": [asdict(gap) for gap in assessment.gaps],
+        "unrecognised": plain(assessment.inventory.unrecognised),
+        **_findings(assessment.about(of(Capability.INVENTORY))),
     }
 
 
-def findings_document(assessment: Assessment) -> dict[str, Any]:
+def findings_document(assessment: Assessment) -> Document:
     """`addonctl findings -o json`."""
-    return {
-        **_envelope(assessment, "Findings"),
-        "findings": [finding_document(found) for found in assessment.findings],
-        "waived": _waived(assessment),
-        "since": assessment.since or None,
-        "gaps": [asdict(gap) for gap in assessment.gaps],
-    }
+    return {**_envelope(assessment, "Findings"), **_findings(assessment)}
 
 
-def health_document(assessment: Assessment) -> dict[str, Any]:
+def health_document(assessment: Assessment) -> Document:
     """`addonctl health -o json`."""
     health = assessment.health
     return {
         **_envelope(assessment, "Health"),
         "score": health.score,
         "coverage": health.coverage,
-        "addons": [asdict(addon) for addon in health.addons],
-        "objects": [asdict(verdict) for verdict in assessment.objects],
-        "probes": [asdict(probe) for probe in assessment.probes],
-        "findings": [finding_document(found) for found in assessment.findings if found in assessment.health.findings],
-        "gaps": [asdict(gap) for gap in assessment.gaps],
+        "addons": plain(health.addons),
+        "objects": [object_document(each) for each in assessment.objects],
+        "probes": plain(assessment.probes),
+        **_findings(assessment.about(of_health)),
     }
 
 
-def compatibility_document(assessment: Assessment) -> dict[str, Any]:
+def compatibility_document(assessment: Assessment) -> Document:
     """`addonctl compat -o json`."""
     return {
         **_envelope(assessment, "Compatibility"),
-        **matrix_cells(check for checks in assessment.compatibility.checks.values() for check in checks),
-        "findings": [
-            finding_document(found) for found in assessment.findings if found in assessment.compatibility.findings
-        ],
-        "gaps": [asdict(gap) for gap in assessment.gaps],
+        "cells": [cell(each) for row in assessment.compatibility.cells.values() for each in row],
+        **_findings(assessment.about(of(Capability.COMPATIBILITY))),
     }
 
 
-def matrix_document(checks: Iterable[Check]) -> dict[str, Any]:
-    """`addonctl matrix ADDON… -o json`."""
-    return {"schema": SCHEMA, "kind": "Matrix", **matrix_cells(checks)}
-
-
-def matrix_cells(checks: Iterable[Check]) -> dict[str, Any]:
-    """One cell an add-on, version and Kubernetes."""
-    return {"cells": [{**asdict(check), "version": check.version or None} for check in checks]}
-
-
-def dependencies_document(assessment: Assessment) -> dict[str, Any]:
+def dependencies_document(assessment: Assessment) -> Document:
     """`addonctl deps -o json`: `edges` between objects, and all that is said of add-ons."""
     return {
         **_envelope(assessment, "Dependencies"),
         "edges": [edge_document(edge) for edge in assessment.dependencies.edges],
-        "addons": _dependency_analysis(assessment),
-        "findings": [finding_document(found) for found in assessment.dependencies.findings],
-        "gaps": [asdict(gap) for gap in assessment.gaps],
+        "addons": dependency_analysis(assessment),
+        **_findings(assessment.about(of(Capability.DEPENDENCIES))),
     }
 
 
-def edge_document(edge: Edge) -> dict[str, Any]:
-    """One edge between objects."""
-    return {
-        "from": str(edge.source), "to": str(edge.target), "type": edge.type.value, "strength": edge.strength.value,
-        "hurts": edge.hurts, "evidence": edge.evidence, "from_group": edge.source.group, "to_group": edge.target.group,
-    }  # fmt: skip
-
-
-def finding_document(found: Finding) -> dict[str, Any]:
-    """One finding, with the title of its code and when to act."""
-    return {**asdict(found), "title": CODES[found.code].title, "due": DUE[found.severity]}
-
-
-DUE = {Severity.REQUIRED: "today", Severity.RECOMMENDED: "this week", Severity.INFO: "next month"}
-
-
-def _waived(assessment: Assessment) -> list[dict[str, Any]]:
-    return [
-        {**finding_document(waived.finding), "waiver": asdict(waived.waiver)} for waived in assessment.waived
-    ]  # fmt: skip
-
-
-def installation_document(row: Installation) -> dict[str, Any]:
-    """One installation as the JSON interface shows it."""
-    return asdict(row)
-
-
-def _envelope(assessment: Assessment, kind: str) -> dict[str, Any]:
-    status = assessment.kubernetes
+def _envelope(assessment: Assessment, kind: str) -> Document:
     return {
         "schema": SCHEMA,
         "kind": kind,
-        "cluster": asdict(assessment.cluster),
+        "cluster": plain(assessment.cluster),
         "as_of": assessment.day.isoformat(),
-        "kubernetes": asdict(status),
+        "kubernetes": plain(assessment.kubernetes),
+        "gaps": plain(assessment.gaps),
     }
+
+
+def _findings(assessment: Assessment) -> Document:
+    return {
+        "findings": [finding_document(found) for found in assessment.findings],
+        "waived": [
+            {**finding_document(waived.finding), "waiver": plain(waived.waiver)} for waived in assessment.waived
+        ],
+        "since": plain(assessment.since),
+    }
+
+
+def finding_document(found: Finding) -> Document:
+    """One finding, with the title of its code, when to act, its cause, and its fix as text and as actions."""
+    check = CHECKS[found.code]
+    return {
+        "id": found.id,
+        "code": found.code,
+        "severity": found.severity.value,
+        "title": check.title,
+        "capability": check.capability.value,
+        "subject": str(found.subject),
+        "subject_ref": plain(found.subject),
+        "evidence": plain(found.evidence),
+        "cause": found.cause,
+        "due": DUE[found.severity],
+        "fix": fix_text(found),
+        "actions": plain(found.fix),
+    }
+
+
+def installation_document(row: Installation) -> Document:
+    """One installation as the JSON interface shows it."""
+    document: Document = plain(row)
+    return {
+        **document,
+        "version": str(row.version) if row.version else None,
+        "method": row.method.value,
+        "owner": str(row.owner),
+        "owner_ref": document["owner"],
+        "claims": [_claim(claim) for claim in row.claims],
+    }
+
+
+def _claim(claim: Claim) -> Document:
+    return {
+        "method": claim.method.value,
+        "owner": str(claim.owner),
+        "owner_ref": plain(claim.owner),
+        "evidence": claim.evidence,
+    }
+
+
+def edge_document(edge: Edge) -> Document:
+    """One edge between objects."""
+    return {
+        "from": str(edge.source),
+        "to": str(edge.target),
+        "type": edge.type.value,
+        "strength": edge.strength.value,
+        "hurts": edge.affects.value,
+        "evidence": edge.evidence,
+        "from_group": edge.source.group,
+        "to_group": edge.target.group,
+    }
+
+
+def object_document(each: ObjectHealth) -> Document:
+    """The health of one object."""
+    return {
+        "api_version": each.api_version,
+        "kind": each.ref.kind,
+        "namespace": each.ref.namespace,
+        "name": each.ref.name,
+        "health": each.health.value,
+        "reason": each.reason,
+        "rule": each.rule,
+    }
+
+
+def cell(each: Cell) -> Document:
+    """One add-on and version with one Kubernetes."""
+    return {
+        **plain(each),
+        "version": str(each.version) if each.version else None,
+        "kubernetes": str(each.kubernetes) if each.kubernetes else None,
+    }
+
+
+# ── Snapshots ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def snapshot_document(snapshot: Snapshot) -> Document:
+    """How many objects of each kind a snapshot holds."""
+    parts = {field.name: getattr(snapshot, field.name) for field in fields(snapshot)}
+    counts = {name: len(part) for name, part in parts.items() if isinstance(part, tuple)}
+    return {
+        "schema": SCHEMA,
+        "kind": "Snapshot",
+        "cluster": plain(snapshot.cluster),
+        "taken": plain(snapshot.taken),
+        "eks": snapshot.eks is not None,
+        "counts": {key: n for key, n in counts.items() if n and key != "gaps"},
+        "gaps": plain(snapshot.gaps),
+    }
+
+
+def changes_document(changes: InventoryChanges) -> Document:
+    """What changed among the add-ons between two snapshots."""
+    return {
+        "schema": SCHEMA,
+        "kind": "SnapshotDiff",
+        "added": [_brief(row) for row in changes.added],
+        "removed": [_brief(row) for row in changes.removed],
+        "changed": plain(changes.changed),
+    }
+
+
+def _brief(row: Installation) -> Document:
+    version = str(row.version) if row.version else None
+    return {"id": row.id, "addon": row.addon, "version": version, "owner": str(row.owner)}
+
+
+# ── The catalogue ───────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def catalog_document(catalog: Catalog) -> Document:
+    """All entries of the catalogue, and the EKS add-ons that have none."""
+    mine = {addon.install.eks.name for addon in catalog.addons.values() if addon.install.eks}
+    return {
+        "schema": SCHEMA,
+        "kind": "Catalog",
+        "as_of": plain(catalog.eks.as_of),
+        "addons": [
+            {
+                "addon": addon.id,
+                "name": addon.name,
+                "category": addon.category,
+                "eks": addon.install.eks.name if addon.install.eks else None,
+                "charts": [chart.name for chart in addon.install.charts],
+                "as_of": plain(addon.as_of),
+            }
+            for addon in catalog.addons.values()
+        ],
+        "eks_only": sorted(catalog.eks.addons.keys() - mine),
+    }
+
+
+def addon_document(catalog: Catalog, name: str) -> Document:
+    """All that is known of one add-on, without what its entry leaves empty."""
+    addon, eks = catalog.require(name)
+    entry: Document = {"schema": SCHEMA, "kind": "AddOn"}
+    if addon is not None:
+        entry |= {key: value for key, value in plain(addon).items() if value not in ([], {}, "", None)}
+    if eks is not None:
+        entry["eks_addon"] = {
+            "name": eks.name,
+            "type": eks.type,
+            "owner": eks.owner,
+            "publisher": eks.publisher,
+            "namespace": eks.namespace,
+            "versions": len(eks.versions),
+            "newest": str(eks.versions[0].version) if eks.versions else None,
+            "kubernetes": [str(minor) for minor in sorted(eks.minors)],
+            "as_of": plain(catalog.eks.as_of),
+            "source": catalog.eks.source,
+        }
+    return entry
+
+
+def versions_document(catalog: Catalog, name: str, minor: Minor | None) -> Document:
+    """AWS's versions of an add-on, newest first; only those for `minor` if given."""
+    _, eks = catalog.require(name)
+    if eks is None:
+        raise BadInput(
+            f"{name} is no EKS add-on: AWS lists no versions of it", f"Upstream: `addonctl catalog show {name}`."
+        )
+    return {
+        "schema": SCHEMA,
+        "kind": "AddOnVersions",
+        "addon": eks.name,
+        "kubernetes": str(minor) if minor else None,
+        "as_of": plain(catalog.eks.as_of),
+        "source": catalog.eks.source,
+        "versions": [
+            {
+                "version": str(entry.version),
+                "default": minor in entry.default_for if minor else bool(entry.default_for),
+                "default_for": [str(each) for each in entry.default_for],
+                "kubernetes": [str(each) for each in sorted(entry.kubernetes)],
+                "platform_versions": {str(k): v for k, v in entry.kubernetes.items() if v != "*"},
+                "architectures": entry.architectures,
+                "compute_types": entry.compute_types,
+                "requires_configuration": entry.requires_configuration,
+                "requires_iam": entry.requires_iam,
+            }
+            for entry in eks.versions
+            if minor is None or minor in entry.kubernetes
+        ],
+    }
+
+
+def matrix_document(cells: Iterable[Cell]) -> Document:
+    """`addonctl matrix ADDON… -o json`."""
+    return {"schema": SCHEMA, "kind": "Matrix", "cells": [cell(each) for each in cells]}
+
+
+def check_document(answer: Cell) -> Document:
+    """One answer of `catalog check`."""
+    return {"schema": SCHEMA, "kind": "Check", **cell(answer)}
+
+
+def check_stream(catalog: Catalog, lines: IO[str], out: IO[str]) -> None:
+    """One line of JSON for each line `ADDON VERSION KUBERNETES`; a bad line is answered, not fatal."""
+    for line in lines:
+        words = line.split()
+        if not words or words[0].startswith("#"):
+            continue
+        out.write(msgspec.json.encode(_check_line(catalog, words)).decode() + "\n")
+
+
+_WORDS = 3
+
+
+def _check_line(catalog: Catalog, words: list[str]) -> Document:
+    if len(words) == _WORDS:
+        try:
+            return check_document(catalog.check(words[0], words[1], Minor.of(words[2])))
+        except AddonctlError as error:
+            reason = error.what
+    else:
+        reason = "a line is ADDON VERSION KUBERNETES"
+    addon, version, kubernetes = (*words, "", "", "")[:_WORDS]
+    answer = {"addon": addon, "version": version, "kubernetes": kubernetes, "answer": "unknown", "reason": reason}
+    return {"schema": SCHEMA, "kind": "Check", **answer, "source": "", "as_of": ""}
+
+
+# ── The registry, and doctor ────────────────────────────────────────────────────────────────────────────────────
+
+
+def checks_document(code: str = "") -> Document:
+    """The registry of checks, or one entry of it. Raises BadInput for a code that there is not."""
+    wanted = code.upper()
+    if wanted and wanted not in CHECKS:
+        raise BadInput(f"No finding has the code {code!r}", "See `addonctl findings explain` for all of them.")
+    entries = [plain(check) for check in CHECKS.values() if wanted in ("", check.code)]
+    for entry in entries:
+        entry["otherwise"] = [{"severity": severity, "when": when} for severity, when in entry["otherwise"]]
+    return {"schema": SCHEMA, "kind": "FindingCodes", "codes": entries}
+
+
+def doctor_document(rows: Iterable[Mapping[str, str]]) -> Document:
+    """What can be reached and read: rows of `what`, `answer` (yes, no), `detail`."""
+    return {"schema": SCHEMA, "kind": "Doctor", "rows": [dict(row) for row in rows]}
+
+
+def gap_lines(gaps: Iterable[Gap]) -> tuple[list[Gap], list[str]]:
+    """(gaps with something to tell, names of parts that a file simply has none of)."""
+    listed = list(gaps)
+    return [gap for gap in listed if not gap.absent], [gap.part.replace("_", " ") for gap in listed if gap.absent]

@@ -13,7 +13,7 @@ from itertools import pairwise
 from xml.etree import ElementTree as ET
 
 from addonctl.dependencies import Dependencies, Dependency
-from addonctl.model import Strength
+from addonctl.model import Affects, Strength
 from addonctl.render.escaping import dot_string, mermaid_string, plain
 
 # Sizes in pixels, at a font of 13; a glyph of it is 7.3 wide on average, of the smaller one 6.2.
@@ -67,7 +67,7 @@ def dot(graph: Dependencies) -> str:
     lines += [f"  {dot_string(each)} [label={dot_string(label.name, label.where)}];" for each, label in named.items()]
     for each in graph.addons:
         style = "dashed" if each.strength is Strength.SOFT else "solid"
-        colour = ", color=gray50" if each.hurts == "change" else ""
+        colour = ", color=gray50" if each.affects is Affects.CHANGE else ""
         ends = f"{dot_string(each.source)} -> {dot_string(each.target)}"
         lines.append(f"  {ends} [style={style}{colour}, tooltip={dot_string(_meaning(each))}];")
     return "\n".join([*lines, "}", ""])
@@ -80,23 +80,23 @@ def mermaid(graph: Dependencies) -> str:
     lines += [f"  {numbers[each]}[{mermaid_string(label.name, label.where)}]"
               for each, label in labels(numbers).items()]  # fmt: skip
     for each in graph.addons:
-        hard = "==>" if each.hurts == "running" else "-->"
+        hard = "==>" if each.affects is Affects.RUNNING else "-->"
         arrow = "-.->" if each.strength is Strength.SOFT else hard
         lines.append(f"  {numbers[each.source]} {arrow} {numbers[each.target]}")
     return "\n".join([*lines, ""])
 
 
-MEANINGS: Mapping[tuple[Strength, str], str] = {
-    (Strength.HARD, "running"): "stops when it fails",
-    (Strength.HARD, "change"): "runs on when it fails, but cannot start anew or change",
-    (Strength.SOFT, "running"): "goes on with less when it fails",
-    (Strength.SOFT, "change"): "can be changed with less when it fails",
+MEANINGS: Mapping[tuple[Strength, Affects], str] = {
+    (Strength.HARD, Affects.RUNNING): "stops when it fails",
+    (Strength.HARD, Affects.CHANGE): "runs on when it fails, but cannot start anew or change",
+    (Strength.SOFT, Affects.RUNNING): "goes on with less when it fails",
+    (Strength.SOFT, Affects.CHANGE): "can be changed with less when it fails",
 }
 """What the failure of the target does to the source, in words; keyed like Dependency."""
 
 
 def _meaning(dependency: Dependency) -> str:
-    return MEANINGS[dependency.strength, dependency.hurts]
+    return MEANINGS[dependency.strength, dependency.affects]
 
 
 # ── Layers ──────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -166,7 +166,7 @@ def _layout(graph: Dependencies) -> _Layout:
 
 
 def _style(dependency: Dependency) -> str:
-    return f"{dependency.strength.value} {dependency.hurts}"
+    return f"{dependency.strength.value} {dependency.affects.value}"
 
 
 def _without_circles(dependencies: Sequence[Dependency]) -> tuple[list[Dependency], list[Dependency]]:

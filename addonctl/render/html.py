@@ -11,16 +11,17 @@ from typing import TYPE_CHECKING, Any
 
 from addonctl import __version__
 from addonctl.assessment import Assessment
-from addonctl.catalog import Answer, Check
+from addonctl.catalog import Answer, Cell
 from addonctl.dependencies import Dependencies
-from addonctl.findings import CODES
-from addonctl.health.scores import AddonHealth, Aspect
+from addonctl.findings import CHECKS
+from addonctl.health import AddonHealth, Aspect
 from addonctl.model import Evidence, Finding, Health
 from addonctl.render import drawing, terminal
-from addonctl.render.documents import DUE
+from addonctl.render.commands import fix_text
+from addonctl.render.documents import DUE, gap_lines
 from addonctl.render.drawing import Label
 from addonctl.render.escaping import plain, plain_lines
-from addonctl.render.formats import by_severity, minors, unseen
+from addonctl.render.markdown import by_severity, minors
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -50,7 +51,7 @@ def html(assessment: Assessment) -> str:
     from markupsafe import Markup
 
     graph = assessment.dependencies
-    told, absent = unseen(assessment.gaps)
+    told, absent = gap_lines(assessment.gaps)
     return (
         _environment()
         .get_template("report.html")
@@ -61,7 +62,7 @@ def html(assessment: Assessment) -> str:
             ends_soon=any(found.code == "EKS006" for found in assessment.findings),
             severities=by_severity(assessment.findings),
             minors=minors(assessment),
-            checks=assessment.compatibility.checks,
+            checks=assessment.compatibility.cells,
             health=sorted(assessment.health.addons, key=lambda health: (health.score is None, health.score, health.id)),
             nowhere=_nowhere(assessment.health.addons),
             picture=Markup(drawing.svg(graph)),  # ElementTree has escaped it
@@ -83,7 +84,8 @@ def _environment() -> "Environment":
         trim_blocks=True, lstrip_blocks=True,
     )  # fmt: skip
     found.globals.update(
-        CODES=CODES, DUE=DUE, MEANINGS=drawing.MEANINGS, evidence_open=_EVIDENCE_OPEN, grade=_grade, sign=_sign,
+        CHECKS=CHECKS, fix_text=fix_text,
+        DUE=DUE, MEANINGS=drawing.MEANINGS, evidence_open=_EVIDENCE_OPEN, grade=_grade, sign=_sign,
         whys=_whys, seen=_seen, block=_block,
     )  # fmt: skip
     return found
@@ -108,11 +110,11 @@ def _grade(score: int | None) -> str:
 
 
 def _sign(of: Answer | Health) -> str:
-    """What tells answers and verdicts apart without colour."""
+    """What tells answers and states apart without colour."""
     return _SIGNS.get(of, "?")
 
 
-def _whys(checks: Sequence[Check]) -> list[str]:
+def _whys(checks: Sequence[Cell]) -> list[str]:
     """Why an installation does not go with a minor, and why that is not known: the nearest minor says it for all."""
     nearest = {check.answer: check.reason for check in reversed(checks)}
     return [nearest[answer] for answer in (Answer.NO, Answer.UNKNOWN) if nearest.get(answer)]
@@ -120,7 +122,7 @@ def _whys(checks: Sequence[Check]) -> list[str]:
 
 def _seen(found: Finding, item: Evidence) -> str:
     """Evidence in words; the subject is not said twice."""
-    if item.subject == found.subject and item.detail:
+    if item.subject == str(found.subject) and item.detail:
         return item.detail
     return f"{item.subject}: {item.detail}" if item.detail else item.subject
 
@@ -129,7 +131,7 @@ def _nowhere(addons: Sequence[AddonHealth]) -> list[Aspect]:
     """What was looked at in no add-on, for one reason: said once."""
     judged = [health.aspects for health in addons if health.aspects]
     return [each for each in judged[0] if all(each in aspects for aspects in judged)
-            and each.verdict is Health.UNKNOWN] if judged else []  # fmt: skip
+            and each.health is Health.UNKNOWN] if judged else []  # fmt: skip
 
 
 def _alone(graph: Dependencies) -> list[Label]:

@@ -5,12 +5,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from addonctl import ports
-from addonctl.assessment import Assessed, Assessment
-from addonctl.catalog import Answer, Catalog, Check
+from addonctl.assessment import Assessed, Assessment, of
+from addonctl.catalog import Answer, Catalog, Cell
 from addonctl.compatibility import KubernetesStatus, Support
 from addonctl.dependencies import Dependencies
-from addonctl.findings import CODES
-from addonctl.model import Finding, Gap, GapReason, Health, Severity, Snapshot, Strength
+from addonctl.findings import CHECKS, Capability
+from addonctl.model import Affects, Finding, Gap, Health, Owner, Severity, Snapshot, Strength, owners
+from addonctl.render.commands import fix_text
+from addonctl.render.documents import dump, gap_lines, snapshot_document
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -107,13 +109,13 @@ def kubernetes_line(status: KubernetesStatus) -> str:
 
 def _summary(assessment: Assessment) -> str:
     health = assessment.health
-    how = f"health {health.score} of 100 ({health.coverage} % looked at)" if health.score is not None else (
-        "health unknown: no state was seen")  # fmt: skip
+    how = f"health {health.score} of 100 ({health.coverage} % coverage)" if health.score is not None else (
+        "health unknown: no state was read")  # fmt: skip
     counts = dict.fromkeys(reversed(Severity), 0)
     for found in assessment.findings:
         counts[found.severity] += 1
     said = ", ".join(f"{count} {severity.value}" for severity, count in counts.items() if count) or "no findings"
-    unseen = f"; {len(assessment.gaps)} parts were not seen (below)" if assessment.gaps else ""
+    unseen = f"; {len(assessment.gaps)} parts were not read (below)" if assessment.gaps else ""
     return f"{len(assessment.addons)} add-ons; {how}; {said}{unseen}"
 
 
@@ -121,7 +123,7 @@ def _findings(console: "Console", assessment: Assessment, *, wide: bool) -> None
     """What is required with its evidence and fix; the rest a line each, unless `wide`."""
     if not assessment.findings:
         return
-    since = f" (new since {assessment.since})" if assessment.since else ""
+    since = f" (new since {assessment.since:%Y-%m-%d %H:%M} UTC)" if assessment.since else ""
     console.print(_text(f"\nFINDINGS{since}", "bold"))
     brief = False
     for found in assessment.findings:
@@ -138,7 +140,7 @@ def _findings(console: "Console", assessment: Assessment, *, wide: bool) -> None
 
 def _brief(console: "Console", found: Finding) -> None:
     line = _text(f"{found.severity.value.upper():<12}", _COLOUR[found.severity])
-    line.append_text(_text(f"{found.code}  {found.subject}: {CODES[found.code].title}", "default"))
+    line.append_text(_text(f"{found.code}  {found.subject}: {CHECKS[found.code].title}", "default"))
     detail = found.evidence[0].detail if found.evidence else ""
     line.append_text(_text(f" ({detail})" if detail else "", "dim"))
     console.print(line)
@@ -146,13 +148,13 @@ def _brief(console: "Console", found: Finding) -> None:
 
 def _finding(console: "Console", found: Finding) -> None:
     line = _text(f"{found.severity.value.upper():<12}", _COLOUR[found.severity])
-    line.append_text(_text(f"{found.code}  {found.subject}: {CODES[found.code].title}", "default"))
+    line.append_text(_text(f"{found.code}  {found.subject}: {CHECKS[found.code].title}", "default"))
     console.print(line)
     for item in found.evidence[:_EVIDENCE_SHOWN]:
         console.print(_text(f"            {item.subject}: {item.detail}".rstrip(": "), "dim"))
     if len(found.evidence) > _EVIDENCE_SHOWN:
         console.print(_text(f"            … and {len(found.evidence) - _EVIDENCE_SHOWN} more", "dim"))
-    first, *more = found.fix.splitlines() or [""]
+    first, *more = fix_text(found).splitlines() or [""]
     console.print(_text("\n".join([f"            → {first}", *(f"              {line}" for line in more)])))
 
 
@@ -160,7 +162,7 @@ def inventory(assessment: Assessment, *, wide: bool, headers: bool) -> None:
     """The table of `addonctl inventory`."""
     _addons(assessment, wide=wide, headers=headers)
     _unrecognised(assessment)
-    for found in assessment.inventory.findings:
+    for found in assessment.about(of(Capability.INVENTORY)).findings:
         _finding(_console(), found)
     gaps(assessment.gaps)
 
@@ -170,8 +172,8 @@ def _addons(assessment: Assessment, *, wide: bool, headers: bool) -> None:
     columns = [
         "ADD-ON",
         "VERSION",
-        status.running or "NOW",
-        status.target or "NEXT",
+        str(status.running or "NOW"),
+        str(status.target or "NEXT"),
         "HEALTH",
         "METHOD",
         "OWNER",
@@ -183,7 +185,7 @@ def _addons(assessment: Assessment, *, wide: bool, headers: bool) -> None:
         row = addon.installation
         part = "  └ " if row.part_of else ""
         cells = [
-            f"{part}{row.addon}", row.version or "unknown", _answer(addon.running), _answer(addon.target),
+            f"{part}{row.addon}", str(row.version or "unknown"), _answer(addon.running), _answer(addon.target),
             _health(addon), row.method.value, _owner_name(row.owner), ",".join(row.namespaces) or "-",
         ]  # fmt: skip
         if wide:
@@ -194,17 +196,17 @@ def _addons(assessment: Assessment, *, wide: bool, headers: bool) -> None:
     table(columns, rows, headers=headers)
 
 
-_OWNER_WORDS = ("eks add-on ", "helm release ", "argocd application ", "flux ")
-
-
-def _owner_name(owner: str) -> str:
+def _owner_name(owner: Owner) -> str:
     """The owner without the words that the METHOD column says already."""
-    for words in _OWNER_WORDS:
-        owner = owner.removeprefix(words)
-    return owner or "-"
+    match owner:
+        case owners.EksAddon(name=name):
+            return name
+        case owners.HelmRelease() | owners.ArgoApplication() | owners.FluxHelmRelease() | owners.FluxKustomization():
+            return "/".join(filter(None, (owner.namespace, owner.name or "?")))
+    return str(owner) or "-"
 
 
-def _answer(check: Check) -> Any:
+def _answer(check: Cell) -> Any:
     return _text(check.answer.value if check.answer is not Answer.UNKNOWN else "?", _ANSWER_COLOUR[check.answer])
 
 
@@ -216,7 +218,7 @@ _HEALTH_COLOUR = {
 def _health(addon: Assessed) -> Any:
     """The score, `?` where nothing was seen."""
     health = addon.health
-    return _text("?" if health.score is None else str(health.score), _HEALTH_COLOUR.get(health.verdict, "dim"))
+    return _text("?" if health.score is None else str(health.score), _HEALTH_COLOUR.get(health.health, "dim"))
 
 
 def _unrecognised(assessment: Assessment) -> None:
@@ -233,16 +235,13 @@ def gaps(found: tuple[Gap, ...]) -> None:
     if not found:
         return
     console = _console()
-    console.print(_text("\nNOT SEEN (what depends on it is unknown)", "bold"))
-    absent = [gap for gap in found if gap.reason is GapReason.NOT_IN_INPUT and gap.part in gap.detail.replace(" ", "_")]
-    for gap in found:
-        if gap in absent:
-            continue
+    console.print(_text("\nNOT READ (what depends on it is unknown)", "bold"))
+    told, absent = gap_lines(found)
+    for gap in told:
         fix = f"  → grant: {gap.permission}" if gap.permission else ""
         console.print(_text(f"{gap.part}: {gap.reason.value}: {gap.detail}{fix}"))
     if absent:
-        names = ", ".join(gap.part.replace("_", " ") for gap in absent)
-        console.print(_text(f"not in the input: {names}"))
+        console.print(_text(f"not in the input: {', '.join(absent)}"))
 
 
 # ── Snapshots, catalogue, doctor ────────────────────────────────────────────────────────────────────────────────
@@ -250,12 +249,10 @@ def gaps(found: tuple[Gap, ...]) -> None:
 
 def snapshot(taken: Snapshot) -> None:
     """What a snapshot holds."""
-    from addonctl.render.small_documents import snapshot_counts
-
     console = _console()
     kubernetes = taken.cluster.kubernetes or "unknown"
     console.print(_text(f"{taken.cluster.name}, taken {taken.taken:%Y-%m-%d %H:%M} UTC, Kubernetes {kubernetes}"))
-    counts = snapshot_counts(taken)["counts"]
+    counts = snapshot_document(taken)["counts"]
     table(("KIND", "OBJECTS"), [(key.replace("_", " "), str(count)) for key, count in counts.items()])
     gaps(taken.gaps)
 
@@ -285,8 +282,6 @@ def catalog_list(known: Catalog, *, headers: bool) -> None:
 
 def mapping(document: Mapping[str, Any]) -> None:
     """A document as YAML: what a person reads best when it is deep."""
-    from addonctl.render.small_documents import dump
-
     print(dump(document, "yaml"), end="")
 
 
@@ -301,7 +296,7 @@ def versions(document: Mapping[str, Any], *, headers: bool) -> None:
     note(f"As of {document['as_of']}: {document['source']}")
 
 
-def check(found: Check) -> None:
+def check(found: Cell) -> None:
     """One answer of `catalog check`."""
     line = _text(found.answer.value, _ANSWER_COLOUR[found.answer])
     line.append_text(_text(f"  {found.reason}", "default"))
@@ -330,7 +325,8 @@ def findings(assessment: Assessment, *, wide: bool, headers: bool) -> None:
             _finding(console, found)
     elif assessment.findings:
         rows = [
-            (_text(found.severity.value, _COLOUR[found.severity]), found.code, found.subject, CODES[found.code].title,
+            (_text(found.severity.value, _COLOUR[found.severity]), found.code, str(found.subject),
+             CHECKS[found.code].title,
              found.evidence[0].detail if found.evidence else "")
             for found in assessment.findings
         ]  # fmt: skip
@@ -363,30 +359,31 @@ def health(assessment: Assessment, *, wide: bool, headers: bool) -> None:
     console.print(_text(_summary(assessment)))
     rows: list[Sequence[Any]] = []
     for each in assessment.health.addons:
-        worst = next((a for a in each.aspects if a.verdict not in (Health.HEALTHY, Health.UNKNOWN)), None)
-        unseen = ", ".join(f"{a.name} ({a.reason})" for a in each.aspects if a.verdict is Health.UNKNOWN)
+        worst = next((a for a in each.aspects if a.health not in (Health.HEALTHY, Health.UNKNOWN)), None)
+        unseen = ", ".join(f"{a.name} ({a.reason})" for a in each.aspects if a.health is Health.UNKNOWN)
         cells: list[Any] = [
             each.id, "?" if each.score is None else str(each.score), f"{each.coverage} %",
-            _text(each.verdict.value, _HEALTH_COLOUR.get(each.verdict, "dim")),
+            _text(each.health.value, _HEALTH_COLOUR.get(each.health, "dim")),
             f"{worst.name}: {worst.reason}" if worst else each.unknown_reason,
         ]  # fmt: skip
         rows.append([*cells, unseen] if wide else cells)
-    columns = ["ADD-ON", "SCORE", "LOOKED AT", "STATE", "WHAT"]
+    columns = ["ADD-ON", "SCORE", "COVERAGE", "STATE", "WHAT"]
     console.print()
-    table([*columns, "NOT LOOKED AT"] if wide else columns, rows, headers=headers)
-    bad = [verdict for verdict in assessment.objects if verdict.verdict in (Health.DEGRADED, Health.MISSING)]
+    table([*columns, "NOT READ"] if wide else columns, rows, headers=headers)
+    bad = [each for each in assessment.objects if each.health in (Health.DEGRADED, Health.MISSING)]
     if bad:
-        console.print(_text("\nOBJECTS NOT WELL", "bold"))
+        console.print(_text("\nUNHEALTHY OBJECTS", "bold"))
         shown = bad if wide else bad[:_OBJECTS_SHOWN]
-        table(("OBJECT", "STATE", "WHY"), [
-            (f"{o.kind}/{o.namespace + '/' if o.namespace else ''}{o.name}",
-             _text(o.verdict.value, _HEALTH_COLOUR.get(o.verdict, "dim")), o.reason) for o in shown
-        ], headers=False)  # fmt: skip
+        table(
+            ("OBJECT", "STATE", "WHY"),
+            [(str(o.ref), _text(o.health.value, _HEALTH_COLOUR.get(o.health, "dim")), o.reason) for o in shown],
+            headers=False,
+        )
         if len(bad) > len(shown):
             console.print(_text(f"… and {len(bad) - len(shown)} more; -o wide lists them", "dim"))
     for probe in assessment.probes:
         latency = f", {probe.latency_ms} ms" if probe.latency_ms is not None else ""
-        line = _text(f"{probe.verdict.value:<12}", _HEALTH_COLOUR.get(probe.verdict, "dim"))
+        line = _text(f"{probe.health.value:<12}", _HEALTH_COLOUR.get(probe.health, "dim"))
         line.append_text(_text(f"{probe.addon}: {probe.name}: {probe.detail}{latency}", "default"))
         console.print(line)
     _findings(console, assessment, wide=wide)
@@ -401,17 +398,17 @@ def compatibility(assessment: Assessment, *, wide: bool, headers: bool) -> None:
     """The matrix of what is installed, then what stands in the way."""
     console = _console()
     console.print(_text(_headline(assessment), "bold"))
-    checks = [check for row in assessment.compatibility.checks.values() for check in row]
-    matrix(checks, wide=wide, headers=headers)
+    cells = [cell for row in assessment.compatibility.cells.values() for cell in row]
+    matrix(cells, wide=wide, headers=headers)
     _findings(console, assessment, wide=wide)
     gaps(assessment.gaps)
 
 
-def matrix(checks: Iterable[Check], *, wide: bool, headers: bool) -> None:
+def matrix(checks: Iterable[Cell], *, wide: bool, headers: bool) -> None:
     """A row an add-on and version, a column a Kubernetes; `wide` says why."""
-    rows: dict[tuple[str, str], dict[str, Check]] = {}
+    rows: dict[tuple[str, str], dict[str, Cell]] = {}
     for check in checks:
-        rows.setdefault((check.addon, check.version), {})[check.kubernetes] = check
+        rows.setdefault((check.addon, str(check.version or "")), {})[str(check.kubernetes or "")] = check
     minors = tuple(dict.fromkeys(minor for cells in rows.values() for minor in cells))
     shown = [
         [addon, version or "unknown", *(_answer(cells[minor]) if minor in cells else "" for minor in minors),
@@ -433,7 +430,7 @@ def dependencies(assessment: Assessment, addon: str) -> None:
         if not (needs or hurts or addon):
             continue
         console.print(_text(row.id, "bold"))
-        lines = [f"needs {each.target} ({_kind(each.strength, each.hurts)}): {_why(graph, each.source, each.target)}"
+        lines = [f"needs {each.target} ({_kind(each.strength, each.affects)}): {_why(graph, each.source, each.target)}"
                  for each in needs]  # fmt: skip
         lines += [f"if it fails: {each.id} ({each.weight:.0%} of it)" for each in hurts]
         for number, line in enumerate(lines, start=1):
@@ -441,13 +438,13 @@ def dependencies(assessment: Assessment, addon: str) -> None:
     if not addon and graph.order:
         console.print(_text("\nUpdate in this order:", "bold"))
         console.print(_text(" → ".join(graph.order)))
-    for found in graph.findings:
+    for found in assessment.about(of(Capability.DEPENDENCIES)).findings:
         _finding(console, found)
     gaps(assessment.gaps)
 
 
-def _kind(strength: Strength, hurts: str) -> str:
-    return f"{strength.value}, {'while it runs' if hurts == 'running' else 'when it changes'}"
+def _kind(strength: Strength, affects: Affects) -> str:
+    return f"{strength.value}, {'while it runs' if affects is Affects.RUNNING else 'when it changes'}"
 
 
 def _why(graph: Dependencies, source: str, target: str) -> str:

@@ -145,7 +145,12 @@ class Collection:
     def snapshot(self, cluster: Cluster, taken: datetime) -> Snapshot:
         """All of it, and gaps for what was broken or absent."""
         gaps = [
-            Gap(part=part, reason=GapReason.NOT_IN_INPUT, detail=f"the input holds no {part.replace('_', ' ')}")
+            Gap(
+                part=part,
+                reason=GapReason.NOT_IN_INPUT,
+                detail=f"the input holds no {part.replace('_', ' ')}",
+                absent=True,
+            )
             for part in _PARTS
             if part not in self._seen
         ]

@@ -1,0 +1,139 @@
+"""The answer of the library's front door: an assessment in the shape that `Manager.analyze_addon_ecosystem` promises.
+
+What is not known is a Score without value, with the reason beside it. Called by manager.py; render/documents.py writes
+it as JSON.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+from addonctl.assessment import Assessed, Assessment
+from addonctl.dependencies import Dependency, Impact
+from addonctl.health import AddonHealth
+from addonctl.model import Edge, Finding, Gap, Severity
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Score:
+    """0–100, or None with the reason why it is not known. `coverage` is how much was read, in percent."""
+
+    value: int | None
+    coverage: int | None = None
+    unknown_reason: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Money:
+    """US dollars as integer micro-dollars, or None with the reason why they are not known."""
+
+    usd_micros: int | None
+    unknown_reason: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AddonMetrics:
+    """What is known of one installation."""
+
+    addon: str
+    name: str
+    version: str | None
+    version_unknown_reason: str
+    method: str
+    owner: str
+    namespaces: tuple[str, ...]
+    workloads: int
+    compatible: str  # yes, no or unknown, with the running Kubernetes
+    compatible_with_target: str
+    health_score: Score
+    monthly_cost: Money
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EcosystemAnalysis:
+    """The answer of `Manager.analyze_addon_ecosystem`."""
+
+    cluster_name: str
+    total_addons: int
+    addon_metrics: tuple[AddonMetrics, ...]
+    dependency_analysis: dict[str, Any]
+    optimization_opportunities: dict[str, Any]
+    recommendations: tuple[Finding, ...]
+    overall_health_score: Score
+    cost_efficiency_score: Score
+    findings: tuple[Finding, ...]
+    gaps: tuple[Gap, ...]
+
+
+_NOT_JUDGED = "not judged by this version of addonctl"
+
+
+def ecosystem(assessment: Assessment) -> EcosystemAnalysis:
+    """The assessment in the shape of the library's front door."""
+    health = assessment.health
+    why = "" if health.score is not None else "the state of no add-on was read"
+    return EcosystemAnalysis(
+        cluster_name=assessment.cluster.name,
+        total_addons=len(assessment.addons),
+        addon_metrics=tuple(_metrics(addon) for addon in assessment.addons),
+        dependency_analysis=dependency_analysis(assessment),
+        optimization_opportunities={"items": None, "unknown_reason": f"usage and cost are {_NOT_JUDGED}"},
+        recommendations=tuple(f for f in assessment.findings if f.severity is not Severity.INFO),
+        overall_health_score=Score(value=health.score, coverage=health.coverage, unknown_reason=why),
+        cost_efficiency_score=Score(value=None, unknown_reason=f"cost is {_NOT_JUDGED}"),
+        findings=assessment.findings,
+        gaps=assessment.gaps,
+    )
+
+
+def _metrics(addon: Assessed) -> AddonMetrics:
+    row = addon.installation
+    return AddonMetrics(
+        addon=row.addon,
+        name=row.name,
+        version=str(row.version) if row.version else None,
+        version_unknown_reason=row.version_unknown_reason,
+        method=row.method.value,
+        owner=str(row.owner),
+        namespaces=row.namespaces,
+        workloads=len(row.workloads),
+        compatible=addon.running.answer.value,
+        compatible_with_target=addon.target.answer.value,
+        health_score=_score(addon.health),
+        monthly_cost=Money(usd_micros=None, unknown_reason=f"cost is {_NOT_JUDGED}"),
+    )
+
+
+def _score(health: AddonHealth) -> Score:
+    return Score(value=health.score, coverage=health.coverage, unknown_reason=health.unknown_reason)
+
+
+def dependency_analysis(assessment: Assessment) -> dict[str, Any]:
+    """Between add-ons; `addonctl deps` has the edges between objects."""
+    graph = assessment.dependencies
+    return {
+        "edges": [_dependency(dependency) for dependency in graph.addons],
+        "blast_radius": {
+            addon.installation.id: [_impact(impact) for impact in graph.blast_radius(addon.installation.id)]
+            for addon in assessment.addons
+        },
+        "update_order": list(graph.order),
+        "cycles": [list(cycle) for cycle in graph.cycles],
+    }
+
+
+def _dependency(dependency: Dependency) -> dict[str, Any]:
+    return {
+        "from": dependency.source,
+        "to": dependency.target,
+        "strength": dependency.strength.value,
+        "hurts": dependency.affects.value,
+        "evidence": [_because(reason) for reason in dependency.via],
+    }
+
+
+def _because(reason: Any) -> str:
+    return f"{reason.source} → {reason.target}: {reason.evidence}" if isinstance(reason, Edge) else reason.evidence
+
+
+def _impact(impact: Impact) -> dict[str, Any]:
+    return {"id": impact.id, "weight": round(impact.weight, 3), "path": list(impact.path)}

@@ -1,0 +1,146 @@
+"""The assessment as Markdown, for tickets and pull requests. Pure; every text of the cluster is shown as code."""
+
+from collections.abc import Iterable, Iterator
+
+from addonctl.assessment import Assessment
+from addonctl.catalog import Answer
+from addonctl.findings import CHECKS
+from addonctl.model import Finding, Severity
+from addonctl.render import drawing, terminal
+from addonctl.render.commands import fix_text
+from addonctl.render.documents import DUE, gap_lines
+from addonctl.render.escaping import markdown_block, markdown_code, plain
+
+
+def by_severity(findings: Iterable[Finding]) -> list[tuple[Severity, list[Finding]]]:
+    """The findings of each severity, the most urgent first; none is left out."""
+    listed = list(findings)
+    return [(severity, [f for f in listed if f.severity is severity]) for severity in reversed(Severity)]
+
+
+def minors(assessment: Assessment) -> list[str]:
+    """The Kubernetes minors that were checked, the running one first; one that is not known is `running`."""
+    checks = next(iter(assessment.compatibility.cells.values()), ())
+    return [str(check.kubernetes or "running") for check in checks]
+
+
+# A finding's evidence beyond this is counted; `-o json` has it all.
+_EVIDENCE_SHOWN = 10
+
+
+def markdown(assessment: Assessment) -> str:
+    """For tickets and pull requests: the worst first, every text of the cluster as code."""
+    parts = (
+        _headline, _findings, _compatibility, _health, _dependencies, _inventory, _unseen, _waived, _stale,
+    )  # fmt: skip
+    return "\n".join(line for part in parts for line in part(assessment)).rstrip() + "\n"
+
+
+def _headline(assessment: Assessment) -> Iterator[str]:
+    cluster, health = assessment.cluster, assessment.health
+    demo = " (demo cluster)" if cluster.demo else ""
+    yield f"# Add-ons of {markdown_code(cluster.name)}{demo}\n"
+    yield f"{_words(terminal.kubernetes_line(assessment.kubernetes))}. As of {assessment.day}.\n"
+    counts = ", ".join(f"{len(found)} {severity}" for severity, found in by_severity(assessment.findings))
+    score = "unknown" if health.score is None else f"{health.score} of 100"
+    yield "| health | coverage | add-ons | findings | parts not read |"
+    yield "|---|---|---|---|---|"
+    yield f"| {score} | {health.coverage} % | {len(assessment.addons)} | {counts} | {len(assessment.gaps)} |\n"
+
+
+def _findings(assessment: Assessment) -> Iterator[str]:
+    yield "## Findings" + (f", new since {assessment.since:%Y-%m-%d %H:%M} UTC" if assessment.since else "") + "\n"
+    if not assessment.findings:
+        yield "None.\n"
+    for severity, found in by_severity(assessment.findings):
+        if found:
+            yield f"### {severity.capitalize()}: {DUE[severity]}\n"
+        for each in found:
+            yield f"**{each.code}** {CHECKS[each.code].title}: {markdown_code(str(each.subject))}\n"
+            for item in each.evidence[:_EVIDENCE_SHOWN]:
+                yield f"- {': '.join(filter(None, (markdown_code(item.subject), markdown_code(item.detail))))}"
+            if len(each.evidence) > _EVIDENCE_SHOWN:
+                yield f"- … and {len(each.evidence) - _EVIDENCE_SHOWN} more"
+            yield f"\n{markdown_block(fix_text(each))}\n"
+
+
+def _compatibility(assessment: Assessment) -> Iterator[str]:
+    yield "## Compatibility\n"
+    rows = [
+        (markdown_code(addon.installation.id), *(check.answer.value for check in checks),
+         "; ".join(dict.fromkeys(markdown_code(check.reason) for check in checks if check.answer is not Answer.YES)))
+        for addon in assessment.addons
+        if (checks := assessment.compatibility.cells[addon.installation.id])
+    ]  # fmt: skip
+    yield from _table(("add-on", *minors(assessment), "why"), rows)
+
+
+def _health(assessment: Assessment) -> Iterator[str]:
+    yield "## Health\n"
+    rows = [
+        (markdown_code(health.id), health.health.value, "unknown" if health.score is None else str(health.score),
+         f"{health.coverage} %", markdown_code(health.unknown_reason))
+        for health in assessment.health.addons
+    ]  # fmt: skip
+    yield from _table(("add-on", "health", "score", "coverage", "why unknown"), rows)
+
+
+def _dependencies(assessment: Assessment) -> Iterator[str]:
+    if assessment.dependencies.addons:
+        yield "## Dependencies\n"
+        yield "An arrow leads to what is needed. Thick: stops with it; thin: cannot change without; dashed: has less.\n"
+        yield f"```mermaid\n{drawing.mermaid(assessment.dependencies)}```\n"
+
+
+def _inventory(assessment: Assessment) -> Iterator[str]:
+    yield "## Inventory\n"
+    rows = [
+        (markdown_code(row.id), markdown_code(str(row.version or f"unknown: {row.version_unknown_reason}")),
+         row.method.value, markdown_code(str(row.owner)), markdown_code(", ".join(row.namespaces)))
+        for row in (addon.installation for addon in assessment.addons)
+    ]  # fmt: skip
+    yield from _table(("add-on", "version", "method", "owner", "namespaces"), rows)
+    if assessment.inventory.unrecognised:
+        yield "Not recognised:\n"
+        for item in assessment.inventory.unrecognised:
+            yield f"- {markdown_code(str(item.ref))}: {markdown_code(item.why)}"
+        yield ""
+
+
+def _unseen(assessment: Assessment) -> Iterator[str]:
+    told, absent = gap_lines(assessment.gaps)
+    if told or absent:
+        yield "## Not read\n\nWhat depends on it is unknown.\n"
+    if told:
+        rows = [(markdown_code(g.part), g.reason.value, markdown_code(g.detail), markdown_code(g.permission))
+                for g in told]  # fmt: skip
+        yield from _table(("part", "reason", "detail", "grant"), rows)
+    if absent:
+        yield f"Not in the input: {markdown_code(', '.join(absent))}.\n"
+
+
+def _waived(assessment: Assessment) -> Iterator[str]:
+    if assessment.waived:
+        yield "## Waived\n"
+        rows = [(each.finding.code, markdown_code(str(each.finding.subject)), markdown_code(each.waiver.reason),
+                 str(each.waiver.until)) for each in assessment.waived]  # fmt: skip
+        yield from _table(("code", "subject", "reason", "until"), rows)
+
+
+def _stale(assessment: Assessment) -> Iterator[str]:
+    if assessment.stale:
+        yield "## Old knowledge\n"
+        yield from (f"- {_words(note)}" for note in assessment.stale)
+
+
+def _table(columns: Iterable[str], rows: Iterable[Iterable[str]]) -> Iterator[str]:
+    names = list(columns)
+    yield f"| {' | '.join(names)} |"
+    yield f"|{'---|' * len(names)}"
+    yield from (f"| {' | '.join(row)} |" for row in rows)
+    yield ""
+
+
+def _words(text: str) -> str:
+    """Words of addonctl's own, without what Markdown or HTML would act on."""
+    return "".join(f"\\{sign}" if sign in r"\*_{}[]<>#|!&" else sign for sign in plain(text))
