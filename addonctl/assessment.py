@@ -7,6 +7,7 @@ other; here they are joined. Called by manager.py; render/ puts it into words.
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
+from difflib import get_close_matches
 from fnmatch import fnmatchcase
 from functools import cached_property
 
@@ -158,6 +159,28 @@ def new_since(assessment: Assessment, older: Assessment) -> Assessment:
     known = {found.id: found.severity.rank for found in older.findings}
     new = tuple(found for found in assessment.findings if found.severity.rank > known.get(found.id, -1))
     return replace(assessment, findings=new, since=older.snapshot.taken)
+
+
+def narrowed(assessment: Assessment, addon: str) -> Assessment:
+    """The assessment with only the dependencies that touch `addon` (its id, or that of an installation of it).
+
+    All of them where `addon` is empty. Raises BadInput where it is not installed.
+    """
+    if not addon:
+        return assessment
+    graph = assessment.dependencies
+    mine = {row.id for row in assessment.inventory.installations if addon in (row.addon, row.id)}
+    if not mine:
+        there = sorted({row.addon for row in assessment.inventory.installations})
+        close = get_close_matches(addon, there, n=1)
+        meant = f" (did you mean {close[0]}?)" if close else ""
+        raise BadInput(f"{addon!r} is not installed here{meant}", f"There are: {', '.join(there) or 'none'}.")
+    kept = replace(
+        graph,
+        addons=tuple(each for each in graph.addons if {each.source, each.target} & mine),
+        edges=tuple(e for e in graph.edges if {graph.owners.get(e.source), graph.owners.get(e.target)} & mine),
+    )
+    return replace(assessment, dependencies=kept)
 
 
 def only_of(assessment: Assessment, catalog: Catalog, wanted: Sequence[str]) -> Assessment:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from addonctl.apps.wiring import SourceOptions
     from addonctl.assessment import Assessment
     from addonctl.model import Finding
+    from addonctl.versions import Minor
 
 EXIT_ERROR, EXIT_FINDINGS, EXIT_INTERRUPTED = 1, 2, 130
 _SEVERITIES = ("info", "recommended", "required")
@@ -116,8 +117,15 @@ def _assess(
     manager = wiring.manager(options, config_file.load(config).waivers)
     with snapshot_file.without_collector():  # a cluster's objects live as long as this process
         older = snapshot_file.load(Path(since)) if since else None
-        assessment = manager.assess(target=target, probe=probe, since=older)
+        assessment = manager.assess(target=_minor(target), probe=probe, since=older)
     return only_of(assessment, manager.catalog, only) if only else assessment
+
+
+def _minor(text: str) -> "Minor | None":
+    """The Kubernetes version that an option names. Raises BadInput when it is none."""
+    from addonctl.versions import Minor
+
+    return Minor.of(text) if text else None
 
 
 def _print(output: str, document: Callable[[], Any], table: Callable[[], None]) -> None:
@@ -125,9 +133,9 @@ def _print(output: str, document: Callable[[], Any], table: Callable[[], None]) 
     if output not in ("json", "yaml"):
         table()
         return
-    from addonctl.render import small_documents
+    from addonctl.render import documents
 
-    sys.stdout.write(small_documents.dump(document(), output))
+    sys.stdout.write(documents.dump(document(), output))
 
 
 def _exit_by(findings: "tuple[Finding, ...]", fail_on: str) -> None:
@@ -168,33 +176,36 @@ def analyze(
 
 
 def _formatted(assessment: "Assessment", output: str) -> str:
-    from addonctl.render import formats, small_documents
+    from addonctl.render import documents, junit, markdown, sarif
 
     if output == "html":
         from addonctl.render.html import html
 
         return html(assessment)
     if output == "sarif":
-        return small_documents.dump(formats.sarif(assessment), "json")
-    return formats.junit(assessment) if output == "junit" else formats.markdown(assessment)
+        return documents.dump(sarif.sarif(assessment), "json")
+    return junit.junit(assessment) if output == "junit" else markdown.markdown(assessment)
 
 
 @cli.command()
 @_source_options
+@_config
 @_output
 @_no_headers
 @_fail_on
-def inventory(output: str, no_headers: bool, fail_on: str, **source: Any) -> None:
+def inventory(config: str, output: str, no_headers: bool, fail_on: str, **source: Any) -> None:
     """Every add-on, however it was installed: version, method, owner, evidence."""
+    from addonctl.assessment import of
+    from addonctl.findings import Capability
     from addonctl.render import documents, terminal
 
-    assessment = _assess(source)
+    assessment = _assess(source, config=config).about(of(Capability.INVENTORY))
     _print(
         output,
         lambda: documents.inventory_document(assessment),
         lambda: terminal.inventory(assessment, wide=output == "wide", headers=not no_headers),
     )
-    _exit_by(assessment.inventory.findings, fail_on)
+    _exit_by(assessment.findings, fail_on)
 
 
 @cli.group(invoke_without_command=True)
@@ -228,9 +239,9 @@ def findings(
 @_output
 def findings_explain(code: str, output: str) -> None:
     """What CODE means, why it matters and what fixes it; all codes if none is given."""
-    from addonctl.render import small_documents, terminal
+    from addonctl.render import documents, terminal
 
-    document = small_documents.codes(code)
+    document = documents.checks_document(code)
     _print(output, lambda: document, lambda: terminal.codes(document))
 
 
@@ -242,10 +253,11 @@ def findings_explain(code: str, output: str) -> None:
 @_no_headers
 @_fail_on
 def health(probe: bool, config: str, output: str, no_headers: bool, fail_on: str, **source: Any) -> None:
-    """How well each add-on is, with how much of it was looked at."""
+    """How healthy each add-on is, with how much of that could be read."""
+    from addonctl.assessment import of_health
     from addonctl.render import documents, terminal
 
-    assessment = _assess(source, only=HEALTH_CODES, config=config, probe=probe)
+    assessment = _assess(source, config=config, probe=probe).about(of_health)
     _print(
         output,
         lambda: documents.health_document(assessment),
@@ -262,20 +274,18 @@ def health(probe: bool, config: str, output: str, no_headers: bool, fail_on: str
 @_no_headers
 @_fail_on
 def compat(target: str, config: str, output: str, no_headers: bool, fail_on: str, **source: Any) -> None:
-    """What goes with the running Kubernetes, with the next, and with the other add-ons."""
+    """Which versions support the running Kubernetes and the next one, and which add-ons conflict."""
+    from addonctl.assessment import of
+    from addonctl.findings import Capability
     from addonctl.render import documents, terminal
 
-    assessment = _assess(source, target, only=COMPATIBILITY_CODES, config=config)
+    assessment = _assess(source, target, config=config).about(of(Capability.COMPATIBILITY))
     _print(
         output,
         lambda: documents.compatibility_document(assessment),
         lambda: terminal.compatibility(assessment, wide=output == "wide", headers=not no_headers),
     )
     _exit_by(assessment.findings, fail_on)
-
-
-HEALTH_CODES = ("HLT*", "EKS005", "INV004", "INV005", "DEP003", "DEP004")
-COMPATIBILITY_CODES = ("CMP*", "EKS*", "API*", "CRD*", "SKW*")
 
 
 @cli.command()
@@ -286,39 +296,46 @@ COMPATIBILITY_CODES = ("CMP*", "EKS*", "API*", "CRD*", "SKW*")
 @_no_headers
 def matrix(addons: tuple[str, ...], target: str, output: str, no_headers: bool, **source: Any) -> None:
     """Versions of ADDON against Kubernetes, from the catalogue alone; without ADDON, what a cluster runs."""
+    from addonctl import compatibility
     from addonctl.apps import wiring
-    from addonctl.render import small_documents, terminal
-    from addonctl.render.documents import matrix_document
+    from addonctl.render import documents, terminal
 
     if addons:
-        checks = small_documents.matrix(wiring.catalog(), addons, source["kubernetes"], target)
+        known = wiring.catalog()
+        minors = compatibility.matrix_minors(known, _minor(source["kubernetes"]), _minor(target))
+        cells = compatibility.matrix(known, addons, minors)
     else:
         assessment = _assess(source, target)
-        checks = tuple(check for row in assessment.compatibility.checks.values() for check in row)
+        cells = tuple(cell for row in assessment.compatibility.cells.values() for cell in row)
     _print(
         output,
-        lambda: matrix_document(checks),
-        lambda: terminal.matrix(checks, wide=output == "wide", headers=not no_headers),
+        lambda: documents.matrix_document(cells),
+        lambda: terminal.matrix(cells, wide=output == "wide", headers=not no_headers),
     )
 
 
 @cli.command()
 @click.argument("addon", required=False, default="")
 @_source_options
+@_config
 @click.option(
     "-o", "--output", type=click.Choice(["tree", "json", "yaml", "dot", "mermaid"]), default="tree", show_default=True
 )
-def deps(addon: str, output: str, **source: Any) -> None:
+@_fail_on
+def deps(addon: str, config: str, output: str, fail_on: str, **source: Any) -> None:
     """What depends on what, whom the failure of an add-on hurts, and the order to update in."""
-    from addonctl.render import documents, drawing, small_documents, terminal
+    from addonctl.assessment import narrowed, of
+    from addonctl.findings import Capability
+    from addonctl.render import documents, drawing, terminal
 
-    assessment = small_documents.narrowed(_assess(source), addon)
+    assessment = narrowed(_assess(source, config=config), addon).about(of(Capability.DEPENDENCIES))
     if output in ("dot", "mermaid"):
         sys.stdout.write((drawing.dot if output == "dot" else drawing.mermaid)(assessment.dependencies))
         return
     _print(
         output, lambda: documents.dependencies_document(assessment), lambda: terminal.dependencies(assessment, addon)
     )
+    _exit_by(assessment.findings, fail_on)
 
 
 @cli.group()
@@ -332,9 +349,10 @@ def snapshot() -> None:
 def snapshot_save(file: str, **source: Any) -> None:
     """Read a cluster and save it to FILE. Holds no Secret's value, token or secret setting."""
     from addonctl.adapters.sources import snapshot_file
+    from addonctl.apps import wiring
     from addonctl.render import terminal
 
-    taken = _options(source).source().snapshot("")
+    taken = _options(source).source(wiring.catalog()).snapshot()
     snapshot_file.save(taken, Path(file))
     terminal.note(f"{taken.cluster.name} saved to {file} ({Path(file).stat().st_size // 1024 + 1} KiB)")
     terminal.gaps(taken.gaps)
@@ -346,13 +364,13 @@ def snapshot_save(file: str, **source: Any) -> None:
 def snapshot_show(file: str, output: str) -> None:
     """What FILE holds: how many objects of each kind, and what could not be read."""
     from addonctl.adapters.sources import snapshot_file
-    from addonctl.render import small_documents, terminal
+    from addonctl.render import documents, terminal
 
     taken = snapshot_file.load(Path(file))
     if output == "json":
         sys.stdout.buffer.write(snapshot_file.encode(taken) + b"\n")
     else:
-        _print(output, lambda: small_documents.snapshot_counts(taken), lambda: terminal.snapshot(taken))
+        _print(output, lambda: documents.snapshot_document(taken), lambda: terminal.snapshot(taken))
 
 
 @snapshot.command("diff")
@@ -363,11 +381,13 @@ def snapshot_diff(old: str, new: str, output: str) -> None:
     """What changed among the add-ons from OLD to NEW."""
     from addonctl.adapters.sources import snapshot_file
     from addonctl.apps import wiring
-    from addonctl.render import small_documents, terminal
+    from addonctl.changes import compare
+    from addonctl.inventory import take_inventory
+    from addonctl.model import View
+    from addonctl.render import documents, terminal
 
-    changes = small_documents.snapshot_changes(
-        snapshot_file.load(Path(old)), snapshot_file.load(Path(new)), wiring.catalog()
-    )
+    before, after = (take_inventory(View(snapshot_file.load(Path(file))), wiring.catalog()) for file in (old, new))
+    changes = documents.changes_document(compare(before, after))
     _print(output, lambda: changes, lambda: terminal.changes(changes))
 
 
@@ -382,12 +402,12 @@ def catalog_group() -> None:
 def catalog_list(output: str, no_headers: bool) -> None:
     """All add-ons of the catalogue."""
     from addonctl.apps import wiring
-    from addonctl.render import small_documents, terminal
+    from addonctl.render import documents, terminal
 
     known = wiring.catalog()
     _print(
         output,
-        lambda: small_documents.catalog_list(known),
+        lambda: documents.catalog_document(known),
         lambda: terminal.catalog_list(known, headers=not no_headers),
     )
 
@@ -398,9 +418,9 @@ def catalog_list(output: str, no_headers: bool) -> None:
 def catalog_show(addon: str, output: str) -> None:
     """All that is known of ADDON: a catalogue id, an EKS add-on name or a chart."""
     from addonctl.apps import wiring
-    from addonctl.render import small_documents, terminal
+    from addonctl.render import documents, terminal
 
-    document = small_documents.catalog_entry(wiring.catalog(), addon)
+    document = documents.addon_document(wiring.catalog(), addon)
     _print(output, lambda: document, lambda: terminal.mapping(document))
 
 
@@ -412,9 +432,9 @@ def catalog_show(addon: str, output: str) -> None:
 def catalog_versions(addon: str, kubernetes: str, output: str, no_headers: bool) -> None:
     """The versions of ADDON that AWS lists."""
     from addonctl.apps import wiring
-    from addonctl.render import small_documents, terminal
+    from addonctl.render import documents, terminal
 
-    document = small_documents.catalog_versions(wiring.catalog(), addon, kubernetes)
+    document = documents.versions_document(wiring.catalog(), addon, _minor(kubernetes))
     _print(output, lambda: document, lambda: terminal.versions(document, headers=not no_headers))
 
 
@@ -430,17 +450,18 @@ def catalog_check(addon: str, version: str, kubernetes: str, output: str) -> Non
     printed for each.
     """
     from addonctl.apps import wiring
-    from addonctl.render import small_documents, terminal
+    from addonctl.render import documents, terminal
+    from addonctl.versions import Minor
 
     known = wiring.catalog()
     if addon == "-":
-        small_documents.check_stream(known, sys.stdin, sys.stdout)
+        documents.check_stream(known, sys.stdin, sys.stdout)
         return
     if not version or not kubernetes:
         raise BadInput("catalog check needs ADDON, VERSION and --kubernetes", "Example: addonctl catalog check "
                        "coredns v1.12.4-eksbuild.18 --kubernetes 1.34")  # fmt: skip
-    check = known.check(addon, version, kubernetes)
-    _print(output, lambda: small_documents.check_document(check), lambda: terminal.check(check))
+    check = known.check(addon, version, Minor.of(kubernetes))
+    _print(output, lambda: documents.check_document(check), lambda: terminal.check(check))
 
 
 @catalog_group.command("refresh")
@@ -453,7 +474,7 @@ def catalog_refresh(region: str, profile: str) -> None:
     from addonctl.apps import wiring
     from addonctl.render import terminal
 
-    table = Aws(region or None, profile or None).addon_versions(as_of=wiring.now().date())
+    table = Aws(region or None, profile or None).addon_versions(as_of=wiring.CLOCK.now().date())
     path = eks_table.save(table, wiring.cache_dir())
     terminal.note(f"{len(table.addons)} EKS add-ons of {table.region} as of {table.as_of} saved to {path}")
 
@@ -466,14 +487,14 @@ def rbac(iam: bool, cluster_role: bool, probe: bool) -> None:
     """The least ClusterRole and IAM policy that reading needs."""
     from addonctl.adapters import api_reader, aws, decoders, probes
     from addonctl.apps import wiring
-    from addonctl.render import small_documents
+    from addonctl.render import documents
 
     if not iam:
         more = probes.RULES if probe else ()
         sys.stdout.write(api_reader.cluster_role_yaml(decoders.KINDS, wiring.catalog(), more))
     if not cluster_role:
         sys.stdout.write("" if iam else "---\n# IAM policy (JSON):\n")
-        text = small_documents.dump(aws.policy(), "json")
+        text = documents.dump(aws.policy(), "json")
         sys.stdout.write(text if iam else "".join(f"# {line}\n" for line in text.splitlines()))
 
 
@@ -482,12 +503,24 @@ def rbac(iam: bool, cluster_role: bool, probe: bool) -> None:
 @_output
 def doctor(output: str, **source: Any) -> None:
     """What can be reached, with which rights, and what would be missing from a report."""
-    from addonctl.render import small_documents, terminal
+    from addonctl.render import documents, terminal
 
-    checks = small_documents.doctor(_options(source).live())
-    _print(output, lambda: [dict(vars_of) for vars_of in checks], lambda: terminal.doctor(checks))
-    if any(check["answer"] == "no" for check in checks):
+    rows = _doctor(_options(source))
+    _print(output, lambda: documents.doctor_document(rows), lambda: terminal.doctor(rows))
+    if any(check["answer"] == "no" for check in rows):
         sys.exit(EXIT_ERROR)
+
+
+def _doctor(options: "SourceOptions") -> list[dict[str, str]]:
+    """Rows of `what`, `answer` (yes, no), `detail`."""
+    from addonctl.adapters import api_reader
+    from addonctl.apps import wiring
+
+    try:
+        checks = api_reader.doctor(options.live(wiring.catalog()).connection)
+    except AddonctlError as error:
+        return [{"what": "Kubernetes API", "answer": "no", "detail": str(error)}]
+    return [{"what": check.what, "answer": check.answer, "detail": check.detail} for check in checks]
 
 
 @cli.command()
