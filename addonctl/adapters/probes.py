@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from addonctl.adapters.api_connection import Connection, Forbidden, NotServed
-from addonctl.errors import AddonctlError
+from addonctl.adapters.api_connection import Connection
+from addonctl.errors import AddonctlError, Forbidden, NotFound, NotServed
 from addonctl.model import (
     Health,
     Installation,
@@ -284,7 +284,7 @@ def _try(target: _Target, probe: str, path: str, sample: dict[str, Any], wanted:
             return target.answer(probe, verdict, said)
         if isinstance(error, Forbidden) and "denied the request" in said:
             return target.answer(probe, Health.HEALTHY, f"a {kind} was judged, and refused", began)
-        if isinstance(error, Forbidden | NotServed) or "does not support dry run" in said:
+        if isinstance(error, Forbidden | NotServed | NotFound) or "does not support dry run" in said:
             return target.answer(probe, Health.UNKNOWN, said)
         if "denied the request" in said or " is invalid" in said:
             return target.answer(probe, Health.HEALTHY, f"a {kind} was judged, and refused", began)
