@@ -19,6 +19,7 @@ from urllib.parse import urlencode
 
 import addonctl
 from addonctl.adapters import redact
+from addonctl.adapters.api_errors import failure, refusal
 from addonctl.errors import AddonctlError, BadInput, NotAllowed, NotReachable
 
 # A control plane answers a TCP handshake at once or not at all; a page of 500 objects takes it seconds at worst.
@@ -28,22 +29,6 @@ _RETRIED = (429, 500, 502, 503, 504)
 # Renew an EKS token this long before AWS lets it lapse: a list may take that long.
 _RENEW_BEFORE = timedelta(minutes=1)
 JSON = "application/json"
-
-
-class Forbidden(NotAllowed):
-    """403: the credentials are good, the permission lacks."""
-
-
-class NotServed(NotReachable):
-    """404: there is no such API or object."""
-
-
-class Expired(NotReachable):
-    """410: a list's continue token is too old."""
-
-
-class TimedOut(NotReachable):
-    """No answer in time."""
 
 
 class Endpoint(Protocol):
@@ -79,7 +64,7 @@ class Connection:
     _rest: Any = None
 
     def get(self, path: str, query: Mapping[str, str] | None = None, accept: str = JSON) -> bytes:
-        """The body of a GET. Raises Forbidden, NotServed, Expired, TimedOut, NotAllowed or NotReachable."""
+        """The body of a GET. Raises an AddonctlError whose type says whether trying again may help."""
         return self._request("GET", path + (f"?{urlencode(query)}" if query else ""), accept, None)
 
     def review(self, path: str, body: bytes) -> bytes:
@@ -122,7 +107,8 @@ class Connection:
             self.traffic.requests += 1
             self.traffic.bytes += len(data)
         if response.status >= 400:
-            raise self._refusal(response.status, path, data)
+            headers = {key.lower(): value for key, value in response.getheaders().items()}
+            raise refusal(self.server, path, response.status, headers, data)
         return data
 
     def _send(self, method: str, path: str, accept: str, body: bytes | None) -> Any:
@@ -144,7 +130,7 @@ class Connection:
                 _request_timeout=(CONNECT_TIMEOUT_S, READ_TIMEOUT_S),
             )  # fmt: skip
         except exceptions.HTTPError as error:
-            raise self._no_answer(error, path) from error
+            raise self._no_answer(error) from error
 
     def _client(self) -> Any:
         from kubernetes.client.rest import RESTClientObject
@@ -161,44 +147,14 @@ class Connection:
         self._reload(self._configuration)
         self._rest = None  # a plugin may have given new certificates, which the pool holds
 
-    def _no_answer(self, error: Exception, path: str) -> AddonctlError:
-        """What urllib3 says, as an error with a fix; its text names hosts and never credentials."""
+    def _no_answer(self, error: Exception) -> AddonctlError:
         from urllib3 import exceptions
 
-        cause: Any = getattr(error, "reason", None) or error
         where = f"{self.server} (context {self.context or '-'})"
-        if isinstance(cause, exceptions.SSLError):
-            return NotReachable(f"TLS to {where} failed: {cause}", "Check the certificate authority in the kubeconfig.")
-        if isinstance(cause, exceptions.TimeoutError) and not isinstance(cause, exceptions.NewConnectionError):
-            return TimedOut(f"{where} did not answer {path.partition('?')[0]} in time", "Try again.")
-        return NotReachable(f"{where} cannot be reached: {cause}", "Check network, VPN and proxy.")
-
-    def _refusal(self, status: int, path: str, body: bytes) -> AddonctlError:
-        what = f"{self.server}{path.partition('?')[0]} answered {status}: {_message(body)}"
-        match status:
-            case 401:
-                return NotAllowed(what, "The credentials are not accepted; log in again or check the user's access.")
-            case 403:
-                return Forbidden(what, "Grant the permission; `addonctl rbac` prints the least role.")
-            case 404:
-                return NotServed(what)
-            case 410:
-                return Expired(what)
-            case 504 | 408:
-                return TimedOut(what, "Try again.")
-            case _:
-                return NotReachable(what, "Try again; the API server may be overloaded.")
-
-
-def _message(body: bytes) -> str:
-    """The `message` of a Status, without what could be a credential."""
-    import json
-
-    try:
-        said = json.loads(body).get("message") or ""
-    except (ValueError, AttributeError):
-        said = body[:200].decode(errors="replace")
-    return redact.text(" ".join(str(said).split()))[:300]
+        cause: Any = getattr(error, "reason", None) or error
+        return failure(
+            cause, where, sent=not isinstance(cause, exceptions.NewConnectionError | exceptions.ConnectTimeoutError)
+        )
 
 
 # ── Ways in ─────────────────────────────────────────────────────────────────────────────────────────────────────

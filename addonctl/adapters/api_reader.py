@@ -15,18 +15,12 @@ from typing import Any
 import msgspec
 
 from addonctl import ports
-from addonctl.adapters.api_connection import (
-    Connection,
-    Expired,
-    Forbidden,
-    NotServed,
-    TimedOut,
-    connect,
-)
+from addonctl.adapters import api_errors
+from addonctl.adapters.api_connection import Connection, connect
 from addonctl.adapters.decoders import CONFIG_MAPS, KINDS
 from addonctl.adapters.decoding import Decoder, Kind, Tally
 from addonctl.catalog import Catalog, Kubernetes, plural
-from addonctl.errors import AddonctlError, NotAllowed, NotReachable
+from addonctl.errors import AddonctlError, Broken, Expired, NotFound, NotReachable, NotServed, Unavailable
 from addonctl.model import (
     Cluster,
     CrdVersion,
@@ -172,7 +166,7 @@ def _one_by_one(connection: Connection, root: str, document: dict[str, Any]) -> 
         path = f"{root}/{group}/{version}" if group else f"{root}/{version}"
         try:
             listed = json.loads(connection.get(path)).get("resources") or ()
-        except (NotServed, NotReachable):
+        except (NotServed, NotFound, NotReachable, Unavailable):
             continue  # a group whose backend is down: its kinds become gaps
         resources |= {
             (group, version, item["name"]): (item.get("kind", ""), bool(item.get("namespaced"))) for item in listed
@@ -381,19 +375,11 @@ def _run(jobs: list[_Job], parts: _Parts, progress: ports.Progress) -> None:
 
 
 def _gap(job: _Job, error: Exception) -> Gap | None:
-    detail = error.what if isinstance(error, AddonctlError) else f"the answer is not what the API promises: {error}"
-    match error:
-        case Forbidden():
-            return Gap(part=job.part, reason=GapReason.FORBIDDEN, detail=detail, permission=job.permission)
-        case NotServed():
-            missing = Gap(part=job.part, reason=GapReason.NOT_SERVED, detail=detail)
-            return missing if job.missing_is_gap else None
-        case NotAllowed():
-            return Gap(part=job.part, reason=GapReason.NO_CREDENTIALS, detail=detail)
-        case TimedOut() | NotReachable():
-            return Gap(part=job.part, reason=GapReason.TIMEOUT, detail=detail)
-        case _:
-            return Gap(part=job.part, reason=GapReason.BROKEN, detail=detail)
+    if isinstance(error, NotFound | NotServed) and not job.missing_is_gap:
+        return None
+    if not isinstance(error, AddonctlError):
+        error = Broken(f"the answer is not what the API promises: {error}")
+    return api_errors.gap(job.part, error, job.permission)
 
 
 def _merged(gaps: Iterable[Gap]) -> Iterator[Gap]:

@@ -1,8 +1,8 @@
 """The parts of Kubernetes' JSON that addonctl reads, as msgspec decodes them: every field may be absent or null.
 
 One struct a kind, fields as in Kubernetes' API reference. msgspec skips what is not named here, so the values of
-environment variables, arguments and Secrets that are not asked for never become Python objects.
-Used by adapters/wire.py and adapters/kinds.py only.
+arguments and of Secrets that are not asked for never become Python objects.
+Used by adapters/decoding.py and adapters/decoders.py only.
 """
 
 from datetime import datetime
@@ -261,6 +261,7 @@ class WorkloadSpec(Shape):
     strategy: Strategy | None = None
     update_strategy: Strategy | None = None
     completions: int | None = None
+    parallelism: int | None = None
     volume_claim_templates: "list[VolumeClaim] | None" = None
 
 
@@ -346,10 +347,14 @@ class PodContainer(Shape):
     name: str = ""
     image: str | None = None
     resources: Resources | None = None
+    restart_policy: str | None = None  # Always: an init container that stays beside the others, a sidecar
 
 
 class RunningPodSpec(Shape):
     containers: list[PodContainer] | None = None
+    init_containers: list[PodContainer] | None = None
+    resources: Resources | None = None  # of the pod as a whole, which go before those of its containers
+    overhead: dict[str, IntOrString | float] | None = None
     node_name: str | None = None
     restart_policy: str | None = None
 
@@ -860,7 +865,7 @@ class FluxChart(Shape):
 
 
 class FluxSpec(Shape):
-    chart: FluxChart | None = None
+    chart: FluxChart | str | None = None  # a HelmChart has its name here, a HelmRelease a template of a HelmChart
     chart_ref: CrossRef | None = None
     source_ref: CrossRef | None = None
     release_name: str | None = None

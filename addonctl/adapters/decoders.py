@@ -12,8 +12,9 @@ import msgspec
 
 from addonctl import model, units
 from addonctl.adapters import api_types as s
-from addonctl.adapters import helm, redact
+from addonctl.adapters import forms, helm, redact
 from addonctl.adapters.decoding import EMPTY, MESSAGE_MAX, Decoder, Kind, aware, conditions, kept_annotations
+from addonctl.catalog import Form, SettingForm
 from addonctl.errors import BadInput
 
 
@@ -76,7 +77,7 @@ def _port(port: s.Port) -> str:
     return f"{port.name or ''}:{port.container_port or port.port or 0}/{port.protocol or 'TCP'}"
 
 
-def _container(c: s.Container, d: Decoder, init: bool) -> model.Container:
+def _container(c: s.Container, env: Mapping[str, SettingForm], init: bool) -> model.Container:
     requests = (c.resources.requests if c.resources else None) or {}
     limits = (c.resources.limits if c.resources else None) or {}
 
@@ -84,16 +85,19 @@ def _container(c: s.Container, d: Decoder, init: bool) -> model.Container:
         return read(str(of[what])) if of.get(what) is not None else None
 
     return model.Container(
-        name=c.name, image=c.image or "", init=init,
+        name=c.name,
+        image=c.image or "",
+        init=init,
         cpu_request_millicores=asked(requests, "cpu", units.cpu_millicores),
         cpu_limit_millicores=asked(limits, "cpu", units.cpu_millicores),
         memory_request_bytes=asked(requests, "memory", units.whole),
         memory_limit_bytes=asked(limits, "memory", units.whole),
         ports=tuple(_port(port) for port in c.ports or ()),
-        has_readiness_probe=c.readiness_probe is not None, has_liveness_probe=c.liveness_probe is not None,
+        has_readiness_probe=c.readiness_probe is not None,
+        has_liveness_probe=c.liveness_probe is not None,
         privileged=bool(c.security_context and c.security_context.privileged),
-        env={e.name: e.value for e in c.env or () if e.value is not None and e.name in d.env},
-    )  # fmt: skip
+        env=forms.settings({e.name: e.value for e in c.env or () if e.value is not None}, env),
+    )
 
 
 def _config_sources(spec: s.PodSpec) -> Iterator[tuple[str, str | None, bool]]:
@@ -127,26 +131,32 @@ def _template(template: s.PodTemplate | None, d: Decoder) -> model.PodTemplate:
         return model.PodTemplate()
     meta, spec = template.metadata or s.Meta(), template.spec or s.PodSpec()
     sources = set(_config_sources(spec))
-
+    both = (*(spec.containers or ()), *(spec.init_containers or ()))
+    env = d.env(container.image or "" for container in both)
     needed = {(kind, name) for kind, name, optional in sources if not optional}
 
     def referred(what: str) -> tuple[str, ...]:
         return tuple(sorted({name for kind, name, _ in sources if kind == what and name}))
 
     return model.PodTemplate(
-        labels=meta.labels or EMPTY, annotations=kept_annotations(meta.annotations),
+        labels=meta.labels or EMPTY,
+        annotations=kept_annotations(meta.annotations),
         containers=(
-            *(_container(c, d, init=False) for c in spec.containers or ()),
-            *(_container(c, d, init=True) for c in spec.init_containers or ()),
+            *(_container(c, env, init=False) for c in spec.containers or ()),
+            *(_container(c, env, init=True) for c in spec.init_containers or ()),
         ),
-        service_account=spec.service_account_name or spec.service_account or "", host_network=bool(spec.host_network),
-        priority_class=spec.priority_class_name or "", node_selector=spec.node_selector or EMPTY,
+        service_account=spec.service_account_name or spec.service_account or "",
+        host_network=bool(spec.host_network),
+        priority_class=spec.priority_class_name or "",
+        node_selector=spec.node_selector or EMPTY,
         has_affinity=spec.affinity is not None,
         has_pod_anti_affinity=bool(spec.affinity and spec.affinity.pod_anti_affinity is not None),
         has_topology_spread=bool(spec.topology_spread_constraints),
-        config_maps=referred("ConfigMap"), secrets=referred("Secret"), claims=referred("PersistentVolumeClaim"),
+        config_maps=referred("ConfigMap"),
+        secrets=referred("Secret"),
+        claims=referred("PersistentVolumeClaim"),
         optional=tuple(sorted({f"{kind}/{name}" for kind, name, _ in sources if name and (kind, name) not in needed})),
-    )  # fmt: skip
+    )
 
 
 def _workload(kind: str) -> Callable[[s.Workload, Decoder, dict[str, Any]], model.Workload | None]:
@@ -178,22 +188,32 @@ def _counts(kind: str, spec: s.WorkloadSpec, status: s.WorkloadStatus | None) ->
         if kind == "DaemonSet":
             return {}  # as many as there are nodes for it: not known
         replicas = 1 if spec.replicas is None else spec.replicas
-        return {"desired": (spec.completions or 1) if kind == "Job" else replicas}
+        return {"desired": _completions(spec) if kind == "Job" else replicas}
     if kind == "DaemonSet":
         return {
-            "observed_generation": status.observed_generation, "desired": status.desired_number_scheduled or 0,
-            "ready": status.number_ready or 0, "available": status.number_available or 0,
+            "observed_generation": status.observed_generation,
+            "desired": status.desired_number_scheduled or 0,
+            "ready": status.number_ready or 0,
+            "available": status.number_available or 0,
             "updated": status.updated_number_scheduled or 0,
-        }  # fmt: skip
+        }
     if kind == "Job":
-        return {"desired": spec.completions or 1, "ready": status.succeeded or 0, "active": status.active or 0}
+        return {"desired": _completions(spec), "ready": status.succeeded or 0, "active": status.active or 0}
     return {
         "observed_generation": status.observed_generation,
         "desired": 1 if spec.replicas is None else spec.replicas,
-        "ready": status.ready_replicas or 0, "available": status.available_replicas or 0,
-        "updated": status.updated_replicas or 0, "total": status.replicas or 0,
-        "current_revision": status.current_revision or "", "update_revision": status.update_revision or "",
-    }  # fmt: skip
+        "ready": status.ready_replicas or 0,
+        "available": status.available_replicas or 0,
+        "updated": status.updated_replicas or 0,
+        "total": status.replicas or 0,
+        "current_revision": status.current_revision or "",
+        "update_revision": status.update_revision or "",
+    }
+
+
+def _completions(spec: s.WorkloadSpec) -> int | None:
+    """How many pods of a Job must succeed; None where any of its parallel ones may end it (a work queue)."""
+    return 1 if spec.completions is None and spec.parallelism is None else spec.completions
 
 
 def _cron_job(o: s.CronJob, d: Decoder, common: dict[str, Any]) -> model.Workload:
@@ -208,26 +228,66 @@ def _cron_job(o: s.CronJob, d: Decoder, common: dict[str, Any]) -> model.Workloa
 
 def _pod(o: s.Pod, d: Decoder, common: dict[str, Any]) -> model.Pod:
     spec, status = o.spec or s.RunningPodSpec(), o.status or s.PodStatus()
-    statuses = {was.name: was for was in status.container_statuses or ()}
-    cpu = memory = 0
-    containers = []
-    for container in spec.containers or ():
-        asked = d.request(container.resources)
-        cpu, memory = cpu + asked[0], memory + asked[1]
-        was = statuses.get(container.name) or _NO_STATUS
-        containers.append(d.status(container.name, container.image or was.image or "", was))
-    for was in status.init_container_statuses or ():
-        ended = was.state.terminated if was.state else None
-        if was.state and (was.state.waiting or (ended and ended.exit_code)):  # a pod that hangs in its init
-            containers.append(d.status(was.name, was.image or "", was))
+    cpu, memory = _requested(spec, d)
     failing = [c for c in status.conditions or () if c.status != "True"]
     return model.Pod(
-        **common, phase=status.phase or "", reason=status.reason or "", node=spec.node_name or "",
+        **common,
+        phase=status.phase or "",
+        reason=status.reason or "",
+        node=spec.node_name or "",
         restart_policy=spec.restart_policy or "Always",
         ready=status.phase == "Running" and not any(c.type == "Ready" for c in failing),
-        conditions=conditions(failing) if failing else (), containers=tuple(containers),
-        cpu_request_millicores=cpu, memory_request_bytes=memory,
-    )  # fmt: skip
+        conditions=conditions(failing) if failing else (),
+        containers=tuple(_statuses(spec, status, d)),
+        cpu_request_millicores=cpu,
+        memory_request_bytes=memory,
+    )
+
+
+def _statuses(spec: s.RunningPodSpec, status: s.PodStatus, d: Decoder) -> Iterator[model.ContainerStatus]:
+    """Of containers, of sidecars, which run beside them, and of the init container that a pod hangs in."""
+    was_of = {was.name: was for was in status.container_statuses or ()}
+    for container in spec.containers or ():
+        was = was_of.get(container.name) or _NO_STATUS
+        yield d.status(container.name, container.image or was.image or "", was)
+    sidecars = {container.name for container in spec.init_containers or () if _is_sidecar(container)}
+    for was in status.init_container_statuses or ():
+        ended = was.state.terminated if was.state else None
+        hangs = was.state is not None and (was.state.waiting or (ended and ended.exit_code))
+        if hangs or was.name in sidecars:
+            yield d.status(was.name, was.image or "", was)
+
+
+def _is_sidecar(container: s.PodContainer) -> bool:
+    return container.restart_policy == "Always"
+
+
+def _requested(spec: s.RunningPodSpec, d: Decoder) -> tuple[int, int]:
+    """(CPU in millicores, memory in bytes) that the scheduler sets aside for a pod.
+
+    All containers and sidecars together, or the largest moment of starting up if that is more: each init container
+    runs beside the sidecars before it. Requests of the pod itself go before; its overhead is added.
+    Source: PodRequests in k8s.io/component-helpers/resource.
+    """
+    running = [d.request(container.resources) for container in spec.containers or ()]
+    if spec.init_containers is None and spec.resources is None and spec.overhead is None:
+        return sum(cpu for cpu, _ in running), sum(memory for _, memory in running)
+    beside, peak = (0, 0), (0, 0)
+    for container in spec.init_containers or ():
+        together = _plus(beside, d.request(container.resources))
+        peak = max(peak[0], together[0]), max(peak[1], together[1])
+        beside = together if _is_sidecar(container) else beside
+    for asked in running:
+        beside = _plus(beside, asked)
+    whole = max(beside[0], peak[0]), max(beside[1], peak[1])
+    own = (spec.resources.requests if spec.resources else None) or {}
+    said = d.request(spec.resources)
+    whole = said[0] if "cpu" in own else whole[0], said[1] if "memory" in own else whole[1]
+    return _plus(whole, d.request(s.Resources(requests=spec.overhead)))
+
+
+def _plus(one: tuple[int, int], other: tuple[int, int]) -> tuple[int, int]:
+    return one[0] + other[0], one[1] + other[1]
 
 
 _NO_STATUS = s.ContainerStatus()
@@ -304,10 +364,13 @@ def _autoscaler(o: s.Autoscaler, d: Decoder, common: dict[str, Any]) -> model.Au
     if status.conditions is None and o.metadata and _HPA_CONDITIONS in (o.metadata.annotations or EMPTY):
         status.conditions = _annotated_conditions((o.metadata.annotations or EMPTY)[_HPA_CONDITIONS])
     return model.Autoscaler(
-        **common, target=_cross_ref(spec.scale_target_ref, common["namespace"]), min_replicas=spec.min_replicas or 1,
-        max_replicas=spec.max_replicas or 0, current_replicas=status.current_replicas,
+        **common,
+        target=_cross_ref(spec.scale_target_ref, common["namespace"]),
+        min_replicas=1 if spec.min_replicas is None else spec.min_replicas,
+        max_replicas=spec.max_replicas or 0,
+        current_replicas=status.current_replicas,
         conditions=conditions(status.conditions),
-    )  # fmt: skip
+    )
 
 
 def _annotated_conditions(text: str) -> list[s.Condition] | None:
@@ -331,16 +394,26 @@ def _webhook(hook: s.Webhook) -> model.Webhook:
     config = hook.client_config or s.ClientConfig()
     namespaces, objects = hook.namespace_selector, hook.object_selector
     return model.Webhook(
-        name=hook.name, failure_policy=hook.failure_policy or "Fail", timeout_s=hook.timeout_seconds or 10,
-        service=_service_target(config.service), url_host=redact.url(config.url or ""), rules=_rules(hook.rules),
-        namespace_labels=_match_labels(namespaces), namespace_expressions=_expressions(namespaces),
-        object_labels=_match_labels(objects), object_expressions=_expressions(objects),
-        has_match_conditions=bool(hook.match_conditions), ca_expires=ca_expiry(config.ca_bundle or ""),
-    )  # fmt: skip
+        name=hook.name,
+        failure_policy=hook.failure_policy or "Fail",
+        timeout_s=hook.timeout_seconds or 10,
+        service=_service_target(config.service),
+        url_host=forms.host(config.url or ""),
+        rules=_rules(hook.rules),
+        namespace_labels=_match_labels(namespaces),
+        namespace_expressions=_expressions(namespaces),
+        object_labels=_match_labels(objects),
+        object_expressions=_expressions(objects),
+        has_match_conditions=bool(hook.match_conditions),
+        ca_expires=ca_expiry(config.ca_bundle or ""),
+    )
 
 
 def ca_expiry(bundle: str) -> datetime | None:
-    """When the first certificate of a base64 PEM bundle ends; None where there is none that can be read."""
+    """When the last certificate of a base64 PEM bundle ends; None where there is none that can be read.
+
+    A bundle trusts whoever any of its certificates vouches for: while a CA is rotated, it holds the old and the new.
+    """
     import base64
     import binascii
 
@@ -357,7 +430,7 @@ def ca_expiry(bundle: str) -> datetime | None:
         certificates = x509.load_pem_x509_certificates(base64.b64decode(bundle, validate=True))
     except (ValueError, binascii.Error):
         return None
-    return min((certificate.not_valid_after_utc for certificate in certificates), default=None)
+    return max((certificate.not_valid_after_utc for certificate in certificates), default=None)
 
 
 def _webhooks(kind: str) -> Callable[[s.WebhookConfiguration, Decoder, dict[str, Any]], model.WebhookConfiguration]:
@@ -414,17 +487,29 @@ def _csi_driver(o: s.CsiDriver, d: Decoder, common: dict[str, Any]) -> model.Csi
     return model.CsiDriver(**common, attach_required=not (o.spec and o.spec.attach_required is False))
 
 
+# What decides the price and the speed of an EBS volume.
+# Source: docs/parameters.md of aws-ebs-csi-driver.
+_VOLUME_PARAMETERS: Mapping[str, SettingForm] = {
+    "type": ("gp2", "gp3", "io1", "io2", "sc1", "st1", "standard"), "iops": Form.NUMBER, "iopsPerGB": Form.NUMBER,
+    "throughput": Form.NUMBER, "encrypted": Form.BOOLEAN,
+}  # fmt: skip
+
+
 def _storage_class(o: s.StorageClass, d: Decoder, common: dict[str, Any]) -> model.StorageClass:
     notes = common["annotations"]
     return model.StorageClass(
-        **common, provisioner=o.provisioner or "",
-        # Secrets are only named there (csi.storage.k8s.io/*-secret-name); free values are cleaned all the same.
-        parameters={key: redact.text(value) for key, value in (o.parameters or {}).items()},
-        is_default="true" in (notes.get("storageclass.kubernetes.io/is-default-class"),
-                              notes.get("storageclass.beta.kubernetes.io/is-default-class")),
-        reclaim_policy=o.reclaim_policy or "", binding_mode=o.volume_binding_mode or "",
+        **common,
+        provisioner=o.provisioner or "",
+        parameters=forms.settings(o.parameters or {}, _VOLUME_PARAMETERS),
+        is_default="true"
+        in (
+            notes.get("storageclass.kubernetes.io/is-default-class"),
+            notes.get("storageclass.beta.kubernetes.io/is-default-class"),
+        ),
+        reclaim_policy=o.reclaim_policy or "",
+        binding_mode=o.volume_binding_mode or "",
         expandable=bool(o.allow_volume_expansion),
-    )  # fmt: skip
+    )
 
 
 def _snapshot_class(o: s.VolumeSnapshotClass, d: Decoder, common: dict[str, Any]) -> model.VolumeSnapshotClass:
@@ -533,9 +618,8 @@ def _event(o: s.Event, d: Decoder, common: dict[str, Any]) -> model.Event | None
 
 
 def _config_map(o: s.ConfigMap, d: Decoder, common: dict[str, Any]) -> model.ConfigMap | None:
-    if f"{common['namespace']}/{common['name']}" not in d.config_maps:
-        return None
-    return model.ConfigMap(**common, data={key: redact.text(value) for key, value in (o.data or {}).items()})
+    keys = d.config_maps.get(f"{common['namespace']}/{common['name']}")
+    return None if keys is None else model.ConfigMap(**common, data=forms.settings(o.data or {}, keys))
 
 
 def _helm_release(o: s.ReleaseSecret, d: Decoder, common: dict[str, Any]) -> model.HelmRelease | None:
@@ -574,17 +658,37 @@ def _flux_source_name(ref: s.CrossRef | None) -> str:
     return f"{ref.kind}/{ref.name}" if ref and ref.name else ""
 
 
+# Helm takes no longer name for a release.
+_RELEASE_NAME_MAX = 53
+
+
+def _short_release_name(name: str) -> str:
+    """What Flux calls the Helm release: a long name is cut, with a hash of the whole in place of its end.
+
+    Source: ShortenName in helm-controller.
+    """
+    if len(name) <= _RELEASE_NAME_MAX:
+        return name
+    import hashlib
+
+    return f"{name[:40]}-{hashlib.sha256(name.encode()).hexdigest()[:12]}"
+
+
 def _flux_helm_release(o: s.FluxObject, d: Decoder, common: dict[str, Any]) -> model.FluxHelmRelease:
     spec = o.spec or s.FluxSpec()
-    chart = (spec.chart.spec if spec.chart else None) or s.FluxChartSpec()
+    chart = (spec.chart.spec if isinstance(spec.chart, s.FluxChart) else None) or s.FluxChartSpec()
     target = spec.target_namespace or common["namespace"]
     default = f"{spec.target_namespace}-{common['name']}" if spec.target_namespace else common["name"]
     return model.FluxHelmRelease(
-        **common, chart=chart.chart or (spec.chart_ref.name or "" if spec.chart_ref else ""),
-        chart_version=chart.version or "", source=_flux_source_name(chart.source_ref or spec.chart_ref),
-        release=spec.release_name or default, target_namespace=target, suspended=bool(spec.suspend),
+        **common,
+        chart=chart.chart or (spec.chart_ref.name or "" if spec.chart_ref else ""),
+        chart_version=chart.version or "",
+        source=_flux_source_name(chart.source_ref or spec.chart_ref),
+        release=_short_release_name(spec.release_name or default),
+        target_namespace=target,
+        suspended=bool(spec.suspend),
         conditions=_flux_conditions(o),
-    )  # fmt: skip
+    )
 
 
 def _flux_kustomization(o: s.FluxObject, d: Decoder, common: dict[str, Any]) -> model.FluxKustomization:

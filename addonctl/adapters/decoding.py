@@ -11,10 +11,10 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from addonctl import model, units
+from addonctl import images, model, units
 from addonctl.adapters import api_types as s
 from addonctl.adapters import redact
-from addonctl.catalog import Catalog, VersionFrom
+from addonctl.catalog import Catalog, SettingForm, VersionFrom
 from addonctl.errors import BadInput
 
 # The annotations that are read: who installed an object, and settings that others depend on. No value of any other
@@ -72,8 +72,14 @@ class Decoder:
     """
 
     def __init__(self, catalog: Catalog) -> None:
-        self.env = frozenset(name for addon in catalog.addons.values() for name in addon.env)
-        self.config_maps = frozenset(name for addon in catalog.addons.values() for name in addon.config_maps)
+        self._env = tuple(
+            (tuple(image.path for image in addon.fingerprints.images), addon.env)
+            for addon in catalog.addons.values()
+            if addon.env
+        )
+        self.config_maps: Mapping[str, Mapping[str, SettingForm]] = {
+            name: keys for addon in catalog.addons.values() for name, keys in addon.config_maps.items()
+        }
         self.crd_groups = frozenset(g for addon in catalog.addons.values() for g in addon.fingerprints.crd_groups)
         self.kubernetes = catalog.kubernetes
         rules = (rule for addon in catalog.addons.values() for rule in addon.version)
@@ -84,6 +90,16 @@ class Decoder:
         self._statuses: dict[tuple[Any, ...], model.ContainerStatus] = {}
         self._owners: dict[tuple[str, str, str], tuple[model.ObjectRef, ...]] = {}
         self._requests: dict[tuple[str, str], tuple[int, int]] = {}
+
+    def env(self, references: Iterable[str]) -> Mapping[str, SettingForm]:
+        """The environment variables that are kept of a workload of these images: those of the add-on that it is."""
+        paths = [images.parse(reference).path for reference in references]
+        return {
+            name: form
+            for prints, settings in self._env
+            if any(images.path_matches(path, known) for path in paths for known in prints)
+            for name, form in settings.items()
+        }
 
     def reads_whole(self, crd: model.CustomResourceDefinition, version: model.CrdVersion) -> bool:
         """Whether custom resources are read with spec and status: those that tell a version or their health."""
@@ -314,7 +330,7 @@ def kept_annotations(annotations: dict[str, str] | None) -> dict[str, str]:
     if not annotations:
         return EMPTY
     kept = ANNOTATIONS.intersection(annotations)
-    return {key: annotations[key] for key in kept} if kept else EMPTY
+    return {key: redact.text(annotations[key]) for key in kept} if kept else EMPTY
 
 
 def _last_applied_version(text: str) -> str:

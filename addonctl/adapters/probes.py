@@ -14,9 +14,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from addonctl.adapters.api_connection import Connection, Forbidden, NotServed
+from addonctl.adapters.api_connection import Connection
 from addonctl.catalog import AddOn, Catalog, ClusterService
-from addonctl.errors import AddonctlError
+from addonctl.errors import AddonctlError, Forbidden, NotFound, NotServed
 from addonctl.model import (
     Health,
     Installation,
@@ -283,7 +283,7 @@ def _try(target: _Target, probe: str, path: str, sample: dict[str, Any], wanted:
             return target.answer(probe, health, said)
         if isinstance(error, Forbidden) and "denied the request" in said:
             return target.answer(probe, Health.HEALTHY, f"a {kind} was judged, and refused", began)
-        if isinstance(error, Forbidden | NotServed) or "does not support dry run" in said:
+        if isinstance(error, Forbidden | NotServed | NotFound) or "does not support dry run" in said:
             return target.answer(probe, Health.UNKNOWN, said)
         if "denied the request" in said or " is invalid" in said:
             return target.answer(probe, Health.HEALTHY, f"a {kind} was judged, and refused", began)

@@ -216,6 +216,17 @@ class ClusterService(StrEnum):
     POD_IDENTITY = "pod-identity"
 
 
+class Form(StrEnum):
+    """What a setting may look like and still be kept; a list of words stands for itself."""
+
+    NUMBER = "number"
+    BOOLEAN = "boolean"
+    COREFILE = "corefile"  # reduced to zones and the names of plugins
+
+
+SettingForm = Form | tuple[str, ...]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AddOn:
     """A catalogue entry. Facts without a source of their own have that of the entry."""
@@ -254,8 +265,9 @@ class AddOn:
     security_exceptions: tuple[SecurityException, ...] = ()
     ports: tuple[str, ...] = ()
     knobs: tuple[Knob, ...] = ()
-    env: tuple[str, ...] = ()  # environment variables that configure it and hold no secret
-    config_maps: tuple[str, ...] = ()  # names of ConfigMaps that configure it
+    env: Mapping[str, SettingForm] = field(default_factory=dict)  # the variables of its containers that are kept
+    # ConfigMaps that configure it, by namespace/name, and the keys of each that are kept; none: only that it exists
+    config_maps: Mapping[str, Mapping[str, SettingForm]] = field(default_factory=dict)
     lifecycle: tuple[ReleaseCycle, ...] = ()
     known_issues: tuple[KnownIssue, ...] = ()
 

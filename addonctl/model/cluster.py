@@ -343,7 +343,7 @@ class Rule:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Webhook:
-    """One webhook of a configuration. `ca_expires` is the earliest end of its CA bundle."""
+    """One webhook of a configuration. `ca_expires`: when the last certificate of its CA bundle ends."""
 
     name: str
     failure_policy: str = "Fail"

@@ -55,7 +55,8 @@ class GapReason(StrEnum):
 
     FORBIDDEN = "forbidden"  # the credentials lack a permission
     NO_CREDENTIALS = "no-credentials"
-    TIMEOUT = "timeout"
+    TIMEOUT = "timeout"  # the other side is there, and gave no answer in time
+    NOT_REACHABLE = "not-reachable"  # there was no connection to it
     NOT_SERVED = "not-served"  # the API is not installed or not enabled
     NOT_IN_INPUT = "not-in-input"  # a file holds no such thing
     BROKEN = "broken"  # it answered, but not with what its API promises

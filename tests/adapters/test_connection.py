@@ -23,6 +23,11 @@ from tests.builders import NOW, small_catalog
 Answer = tuple[int, dict[str, Any]]
 
 
+def status(code: int, message: str, **more: Any) -> Answer:
+    """What an API server says when it refuses."""
+    return code, {"kind": "Status", "apiVersion": "v1", "status": "Failure", "code": code, "message": message, **more}
+
+
 class Server(ThreadingHTTPServer):
     """Answers every request by `answer(path, headers)` and remembers them."""
 
@@ -116,7 +121,7 @@ def test_an_expired_token_is_renewed_before_it_is_used(serve: Any, tmp_path: Pat
 
 
 def test_credentials_that_stay_refused_are_an_error(serve: Any, tmp_path: Path) -> None:
-    server = serve(lambda *_: (401, {"message": "Unauthorized"}))
+    server = serve(lambda *_: status(401, "Unauthorized"))
     with pytest.raises(NotAllowed, match="answered 401: Unauthorized"):
         way.connect(None, kubeconfig(tmp_path, server.url, {"token": "x"})).get("/version")
     assert len(server.seen) == 2
@@ -184,7 +189,7 @@ def test_lists_come_in_pages_and_start_again_when_they_expire(serve: Any, tmp_pa
             return None
         if "continue" not in path:
             return pods("a", token="next")
-        return (410, {"message": "expired"}) if next(expired, False) else pods("b")
+        return status(410, "expired") if next(expired, False) else pods("b")
 
     snapshot = reading(serve, tmp_path, answer)
     assert [pod.name for pod in snapshot.pods] == ["a", "b"]
@@ -193,7 +198,7 @@ def test_lists_come_in_pages_and_start_again_when_they_expire(serve: Any, tmp_pa
 @pytest.mark.parametrize(
     ("answer", "reason"),
     [
-        ((403, {"message": "pods is forbidden"}), GapReason.FORBIDDEN), ((404, {}), GapReason.NOT_SERVED),
+        (status(403, "pods is forbidden"), GapReason.FORBIDDEN), ((404, {}), GapReason.NOT_SERVED),
         ((200, {"items": 5}), GapReason.BROKEN), ((500, {}), GapReason.TIMEOUT),
     ],
 )  # fmt: skip

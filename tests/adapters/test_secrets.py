@@ -86,7 +86,7 @@ def test_a_snapshot_holds_no_canary(tmp_path: Path, catalog: Catalog) -> None:
     text = snapshot_file.encode(snapshot).decode()
     for secret in (CANARY, base64.b64encode(CANARY.encode()).decode(), JWT, "12345678"):
         assert secret not in text
-    assert snapshot.workloads[0].template.containers[0].env == {"WARM_IP_TARGET": "5"}
+    assert snapshot.workloads[0].template.containers[0].env == {}
     assert snapshot.helm_releases[0].chart_version == "1.43.2"
 
 

@@ -1,0 +1,207 @@
+"""Answers and failures of a connection as errors of ours: the one place where a status or an exception gets its type.
+
+Of an answer only the message of a Kubernetes `Status` is shown, and what looks like a credential in it is replaced.
+Any other body may hold anything, so it is named by its kind alone ("an HTML page").
+"""
+
+import json
+import re
+import socket
+import ssl
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Any
+
+from addonctl.adapters import redact
+from addonctl.errors import (
+    AddonctlError,
+    Broken,
+    Cause,
+    Conflict,
+    Expired,
+    Forbidden,
+    Invalid,
+    NotAllowed,
+    NotFound,
+    NotReachable,
+    NotServed,
+    NotTrusted,
+    TimedOut,
+    TooManyRequests,
+    Unavailable,
+)
+from addonctl.model import Gap, GapReason
+
+# A message is one line of a report; a webhook may answer with pages.
+_MESSAGE_CHARACTERS = 300
+# Causes of one refusal: an invalid object may name every field that it has.
+_CAUSES = 50
+_HTML = re.compile(rb"\s*<(!doctype|html|head|body|script|meta|\?xml)", re.IGNORECASE)
+# Admission answers with the code that the webhook chose, 403 if it chose none: only the words tell it from RBAC's no.
+_ADMISSION = re.compile(r'admission webhook "[^"]*" denied the request|ValidatingAdmissionPolicy \'[^\']*\'.* denied')
+
+
+@dataclass(frozen=True, slots=True)
+class _Status:
+    """What a `Status` object says."""
+
+    message: str
+    reason: str
+    names_object: bool
+    causes: tuple[Cause, ...]
+    retry_after_s: float | None
+
+
+def refusal(server: str, path: str, status: int, headers: Mapping[str, str], body: bytes) -> AddonctlError:
+    """The error for an answer that is no success. `path` is named without its query; `headers` are in lower case."""
+    said = _status(body)
+    words = said.message if said else described(body, headers)
+    what = f"{server}{path.partition('?')[0]} answered {status}: {words}"
+    kept: dict[str, Any] = {"reason": said.reason, "causes": said.causes} if said else {}
+    waits = dict(kept, retry_after_s=_retry_after(headers, said))
+    if said is None and _not_the_api(status, body):
+        return Broken(what, "Check the address in the kubeconfig, VPN and proxy: another server answers there.")
+    if said and _ADMISSION.search(said.message):
+        return Invalid(what, "Read the webhook's or policy's reason; the object has to change.", **kept)
+    match status:
+        case 401:
+            return NotAllowed(
+                what, "The credentials are not accepted; log in again or check the user's access.", **kept
+            )
+        case 403:
+            return Forbidden(what, "Grant the permission; `addonctl rbac` prints the least role.", **kept)
+        case 404:
+            return NotFound(what, **kept) if said and said.names_object else NotServed(what, **kept)
+        case 407:
+            return NotReachable(what, "The proxy asks for credentials; put them into proxy-url or HTTPS_PROXY.")
+        case 408 | 504:
+            return TimedOut(what, "Try again; the API server may be overloaded.", **waits)
+        case 409:
+            return Conflict(what, "Read the object again: somebody else changed it.", **kept)
+        case 410:
+            return Expired(what, "List again.", **kept)
+        case 429:
+            return TooManyRequests(what, "Try again later; the API server limits this user.", **waits)
+        case _ if status >= 500:
+            return Unavailable(what, "Try again; the API server may be overloaded.", **waits)
+        case _:
+            return Invalid(what, **kept)
+
+
+def _not_the_api(status: int, body: bytes) -> bool:
+    """Whether a portal or proxy answered: a redirect, or a page. One with 5xx stands before an API that is down."""
+    return 300 <= status < 400 or (status < 500 and status not in (401, 407, 408) and bool(_HTML.match(body)))
+
+
+def described(body: bytes, headers: Mapping[str, str]) -> str:
+    """What kind of thing a body is that is no Status; never a word of it."""
+    if "location" in headers:
+        return f"a redirect to {redact.url(headers['location'])[:100]} (a login page or proxy?)"
+    if _HTML.match(body) or "text/html" in headers.get("content-type", ""):
+        return "an HTML page (a login page or proxy?)"
+    if not body.strip():
+        return "an empty body"
+    return "JSON that is no Status" if body.lstrip()[:1] in b"{[" else "a text that is no Status"
+
+
+def _status(body: bytes) -> _Status | None:
+    try:
+        said = json.loads(body)
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(said, dict) or said.get("kind") != "Status":
+        return None
+    details = said.get("details")
+    details = details if isinstance(details, dict) else {}
+    causes, wait = details.get("causes"), details.get("retryAfterSeconds")
+    return _Status(
+        message=_line(said.get("message")) or _line(said.get("reason")) or "no reason given",
+        reason=_line(said.get("reason")),
+        names_object=bool(details.get("name")),
+        causes=tuple(_cause(one) for one in causes[:_CAUSES] if isinstance(one, dict))
+        if isinstance(causes, list)
+        else (),
+        retry_after_s=float(wait) if isinstance(wait, int | float) and wait > 0 else None,
+    )
+
+
+def _cause(one: Mapping[str, Any]) -> Cause:
+    return Cause(reason=_line(one.get("reason")), message=_line(one.get("message")), field=_line(one.get("field")))
+
+
+def _line(text: object) -> str:
+    return redact.text(" ".join(str(text or "").split()))[:_MESSAGE_CHARACTERS]
+
+
+def _retry_after(headers: Mapping[str, str], said: _Status | None) -> float | None:
+    """The wait that was asked for: Retry-After in seconds or as a date, else the Status' own."""
+    asked = headers.get("retry-after", "").strip()
+    if asked.isdigit():
+        return float(asked)
+    if asked:
+        try:
+            until = parsedate_to_datetime(asked)
+        except ValueError:
+            return said.retry_after_s if said else None
+        return max(0.0, (until.astimezone(UTC) - datetime.now(UTC)).total_seconds())
+    return said.retry_after_s if said else None
+
+
+# ── No answer ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def failure(error: BaseException, where: str, *, sent: bool) -> AddonctlError:
+    """The error for a connection that failed; `sent`: a request was on its way, and may have been carried out."""
+    cause = _innermost(error)
+    if isinstance(cause, ssl.SSLError):
+        why = getattr(cause, "verify_message", "") or getattr(cause, "reason", "") or cause
+        fix = "Check certificate-authority, tls-server-name and client certificate of the kubeconfig, and the proxy."
+        return NotTrusted(f"TLS to {where} failed: {_line(why)}", fix)
+    if isinstance(cause, TimeoutError):
+        if sent:
+            return TimedOut(f"{where} did not answer in time", "Try again; the API server may be overloaded.")
+        return NotReachable(f"{where} cannot be reached: no connection in time", "Check network, VPN and proxy.")
+    if isinstance(cause, socket.gaierror):
+        why = f"the name cannot be resolved ({cause.strerror})"
+        return NotReachable(f"{where} cannot be reached: {why}", "Check the address, network, VPN and proxy.")
+    why = _line(getattr(cause, "strerror", None) or cause) or type(cause).__name__
+    if sent:
+        return TimedOut(f"{where} broke off before a whole answer came: {why}", "Try again.")
+    return NotReachable(f"{where} cannot be reached: {why}", "Check network, VPN and proxy.")
+
+
+def _innermost(error: BaseException) -> BaseException:
+    """The operating system's error in what libraries wrapped it in; the error itself where there is none."""
+    inner = [one for one in (*error.args, error.__cause__, error.__context__) if isinstance(one, BaseException)]
+    found = next((deep for deep in map(_innermost, inner) if isinstance(deep, OSError)), None)
+    return found or error
+
+
+# ── As a gap ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def gap(part: str, error: AddonctlError, permission: str = "") -> Gap:
+    """What a failed reading leaves: `part` is unknown, for the reason that the error's type gives."""
+    reason = gap_reason(error)
+    return Gap(
+        part=part, reason=reason, detail=error.what, permission=permission if reason is GapReason.FORBIDDEN else ""
+    )
+
+
+def gap_reason(error: AddonctlError) -> GapReason:
+    """The reason of a gap, by type."""
+    match error:
+        case Forbidden():
+            return GapReason.FORBIDDEN
+        case NotAllowed():
+            return GapReason.NO_CREDENTIALS
+        case NotServed() | NotFound():
+            return GapReason.NOT_SERVED
+        case TimedOut() | Unavailable() | TooManyRequests() | Expired():
+            return GapReason.TIMEOUT
+        case NotReachable():
+            return GapReason.NOT_REACHABLE
+        case _:
+            return GapReason.BROKEN

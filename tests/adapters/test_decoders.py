@@ -1,0 +1,178 @@
+"""How single kinds of Kubernetes become values of the model, where the rule is not plain from the code."""
+
+import base64
+import hashlib
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from addonctl import model
+from addonctl.adapters.decoders import CONFIG_MAPS, KINDS, ca_expiry
+from addonctl.adapters.decoding import Decoder
+from addonctl.catalog import Catalog
+
+CNI = "602401143452.dkr.ecr.eu-central-1.amazonaws.com/amazon-k8s-cni:v1.22.4"
+
+
+@pytest.fixture(scope="module")
+def decoder(catalog: Catalog) -> Decoder:
+    return Decoder(catalog)
+
+
+def decoded(decoder: Decoder, kind: str, spec: Any = None, **more: Any) -> Any:
+    entry = next(entry for entry in (*KINDS, CONFIG_MAPS) if entry.kind == kind)
+    name = {"name": more.pop("name", "a"), "namespace": more.pop("namespace", "apps")}
+    return decoder.one(entry, {"metadata": name, "spec": spec, **more})
+
+
+# ── Settings ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def template(*images: str, env: dict[str, str]) -> dict[str, Any]:
+    variables = [{"name": name, "value": value} for name, value in env.items()]
+    containers = [{"name": f"c{n}", "image": image, "env": variables} for n, image in enumerate(images)]
+    return {"template": {"spec": {"containers": containers}}}
+
+
+def test_variables_are_kept_on_workloads_of_their_addon_only(decoder: Decoder) -> None:
+    env = {"WARM_IP_TARGET": "5", "ENABLE_POD_ENI": "maybe", "CLUSTER_ENDPOINT": "https://a:b@c.example.com", "X": "1"}
+    kept = decoded(decoder, "DaemonSet", template(CNI, env=env))
+    other = decoded(decoder, "DaemonSet", template("example.com/app:1", env=env))
+    assert kept.template.containers[0].env == {"WARM_IP_TARGET": "5"}
+    assert other.template.containers[0].env == {}
+
+
+def test_of_a_config_map_only_the_declared_keys_are_kept(decoder: Decoder) -> None:
+    data = {"cni-chaining-mode": "aws-cni", "kube-proxy-replacement": "hunter2", "etcd-config": "hunter2"}
+    cilium = decoded(decoder, "ConfigMap", name="cilium-config", namespace="kube-system", data=data)
+    argo = decoded(decoder, "ConfigMap", name="argocd-cm", namespace="argocd", data={"dex.config": "hunter2"})
+    assert cilium.data == {"cni-chaining-mode": "aws-cni"}
+    assert argo.data == {}
+    assert decoded(decoder, "ConfigMap", name="mine", data=data) is None
+
+
+# ── Pods ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def asks(name: str, cpu: str, memory: str = "0", **more: Any) -> dict[str, Any]:
+    return {"name": name, "image": "i", "resources": {"requests": {"cpu": cpu, "memory": memory}}, **more}
+
+
+SIDECAR = {"restartPolicy": "Always"}
+
+
+@pytest.mark.parametrize(
+    ("spec", "cpu", "memory"),
+    [
+        ({"containers": [asks("a", "100m", "1Ki"), asks("b", "50m")]}, 150, 1024),
+        ({"containers": [asks("a", "100m")], "initContainers": [asks("s", "500m", **SIDECAR)]}, 600, 0),
+        ({"containers": [asks("a", "100m")], "initContainers": [asks("i", "700m", "5")]}, 700, 5),
+        # beside an init container run the sidecars that stand before it, not those after
+        ({"containers": [asks("a", "100m")],
+          "initContainers": [asks("s", "200m", **SIDECAR), asks("i", "700m"), asks("t", "50m", **SIDECAR)]}, 900, 0),
+        ({"containers": [asks("a", "100m", "7")], "resources": {"requests": {"cpu": "1"}},
+          "overhead": {"cpu": "250m", "memory": "3"}}, 1250, 10),
+    ],
+)  # fmt: skip
+def test_requests_are_counted_as_the_scheduler_counts_them(
+    decoder: Decoder, spec: dict[str, Any], cpu: int, memory: int
+) -> None:
+    pod = decoded(decoder, "Pod", spec)
+    assert (pod.cpu_request_millicores, pod.memory_request_bytes) == (cpu, memory)
+
+
+def test_a_sidecar_is_a_container(decoder: Decoder) -> None:
+    spec = {"containers": [asks("a", "1")], "initContainers": [asks("s", "1", **SIDECAR), asks("i", "1")]}
+    killed = {"terminated": {"reason": "OOMKilled", "exitCode": 137}}
+    status = {
+        "phase": "Running",
+        "containerStatuses": [{"name": "a", "ready": True}],
+        "initContainerStatuses": [
+            {"name": "s", "ready": True, "restartCount": 9, "state": {"running": {}}, "lastState": killed},
+            {"name": "i", "ready": True, "state": {"terminated": {"exitCode": 0}}},
+        ],
+    }
+    pod = decoded(decoder, "Pod", spec, status=status)
+    assert [(c.name, c.restarts, c.last_exit) for c in pod.containers] == [("a", 0, ""), ("s", 9, "OOMKilled")]
+
+
+# ── Counts ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(
+    ("spec", "desired"),
+    [({}, 1), ({"completions": 3, "parallelism": 2}, 3), ({"parallelism": 4}, None), ({"completions": 0}, 0)],
+)
+def test_how_many_pods_of_a_job_must_succeed(decoder: Decoder, spec: dict[str, int], desired: int | None) -> None:
+    for status in (None, {"succeeded": 1}):
+        assert decoded(decoder, "Job", spec, status=status).desired == desired
+
+
+@pytest.mark.parametrize(("given", "minimum"), [(None, 1), (0, 0), (2, 2)])
+def test_an_autoscaler_may_go_down_to_none(decoder: Decoder, given: int | None, minimum: int) -> None:
+    spec = {"minReplicas": given, "maxReplicas": 9}
+    assert decoded(decoder, "HorizontalPodAutoscaler", spec).min_replicas == minimum
+
+
+# ── Webhooks ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def certificate(end: datetime) -> bytes:
+    from cryptography import x509
+    from cryptography.hazmat.primitives import hashes, serialization
+    from cryptography.hazmat.primitives.asymmetric import ec
+
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "ca")])
+    builder = x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key())
+    dated = builder.serial_number(1).not_valid_before(end - timedelta(days=90)).not_valid_after(end)
+    return dated.sign(key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM)
+
+
+def test_a_bundle_ends_with_the_last_of_its_certificates() -> None:
+    """While a CA is rotated, the bundle holds the old and the new; either may vouch."""
+    old, new = datetime(2026, 1, 1, tzinfo=UTC), datetime(2030, 1, 1, tzinfo=UTC)
+    for bundle in (certificate(old) + certificate(new), certificate(new) + certificate(old)):
+        assert ca_expiry(base64.b64encode(bundle).decode()) == new
+
+
+def test_of_a_webhooks_url_the_host_is_kept(decoder: Decoder) -> None:
+    config = {"url": "https://u:hunter2@hooks.example.com:8443/tok3n?key=hunter2"}
+    read = decoded(decoder, "ValidatingWebhookConfiguration", webhooks=[{"name": "w", "clientConfig": config}])
+    assert read.webhooks[0].url_host == "hooks.example.com"
+
+
+# ── Storage ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_of_a_storage_class_only_what_decides_price_and_speed_is_kept(decoder: Decoder) -> None:
+    given = {"type": "gp3", "iops": "3000", "encrypted": "true", "kmsKeyId": "hunter2", "throughput": "hunter2"}
+    read = decoded(decoder, "StorageClass", provisioner="ebs.csi.aws.com", parameters=given)
+    assert read.parameters == {"type": "gp3", "iops": "3000", "encrypted": "true"}
+
+
+# ── Flux ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_chart_of_flux_is_read_though_its_chart_is_a_name(decoder: Decoder) -> None:
+    spec = {"chart": "podinfo", "version": "6.*", "sourceRef": {"kind": "HelmRepository", "name": "podinfo"}}
+    read = decoded(decoder, "HelmChart", spec)
+    assert isinstance(read, model.FluxSource)
+    assert read.kind == "HelmChart"
+
+
+@pytest.mark.parametrize(
+    ("name", "target", "release"),
+    [
+        ("podinfo", "", "podinfo"),
+        ("podinfo", "web", "web-podinfo"),
+        # from the tests of helm-controller
+        ("name-with-very-long-name-which-is-longer-than-53-characters", "release",
+         "release-name-with-very-long-name-which-i-788ca0d0d7b0"),
+        ("x" * 53, "", "x" * 53),
+        ("x" * 54, "", "x" * 40 + "-" + hashlib.sha256(b"x" * 54).hexdigest()[:12]),
+    ],
+)  # fmt: skip
+def test_flux_shortens_long_names_of_releases(decoder: Decoder, name: str, target: str, release: str) -> None:
+    assert decoded(decoder, "HelmRelease", {"targetNamespace": target}, name=name).release == release
