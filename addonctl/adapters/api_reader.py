@@ -60,7 +60,7 @@ class Served:
 
     def version(self, kind: Kind) -> str | None:
         """The first version of `kind` that is served and that we can decode."""
-        return next((v for v in kind.versions if (kind.group, v, kind.plural) in self.resources), None)
+        return next((v for v in kind.of.versions if (kind.group, v, kind.of.plural) in self.resources), None)
 
     def plurals(self, group: str, kind: str) -> dict[str, list[str]]:
         """The resources by which `kind` of `group` is served, each with its versions, the preferred first."""
@@ -100,8 +100,8 @@ def read(
     parts, jobs = _Parts(), list(_jobs(connection, decoder, served, namespace))
     _run(jobs, parts, progress)
     for kind in KINDS:
-        if served.version(kind) is None and not kind.optional:
-            detail = f"the API server serves no {kind.resource} in {', '.join(kind.versions)}"
+        if served.version(kind) is None and not kind.of.optional:
+            detail = f"the API server serves no {kind.of.name} in {', '.join(kind.of.versions)}"
             parts.gaps.append(Gap(part=kind.part, reason=GapReason.NOT_SERVED, detail=detail))
     crds: list[CustomResourceDefinition] = parts.items.get("crds", [])
     minor = kubernetes_minor(str(version.get("gitVersion") or "")) or ""
@@ -155,7 +155,7 @@ def _aggregated(document: dict[str, Any]) -> _Resources:
 
 
 def _one_by_one(connection: Connection, root: str, document: dict[str, Any]) -> _Resources:
-    wanted = {(kind.group, version) for kind in KINDS for version in kind.versions}
+    wanted = {(kind.group, version) for kind in KINDS for version in kind.of.versions}
     found = [("", version) for version in document.get("versions") or ()]
     for group in document.get("groups") or ():
         found += [(group["name"], version["version"]) for version in group.get("versions") or ()]
@@ -192,9 +192,9 @@ def _jobs(connection: Connection, decoder: Decoder, served: Served, namespace: s
         version = served.version(kind)
         if version is None:
             continue
-        narrowed = namespace if served.resources[kind.group, version, kind.plural][1] else None
-        path = _path(kind.group, version, kind.plural, narrowed)
-        yield _Job(kind.part, f"list {kind.resource}", _lister(connection, decoder, kind, path))
+        narrowed = namespace if served.resources[kind.group, version, kind.of.plural][1] else None
+        path = _path(kind.group, version, kind.of.plural, narrowed)
+        yield _Job(kind.part, f"list {kind.of.name}", _lister(connection, decoder, kind, path))
     for name in sorted(decoder.config_maps):
         where, _, config_map = name.partition("/")
         path = f"{_path('', 'v1', 'configmaps', where)}/{config_map}"
@@ -222,7 +222,7 @@ def _lister(connection: Connection, decoder: Decoder, kind: Kind, path: str) -> 
             items.clear()
             broken.clear()
 
-        _pages(connection, path, dict(kind.selector), take, restart)
+        _pages(connection, path, dict(kind.of.selector), take, restart)
         return items, broken
 
     return run
@@ -423,7 +423,7 @@ def cluster_role_yaml(kinds: Iterable[Kind], catalog: Catalog, more: Iterable[di
 def _rules(kinds: Iterable[Kind], catalog: Catalog) -> Iterator[dict[str, Any]]:
     by_group: dict[str, list[str]] = {}
     for kind in kinds:
-        by_group.setdefault(kind.group, []).append(kind.plural)
+        by_group.setdefault(kind.group, []).append(kind.of.plural)
     custom = {group for addon in catalog.addons.values() for group in addon.fingerprints.crd_groups}
     for group, kind_name in _changing(catalog.kubernetes):
         by_group.setdefault(group, []).append(plural(kind_name))
@@ -453,7 +453,7 @@ def doctor(connection: Connection, kinds: Iterable[Kind]) -> tuple[Check, ...]:
     with ThreadPoolExecutor(PARALLEL) as pool:
         allowed = list(pool.map(lambda kind: _may_list(connection, kind), wanted))
     return head, *(
-        Check(what=f"list {kind.resource}", answer="yes" if may else "no",
+        Check(what=f"list {kind.of.name}", answer="yes" if may else "no",
               detail="" if may else f"without it: {kind.part.replace('_', ' ')} unknown")
         for kind, may in zip(wanted, allowed, strict=True)
     )  # fmt: skip
@@ -462,7 +462,7 @@ def doctor(connection: Connection, kinds: Iterable[Kind]) -> tuple[Check, ...]:
 def _may_list(connection: Connection, kind: Kind) -> bool:
     review = {
         "apiVersion": "authorization.k8s.io/v1", "kind": "SelfSubjectAccessReview",
-        "spec": {"resourceAttributes": {"verb": "list", "group": kind.group, "resource": kind.plural}},
+        "spec": {"resourceAttributes": {"verb": "list", "group": kind.group, "resource": kind.of.plural}},
     }  # fmt: skip
     answer = connection.review("/apis/authorization.k8s.io/v1/selfsubjectaccessreviews", json.dumps(review).encode())
     return bool((json.loads(answer).get("status") or {}).get("allowed"))

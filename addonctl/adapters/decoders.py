@@ -1,7 +1,6 @@
-"""The one table of what is read of Kubernetes, and how each kind becomes a value of the model.
+"""How each kind of the table in resources.py becomes a value of the model: one small function a kind.
 
-`KINDS` says which resources are read, in which API versions, into which part of the Snapshot; reading, permissions,
-`doctor` and offline input all loop over it, so a new kind is one entry and one small function here.
+Reading and offline input both loop over `KINDS`; a new kind is one entry there and its function here.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -16,6 +15,7 @@ from addonctl.adapters import forms, helm, redact
 from addonctl.adapters.decoding import EMPTY, MESSAGE_MAX, Decoder, Kind, aware, conditions, kept_annotations
 from addonctl.catalog import Form, SettingForm
 from addonctl.errors import BadInput
+from addonctl.resources import RESOURCES
 
 
 def _strings(values: Iterable[str] | None) -> tuple[str, ...]:
@@ -712,80 +712,55 @@ def _flux_source(kind: str) -> Callable[[s.FluxObject, Decoder, dict[str, Any]],
 
 # ── The table ───────────────────────────────────────────────────────────────────────────────────────────────────
 
-_ADMISSION = "admissionregistration.k8s.io"
-_STORAGE = "storage.k8s.io"
-_RBAC = "rbac.authorization.k8s.io"
-_FLUX_HELM = "helm.toolkit.fluxcd.io"
-_FLUX_KUSTOMIZE = "kustomize.toolkit.fluxcd.io"
-_FLUX_SOURCE = "source.toolkit.fluxcd.io"
-_V1 = ("v1",)
-# Helm's own records, current revisions only: no Secret of any other type is ever asked for.
-HELM_SECRETS = {"fieldSelector": "type=helm.sh/release.v1", "labelSelector": "owner=helm,status!=superseded"}
+_DECODERS: Mapping[str, tuple[type[s.Object], Callable[[Any, Decoder, dict[str, Any]], Any]]] = {
+    "Node": (s.Node, _node),
+    "Namespace": (s.Namespace, _namespace),
+    "Deployment": (s.Workload, _workload("Deployment")),
+    "DaemonSet": (s.Workload, _workload("DaemonSet")),
+    "StatefulSet": (s.Workload, _workload("StatefulSet")),
+    "Job": (s.Workload, _workload("Job")),
+    "CronJob": (s.CronJob, _cron_job),
+    "Pod": (s.Pod, _pod),
+    "ReplicaSet": (s.ReplicaSet, _replica_set),
+    "ControllerRevision": (s.ControllerRevision, _controller_revision),
+    "Service": (s.Service, _service),
+    "EndpointSlice": (s.EndpointSlice, _endpoint_slice),
+    "PodDisruptionBudget": (s.DisruptionBudget, _budget),
+    "HorizontalPodAutoscaler": (s.Autoscaler, _autoscaler),
+    "MutatingWebhookConfiguration": (s.WebhookConfiguration, _webhooks("MutatingWebhookConfiguration")),
+    "ValidatingWebhookConfiguration": (s.WebhookConfiguration, _webhooks("ValidatingWebhookConfiguration")),
+    "APIService": (s.ApiService, _api_service),
+    "CustomResourceDefinition": (s.Crd, _crd),
+    "ValidatingAdmissionPolicy": (s.AdmissionPolicy, _admission_policy),
+    "ValidatingAdmissionPolicyBinding": (s.AdmissionPolicyBinding, _policy_binding),
+    "CSIDriver": (s.CsiDriver, _csi_driver),
+    "StorageClass": (s.StorageClass, _storage_class),
+    "VolumeSnapshotClass": (s.VolumeSnapshotClass, _snapshot_class),
+    "PersistentVolume": (s.Volume, _volume),
+    "PersistentVolumeClaim": (s.VolumeClaim, _claim),
+    "IngressClass": (s.IngressClass, _ingress_class),
+    "Ingress": (s.Ingress, _ingress),
+    "ServiceAccount": (s.ServiceAccount, _service_account),
+    "Role": (s.Role, _role),
+    "ClusterRole": (s.Role, _role),
+    "RoleBinding": (s.RoleBinding, _role_binding),
+    "ClusterRoleBinding": (s.RoleBinding, _role_binding),
+    "NetworkPolicy": (s.NetworkPolicy, _network_policy),
+    "ResourceQuota": (s.ResourceQuota, _quota),
+    "LimitRange": (s.LimitRange, _limit_range),
+    "Lease": (s.Lease, _lease),
+    "Event": (s.Event, _event),
+    "Secret": (s.ReleaseSecret, _helm_release),
+    "Application": (s.Application, _application),
+    "HelmRelease": (s.FluxObject, _flux_helm_release),
+    "Kustomization": (s.FluxObject, _flux_kustomization),
+    "ConfigMap": (s.ConfigMap, _config_map),
+    **{kind: (s.FluxObject, _flux_source(kind)) for kind in (
+        "GitRepository", "HelmRepository", "OCIRepository", "HelmChart", "Bucket")},
+}
 
-KINDS: tuple[Kind, ...] = (
-    Kind("nodes", "", _V1, "nodes", "Node", s.Node, _node),
-    Kind("namespaces", "", _V1, "namespaces", "Namespace", s.Namespace, _namespace),
-    Kind("workloads", "apps", _V1, "deployments", "Deployment", s.Workload, _workload("Deployment")),
-    Kind("workloads", "apps", _V1, "daemonsets", "DaemonSet", s.Workload, _workload("DaemonSet")),
-    Kind("workloads", "apps", _V1, "statefulsets", "StatefulSet", s.Workload, _workload("StatefulSet")),
-    Kind("workloads", "batch", _V1, "jobs", "Job", s.Workload, _workload("Job")),
-    Kind("workloads", "batch", _V1, "cronjobs", "CronJob", s.CronJob, _cron_job),
-    Kind("pods", "", _V1, "pods", "Pod", s.Pod, _pod),
-    Kind("revisions", "apps", _V1, "replicasets", "ReplicaSet", s.ReplicaSet, _replica_set),
-    Kind("revisions", "apps", _V1, "controllerrevisions", "ControllerRevision", s.ControllerRevision,
-         _controller_revision),
-    Kind("services", "", _V1, "services", "Service", s.Service, _service),
-    Kind("endpoint_slices", "discovery.k8s.io", _V1, "endpointslices", "EndpointSlice", s.EndpointSlice,
-         _endpoint_slice),
-    Kind("disruption_budgets", "policy", _V1, "poddisruptionbudgets", "PodDisruptionBudget", s.DisruptionBudget,
-         _budget),
-    Kind("autoscalers", "autoscaling", ("v2",), "horizontalpodautoscalers", "HorizontalPodAutoscaler", s.Autoscaler,
-         _autoscaler),
-    Kind("webhook_configurations", _ADMISSION, _V1, "mutatingwebhookconfigurations", "MutatingWebhookConfiguration",
-         s.WebhookConfiguration, _webhooks("MutatingWebhookConfiguration")),
-    Kind("webhook_configurations", _ADMISSION, _V1, "validatingwebhookconfigurations",
-         "ValidatingWebhookConfiguration", s.WebhookConfiguration, _webhooks("ValidatingWebhookConfiguration")),
-    Kind("api_services", "apiregistration.k8s.io", _V1, "apiservices", "APIService", s.ApiService, _api_service),
-    Kind("crds", "apiextensions.k8s.io", _V1, "customresourcedefinitions", "CustomResourceDefinition", s.Crd, _crd),
-    Kind("admission_policies", _ADMISSION, _V1, "validatingadmissionpolicies", "ValidatingAdmissionPolicy",
-         s.AdmissionPolicy, _admission_policy, optional=True),
-    Kind("admission_policy_bindings", _ADMISSION, _V1, "validatingadmissionpolicybindings",
-         "ValidatingAdmissionPolicyBinding", s.AdmissionPolicyBinding, _policy_binding, optional=True),
-    Kind("csi_drivers", _STORAGE, _V1, "csidrivers", "CSIDriver", s.CsiDriver, _csi_driver),
-    Kind("storage_classes", _STORAGE, _V1, "storageclasses", "StorageClass", s.StorageClass, _storage_class),
-    Kind("volume_snapshot_classes", "snapshot.storage.k8s.io", _V1, "volumesnapshotclasses", "VolumeSnapshotClass",
-         s.VolumeSnapshotClass, _snapshot_class, optional=True),
-    Kind("volumes", "", _V1, "persistentvolumes", "PersistentVolume", s.Volume, _volume),
-    Kind("volume_claims", "", _V1, "persistentvolumeclaims", "PersistentVolumeClaim", s.VolumeClaim, _claim),
-    Kind("ingress_classes", "networking.k8s.io", _V1, "ingressclasses", "IngressClass", s.IngressClass,
-         _ingress_class),
-    Kind("ingresses", "networking.k8s.io", _V1, "ingresses", "Ingress", s.Ingress, _ingress),
-    Kind("service_accounts", "", _V1, "serviceaccounts", "ServiceAccount", s.ServiceAccount, _service_account),
-    Kind("roles", _RBAC, _V1, "roles", "Role", s.Role, _role),
-    Kind("roles", _RBAC, _V1, "clusterroles", "ClusterRole", s.Role, _role),
-    Kind("role_bindings", _RBAC, _V1, "rolebindings", "RoleBinding", s.RoleBinding, _role_binding),
-    Kind("role_bindings", _RBAC, _V1, "clusterrolebindings", "ClusterRoleBinding", s.RoleBinding, _role_binding),
-    Kind("network_policies", "networking.k8s.io", _V1, "networkpolicies", "NetworkPolicy", s.NetworkPolicy,
-         _network_policy),
-    Kind("quotas", "", _V1, "resourcequotas", "ResourceQuota", s.ResourceQuota, _quota),
-    Kind("limit_ranges", "", _V1, "limitranges", "LimitRange", s.LimitRange, _limit_range),
-    Kind("leases", "coordination.k8s.io", _V1, "leases", "Lease", s.Lease, _lease),
-    Kind("events", "", _V1, "events", "Event", s.Event, _event, {"fieldSelector": "type=Warning"}),
-    Kind("helm_releases", "", _V1, "secrets", "Secret", s.ReleaseSecret, _helm_release, HELM_SECRETS),
-    Kind("applications", "argoproj.io", ("v1alpha1",), "applications", "Application", s.Application, _application,
-         optional=True),
-    Kind("flux_helm_releases", _FLUX_HELM, ("v2", "v2beta2", "v2beta1"), "helmreleases", "HelmRelease", s.FluxObject,
-         _flux_helm_release, optional=True),
-    Kind("flux_kustomizations", _FLUX_KUSTOMIZE, ("v1", "v1beta2"), "kustomizations", "Kustomization", s.FluxObject,
-         _flux_kustomization, optional=True),
-    *(
-        Kind("flux_sources", _FLUX_SOURCE, ("v1", "v1beta2", "v1beta1"), plural, kind, s.FluxObject,
-             _flux_source(kind), optional=True)
-        for plural, kind in (("gitrepositories", "GitRepository"), ("helmrepositories", "HelmRepository"),
-                             ("ocirepositories", "OCIRepository"), ("helmcharts", "HelmChart"),
-                             ("buckets", "Bucket"))
-    ),
-)  # fmt: skip
-
-CONFIG_MAPS = Kind("config_maps", "", _V1, "configmaps", "ConfigMap", s.ConfigMap, _config_map)
+_ALL = tuple(Kind(resource, *_DECODERS[resource.kind]) for resource in RESOURCES)
+KINDS = tuple(kind for kind in _ALL if not kind.of.by_name)
+"""What is read as lists."""
+CONFIG_MAPS = next(kind for kind in _ALL if kind.of.by_name)
 """ConfigMaps are read one by one, by the names that the catalogue gives; never as a list."""

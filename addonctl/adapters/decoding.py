@@ -5,7 +5,7 @@ it is named and skipped.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypeVar
 
@@ -16,6 +16,7 @@ from addonctl.adapters import api_types as s
 from addonctl.adapters import redact
 from addonctl.catalog import Catalog, SettingForm, VersionFrom
 from addonctl.errors import BadInput
+from addonctl.resources import Resource
 
 # The annotations that are read: who installed an object, and settings that others depend on. No value of any other
 # annotation is kept; last-applied is only asked for its apiVersion.
@@ -38,21 +39,23 @@ MESSAGE_MAX = 400
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """One resource that is read: where it lives, which versions can be decoded (best first), what it fills."""
+    """A kind of the table in resources.py with what decodes it: the shape of its JSON, and how that becomes a value."""
 
-    part: str
-    group: str
-    versions: tuple[str, ...]
-    plural: str
-    kind: str
+    of: Resource
     shape: type[s.Object]
     convert: "Callable[[Any, Decoder, dict[str, Any]], Any]"
-    selector: Mapping[str, str] = field(default_factory=dict)
-    optional: bool = False  # comes with a CRD: where it is not served, nothing is missing
 
     @property
-    def resource(self) -> str:
-        return f"{self.plural}.{self.group}" if self.group else self.plural
+    def kind(self) -> str:
+        return self.of.kind
+
+    @property
+    def group(self) -> str:
+        return self.of.group
+
+    @property
+    def part(self) -> str:
+        return self.of.part
 
 
 @dataclass(frozen=True, slots=True)

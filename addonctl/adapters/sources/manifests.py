@@ -38,9 +38,9 @@ _YAML_MARKER = re.compile(rb"^---(?=\s|$)", re.MULTILINE)
 _LEGACY_GROUPS = frozenset({"extensions", ""})
 _ALL_KINDS = (*KINDS, CONFIG_MAPS)
 _BY_KIND: dict[tuple[str, str], Kind] = {(kind.group, kind.kind): kind for kind in _ALL_KINDS}
-_BY_LEGACY: dict[str, Kind] = {kind.kind: kind for kind in reversed(_ALL_KINDS) if not kind.optional}
-_BY_FILE_NAME = {kind.plural: kind for kind in reversed(_ALL_KINDS)}
-_PARTS = tuple(dict.fromkeys(kind.part for kind in KINDS if not kind.optional))
+_BY_LEGACY: dict[str, Kind] = {kind.kind: kind for kind in reversed(_ALL_KINDS) if not kind.of.optional}
+_BY_FILE_NAME = {kind.of.plural: kind for kind in reversed(_ALL_KINDS)}
+_PARTS = tuple(dict.fromkeys(kind.part for kind in KINDS if not kind.of.optional))
 
 
 class _Head(msgspec.Struct, rename="camel"):
