@@ -17,8 +17,8 @@ _KUSTOMIZE = "kustomize.toolkit.fluxcd.io"
 _SOURCE = "source.toolkit.fluxcd.io"
 
 _WARNINGS = (("fieldSelector", "type=Warning"),)
-# Helm's own records: no Secret of any other type is ever asked for.
-_RELEASES = (("fieldSelector", "type=helm.sh/release.v1"), ("labelSelector", "owner=helm"))
+# Helm's own records, but for those that a newer one superseded: no Secret of any other type is ever asked for.
+_RELEASES = (("fieldSelector", "type=helm.sh/release.v1"), ("labelSelector", "owner=helm,status!=superseded"))
 
 
 @dataclass(frozen=True, slots=True)

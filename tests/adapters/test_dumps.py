@@ -149,7 +149,7 @@ _OBJECT: Any = st.recursive(
 @settings(max_examples=400, suppress_health_check=[HealthCheck.too_slow], deadline=None)
 @given(st.sampled_from(KINDS), st.dictionaries(_WORDS, _OBJECT, max_size=6))
 def test_odd_objects_never_crash_the_scan(kind: Any, fields: dict[str, Any]) -> None:
-    api_version = f"{kind.group}/{kind.versions[0]}" if kind.group else kind.versions[0]
+    api_version = f"{kind.group}/{kind.of.versions[0]}" if kind.group else kind.of.versions[0]
     document = {"metadata": {"name": "x"}, **fields, "kind": kind.kind, "apiVersion": api_version}
     collection = manifests.Collection(DECODER)
     collection.add_json(json.dumps(document).encode(), "fuzz")

@@ -28,9 +28,9 @@ from tests.builders import NOW
 from tests.cluster.cluster import ADMIN_TOKEN, Cluster
 
 _PATHS = {
-    (kind.group, kind.kind): f"{f'apis/{kind.group}' if kind.group else 'api'}/{kind.versions[0]}" for kind in KINDS
+    (kind.group, kind.kind): f"{f'apis/{kind.group}' if kind.group else 'api'}/{kind.of.versions[0]}" for kind in KINDS
 }
-_PLURALS = {(kind.group, kind.kind): kind.plural for kind in KINDS}
+_PLURALS = {(kind.group, kind.kind): kind.of.plural for kind in KINDS}
 _CLUSTER_WIDE = frozenset({
     "Namespace", "Node", "ClusterRole", "ClusterRoleBinding", "CustomResourceDefinition", "APIService", "CSIDriver",
     "StorageClass", "IngressClass", "PersistentVolume", "MutatingWebhookConfiguration", "VolumeSnapshotClass",
