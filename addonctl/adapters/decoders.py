@@ -15,7 +15,7 @@ from addonctl.adapters import forms, helm, redact
 from addonctl.adapters.decoding import EMPTY, MESSAGE_MAX, Decoder, Kind, aware, conditions, kept_annotations
 from addonctl.catalog import Form, SettingForm
 from addonctl.errors import BadInput
-from addonctl.resources import RESOURCES
+from addonctl.resources import RESOURCES, group_of
 
 
 def _strings(values: Iterable[str] | None) -> tuple[str, ...]:
@@ -352,8 +352,9 @@ def _budget(o: s.DisruptionBudget, d: Decoder, common: dict[str, Any]) -> model.
 def _cross_ref(ref: s.CrossRef | None, namespace: str = "") -> model.ObjectRef | None:
     if ref is None or not ref.name:
         return None
-    group = (ref.api_version or "").rpartition("/")[0]
-    return model.ObjectRef(kind=ref.kind or "", name=ref.name, namespace=ref.namespace or namespace, group=group)
+    kind = ref.kind or ""
+    group = ref.api_version.rpartition("/")[0] if ref.api_version else group_of(kind)
+    return model.ObjectRef(kind=kind, name=ref.name, namespace=ref.namespace or namespace, group=group)
 
 
 _HPA_CONDITIONS = "autoscaling.alpha.kubernetes.io/conditions"  # where autoscaling/v1 keeps them
