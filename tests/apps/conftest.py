@@ -8,16 +8,24 @@ import pytest
 from addonctl.apps import wiring
 from addonctl.assessment import Assessment
 from addonctl.manager import Manager
-from addonctl.model import Gap, GapReason
+from addonctl.model import Gap, GapReason, View
+from addonctl.versions import Minor
 from addonctl.waivers import Waiver
 from tests.apps.hostile import poisoned
 
 NOW = datetime(2026, 11, 25, 3, tzinfo=UTC)
 
 
+class FixedClock:
+    """The same day for every run."""
+
+    def now(self) -> datetime:
+        return NOW
+
+
 @pytest.fixture(scope="session")
 def demo() -> Assessment:
-    return replace(wiring.open_manager(demo=True), now=lambda: NOW).assess()
+    return replace(wiring.open_manager(demo=True), clock=FixedClock()).assess()
 
 
 @pytest.fixture(scope="session")
@@ -27,14 +35,14 @@ def everything() -> Assessment:
         Waiver(code="HLT*", subject="Deployment/*", reason="until the move", until=date(2027, 1, 31)),
         Waiver(code="CMP004", reason="both are wanted", until=date(2026, 1, 31)),
     )
-    manager: Manager = replace(wiring.open_manager(demo=True), now=lambda: NOW, waivers=waivers)
+    manager: Manager = replace(wiring.open_manager(demo=True), clock=FixedClock(), waivers=waivers)
     gaps = (
         Gap(part="leases", reason=GapReason.FORBIDDEN, detail="403", permission="list leases.coordination.k8s.io"),
         Gap(part="eks:insights", reason=GapReason.FORBIDDEN, detail="denied", permission="eks:ListInsights"),
-        Gap(part="quotas", reason=GapReason.NOT_IN_INPUT, detail="the input holds no quotas"),
+        Gap(part="quotas", reason=GapReason.NOT_IN_INPUT, detail="the input holds no quotas", absent=True),
     )
-    seen = manager.assess(target="1.37")
-    return replace(seen, snapshot=replace(seen.snapshot, gaps=gaps), stale=("the table is 130 days old",))
+    seen = manager.assess(target=Minor(1, 37))
+    return replace(seen, view=View(replace(seen.snapshot, gaps=gaps)), stale=("the table is 130 days old",))
 
 
 @pytest.fixture(scope="session")

@@ -9,13 +9,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from addonctl.findings import finding
-from addonctl.model import Finding, Severity
+from addonctl.model import ApiVersionRef, Finding, Note, ObjectRef, Severity
 from addonctl.waivers import Waiver, apply
 
 DAY = date(2026, 11, 24)
-PDB = finding("HLT013", "PodDisruptionBudget/payments/queue")
-SINGLE = finding("HLT014", "Deployment/payments/queue")
-GONE = finding("API001", "policy/v1beta1 PodDisruptionBudget")
+PDB = finding("HLT013", ObjectRef.of("PodDisruptionBudget", "queue", "payments"))
+SINGLE = finding("HLT014", ObjectRef.of("Deployment", "queue", "payments"))
+GONE = finding("API001", ApiVersionRef("policy/v1beta1", "PodDisruptionBudget"))
 
 
 def waiver(code: str = "HLT013", *, days: int = 30, **more: Any) -> Waiver:
@@ -67,7 +67,7 @@ def test_a_waiver_stands_on_its_last_day_and_not_after() -> None:
 def test_an_expired_waiver_is_a_finding_beside_what_it_covered() -> None:
     counts, waived = apply((waiver(days=-1),), (PDB,), "prod-eu-1", DAY)
     item = counts[-1]
-    assert (item.code, item.subject, item.severity) == ("WVR001", "waiver HLT013 *", Severity.RECOMMENDED)
+    assert (item.code, str(item.subject), item.severity) == ("WVR001", "waiver HLT013 *", Severity.RECOMMENDED)
     assert item.evidence[0].detail == (
         "ended on 2026-11-23: until the queue is sharded; it would cover 1 of today's findings"
     )
@@ -76,7 +76,7 @@ def test_an_expired_waiver_is_a_finding_beside_what_it_covered() -> None:
 
 def test_an_expired_waiver_that_covers_nothing_should_go() -> None:
     counts, _ = apply((waiver("HLT022", days=-1),), (PDB,), "prod-eu-1", DAY)
-    assert counts[-1].fix == "It covers nothing any more: take it out of the file."
+    assert counts[-1].fix == (Note("It covers nothing any more: remove it from the file."),)
 
 
 def test_an_expired_waiver_of_another_cluster_is_no_matter_here() -> None:
@@ -99,7 +99,7 @@ def test_the_first_of_several_waivers_is_named() -> None:
 
 CODES = st.sampled_from(["HLT013", "HLT014", "API001", "HLT*", "*"])
 WAIVERS = st.lists(st.builds(waiver, CODES, days=st.integers(-2, 2)), max_size=4)
-FOUND = st.lists(st.sampled_from([PDB, SINGLE, GONE, replace(PDB, subject="x")]), max_size=5)
+FOUND = st.lists(st.sampled_from([PDB, SINGLE, GONE, replace(PDB, subject=ObjectRef.of("Service", "x"))]), max_size=5)
 
 
 @given(WAIVERS, FOUND)
