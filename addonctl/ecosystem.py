@@ -4,7 +4,8 @@ What is not known is a Score without value, with the reason beside it. Called by
 it as JSON.
 """
 
-from dataclasses import dataclass
+import json
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from addonctl.assessment import Assessed, Assessment
@@ -62,6 +63,14 @@ class EcosystemAnalysis:
     cost_efficiency_score: Score
     findings: tuple[Finding, ...]
     gaps: tuple[Gap, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """The analysis as mappings, lists and plain values, ready for `json.dumps`."""
+        return asdict(self)
+
+    def to_json(self) -> str:
+        """The analysis as JSON."""
+        return json.dumps(self.to_dict())
 
 
 _NOT_JUDGED = "not judged by this version of addonctl"

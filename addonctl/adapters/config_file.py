@@ -14,7 +14,7 @@ from pathlib import Path
 import msgspec
 
 from addonctl.errors import BadInput
-from addonctl.findings import CODES
+from addonctl.findings import CHECKS
 from addonctl.waivers import Waiver
 
 
@@ -41,32 +41,37 @@ def load(given: str = "") -> Settings:
     from addonctl.adapters.sources.manifests import yaml_loader
 
     path = Path(given) if given else default_path()
-    if not given and not os.environ.get("ADDONCTL_CONFIG") and not path.exists():
-        return Settings()
+    named = bool(given or os.environ.get("ADDONCTL_CONFIG"))
     try:
-        facts = yaml.load(path.read_bytes(), Loader=yaml_loader()) or {}
+        body = path.read_bytes()
+    except OSError as error:
+        if not named:
+            return Settings()  # a home that is not there, or not ours to read, holds no settings
+        raise BadInput(f"{path} cannot be read: {error.strerror}", "Check the path and its permissions.") from error
+    try:
+        facts = yaml.load(body, Loader=yaml_loader()) or {}
         if isinstance(facts, dict) and facts.get("waivers", ()) is None:
             facts = {**facts, "waivers": []}
         settings = msgspec.convert(facts, Settings)
-    except (OSError, yaml.YAMLError, msgspec.ValidationError) as error:
+    except (yaml.YAMLError, msgspec.ValidationError) as error:
         why = " ".join(str(error).split())
-        raise BadInput(f"The settings {path} cannot be used: {why}", _MEND) from error
+        raise BadInput(f"The settings {path} cannot be used: {why}", _FIX) from error
     unknown = [key for n, given_one in enumerate(facts.get("waivers", ()))
                for key in unknown_keys(given_one, Waiver, f"waivers[{n}]")]  # fmt: skip
     if unknown:  # a misspelt `subject` would waive far more than was meant
-        raise BadInput(f"The settings {path} have fields that nobody reads: {', '.join(unknown)}", _MEND)
+        raise BadInput(f"The settings {path} have unknown fields: {', '.join(unknown)}", _FIX)
     for waiver in settings.waivers:
         _checked(waiver, path)
     return settings
 
 
-_MEND = "A waiver is: {code: HLT013, subject: PodDisruptionBudget/payments/*, reason: …, until: 2027-01-31}."
+_FIX = "A waiver is: {code: HLT013, subject: PodDisruptionBudget/payments/*, reason: …, until: 2027-01-31}."
 
 
 def _checked(waiver: Waiver, path: Path) -> None:
     from fnmatch import filter as matching
 
-    if not matching(CODES, waiver.code):
+    if not matching(CHECKS, waiver.code):
         raise BadInput(f"{path}: no finding has the code {waiver.code!r}", "See `addonctl findings explain`.")
     if not waiver.reason.strip():
-        raise BadInput(f"{path}: the waiver of {waiver.code} {waiver.subject} gives no reason", _MEND)
+        raise BadInput(f"{path}: the waiver of {waiver.code} {waiver.subject} gives no reason", _FIX)

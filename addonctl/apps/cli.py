@@ -1,7 +1,7 @@
 """The command line: `addonctl`, and `kubectl addons` when it is named kubectl-addons.
 
-Commands say what to read and how to print it; everything else is behind the Manager. Nothing heavy is imported
-before a command runs. Exit codes: 0 clean, 1 error, 2 findings at or above --fail-on.
+Commands say what to read and how to print it; everything else is behind the Manager. Nothing heavy is imported before a
+command runs.
 """
 
 import sys
@@ -12,89 +12,37 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import click
 
 import addonctl
+from addonctl.apps import options as opt
+from addonctl.apps import run
 from addonctl.errors import AddonctlError, BadInput
 
 if TYPE_CHECKING:
     from addonctl.apps.wiring import SourceOptions
     from addonctl.assessment import Assessment
-    from addonctl.model import Finding
+    from addonctl.model import Snapshot
     from addonctl.versions import Minor
 
-EXIT_ERROR, EXIT_FINDINGS, EXIT_INTERRUPTED = 1, 2, 130
-_SEVERITIES = ("info", "recommended", "required")
-
-Command = Callable[..., Any]
-
-
-def _chain(*options: Callable[[Command], Command]) -> Callable[[Command], Command]:
-    def decorate(command: Command) -> Command:
-        for option in reversed(options):
-            command = option(command)
-        return command
-
-    return decorate
+_EPILOG = """\b
+Examples:
+  addonctl analyze --context prod-eu-1
+  addonctl findings -f manifests/ --kubernetes 1.34 --fail-on required
+  addonctl compat --target 1.36
+\b
+Exit codes: 0 clean, 1 error, 2 findings at or above --fail-on, 130 interrupted.
+Environment: KUBECONFIG, AWS_PROFILE, AWS_REGION, ADDONCTL_CONFIG, ADDONCTL_CACHE_DIR, ADDONCTL_DEBUG, NO_COLOR.
+"""
 
 
-_live_options = _chain(
-    click.option("--context", default="", help="Context of the kubeconfig."),
-    click.option("--kubeconfig", default="", help="Path of the kubeconfig.", type=click.Path()),
-    click.option("-n", "--namespace", default="", help="Read namespaced objects of this namespace only."),
-    click.option("--eks", default="", metavar="CLUSTER", help="An EKS cluster by name; needs no kubeconfig."),
-    click.option("--region", default="", help="AWS region.", envvar=["AWS_REGION", "AWS_DEFAULT_REGION"]),
-    click.option("--profile", default="", help="AWS profile.", envvar="AWS_PROFILE"),
-)
-_source_options = _chain(
-    _live_options,
-    click.option("--snapshot", default="", metavar="FILE", help="Read a saved snapshot.", type=click.Path()),
-    click.option(
-        "-f", "--filename", "files", multiple=True, metavar="PATH",
-        help="Read manifests, dumps or bundles: files, folders, archives, - for standard input.",
-    ),
-    click.option("--demo", is_flag=True, help="Read the demo cluster that comes with addonctl."),
-    click.option("--kubernetes", default="", metavar="VERSION", help="The running Kubernetes, if the input is silent."),
-)  # fmt: skip
-_output = click.option(
-    "-o", "--output", type=click.Choice(["table", "wide", "json", "yaml"]), default="table", show_default=True
-)
-_analysis_output = click.option(
-    "-o", "--output", default="table", show_default=True,
-    type=click.Choice(["table", "wide", "json", "yaml", "markdown", "html", "sarif", "junit"]),
-)  # fmt: skip
-_target = click.option(
-    "--target", default="", metavar="VERSION", help="The Kubernetes to prepare for; the next minor if left out."
-)
-_config = click.option(
-    "--config", default="", metavar="FILE", type=click.Path(),
-    help="Settings with waivers; without it $ADDONCTL_CONFIG or ~/.config/addonctl/config.yaml.",
-)  # fmt: skip
-_finding_options = _chain(
-    click.option(
-        "--only", multiple=True, metavar="WHAT",
-        help="Only findings of a severity, a code (HLT001, HLT*) or an add-on; may be given again.",
-    ),
-    click.option(
-        "--since", default="", metavar="SNAPSHOT", type=click.Path(),
-        help="Only findings that this older snapshot did not have.",
-    ),
-    _config,
-)  # fmt: skip
-_probe = click.option(
-    "--probe", is_flag=True, help="Ask add-ons themselves: a DNS query, admissions and claims as dry runs, metrics."
-)
-_no_headers = click.option("--no-headers", is_flag=True, help="Leave out the table's header.")
-_fail_on = click.option(
-    "--fail-on", type=click.Choice([*_SEVERITIES, "never"]), default="never", show_default=True,
-    help="Exit with 2 when a finding is at least this severe.",
-)  # fmt: skip
-
-
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}, epilog=_EPILOG)
 @click.version_option(addonctl.__version__, message="%(prog)s %(version)s")
 def cli() -> None:
     """Finds, judges and manages the add-ons of Amazon EKS clusters.
 
     Reads a live cluster by default; --snapshot FILE and -f PATH read the same from files.
     """
+
+
+# ── What commands share ─────────────────────────────────────────────────────────────────────────────────────────
 
 
 def _options(given: dict[str, Any]) -> "SourceOptions":
@@ -104,28 +52,32 @@ def _options(given: dict[str, Any]) -> "SourceOptions":
     return wiring.SourceOptions(**given, progress=terminal.progress())
 
 
-def _assess(
-    given: dict[str, Any], target: str = "", *, only: tuple[str, ...] = (), since: str = "", config: str = "",
-    probe: bool = False,
-) -> "Assessment":  # fmt: skip
-    from addonctl.adapters import config_file
-    from addonctl.adapters.sources import snapshot_file
-    from addonctl.apps import wiring
-    from addonctl.assessment import only_of
-
-    options = _options(given)
-    manager = wiring.manager(options, config_file.load(config).waivers)
-    with snapshot_file.without_collector():  # a cluster's objects live as long as this process
-        older = snapshot_file.load(Path(since)) if since else None
-        assessment = manager.assess(target=_minor(target), probe=probe, since=older)
-    return only_of(assessment, manager.catalog, only) if only else assessment
-
-
 def _minor(text: str) -> "Minor | None":
     """The Kubernetes version that an option names. Raises BadInput when it is none."""
     from addonctl.versions import Minor
 
     return Minor.of(text) if text else None
+
+
+def _assess(
+    given: dict[str, Any],
+    target: str = "",
+    *,
+    only: tuple[str, ...] = (),
+    since: str = "",
+    config: str = "",
+    probe: bool = False,
+) -> "Assessment":
+    from addonctl.adapters import config_file
+    from addonctl.adapters.sources import snapshot_file
+    from addonctl.apps import wiring
+    from addonctl.assessment import only_of
+
+    manager = wiring.manager(_options(given), config_file.load(config).waivers)
+    with snapshot_file.without_collector():  # a cluster's objects live as long as this process
+        older = snapshot_file.load(Path(since)) if since else None
+        assessment = manager.assess(target=_minor(target), probe=probe, since=older)
+    return only_of(assessment, manager.catalog, only) if only else assessment
 
 
 def _print(output: str, document: Callable[[], Any], table: Callable[[], None]) -> None:
@@ -138,28 +90,48 @@ def _print(output: str, document: Callable[[], Any], table: Callable[[], None]) 
     sys.stdout.write(documents.dump(document(), output))
 
 
-def _exit_by(findings: "tuple[Finding, ...]", fail_on: str) -> None:
+def _exit_by(assessment: "Assessment", fail_on: str, *, allow_gaps: bool) -> None:
+    """The gate of --fail-on: findings fail it, and so does what could not be judged; nothing unread is a pass."""
     if fail_on == "never":
         return
-    if any(_SEVERITIES.index(finding.severity.value) >= _SEVERITIES.index(fail_on) for finding in findings):
-        sys.exit(EXIT_FINDINGS)
+    at_least = opt.SEVERITIES.index(fail_on)
+    if any(opt.SEVERITIES.index(found.severity.value) >= at_least for found in assessment.findings):
+        sys.stdout.flush()
+        sys.exit(run.EXIT_FINDINGS)
+    unread = [gap for gap in assessment.gaps if not gap.absent]
+    if unread and not allow_gaps:
+        sys.stdout.flush()
+        named = ", ".join(dict.fromkeys(gap.part for gap in unread))
+        raise AddonctlError(
+            f"--fail-on {fail_on}: {len(unread)} parts could not be judged: {named}",
+            f"{unread[0].detail}. --allow-gaps passes all the same.",
+        )
 
 
-# ── Commands ────────────────────────────────────────────────────────────────────────────────────────────────────
+# ── Reports ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-@cli.command()
-@_source_options
-@_target
-@_finding_options
-@_probe
-@_analysis_output
-@_no_headers
-@_fail_on
+@cli.command(short_help="What runs, what is wrong with it, what to do first.")
+@opt.source_options
+@opt.target
+@opt.finding_options
+@opt.probe
+@opt.output_option("table", "wide", "json", "yaml", "markdown", "html", "sarif", "junit")
+@opt.no_headers
+@opt.fail_options
 def analyze(
-    target: str, only: tuple[str, ...], since: str, config: str, probe: bool, output: str, no_headers: bool,
-    fail_on: str, **source: Any,
-) -> None:  # fmt: skip
+    target: str,
+    only: tuple[str, ...],
+    since: str,
+    config: str,
+    show_waived: bool,
+    probe: bool,
+    output: str,
+    no_headers: bool,
+    fail_on: str,
+    allow_gaps: bool,
+    **source: Any,
+) -> None:
     """What a cluster runs, what is wrong with it, and what to do first."""
     from addonctl.render import documents, terminal
 
@@ -167,12 +139,9 @@ def analyze(
     if output in ("markdown", "html", "sarif", "junit"):
         sys.stdout.write(_formatted(assessment, output))
     else:
-        _print(
-            output,
-            lambda: documents.analysis_document(assessment),
-            lambda: terminal.analysis(assessment, wide=output == "wide", headers=not no_headers),
-        )
-    _exit_by(assessment.findings, fail_on)
+        style = terminal.Style(wide=output == "wide", headers=not no_headers, waived=show_waived)
+        _print(output, lambda: documents.analysis_document(assessment), lambda: terminal.analysis(assessment, style))
+    _exit_by(assessment, fail_on, allow_gaps=allow_gaps)
 
 
 def _formatted(assessment: "Assessment", output: str) -> str:
@@ -187,114 +156,153 @@ def _formatted(assessment: "Assessment", output: str) -> str:
     return junit.junit(assessment) if output == "junit" else markdown.markdown(assessment)
 
 
-@cli.command()
-@_source_options
-@_config
-@_output
-@_no_headers
-@_fail_on
-def inventory(config: str, output: str, no_headers: bool, fail_on: str, **source: Any) -> None:
+@cli.command(short_help="Every add-on: version, installer, owner, evidence.")
+@opt.source_options
+@opt.target
+@opt.finding_options
+@opt.output
+@opt.no_headers
+@opt.fail_options
+def inventory(
+    target: str,
+    only: tuple[str, ...],
+    since: str,
+    config: str,
+    show_waived: bool,
+    output: str,
+    no_headers: bool,
+    fail_on: str,
+    allow_gaps: bool,
+    **source: Any,
+) -> None:
     """Every add-on, however it was installed: version, method, owner, evidence."""
     from addonctl.assessment import of
     from addonctl.findings import Capability
     from addonctl.render import documents, terminal
 
-    assessment = _assess(source, config=config).about(of(Capability.INVENTORY))
-    _print(
-        output,
-        lambda: documents.inventory_document(assessment),
-        lambda: terminal.inventory(assessment, wide=output == "wide", headers=not no_headers),
-    )
-    _exit_by(assessment.findings, fail_on)
+    assessment = _assess(source, target, only=only, since=since, config=config).about(of(Capability.INVENTORY))
+    style = terminal.Style(wide=output == "wide", headers=not no_headers, waived=show_waived)
+    _print(output, lambda: documents.inventory_document(assessment), lambda: terminal.inventory(assessment, style))
+    _exit_by(assessment, fail_on, allow_gaps=allow_gaps)
 
 
-@cli.group(invoke_without_command=True)
-@_source_options
-@_target
-@_finding_options
-@_output
-@_no_headers
-@_fail_on
+@cli.group(invoke_without_command=True, short_help="What is wrong, the worst first; explains codes.")
+@opt.source_options
+@opt.target
+@opt.finding_options
+@opt.output
+@opt.no_headers
+@opt.fail_options
 @click.pass_context
 def findings(
-    ctx: click.Context, /, target: str, only: tuple[str, ...], since: str, config: str, output: str, no_headers: bool,
-    fail_on: str, **source: Any,
-) -> None:  # fmt: skip
-    """What is wrong, the worst first; `findings explain CODE` says more of one kind."""
+    ctx: click.Context,
+    /,
+    target: str,
+    only: tuple[str, ...],
+    since: str,
+    config: str,
+    show_waived: bool,
+    output: str,
+    no_headers: bool,
+    fail_on: str,
+    allow_gaps: bool,
+    **source: Any,
+) -> None:
+    """What is wrong, the worst first; `findings explain CODE` says more about one kind."""
     if ctx.invoked_subcommand is not None:
         return
     from addonctl.render import documents, terminal
 
     assessment = _assess(source, target, only=only, since=since, config=config)
-    _print(
-        output,
-        lambda: documents.findings_document(assessment),
-        lambda: terminal.findings(assessment, wide=output == "wide", headers=not no_headers),
-    )
-    _exit_by(assessment.findings, fail_on)
+    style = terminal.Style(wide=output == "wide", headers=not no_headers, waived=show_waived)
+    _print(output, lambda: documents.findings_document(assessment), lambda: terminal.findings(assessment, style))
+    _exit_by(assessment, fail_on, allow_gaps=allow_gaps)
 
 
 @findings.command("explain")
-@click.argument("code", required=False, default="")
-@_output
+@opt.code_or_none
+@opt.output
 def findings_explain(code: str, output: str) -> None:
-    """What CODE means, why it matters and what fixes it; all codes if none is given."""
+    """What CODE means, how severe it is and when, why it matters and how to fix it; all codes if none is given."""
     from addonctl.render import documents, terminal
 
     document = documents.checks_document(code)
-    _print(output, lambda: document, lambda: terminal.codes(document))
+    _print(output, lambda: document, lambda: terminal.checks(document))
 
 
-@cli.command()
-@_source_options
-@_probe
-@_config
-@_output
-@_no_headers
-@_fail_on
-def health(probe: bool, config: str, output: str, no_headers: bool, fail_on: str, **source: Any) -> None:
+@cli.command(short_help="How healthy each add-on is, and how much was read.")
+@opt.source_options
+@opt.finding_options
+@opt.probe
+@opt.output
+@opt.no_headers
+@opt.fail_options
+def health(
+    only: tuple[str, ...],
+    since: str,
+    config: str,
+    show_waived: bool,
+    probe: bool,
+    output: str,
+    no_headers: bool,
+    fail_on: str,
+    allow_gaps: bool,
+    **source: Any,
+) -> None:
     """How healthy each add-on is, with how much of that could be read."""
     from addonctl.assessment import of_health
     from addonctl.render import documents, terminal
 
-    assessment = _assess(source, config=config, probe=probe).about(of_health)
-    _print(
-        output,
-        lambda: documents.health_document(assessment),
-        lambda: terminal.health(assessment, wide=output == "wide", headers=not no_headers),
-    )
-    _exit_by(assessment.findings, fail_on)
+    assessment = _assess(source, only=only, since=since, config=config, probe=probe).about(of_health)
+    style = terminal.Style(wide=output == "wide", headers=not no_headers, waived=show_waived)
+    _print(output, lambda: documents.health_document(assessment), lambda: terminal.health(assessment, style))
+    _exit_by(assessment, fail_on, allow_gaps=allow_gaps)
 
 
-@cli.command()
-@_source_options
-@_target
-@_config
-@_output
-@_no_headers
-@_fail_on
-def compat(target: str, config: str, output: str, no_headers: bool, fail_on: str, **source: Any) -> None:
+@cli.command(short_help="Which versions support this and the next Kubernetes.")
+@opt.source_options
+@opt.target
+@opt.finding_options
+@opt.output
+@opt.no_headers
+@opt.fail_options
+def compat(
+    target: str,
+    only: tuple[str, ...],
+    since: str,
+    config: str,
+    show_waived: bool,
+    output: str,
+    no_headers: bool,
+    fail_on: str,
+    allow_gaps: bool,
+    **source: Any,
+) -> None:
     """Which versions support the running Kubernetes and the next one, and which add-ons conflict."""
     from addonctl.assessment import of
     from addonctl.findings import Capability
     from addonctl.render import documents, terminal
 
-    assessment = _assess(source, target, config=config).about(of(Capability.COMPATIBILITY))
+    found = _assess(source, target, only=only, since=since, config=config)
+    assessment = found.about(of(Capability.COMPATIBILITY))
+    style = terminal.Style(wide=output == "wide", headers=not no_headers, waived=show_waived)
     _print(
         output,
         lambda: documents.compatibility_document(assessment),
-        lambda: terminal.compatibility(assessment, wide=output == "wide", headers=not no_headers),
+        lambda: terminal.compatibility(assessment, style),
     )
-    _exit_by(assessment.findings, fail_on)
+    _exit_by(assessment, fail_on, allow_gaps=allow_gaps)
 
 
-@cli.command()
-@click.argument("addons", nargs=-1, metavar="[ADDON]...")
-@_source_options
-@_target
-@_output
-@_no_headers
-def matrix(addons: tuple[str, ...], target: str, output: str, no_headers: bool, **source: Any) -> None:
+@cli.command(short_help="Versions of add-ons against Kubernetes versions.")
+@opt.addons
+@opt.source_options
+@opt.target
+@opt.output
+@opt.no_headers
+@click.option("--fail-on", type=click.Choice(["no", "unknown", "never"]), default="never", show_default=True,
+              help="Exit with 2 when an answer is no, or also when one is unknown.")  # fmt: skip
+def matrix(addons: tuple[str, ...], target: str, output: str, no_headers: bool, fail_on: str, **source: Any) -> None:
     """Versions of ADDON against Kubernetes, from the catalogue alone; without ADDON, what a cluster runs."""
     from addonctl import compatibility
     from addonctl.apps import wiring
@@ -307,23 +315,26 @@ def matrix(addons: tuple[str, ...], target: str, output: str, no_headers: bool, 
     else:
         assessment = _assess(source, target)
         cells = tuple(cell for row in assessment.compatibility.cells.values() for cell in row)
-    _print(
-        output,
-        lambda: documents.matrix_document(cells),
-        lambda: terminal.matrix(cells, wide=output == "wide", headers=not no_headers),
-    )
+    style = terminal.Style(wide=output == "wide", headers=not no_headers)
+    _print(output, lambda: documents.matrix_document(cells), lambda: terminal.matrix(cells, style))
+    _exit_by_answers(cells, fail_on)
 
 
-@cli.command()
-@click.argument("addon", required=False, default="")
-@_source_options
-@_config
-@click.option(
-    "-o", "--output", type=click.Choice(["tree", "json", "yaml", "dot", "mermaid"]), default="tree", show_default=True
-)
-@_fail_on
-def deps(addon: str, config: str, output: str, fail_on: str, **source: Any) -> None:
-    """What depends on what, whom the failure of an add-on hurts, and the order to update in."""
+def _exit_by_answers(cells: Any, fail_on: str) -> None:
+    """Exit code 2 where an answer is as bad as `fail_on`: no, or unknown as well."""
+    bad = {"no": ("no",), "unknown": ("no", "unknown")}.get(fail_on, ())
+    if any(cell.answer.value in bad for cell in cells):
+        sys.exit(run.EXIT_FINDINGS)
+
+
+@cli.command(short_help="What depends on what, and the order to update in.")
+@opt.addon_or_none
+@opt.source_options
+@opt.config
+@opt.output_option("tree", "table", "json", "yaml", "dot", "mermaid", default="tree")
+@opt.fail_options
+def deps(addon: str, config: str, output: str, fail_on: str, allow_gaps: bool, **source: Any) -> None:
+    """What depends on what, what the failure of an add-on affects, and the order to update in."""
     from addonctl.assessment import narrowed, of
     from addonctl.findings import Capability
     from addonctl.render import documents, drawing, terminal
@@ -331,43 +342,59 @@ def deps(addon: str, config: str, output: str, fail_on: str, **source: Any) -> N
     assessment = narrowed(_assess(source, config=config), addon).about(of(Capability.DEPENDENCIES))
     if output in ("dot", "mermaid"):
         sys.stdout.write((drawing.dot if output == "dot" else drawing.mermaid)(assessment.dependencies))
-        return
-    _print(
-        output, lambda: documents.dependencies_document(assessment), lambda: terminal.dependencies(assessment, addon)
-    )
-    _exit_by(assessment.findings, fail_on)
+    else:
+        _print(
+            output,
+            lambda: documents.dependencies_document(assessment),
+            lambda: terminal.dependencies(assessment, addon, terminal.Style()),
+        )
+    _exit_by(assessment, fail_on, allow_gaps=allow_gaps)
 
 
-@cli.group()
+# ── Snapshots ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@cli.group(short_help="Save a cluster to a file, look into it, compare two.")
 def snapshot() -> None:
     """Save a cluster to one file, look into it, compare two."""
 
 
 @snapshot.command("save")
-@_source_options
-@click.argument("file", type=click.Path(dir_okay=False))
-def snapshot_save(file: str, **source: Any) -> None:
-    """Read a cluster and save it to FILE. Holds no Secret's value, token or secret setting."""
+@opt.source_options
+@click.argument("file", required=False, default="", type=click.Path(dir_okay=False))
+@click.option("--force", is_flag=True, help="Overwrite FILE if it exists.")
+def snapshot_save(file: str, force: bool, **source: Any) -> None:
+    """Read a cluster and save it to FILE, by default CLUSTER-DATE.snap; - is standard output.
+
+    The file holds no Secret's value, token or secret setting.
+    """
     from addonctl.adapters.sources import snapshot_file
     from addonctl.apps import wiring
     from addonctl.render import terminal
 
     taken = _options(source).source(wiring.catalog()).snapshot()
-    snapshot_file.save(taken, Path(file))
-    terminal.note(f"{taken.cluster.name} saved to {file} ({Path(file).stat().st_size // 1024 + 1} KiB)")
-    terminal.gaps(taken.gaps)
+    if file == "-":
+        sys.stdout.buffer.write(snapshot_file.packed(taken))
+        return
+    path = Path(file or snapshot_file.default_name(taken))
+    if path.exists() and not force:
+        raise BadInput(f"{path} exists", "Give another name, or --force to overwrite it.")
+    snapshot_file.save(taken, path)
+    terminal.note(f"{taken.cluster.name} saved to {path} ({path.stat().st_size // 1024 + 1} KiB)")
+    terminal.gaps(taken.gaps, terminal.Style())
 
 
 @snapshot.command("show")
 @click.argument("file", type=click.Path(dir_okay=False))
-@_output
-def snapshot_show(file: str, output: str) -> None:
+@click.option("--raw", is_flag=True, help="Print the whole snapshot as JSON.")
+@opt.output
+def snapshot_show(file: str, raw: bool, output: str) -> None:
     """What FILE holds: how many objects of each kind, and what could not be read."""
     from addonctl.adapters.sources import snapshot_file
     from addonctl.render import documents, terminal
 
     taken = snapshot_file.load(Path(file))
-    if output == "json":
+    if raw:
         sys.stdout.buffer.write(snapshot_file.encode(taken) + b"\n")
     else:
         _print(output, lambda: documents.snapshot_document(taken), lambda: terminal.snapshot(taken))
@@ -376,7 +403,7 @@ def snapshot_show(file: str, output: str) -> None:
 @snapshot.command("diff")
 @click.argument("old", type=click.Path(dir_okay=False))
 @click.argument("new", type=click.Path(dir_okay=False))
-@_output
+@opt.output
 def snapshot_diff(old: str, new: str, output: str) -> None:
     """What changed among the add-ons from OLD to NEW."""
     from addonctl.adapters.sources import snapshot_file
@@ -386,35 +413,37 @@ def snapshot_diff(old: str, new: str, output: str) -> None:
     from addonctl.model import View
     from addonctl.render import documents, terminal
 
-    before, after = (take_inventory(View(snapshot_file.load(Path(file))), wiring.catalog()) for file in (old, new))
+    def read(path: str) -> "Snapshot":
+        return snapshot_file.load(Path(path))
+
+    before, after = (take_inventory(View(read(path)), wiring.catalog()) for path in (old, new))
     changes = documents.changes_document(compare(before, after))
     _print(output, lambda: changes, lambda: terminal.changes(changes))
 
 
-@cli.group("catalog")
+# ── The catalogue ───────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@cli.group("catalog", short_help="What addonctl knows of add-ons and versions.")
 def catalog_group() -> None:
     """What addonctl knows of add-ons, their versions and Kubernetes."""
 
 
 @catalog_group.command("list")
-@_output
-@_no_headers
+@opt.output
+@opt.no_headers
 def catalog_list(output: str, no_headers: bool) -> None:
     """All add-ons of the catalogue."""
     from addonctl.apps import wiring
     from addonctl.render import documents, terminal
 
-    known = wiring.catalog()
-    _print(
-        output,
-        lambda: documents.catalog_document(known),
-        lambda: terminal.catalog_list(known, headers=not no_headers),
-    )
+    known, style = wiring.catalog(), terminal.Style(headers=not no_headers)
+    _print(output, lambda: documents.catalog_document(known), lambda: terminal.catalog_list(known, style))
 
 
 @catalog_group.command("show")
-@click.argument("addon")
-@_output
+@opt.addon
+@opt.output
 def catalog_show(addon: str, output: str) -> None:
     """All that is known of ADDON: a catalogue id, an EKS add-on name or a chart."""
     from addonctl.apps import wiring
@@ -425,48 +454,51 @@ def catalog_show(addon: str, output: str) -> None:
 
 
 @catalog_group.command("versions")
-@click.argument("addon")
+@opt.addon
 @click.option("--kubernetes", default="", metavar="VERSION", help="Only versions for this Kubernetes.")
-@_output
-@_no_headers
+@opt.output
+@opt.no_headers
 def catalog_versions(addon: str, kubernetes: str, output: str, no_headers: bool) -> None:
     """The versions of ADDON that AWS lists."""
     from addonctl.apps import wiring
     from addonctl.render import documents, terminal
 
     document = documents.versions_document(wiring.catalog(), addon, _minor(kubernetes))
-    _print(output, lambda: document, lambda: terminal.versions(document, headers=not no_headers))
+    style = terminal.Style(headers=not no_headers)
+    _print(output, lambda: document, lambda: terminal.versions(document, style))
 
 
 @catalog_group.command("check")
-@click.argument("addon")
+@opt.addon
 @click.argument("version", required=False, default="")
 @click.option("--kubernetes", default="", metavar="VERSION", help="The Kubernetes to check for, such as 1.35.")
-@_output
-def catalog_check(addon: str, version: str, kubernetes: str, output: str) -> None:
-    """Whether VERSION of ADDON goes with a Kubernetes.
+@opt.output
+@click.option("--fail-on", type=click.Choice(["no", "unknown", "never"]), default="never", show_default=True,
+              help="Exit with 2 when the answer is no, or also when it is unknown.")  # fmt: skip
+def catalog_check(addon: str, version: str, kubernetes: str, output: str, fail_on: str) -> None:
+    """Whether VERSION of ADDON supports a Kubernetes.
 
     With - for ADDON, lines of `ADDON VERSION KUBERNETES` are read from standard input, and one line of JSON is
     printed for each.
     """
     from addonctl.apps import wiring
     from addonctl.render import documents, terminal
-    from addonctl.versions import Minor
 
     known = wiring.catalog()
     if addon == "-":
         documents.check_stream(known, sys.stdin, sys.stdout)
         return
-    if not version or not kubernetes:
-        raise BadInput("catalog check needs ADDON, VERSION and --kubernetes", "Example: addonctl catalog check "
-                       "coredns v1.12.4-eksbuild.18 --kubernetes 1.34")  # fmt: skip
-    check = known.check(addon, version, Minor.of(kubernetes))
-    _print(output, lambda: documents.check_document(check), lambda: terminal.check(check))
+    minor = _minor(kubernetes)
+    if not version or minor is None:
+        example = "addonctl catalog check coredns v1.12.4-eksbuild.18 --kubernetes 1.34"
+        raise BadInput("catalog check needs ADDON, VERSION and --kubernetes", f"Example: {example}")
+    answer = known.check(addon, version, minor)
+    _print(output, lambda: documents.check_document(answer), lambda: terminal.check(answer))
+    _exit_by_answers((answer,), fail_on)
 
 
 @catalog_group.command("refresh")
-@click.option("--region", default="", help="AWS region.", envvar=["AWS_REGION", "AWS_DEFAULT_REGION"])
-@click.option("--profile", default="", help="AWS profile.", envvar="AWS_PROFILE")
+@opt.aws_options
 def catalog_refresh(region: str, profile: str) -> None:
     """Ask your own AWS account for the table of EKS add-on versions; it wins over the packaged one."""
     from addonctl.adapters import eks_table
@@ -479,7 +511,10 @@ def catalog_refresh(region: str, profile: str) -> None:
     terminal.note(f"{len(table.addons)} EKS add-ons of {table.region} as of {table.as_of} saved to {path}")
 
 
-@cli.command()
+# ── Around it ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@cli.command(short_help="The least permissions that reading needs.")
 @click.option("--iam", is_flag=True, help="Only the IAM policy, as JSON.")
 @click.option("--cluster-role", is_flag=True, help="Only the ClusterRole, as YAML.")
 @click.option("--probe", is_flag=True, help="With what --probe needs beyond reading.")
@@ -498,32 +533,21 @@ def rbac(iam: bool, cluster_role: bool, probe: bool) -> None:
         sys.stdout.write(text if iam else "".join(f"# {line}\n" for line in text.splitlines()))
 
 
-@cli.command()
-@_live_options
-@_output
+@cli.command(short_help="What can be reached and read, and what cannot.")
+@opt.live_options
+@opt.output
 def doctor(output: str, **source: Any) -> None:
     """What can be reached, with which rights, and what would be missing from a report."""
+    from addonctl.apps import wiring
     from addonctl.render import documents, terminal
 
-    rows = _doctor(_options(source))
+    rows = wiring.doctor(_options(source))
     _print(output, lambda: documents.doctor_document(rows), lambda: terminal.doctor(rows))
-    if any(check["answer"] == "no" for check in rows):
-        sys.exit(EXIT_ERROR)
+    if any(row["answer"] == "no" for row in rows):
+        sys.exit(run.EXIT_ERROR)
 
 
-def _doctor(options: "SourceOptions") -> list[dict[str, str]]:
-    """Rows of `what`, `answer` (yes, no), `detail`."""
-    from addonctl.adapters import api_reader
-    from addonctl.apps import wiring
-
-    try:
-        checks = api_reader.doctor(options.live(wiring.catalog()).connection)
-    except AddonctlError as error:
-        return [{"what": "Kubernetes API", "answer": "no", "detail": str(error)}]
-    return [{"what": check.what, "answer": check.answer, "detail": check.detail} for check in checks]
-
-
-@cli.command()
+@cli.command(short_help="Print the completion script of a shell.")
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
 def completion(shell: str) -> None:
     """Print the completion script of SHELL: `source <(addonctl completion bash)`."""
@@ -531,38 +555,14 @@ def completion(shell: str) -> None:
 
     found = get_completion_class(shell)
     assert found is not None, shell
-    name = _program_name()
+    name = run.program_name()
     variable = f"_{name}_COMPLETE".replace("-", "_").upper()
     click.echo(found(cli, {}, name, variable).source())
 
 
-# ── Running ─────────────────────────────────────────────────────────────────────────────────────────────────────
-
-
-def _program_name() -> str:
-    return Path(sys.argv[0]).name.removesuffix(".py")
-
-
 def main() -> NoReturn:
-    """Runs the command line; errors become two lines and exit code 1, Ctrl-C becomes 130."""
-    called = _program_name()
-    shown = "kubectl addons" if called == "kubectl-addons" else "addonctl"
-    variable = f"_{called}_COMPLETE".replace("-", "_").upper()
-    try:
-        cli.main(prog_name=shown, standalone_mode=False, complete_var=variable)
-    except AddonctlError as error:
-        click.echo(f"Error: {error}", err=True)
-        sys.exit(EXIT_ERROR)
-    except click.ClickException as error:
-        error.show()
-        sys.exit(EXIT_ERROR)
-    except (click.Abort, KeyboardInterrupt):
-        click.echo("Interrupted; nothing was changed.", err=True)
-        sys.exit(EXIT_INTERRUPTED)
-    except BrokenPipeError:
-        sys.stderr.close()  # the reader of our output has left: nobody to tell
-        sys.exit(EXIT_ERROR)
-    sys.exit(0)
+    """The entry point of `addonctl` and of the kubectl plugin."""
+    run.main(cli)
 
 
 if __name__ == "__main__":

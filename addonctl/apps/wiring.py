@@ -28,10 +28,16 @@ def cache_dir() -> Path:
 
 @cache
 def catalog() -> "Catalog":
-    """The packaged knowledge, with the user's own table of EKS versions where there is one."""
+    """The packaged knowledge, with the user's own table of EKS versions where there is one that can be read."""
     from addonctl.adapters import knowledge
+    from addonctl.render import terminal
 
-    return knowledge.load(cache_dir())
+    try:
+        return knowledge.load(cache_dir())
+    except BadInput as error:
+        packaged = knowledge.load()  # raises again where it is the packaged knowledge that is damaged
+        terminal.note(f"Note: {error.what}; the packaged table is used. {error.fix}")
+        return packaged
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,6 +96,17 @@ class SourceOptions:
                 raise BadInput(f"{flag} and {asked[0]} cannot be used together", f"Leave out {flag} or {asked[0]}.")
 
 
+def doctor(options: SourceOptions) -> list[dict[str, str]]:
+    """What can be reached and read: rows of `what`, `answer` (yes, no), `detail`."""
+    from addonctl.adapters import api_reader
+
+    try:
+        checks = api_reader.doctor(options.live(catalog()).connection)
+    except AddonctlError as error:
+        return [{"what": "Kubernetes API", "answer": "no", "detail": str(error)}]
+    return [{"what": check.what, "answer": check.answer, "detail": check.detail} for check in checks]
+
+
 def manager(options: SourceOptions, waivers: tuple[Waiver, ...] = ()) -> Manager:
     """A Manager over what the options name; it can probe where that is a live cluster."""
     known = catalog()
@@ -132,4 +149,4 @@ def open_manager(
     return manager(options, waivers)
 
 
-__all__ = ["CLOCK", "AddonctlError", "SourceOptions", "cache_dir", "catalog", "manager", "open_manager"]
+__all__ = ["CLOCK", "SourceOptions", "cache_dir", "catalog", "doctor", "manager", "open_manager"]

@@ -85,7 +85,7 @@ class Cluster:
     kubernetes: str = ""
     server: str = ""
     context: str = ""
-    source: str = "live"  # live, snapshot or files
+    source: str = "live"  # live, files, or demo; a snapshot keeps that of its time
     namespace: str = ""  # to which reading was narrowed: of others, namespaced objects were not read
     demo: bool = False
 

@@ -57,7 +57,7 @@ class Demo:
     def snapshot(self) -> Snapshot:
         with resources.as_file(resources.files("addonctl") / "data" / "demo.json.gz") as path:
             read = snapshot_file.load(path)
-        return replace(read, cluster=replace(read.cluster, demo=True))
+        return replace(read, cluster=replace(read.cluster, demo=True, source="demo"))
 
 
 @dataclass(frozen=True)

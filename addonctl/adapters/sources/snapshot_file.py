@@ -38,18 +38,32 @@ _snapshots = msgspec.json.Decoder(Snapshot)
 
 def save(snapshot: Snapshot, path: Path) -> None:
     """Writes a snapshot, readable by its owner only. Raises NotReachable when the disk refuses."""
-    body = gzip.compress(encode(snapshot), compresslevel=_GZIP_LEVEL, mtime=0)
+    body = packed(snapshot)
     try:
         with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as half:
             try:
                 half.write(body)
                 half.flush()
+                os.fsync(half.fileno())  # a name that points to nothing would be worse than no file
                 os.replace(half.name, path)
             except BaseException:
                 Path(half.name).unlink(missing_ok=True)
                 raise
     except OSError as error:
-        raise NotReachable(f"{path} cannot be written: {error.strerror}", "Choose another place with -o.") from error
+        raise NotReachable(
+            f"{path} cannot be written: {error.strerror}", "Check free space and permissions, or give another path."
+        ) from error
+
+
+def packed(snapshot: Snapshot) -> bytes:
+    """The bytes of a snapshot's file; equal snapshots give equal bytes."""
+    return gzip.compress(encode(snapshot), compresslevel=_GZIP_LEVEL, mtime=0)
+
+
+def default_name(snapshot: Snapshot) -> str:
+    """A name for the file of a snapshot: cluster and day."""
+    cluster = re.sub(r"[^A-Za-z0-9._-]+", "-", snapshot.cluster.name).strip("-.") or "cluster"
+    return f"{cluster}-{snapshot.taken:%Y-%m-%d}.snap"
 
 
 def encode(snapshot: Snapshot) -> bytes:

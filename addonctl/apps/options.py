@@ -1,0 +1,154 @@
+"""The options that commands share, and how a shell completes them. Imported where `--help` reaches: nothing heavy here."""
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import click
+from click.shell_completion import CompletionItem
+
+Command = Callable[..., Any]
+SEVERITIES = ("info", "recommended", "required")
+
+
+def _chain(*options: Callable[[Command], Command]) -> Callable[[Command], Command]:
+    def decorate(command: Command) -> Command:
+        for option in reversed(options):
+            command = option(command)
+        return command
+
+    return decorate
+
+
+# ── Completion: what only the catalogue or a kubeconfig knows is loaded when a shell asks ───────────────────────────
+
+
+def _completes(values: Callable[[click.Context], Iterable[str]]) -> Callable[..., list[CompletionItem]]:
+    def complete(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+        try:
+            return [CompletionItem(value) for value in values(ctx) if value.startswith(incomplete)]
+        except Exception:  # noqa: BLE001: a shell that completes has no place for an error
+            return []
+
+    return complete
+
+
+def _contexts(ctx: click.Context) -> Iterable[str]:
+    from addonctl.adapters.kubeconfig_names import contexts
+
+    return contexts(str(ctx.params.get("kubeconfig") or ""))
+
+
+def _addons(ctx: click.Context) -> Iterable[str]:
+    from addonctl.apps import wiring
+
+    known = wiring.catalog()
+    return sorted({*known.addons, *known.eks.addons})
+
+
+def _minors(ctx: click.Context) -> Iterable[str]:
+    from addonctl.apps import wiring
+
+    return (str(release.version) for release in wiring.catalog().kubernetes.releases)
+
+
+def _codes(ctx: click.Context) -> Iterable[str]:
+    from addonctl.findings import CHECKS
+
+    return sorted(CHECKS)
+
+
+def _findings(ctx: click.Context) -> Iterable[str]:
+    return (*SEVERITIES, *_codes(ctx), *_addons(ctx))
+
+
+# ── Options ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+_region = click.option("--region", default="", help="AWS region.", envvar=["AWS_REGION", "AWS_DEFAULT_REGION"])
+_profile = click.option("--profile", default="", help="AWS profile.", envvar="AWS_PROFILE")
+aws_options = _chain(_region, _profile)
+live_options = _chain(
+    click.option("--context", default="", help="Context of the kubeconfig.", shell_complete=_completes(_contexts)),
+    click.option("--kubeconfig", default="", help="Path of the kubeconfig.", type=click.Path()),
+    click.option("-n", "--namespace", default="", help="Read namespaced objects of this namespace only."),
+    click.option("--eks", default="", metavar="CLUSTER", help="An EKS cluster by name; needs no kubeconfig."),
+    aws_options,
+)
+kubernetes = click.option(
+    "--kubernetes",
+    default="",
+    metavar="VERSION",
+    help="The running Kubernetes, if the input does not say.",
+    shell_complete=_completes(_minors),
+)
+source_options = _chain(
+    live_options,
+    click.option("--snapshot", default="", metavar="FILE", help="Read a saved snapshot.", type=click.Path()),
+    click.option(
+        "-f",
+        "--filename",
+        "files",
+        multiple=True,
+        metavar="PATH",
+        help="Read manifests, dumps or bundles: files, folders, archives, - for standard input.",
+    ),
+    click.option("--demo", is_flag=True, help="Read the demo cluster that comes with addonctl."),
+    kubernetes,
+)
+
+
+def output_option(*formats: str, default: str = "table") -> Callable[[Command], Command]:
+    """`-o`, with the formats of a command."""
+    return click.option("-o", "--output", type=click.Choice(formats), default=default, show_default=True)
+
+
+output = output_option("table", "wide", "json", "yaml")
+target = click.option(
+    "--target",
+    default="",
+    metavar="VERSION",
+    help="The Kubernetes to prepare for; the next minor by default.",
+    shell_complete=_completes(_minors),
+)
+config = click.option(
+    "--config",
+    default="",
+    metavar="FILE",
+    type=click.Path(),
+    help="Settings with waivers; by default $ADDONCTL_CONFIG or ~/.config/addonctl/config.yaml.",
+)
+finding_options = _chain(
+    click.option(
+        "--only",
+        multiple=True,
+        metavar="WHAT",
+        help="Only findings of a severity, a code (HLT001, HLT*), an add-on or an object; repeatable.",
+        shell_complete=_completes(_findings),
+    ),
+    click.option(
+        "--since",
+        default="",
+        metavar="SNAPSHOT",
+        type=click.Path(),
+        help="Only findings that are new or more severe since this older snapshot.",
+    ),
+    config,
+    click.option("--show-waived", is_flag=True, help="List waived findings as well."),
+)
+probe = click.option(
+    "--probe", is_flag=True, help="Ask add-ons themselves: a DNS query, admissions and claims as dry runs, metrics."
+)
+no_headers = click.option("--no-headers", is_flag=True, help="Print rows only: no headers, no remarks.")
+fail_options = _chain(
+    click.option(
+        "--fail-on",
+        type=click.Choice([*SEVERITIES, "never"]),
+        default="never",
+        show_default=True,
+        help="Exit with 2 when a finding is at least this severe, with 1 when something could not be judged.",
+    ),
+    click.option("--allow-gaps", is_flag=True, help="With --fail-on: pass although parts could not be read."),
+)
+addon = click.argument("addon", shell_complete=_completes(_addons))
+addon_or_none = click.argument("addon", required=False, default="", shell_complete=_completes(_addons))
+addons = click.argument("addons", nargs=-1, metavar="[ADDON]...", shell_complete=_completes(_addons))
+code_or_none = click.argument("code", required=False, default="", shell_complete=_completes(_codes))
