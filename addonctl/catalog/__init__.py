@@ -466,8 +466,17 @@ class Catalog:
         return MappingProxyType(names)
 
     def providing(self, service: ClusterService) -> tuple[str, ...]:
-        """The ids of the add-ons that offer a service."""
-        return tuple(addon.id for addon in self.addons.values() if service in addon.provides)
+        """The ids of the add-ons that offer a service, in the catalogue's order.
+
+        Those that every EKS cluster has come first: where they run, another one beside them adds to them.
+        """
+        offering = (addon for addon in self.addons.values() if service in addon.provides)
+        return tuple(addon.id for addon in sorted(offering, key=lambda addon: not addon.system))
+
+    @cached_property
+    def config_maps(self) -> frozenset[str]:
+        """The ConfigMaps that are read, as NAMESPACE/NAME: those that configure an add-on."""
+        return frozenset(name for addon in self.addons.values() for name in addon.config_maps)
 
     def find(self, name: str) -> AddOn | None:
         """The add-on of that id, EKS name or chart; None when the catalogue has none."""
