@@ -1,4 +1,4 @@
-"""The options that commands share, and how a shell completes them. Imported where `--help` reaches: nothing heavy here."""
+"""The options that commands share, and how a shell completes them. `--help` reaches this: nothing heavy is imported."""
 
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -26,7 +26,7 @@ def _completes(values: Callable[[click.Context], Iterable[str]]) -> Callable[...
     def complete(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
         try:
             return [CompletionItem(value) for value in values(ctx) if value.startswith(incomplete)]
-        except Exception:  # noqa: BLE001: a shell that completes has no place for an error
+        except Exception:  # noqa: BLE001 - a shell that completes has no place for an error
             return []
 
     return complete

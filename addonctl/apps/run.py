@@ -49,7 +49,7 @@ def main(command: click.Group) -> NoReturn:
         _leave(exit_.code if isinstance(exit_.code, int) else EXIT_ERROR)
     except OSError as error:
         _on_os_error(error)
-    except Exception as error:  # noqa: BLE001: the outermost edge, where a bug becomes words
+    except Exception as error:  # noqa: BLE001 - the outermost edge, where a bug becomes words
         _on_bug(error)
     _leave(0)
 
@@ -60,7 +60,7 @@ def _prepare_streams() -> bool:
     for name in ("stdout", "stderr"):
         stream = getattr(sys, name)
         if stream is None:
-            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115: for the whole process
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115 - for the whole process
         elif stream.isatty():
             stream.reconfigure(errors="replace")
         else:
@@ -100,5 +100,5 @@ def _leave(code: int) -> NoReturn:
         sys.stdout.flush()
     except (OSError, ValueError):
         code = code or EXIT_ERROR
-        sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115: for the rest of the process
+        sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115 - for the rest of the process
     sys.exit(code)

@@ -1,40 +1,95 @@
-"""What a person sees: the worst first, one line each, then how to know more. Colour and progress only on a terminal."""
+"""What a person sees: the worst first, then how to know more. Colour, width and progress only on a terminal.
+
+Tables are laid out by tables.py; a pipe gets every cell whole. Colours are such as can be read on light and dark.
+"""
 
 import sys
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from addonctl import ports
 from addonctl.assessment import Assessed, Assessment, of
-from addonctl.catalog import Answer, Catalog, Cell
+from addonctl.catalog import Answer, Catalog
+from addonctl.catalog import Cell as CompatibilityCell
 from addonctl.compatibility import KubernetesStatus, Support
 from addonctl.dependencies import Dependencies
 from addonctl.findings import CHECKS, Capability
 from addonctl.model import Affects, Finding, Gap, Health, Owner, Severity, Snapshot, Strength, owners
-from addonctl.render.commands import fix_text
+from addonctl.render.commands import Line, LineKind, fix_lines
 from addonctl.render.documents import dump, gap_lines, snapshot_document
+from addonctl.render.escaping import plain
+from addonctl.render.grades import grade
+from addonctl.render.tables import Cell, Column, Fit, lay_out, wrap
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-_COLOUR = {Severity.REQUIRED: "bold red", Severity.RECOMMENDED: "yellow", Severity.INFO: "cyan"}
-_ANSWER_COLOUR = {Answer.YES: "green", Answer.NO: "bold red", Answer.UNKNOWN: "dim"}
-# Where no terminal says its width, nothing may be cut: the reader is a file or a pipe.
-_UNCUT = 100_000
+_QUIET = "grey50"
+_GOOD, _FAIR, _BAD, _CALM = "green4", "dark_orange3", "bold red3", "dodger_blue2"
+_SEVERITY = {Severity.REQUIRED: _BAD, Severity.RECOMMENDED: _FAIR, Severity.INFO: _CALM}
+_ANSWER = {Answer.YES: _GOOD, Answer.NO: _BAD, Answer.UNKNOWN: _QUIET}
+_STATE = {Health.HEALTHY: _GOOD, Health.PROGRESSING: _FAIR, Health.DEGRADED: _BAD, Health.MISSING: _BAD,
+          Health.SUSPENDED: _CALM}  # fmt: skip
+_GRADE = {"good": _GOOD, "fair": _FAIR, "bad": _BAD}
 # A finding's evidence beyond this is counted; `-o json` has it all.
 _EVIDENCE_SHOWN = 3
+# Of a cluster in trouble, this many objects fill a screen; the rest is counted.
+_OBJECTS_SHOWN = 20
+_INDENT = " " * 12
 
 
-def _console(*, err: bool = False) -> "Console":
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Style:
+    """How a report is printed: `wide` with all there is, without `headers` rows only, with what was `waived`."""
+
+    wide: bool = False
+    headers: bool = True
+    waived: bool = False
+
+
+# ── Printing ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _console() -> "Console":
     from rich.console import Console
 
-    stream = sys.stderr if err else sys.stdout
-    return Console(stderr=err, highlight=False, soft_wrap=True, width=None if stream.isatty() else _UNCUT)
+    return Console(file=sys.stdout, highlight=False, soft_wrap=True, emoji=False, markup=False)
+
+
+def _width() -> int | None:
+    """The columns of the terminal; None where there is none: a pipe and a file take lines of any length."""
+    if not sys.stdout.isatty():
+        return None
+    return max(_console().width, 40)
+
+
+def _print(*cells: Cell) -> None:
+    """One line of styled pieces; it may not colour or move the terminal by what it quotes."""
+    from rich.text import Text
+
+    line = Text()
+    for cell in cells:
+        line.append(plain(cell.text), cell.style or "default")
+    line.rstrip()
+    _console().print(line, overflow="ignore", no_wrap=True, crop=False)
+
+
+def _say(text: str, style: str = "", indent: str = "") -> None:
+    """A text, broken at words under its own indent."""
+    width = _width()
+    for line in wrap(plain(text), width - len(indent)) if width else [plain(text)]:
+        _print(Cell(indent + line, style))
+
+
+def _title(text: str) -> None:
+    _print()
+    _print(Cell(text, "bold"))
 
 
 def note(text: str) -> None:
     """A line for the person, not for the pipe."""
-    print(text, file=sys.stderr)
+    print(plain(text), file=sys.stderr)
 
 
 def progress() -> ports.Progress:
@@ -49,51 +104,43 @@ def progress() -> ports.Progress:
     return show
 
 
-def table(columns: Sequence[str], rows: Iterable[Sequence[Any]], *, headers: bool = True) -> None:
-    """Columns as kubectl prints them. Cells may carry rich's markup through Text."""
-    from rich.table import Table
-
-    shown = Table(box=None, show_header=headers, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
-    for column in columns:
-        shown.add_column(column, no_wrap=True, overflow="ignore")
-    for row in rows:
-        shown.add_row(*(_text(cell) if isinstance(cell, str) else cell for cell in row))
-    _console().print(shown, overflow="ignore", no_wrap=True, crop=False)
-
-
-def _text(text: str, style: str = "") -> Any:
-    """Text in a style. Whoever names an object must not colour or move our terminal: control sequences go."""
-    from rich.text import Text
-
-    from addonctl.render.escaping import plain_lines
-
-    return Text(plain_lines(text), style)
+def _table(columns: Sequence[Column], rows: Iterable[Sequence[Cell | str]], *, headers: bool = True) -> None:
+    """A table as kubectl prints them; columns that do not fit are named under it."""
+    cells = [[Cell(plain(c)) if isinstance(c, str) else Cell(plain(c.text), c.style) for c in row] for row in rows]
+    table = lay_out(columns, cells, _width())
+    for line in (*((table.header,) if headers else ()), *table.lines):
+        _print(*line)
+    if table.dropped and headers:
+        _say(f"({', '.join(table.dropped)} left out: the terminal is too narrow)", _QUIET)
 
 
 # ── analyze and inventory ───────────────────────────────────────────────────────────────────────────────────────
 
 
-def analysis(assessment: Assessment, *, wide: bool, headers: bool) -> None:
+def analysis(assessment: Assessment, style: Style) -> None:
     """The report of `addonctl analyze`."""
-    console = _console()
-    console.print(_text(_headline(assessment), "bold"))
-    console.print(_text(_summary(assessment)))
+    if not style.headers:
+        _addons(assessment, style)
+        return
+    _headline(assessment)
     for stale in assessment.stale:
-        console.print(_text(f"Note: {stale}.", "yellow"))
-    _findings(console, assessment, wide=wide)
-    console.print(_text("\nADD-ONS", "bold"))
-    _addons(assessment, wide=wide, headers=headers)
+        _say(f"Note: {stale}.", _FAIR)
+    _findings(assessment, style)
+    _title("ADD-ONS")
+    _addons(assessment, style)
     _unrecognised(assessment)
-    gaps(assessment.gaps)
+    gaps(assessment.gaps, style)
     if assessment.cluster.demo:
-        console.print("\nThis is the demo cluster that comes with addonctl. Your own:")
-        console.print("addonctl analyze --context YOUR-CONTEXT")
+        _print()
+        _say("This is the demo cluster that comes with addonctl. Your own:")
+        _print(Cell("addonctl analyze --context YOUR-CONTEXT"))
 
 
-def _headline(assessment: Assessment) -> str:
+def _headline(assessment: Assessment) -> None:
     status, cluster = assessment.kubernetes, assessment.cluster
     demo = "DEMO  " if cluster.demo else ""
-    return f"{demo}{cluster.name}  ·  {kubernetes_line(status)}"
+    _say(f"{demo}{cluster.name}  ·  {kubernetes_line(status)}", "bold")
+    _say(_summary(assessment))
 
 
 def kubernetes_line(status: KubernetesStatus) -> str:
@@ -109,91 +156,143 @@ def kubernetes_line(status: KubernetesStatus) -> str:
 
 def _summary(assessment: Assessment) -> str:
     health = assessment.health
-    how = f"health {health.score} of 100 ({health.coverage} % coverage)" if health.score is not None else (
-        "health unknown: no state was read")  # fmt: skip
+    how = "health unknown: no state was read"
+    if health.score is not None:
+        how = f"health {health.score} of 100 ({health.coverage} % coverage)"
     counts = dict.fromkeys(reversed(Severity), 0)
     for found in assessment.findings:
         counts[found.severity] += 1
-    said = ", ".join(f"{count} {severity.value}" for severity, count in counts.items() if count) or "no findings"
-    unseen = f"; {len(assessment.gaps)} parts were not read (below)" if assessment.gaps else ""
-    return f"{len(assessment.addons)} add-ons; {how}; {said}{unseen}"
+    unread = sum(not gap.absent for gap in assessment.gaps)
+    none = "no findings" + (" in what could be read" if unread else "")
+    said = ", ".join(f"{count} {severity.value}" for severity, count in counts.items() if count) or none
+    addons = _count(len(assessment.addons), "add-on")
+    return f"{addons}; {how}; {said}" + (f"; {_count(unread, 'part')} not read (below)" if unread else "")
 
 
-def _findings(console: "Console", assessment: Assessment, *, wide: bool) -> None:
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" + ("" if number == 1 else "s")
+
+
+def _findings(assessment: Assessment, style: Style) -> None:
     """What is required with its evidence and fix; the rest a line each, unless `wide`."""
-    if not assessment.findings:
-        return
-    since = f" (new since {assessment.since:%Y-%m-%d %H:%M} UTC)" if assessment.since else ""
-    console.print(_text(f"\nFINDINGS{since}", "bold"))
+    if assessment.findings:
+        since = f" (new since {assessment.since:%Y-%m-%d %H:%M} UTC)" if assessment.since else ""
+        _title(f"FINDINGS{since}")
     brief = False
     for found in assessment.findings:
-        if wide or found.severity is Severity.REQUIRED:
-            _finding(console, found)
+        effect = found.cause in assessment.by_id
+        if style.wide or found.severity is Severity.REQUIRED:
+            _finding(found, effect=effect)
         else:
             brief = True
-            _brief(console, found)
+            _brief(found, effect=effect)
     if brief:
-        console.print(_text("More of one: addonctl findings explain CODE; evidence and fixes of all: -o wide", "dim"))
-    if assessment.waived:
-        console.print(_text(f"{len(assessment.waived)} findings are waived; -o json names them", "dim"))
+        _say("More about one: addonctl findings explain CODE; evidence and fixes of all: -o wide", _QUIET)
+    _waived(assessment, style)
 
 
-def _brief(console: "Console", found: Finding) -> None:
-    line = _text(f"{found.severity.value.upper():<12}", _COLOUR[found.severity])
-    line.append_text(_text(f"{found.code}  {found.subject}: {CHECKS[found.code].title}", "default"))
-    detail = found.evidence[0].detail if found.evidence else ""
-    line.append_text(_text(f" ({detail})" if detail else "", "dim"))
-    console.print(line)
+def _head(found: Finding, *, effect: bool, more: str = "") -> None:
+    """The line of a finding; an effect stands under its cause, marked."""
+    severity = f"{found.severity.value.upper():<12}"
+    mark = "└ effect: " if effect else ""
+    text = f"{mark}{found.code}  {found.subject}: {CHECKS[found.code].title}"
+    width = _width()
+    first, *rest = wrap(plain(text), width - len(severity)) if width else [plain(text)]
+    _print(Cell(severity, _SEVERITY[found.severity]), Cell(first))
+    for line in rest:
+        _print(Cell(_INDENT + line))
+    if more:
+        _say(more, _QUIET, _INDENT)
 
 
-def _finding(console: "Console", found: Finding) -> None:
-    line = _text(f"{found.severity.value.upper():<12}", _COLOUR[found.severity])
-    line.append_text(_text(f"{found.code}  {found.subject}: {CHECKS[found.code].title}", "default"))
-    console.print(line)
+def _brief(found: Finding, *, effect: bool) -> None:
+    _head(found, effect=effect, more=found.evidence[0].detail if found.evidence else "")
+
+
+def _finding(found: Finding, *, effect: bool = False) -> None:
+    _head(found, effect=effect)
     for item in found.evidence[:_EVIDENCE_SHOWN]:
-        console.print(_text(f"            {item.subject}: {item.detail}".rstrip(": "), "dim"))
+        _say(f"{item.subject}: {item.detail}" if item.detail else item.subject, _QUIET, _INDENT)
     if len(found.evidence) > _EVIDENCE_SHOWN:
-        console.print(_text(f"            … and {len(found.evidence) - _EVIDENCE_SHOWN} more", "dim"))
-    first, *more = fix_text(found).splitlines() or [""]
-    console.print(_text("\n".join([f"            → {first}", *(f"              {line}" for line in more)])))
+        _say(f"… and {len(found.evidence) - _EVIDENCE_SHOWN} more", _QUIET, _INDENT)
+    for number, line in enumerate(fix_lines(found)):
+        _fix_line(line, "→ " if number == 0 else "  ")
 
 
-def inventory(assessment: Assessment, *, wide: bool, headers: bool) -> None:
+def _fix_line(line: Line, arrow: str) -> None:
+    """Commands stay on one line, to be pasted as they are."""
+    if line.kind is LineKind.PROSE:
+        _say(arrow + str(line), "", _INDENT)
+    else:
+        _print(Cell(_INDENT + arrow), Cell(str(line)))
+
+
+def _waived(assessment: Assessment, style: Style) -> None:
+    if not assessment.waived:
+        return
+    if not style.waived:
+        _say(f"{_count(len(assessment.waived), 'finding')} waived; --show-waived lists them", _QUIET)
+        return
+    _title("WAIVED")
+    columns = (Column("CODE"), Column("UNTIL"), Column("SUBJECT", Fit.CUT), Column("REASON", Fit.WRAP))
+    _table(columns, [
+        (w.finding.code, str(w.waiver.until), str(w.finding.subject), w.waiver.reason) for w in assessment.waived
+    ])  # fmt: skip
+
+
+def inventory(assessment: Assessment, style: Style) -> None:
     """The table of `addonctl inventory`."""
-    _addons(assessment, wide=wide, headers=headers)
+    _addons(assessment, style)
+    if not style.headers:
+        return
     _unrecognised(assessment)
+    if assessment.findings:
+        _print()
     for found in assessment.about(of(Capability.INVENTORY)).findings:
-        _finding(_console(), found)
-    gaps(assessment.gaps)
+        _finding(found)
+    _waived(assessment, style)
+    gaps(assessment.gaps, style)
 
 
-def _addons(assessment: Assessment, *, wide: bool, headers: bool) -> None:
+def _addons(assessment: Assessment, style: Style) -> None:
     status = assessment.kubernetes
     columns = [
-        "ADD-ON",
-        "VERSION",
-        str(status.running or "NOW"),
-        str(status.target or "NEXT"),
-        "HEALTH",
-        "METHOD",
-        "OWNER",
-        "NAMESPACE",
+        Column("ADD-ON", Fit.CUT),
+        Column("VERSION"),
+        Column(str(status.running or "NOW")),
+        Column(str(status.target or "NEXT")),
+        Column("HEALTH"),
+        Column("METHOD", drop=1),
+        Column("OWNER", Fit.CUT, drop=2),
+        Column("NAMESPACE", Fit.CUT, drop=3),
     ]
-    columns += ["WORKLOADS", "CONFIGURATION", "PART OF", "VERSION FROM"] if wide else []
-    rows = []
-    for addon in assessment.addons:
-        row = addon.installation
-        part = "  └ " if row.part_of else ""
-        cells = [
-            f"{part}{row.addon}", str(row.version or "unknown"), _answer(addon.running), _answer(addon.target),
-            _health(addon), row.method.value, _owner_name(row.owner), ",".join(row.namespaces) or "-",
-        ]  # fmt: skip
-        if wide:
-            why = next((item.detail for item in row.evidence if item.kind == "version"), row.version_unknown_reason)
-            workloads = ",".join(f"{ref.kind}/{ref.name}" for ref in row.workloads)
-            cells += [workloads or "-", row.configuration or "-", row.part_of or "-", why]
-        rows.append(cells)
-    table(columns, rows, headers=headers)
+    if style.wide:
+        columns += [
+            Column("WORKLOADS", Fit.WRAP, drop=7),
+            Column("CONFIGURATION", Fit.CUT, drop=6),
+            Column("PART OF", Fit.CUT, drop=5),
+            Column("VERSION FROM", Fit.CUT, drop=4),
+        ]
+    _table(columns, [_addon(addon, style) for addon in assessment.addons], headers=style.headers)
+
+
+def _addon(addon: Assessed, style: Style) -> list[Cell | str]:
+    row = addon.installation
+    cells: list[Cell | str] = [
+        f"{'  └ ' if row.part_of else ''}{row.addon}",
+        str(row.version or "unknown"),
+        _answer(addon.running),
+        _answer(addon.target),
+        _score(addon.health.score, addon.health.coverage),
+        row.method.value,
+        _owner_name(row.owner),
+        ",".join(row.namespaces) or "-",
+    ]
+    if style.wide:
+        why = next((item.detail for item in row.evidence if item.kind == "version"), row.version_unknown_reason)
+        workloads = ", ".join(f"{ref.kind}/{ref.name}" for ref in row.workloads)
+        cells += [workloads or "-", row.configuration or "-", row.part_of or "-", why]
+    return cells
 
 
 def _owner_name(owner: Owner) -> str:
@@ -206,241 +305,207 @@ def _owner_name(owner: Owner) -> str:
     return str(owner) or "-"
 
 
-def _answer(check: Cell) -> Any:
-    return _text(check.answer.value if check.answer is not Answer.UNKNOWN else "?", _ANSWER_COLOUR[check.answer])
+def _answer(cell: CompatibilityCell) -> Cell:
+    return Cell(cell.answer.value if cell.answer is not Answer.UNKNOWN else "?", _ANSWER[cell.answer])
 
 
-_HEALTH_COLOUR = {
-    Health.HEALTHY: "green", Health.PROGRESSING: "yellow", Health.DEGRADED: "bold red", Health.SUSPENDED: "cyan",
-}  # fmt: skip
+def _score(score: int | None, coverage: int) -> Cell:
+    """The score, `?` where no state was read."""
+    return Cell("?" if score is None else str(score), _GRADE.get(grade(score, coverage), _QUIET))
 
 
-def _health(addon: Assessed) -> Any:
-    """The score, `?` where nothing was seen."""
-    health = addon.health
-    return _text("?" if health.score is None else str(health.score), _HEALTH_COLOUR.get(health.health, "dim"))
+def _state(health: Health) -> Cell:
+    return Cell(health.value, _STATE.get(health, _QUIET))
 
 
 def _unrecognised(assessment: Assessment) -> None:
     found = assessment.inventory.unrecognised
     if not found:
         return
-    _console().print(_text("\nNOT RECOGNISED (system workloads that are no add-on of the catalogue)", "bold"))
-    table(("WORKLOAD", "WHY LISTED", "IMAGES"), [(str(item.ref), item.why, ", ".join(item.images)) for item in found],
-          headers=False)  # fmt: skip
+    _title("NOT RECOGNISED (system workloads that are no add-on of the catalogue)")
+    columns = (Column("WORKLOAD", Fit.CUT), Column("WHY LISTED", Fit.CUT), Column("IMAGES", Fit.WRAP, drop=1))
+    rows = [(str(item.ref), item.why, ", ".join(item.images)) for item in found]
+    _table(columns, rows, headers=False)
 
 
-def gaps(found: tuple[Gap, ...]) -> None:
-    """What was not seen, with what would fix it; parts that a file simply lacks in one line."""
-    if not found:
+def gaps(found: tuple[Gap, ...], style: Style) -> None:
+    """What was not read, with what would fix it; parts that a file simply has none of in one line."""
+    if not found or not style.headers:
         return
-    console = _console()
-    console.print(_text("\nNOT READ (what depends on it is unknown)", "bold"))
     told, absent = gap_lines(found)
+    _title("NOT READ (what depends on it is unknown)")
     for gap in told:
         fix = f"  → grant: {gap.permission}" if gap.permission else ""
-        console.print(_text(f"{gap.part}: {gap.reason.value}: {gap.detail}{fix}"))
+        _say(f"{gap.part}: {gap.reason.value}: {gap.detail}{fix}")
     if absent:
-        console.print(_text(f"not in the input: {', '.join(absent)}"))
-
-
-# ── Snapshots, catalogue, doctor ────────────────────────────────────────────────────────────────────────────────
-
-
-def snapshot(taken: Snapshot) -> None:
-    """What a snapshot holds."""
-    console = _console()
-    kubernetes = taken.cluster.kubernetes or "unknown"
-    console.print(_text(f"{taken.cluster.name}, taken {taken.taken:%Y-%m-%d %H:%M} UTC, Kubernetes {kubernetes}"))
-    counts = snapshot_document(taken)["counts"]
-    table(("KIND", "OBJECTS"), [(key.replace("_", " "), str(count)) for key, count in counts.items()])
-    gaps(taken.gaps)
-
-
-def changes(document: Mapping[str, Any]) -> None:
-    """What changed between two snapshots."""
-    rows = [("+", row["id"], row["version"] or "unknown", row["owner"]) for row in document["added"]]
-    rows += [("-", row["id"], row["version"] or "unknown", row["owner"]) for row in document["removed"]]
-    rows += [("~", row["id"], f"{row['what']}: {row['old']} → {row['new']}", "") for row in document["changed"]]
-    if rows:
-        table(("", "INSTALLATION", "VERSION", "OWNER"), rows)
-    else:
-        _console().print("No add-on changed.")
-
-
-def catalog_list(known: Catalog, *, headers: bool) -> None:
-    """The catalogue, one line an add-on."""
-    rows = [
-        (addon.id, addon.category, addon.install.eks.name if addon.install.eks else "-",
-         ", ".join(chart.name for chart in addon.install.charts) or "-", addon.name)
-        for addon in known.addons.values()
-    ]  # fmt: skip
-    table(("ADD-ON", "CATEGORY", "EKS ADD-ON", "CHARTS", "NAME"), rows, headers=headers)
-    note(f"EKS versions as of {known.eks.as_of} ({known.eks.region}); "
-         f"{len(known.eks.addons)} EKS add-ons, {len(known.addons)} catalogue entries.")  # fmt: skip
-
-
-def mapping(document: Mapping[str, Any]) -> None:
-    """A document as YAML: what a person reads best when it is deep."""
-    print(dump(document, "yaml"), end="")
-
-
-def versions(document: Mapping[str, Any], *, headers: bool) -> None:
-    """The versions of an add-on that AWS lists."""
-    rows = [
-        (entry["version"], ",".join(entry["default_for"]) or "-", ",".join(entry["kubernetes"]),
-         ",".join(entry["compute_types"]))
-        for entry in document["versions"]
-    ]  # fmt: skip
-    table(("VERSION", "DEFAULT FOR", "KUBERNETES", "COMPUTE"), rows, headers=headers)
-    note(f"As of {document['as_of']}: {document['source']}")
-
-
-def check(found: Cell) -> None:
-    """One answer of `catalog check`."""
-    line = _text(found.answer.value, _ANSWER_COLOUR[found.answer])
-    line.append_text(_text(f"  {found.reason}", "default"))
-    _console().print(line)
-    if found.source:
-        note(f"As of {found.as_of}: {found.source}")
-
-
-def doctor(checks: Iterable[Mapping[str, str]]) -> None:
-    """What can be reached."""
-    rows = [
-        (check["what"], _text(check["answer"], "green" if check["answer"] == "yes" else "bold red"), check["detail"])
-        for check in checks
-    ]
-    table(("WHAT", "OK", "DETAIL"), rows)
+        _say(f"not in the input: {', '.join(absent)}", _QUIET)
 
 
 # ── findings, health, compat, matrix, deps ──────────────────────────────────────────────────────────────────────
 
 
-def findings(assessment: Assessment, *, wide: bool, headers: bool) -> None:
+def findings(assessment: Assessment, style: Style) -> None:
     """The table of `addonctl findings`; with `wide` each with its evidence and fix."""
-    console = _console()
-    if wide:
+    if style.wide:
         for found in assessment.findings:
-            _finding(console, found)
+            _finding(found, effect=found.cause in assessment.by_id)
     elif assessment.findings:
-        rows = [
-            (_text(found.severity.value, _COLOUR[found.severity]), found.code, str(found.subject),
-             CHECKS[found.code].title,
-             found.evidence[0].detail if found.evidence else "")
-            for found in assessment.findings
-        ]  # fmt: skip
-        table(("SEVERITY", "CODE", "SUBJECT", "FINDING", "EVIDENCE"), rows, headers=headers)
-    else:
-        console.print("No findings.")
-    gaps(assessment.gaps)
+        columns = (
+            Column("SEVERITY"),
+            Column("CODE"),
+            Column("SUBJECT", Fit.CUT),
+            Column("FINDING", Fit.WRAP),
+            Column("EVIDENCE", Fit.WRAP, drop=1),
+        )
+        rows = [_finding_row(found, effect=found.cause in assessment.by_id) for found in assessment.findings]
+        _table(columns, rows, headers=style.headers)
+    elif style.headers:
+        _say(_summary(assessment).split("; ")[2].capitalize() + ".")
+    if style.headers:
+        _waived(assessment, style)
+        gaps(assessment.gaps, style)
 
 
-def codes(document: Mapping[str, Any]) -> None:
+def _finding_row(found: Finding, *, effect: bool) -> tuple[Cell | str, ...]:
+    return (
+        Cell(found.severity.value, _SEVERITY[found.severity]),
+        found.code,
+        f"{'└ ' if effect else ''}{found.subject}",
+        CHECKS[found.code].title,
+        found.evidence[0].detail if found.evidence else "",
+    )
+
+
+def checks(document: Mapping[str, Any]) -> None:
     """What a code means; a list of all where there are several."""
     entries = document["codes"]
     if len(entries) > 1:
-        table(("CODE", "SEVERITY", "FINDING"), [(e["code"], e["severity"], e["title"]) for e in entries])
+        columns = (Column("CODE"), Column("SEVERITY"), Column("FINDING", Fit.WRAP))
+        _table(columns, [(e["code"], e["severity"], e["title"]) for e in entries])
         return
-    console = _console()
     for entry in entries:
-        console.print(_text(f"{entry['code']}  {entry['title']} ({entry['severity']})", "bold"))
-        console.print(_text(f"Why: {entry['why']}"))
-        console.print(_text(f"Fix: {entry['fix']}"))
+        _say(f"{entry['code']}  {entry['title']}", "bold")
+        rules = "".join(f"; {rule['severity']} if {rule['when']}" for rule in entry["otherwise"])
+        _say(f"Severity: {entry['severity']}{rules}")
+        _say(f"Why: {entry['why']}")
+        _say(f"Fix: {entry['fix']}")
         if entry["parts"]:
-            seen = ", ".join(part.replace("_", " ") for part in entry["parts"])
-            console.print(_text(f"Looks at: {seen}"))
+            _say(f"Reads: {', '.join(part.replace('_', ' ') for part in entry['parts'])}")
 
 
-def health(assessment: Assessment, *, wide: bool, headers: bool) -> None:
-    """Scores with their coverage, then what is not well."""
-    console = _console()
-    console.print(_text(_headline(assessment), "bold"))
-    console.print(_text(_summary(assessment)))
-    rows: list[Sequence[Any]] = []
+def health(assessment: Assessment, style: Style) -> None:
+    """Scores with their coverage, then what is unhealthy."""
+    if style.headers:
+        _headline(assessment)
+        _print()
+    columns = [
+        Column("ADD-ON", Fit.CUT),
+        Column("SCORE"),
+        Column("COVERAGE"),
+        Column("STATE"),
+        Column("WHAT", Fit.WRAP, drop=1),
+    ]
+    rows: list[list[Cell | str]] = []
     for each in assessment.health.addons:
         worst = next((a for a in each.aspects if a.health not in (Health.HEALTHY, Health.UNKNOWN)), None)
-        unseen = ", ".join(f"{a.name} ({a.reason})" for a in each.aspects if a.health is Health.UNKNOWN)
-        cells: list[Any] = [
-            each.id, "?" if each.score is None else str(each.score), f"{each.coverage} %",
-            _text(each.health.value, _HEALTH_COLOUR.get(each.health, "dim")),
-            f"{worst.name}: {worst.reason}" if worst else each.unknown_reason,
-        ]  # fmt: skip
-        rows.append([*cells, unseen] if wide else cells)
-    columns = ["ADD-ON", "SCORE", "COVERAGE", "STATE", "WHAT"]
-    console.print()
-    table([*columns, "NOT READ"] if wide else columns, rows, headers=headers)
+        unread = ", ".join(f"{a.name} ({a.reason})" for a in each.aspects if a.health is Health.UNKNOWN)
+        what = f"{worst.name}: {worst.reason}" if worst else each.unknown_reason
+        score = _score(each.score, each.coverage)
+        row: list[Cell | str] = [each.id, score, f"{each.coverage} %", _state(each.health), what]
+        rows.append([*row, unread] if style.wide else row)
+    _table([*columns, Column("NOT READ", Fit.WRAP, drop=2)] if style.wide else columns, rows, headers=style.headers)
+    if style.headers:
+        _unhealthy(assessment, style)
+        _probes(assessment)
+        _findings(assessment, style)
+        gaps(assessment.gaps, style)
+
+
+def _unhealthy(assessment: Assessment, style: Style) -> None:
     bad = [each for each in assessment.objects if each.health in (Health.DEGRADED, Health.MISSING)]
-    if bad:
-        console.print(_text("\nUNHEALTHY OBJECTS", "bold"))
-        shown = bad if wide else bad[:_OBJECTS_SHOWN]
-        table(
-            ("OBJECT", "STATE", "WHY"),
-            [(str(o.ref), _text(o.health.value, _HEALTH_COLOUR.get(o.health, "dim")), o.reason) for o in shown],
-            headers=False,
-        )
-        if len(bad) > len(shown):
-            console.print(_text(f"… and {len(bad) - len(shown)} more; -o wide lists them", "dim"))
+    if not bad:
+        return
+    _title("UNHEALTHY OBJECTS")
+    shown = bad if style.wide else bad[:_OBJECTS_SHOWN]
+    columns = (Column("OBJECT", Fit.CUT), Column("STATE"), Column("WHY", Fit.WRAP))
+    _table(columns, [(str(each.ref), _state(each.health), each.reason) for each in shown], headers=False)
+    if len(bad) > len(shown):
+        _say(f"… and {len(bad) - len(shown)} more; -o wide lists them", _QUIET)
+
+
+def _probes(assessment: Assessment) -> None:
+    if assessment.probes:
+        _title("PROBES")
+    columns = (Column("STATE"), Column("PROBE", Fit.WRAP))
+    rows = []
     for probe in assessment.probes:
         latency = f", {probe.latency_ms} ms" if probe.latency_ms is not None else ""
-        line = _text(f"{probe.health.value:<12}", _HEALTH_COLOUR.get(probe.health, "dim"))
-        line.append_text(_text(f"{probe.addon}: {probe.name}: {probe.detail}{latency}", "default"))
-        console.print(line)
-    _findings(console, assessment, wide=wide)
-    gaps(assessment.gaps)
+        rows.append((_state(probe.health), f"{probe.addon}: {probe.name}: {probe.detail}{latency}"))
+    if rows:
+        _table(columns, rows, headers=False)
 
 
-# Of a cluster in trouble, this many objects fill a screen; the rest is counted.
-_OBJECTS_SHOWN = 20
-
-
-def compatibility(assessment: Assessment, *, wide: bool, headers: bool) -> None:
+def compatibility(assessment: Assessment, style: Style) -> None:
     """The matrix of what is installed, then what stands in the way."""
-    console = _console()
-    console.print(_text(_headline(assessment), "bold"))
-    cells = [cell for row in assessment.compatibility.cells.values() for cell in row]
-    matrix(cells, wide=wide, headers=headers)
-    _findings(console, assessment, wide=wide)
-    gaps(assessment.gaps)
+    if style.headers:
+        _headline(assessment)
+        _print()
+    matrix([cell for row in assessment.compatibility.cells.values() for cell in row], style)
+    if style.headers:
+        _findings(assessment, style)
+        gaps(assessment.gaps, style)
 
 
-def matrix(checks: Iterable[Cell], *, wide: bool, headers: bool) -> None:
+def matrix(cells: Iterable[CompatibilityCell], style: Style) -> None:
     """A row an add-on and version, a column a Kubernetes; `wide` says why."""
-    rows: dict[tuple[str, str], dict[str, Cell]] = {}
-    for check in checks:
-        rows.setdefault((check.addon, str(check.version or "")), {})[str(check.kubernetes or "")] = check
-    minors = tuple(dict.fromkeys(minor for cells in rows.values() for minor in cells))
-    shown = [
-        [addon, version or "unknown", *(_answer(cells[minor]) if minor in cells else "" for minor in minors),
-         *([next((c.reason for c in reversed(cells.values())), "")] if wide else [])]
-        for (addon, version), cells in rows.items()
-    ]  # fmt: skip
-    table(["ADD-ON", "VERSION", *(minor or "NOW" for minor in minors), *(["WHY"] if wide else [])], shown,
-          headers=headers)  # fmt: skip
+    rows: dict[tuple[str, str], dict[str, CompatibilityCell]] = {}
+    for cell in cells:
+        rows.setdefault((cell.addon, str(cell.version or "")), {})[str(cell.kubernetes or "")] = cell
+    minors = tuple(dict.fromkeys(minor for row in rows.values() for minor in row))
+    columns = [Column("ADD-ON", Fit.CUT), Column("VERSION"), *(Column(minor or "NOW") for minor in minors)]
+    columns += [Column("WHY", Fit.WRAP, drop=1)] if style.wide else []
+    shown: list[list[Cell | str]] = []
+    for (addon, version), row in rows.items():
+        line: list[Cell | str] = [addon, version or "unknown"]
+        line += [_answer(row[minor]) if minor in row else "" for minor in minors]
+        shown.append([*line, next((c.reason for c in reversed(row.values())), "")] if style.wide else line)
+    _table(columns, shown, headers=style.headers)
 
 
-def dependencies(assessment: Assessment, addon: str) -> None:
-    """What each add-on needs, and whom its failure hurts."""
-    console, graph = _console(), assessment.dependencies
+def dependencies(assessment: Assessment, addon: str, style: Style) -> None:
+    """What each add-on needs, and what its failure affects."""
+    graph = assessment.dependencies
     for row in assessment.inventory.installations:
         if addon and addon not in (row.addon, row.id):
             continue
         needs = [each for each in graph.addons if each.source == row.id]
-        hurts = graph.blast_radius(row.id)
-        if not (needs or hurts or addon):
+        affected = graph.blast_radius(row.id)
+        if not (needs or affected or addon):
             continue
-        console.print(_text(row.id, "bold"))
-        lines = [f"needs {each.target} ({_kind(each.strength, each.affects)}): {_why(graph, each.source, each.target)}"
-                 for each in needs]  # fmt: skip
-        lines += [f"if it fails: {each.id} ({each.weight:.0%} of it)" for each in hurts]
+        _print(Cell(row.id, "bold"))
+        lines = [
+            f"needs {each.target} ({_kind(each.strength, each.affects)}): {_why(graph, each.source, each.target)}"
+            for each in needs
+        ]
+        lines += [f"if it fails: {each.id} ({each.weight:.0%} of it)" for each in affected]
         for number, line in enumerate(lines, start=1):
-            console.print(_text(f"{'└' if number == len(lines) else '├'}─ {line}"))
+            _branch(line, last=number == len(lines))
     if not addon and graph.order:
-        console.print(_text("\nUpdate in this order:", "bold"))
-        console.print(_text(" → ".join(graph.order)))
-    for found in assessment.about(of(Capability.DEPENDENCIES)).findings:
-        _finding(console, found)
-    gaps(assessment.gaps)
+        _title("Update in this order:")
+        for number, name in enumerate(graph.order, start=1):
+            _say(f"{number:>3}. {name}")
+    for found in assessment.findings:
+        _finding(found)
+    gaps(assessment.gaps, style)
+
+
+def _branch(text: str, *, last: bool) -> None:
+    """One line of a tree, broken at words under itself."""
+    width = _width()
+    first, *rest = wrap(plain(text), width - 3) if width else [plain(text)]
+    _print(Cell(f"{'└' if last else '├'}─ {first}"))
+    for line in rest:
+        _print(Cell(f"{' ' if last else '│'}  {line}"))
 
 
 def _kind(strength: Strength, affects: Affects) -> str:
@@ -451,3 +516,101 @@ def _why(graph: Dependencies, source: str, target: str) -> str:
     edges = [edge for each in graph.addons if (each.source, each.target) == (source, target) for edge in each.via]
     more = f" (and {len(edges) - 1} more)" if len(edges) > 1 else ""
     return f"{edges[0].evidence}{more}" if edges else ""
+
+
+# ── Snapshots, catalogue, doctor ────────────────────────────────────────────────────────────────────────────────
+
+
+def snapshot(taken: Snapshot) -> None:
+    """What a snapshot holds."""
+    kubernetes = taken.cluster.kubernetes or "unknown"
+    _say(f"{taken.cluster.name}, taken {taken.taken:%Y-%m-%d %H:%M} UTC, Kubernetes {kubernetes}")
+    counts = snapshot_document(taken)["counts"]
+    _table((Column("KIND"), Column("OBJECTS")), [(key.replace("_", " "), str(n)) for key, n in counts.items()])
+    gaps(taken.gaps, Style())
+
+
+def changes(document: Mapping[str, Any]) -> None:
+    """What changed between two snapshots."""
+    rows = [("+", row["id"], row["version"] or "unknown", row["owner"]) for row in document["added"]]
+    rows += [("-", row["id"], row["version"] or "unknown", row["owner"]) for row in document["removed"]]
+    rows += [("~", row["id"], f"{row['what']}: {row['old']} → {row['new']}", "") for row in document["changed"]]
+    if rows:
+        columns = (
+            Column(""),
+            Column("INSTALLATION", Fit.CUT),
+            Column("VERSION", Fit.WRAP),
+            Column("OWNER", Fit.CUT, 1),
+        )
+        _table(columns, rows)
+    else:
+        _say("No add-on changed.")
+
+
+def catalog_list(known: Catalog, style: Style) -> None:
+    """The catalogue, one line an add-on."""
+    rows = [
+        (
+            addon.id,
+            addon.category,
+            addon.install.eks.name if addon.install.eks else "-",
+            ", ".join(chart.name for chart in addon.install.charts) or "-",
+            addon.name,
+        )
+        for addon in known.addons.values()
+    ]
+    columns = (
+        Column("ADD-ON"),
+        Column("CATEGORY", Fit.CUT, drop=1),
+        Column("EKS ADD-ON", Fit.CUT, drop=2),
+        Column("CHARTS", Fit.CUT, drop=4),
+        Column("NAME", Fit.CUT, drop=3),
+    )
+    _table(columns, rows, headers=style.headers)
+    if style.headers:
+        known_there = f"{len(known.eks.addons)} EKS add-ons, {len(known.addons)} catalogue entries"
+        note(f"EKS versions as of {known.eks.as_of} ({known.eks.region}); {known_there}.")
+
+
+def mapping(document: Mapping[str, Any]) -> None:
+    """A document as YAML: what a person reads best when it is deep."""
+    print(dump(document, "yaml"), end="")
+
+
+def versions(document: Mapping[str, Any], style: Style) -> None:
+    """The versions of an add-on that AWS lists."""
+    rows = [
+        (
+            entry["version"],
+            ",".join(entry["default_for"]) or "-",
+            ", ".join(entry["kubernetes"]),
+            ",".join(entry["compute_types"]),
+        )
+        for entry in document["versions"]
+    ]
+    columns = (
+        Column("VERSION"),
+        Column("DEFAULT FOR", Fit.CUT),
+        Column("KUBERNETES", Fit.WRAP),
+        Column("COMPUTE", Fit.CUT, drop=1),
+    )
+    _table(columns, rows, headers=style.headers)
+    if style.headers:
+        note(f"As of {document['as_of']}: {document['source']}")
+
+
+def check(found: CompatibilityCell) -> None:
+    """One answer of `catalog check`."""
+    _print(Cell(found.answer.value, _ANSWER[found.answer]))
+    _say(found.reason)
+    if found.source:
+        note(f"As of {found.as_of}: {found.source}")
+
+
+def doctor(rows: Iterable[Mapping[str, str]]) -> None:
+    """What can be reached."""
+    columns = (Column("WHAT", Fit.CUT), Column("OK"), Column("DETAIL", Fit.WRAP))
+    shown = [
+        (row["what"], Cell(row["answer"], _GOOD if row["answer"] == "yes" else _BAD), row["detail"]) for row in rows
+    ]
+    _table(columns, shown)

@@ -1,0 +1,158 @@
+"""Tables that stay true at any width: what names or judges a thing is never cut, the rest gives way in a fixed order.
+
+Pure: columns, cells and a width in, lines of styled pieces out. Called by terminal.py. A pipe or file has no width:
+there every cell is whole, and no line ends in blanks.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from enum import Enum
+
+_GAP = 2
+_ELLIPSIS = "…"
+# A column of words below this width is a ladder, not a text.
+_WRAP_MIN = 24
+_CUT_MIN = 14
+
+
+class Fit(Enum):
+    """What a column does where there is no room for all of it."""
+
+    KEEP = "keep"  # never cut: codes, severities, scores, versions, states
+    CUT = "cut"  # ends in an ellipsis
+    WRAP = "wrap"  # goes on under itself, broken at words
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """`drop`: columns with the highest number are left out first where nothing else helps; 0 never is."""
+
+    name: str
+    fit: Fit = Fit.KEEP
+    drop: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """Text of one line in a style of the terminal's; empty is its default."""
+
+    text: str
+    style: str = ""
+
+
+Line = tuple[Cell, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """Lines as they are to be printed, the first the headers; `dropped` names the columns that did not fit."""
+
+    header: Line
+    lines: tuple[Line, ...]
+    dropped: tuple[str, ...] = ()
+
+
+def lay_out(columns: Sequence[Column], rows: Iterable[Sequence[Cell]], width: int | None) -> Table:
+    """The table in at most `width` columns of a terminal; None: as wide as it is."""
+    kept, cells = list(columns), [list(row) for row in rows]
+    assert all(len(row) == len(kept) for row in cells), "a row has a cell for every column"
+    dropped: list[str] = []
+    while True:
+        widths = _fitted(kept, _natural(kept, cells), width)
+        last = max(range(len(kept)), key=lambda n: kept[n].drop)
+        if widths is not None or not kept[last].drop:
+            break
+        dropped.insert(0, kept[last].name)
+        del kept[last]
+        for row in cells:
+            del row[last]
+    widths = widths or _natural(kept, cells)
+    header = _line([Cell(column.name, "bold") for column in kept], widths)
+    lines = tuple(line for row in cells for line in _lines(kept, row, widths))
+    return Table(header, lines, tuple(dropped))
+
+
+def _natural(columns: Sequence[Column], rows: Sequence[Sequence[Cell]]) -> list[int]:
+    return [
+        max([cell_width(column.name), *(cell_width(row[number].text) for row in rows)])
+        for number, column in enumerate(columns)
+    ]
+
+
+def _fitted(columns: Sequence[Column], natural: Sequence[int], width: int | None) -> list[int] | None:
+    """The widths of the columns within `width`; None where even the least of them does not fit."""
+    over = sum(natural) + _GAP * (len(natural) - 1) - width if width is not None else 0
+    widths = list(natural)
+    for fit, least in ((Fit.WRAP, _WRAP_MIN), (Fit.CUT, _CUT_MIN)):
+        for number in sorted(range(len(columns)), key=lambda n: -widths[n]):
+            if over > 0 and columns[number].fit is fit:
+                room = max(0, widths[number] - max(least, cell_width(columns[number].name)))
+                widths[number] -= min(room, over)
+                over -= min(room, over)
+    return widths if over <= 0 else None
+
+
+def _lines(columns: Sequence[Column], row: Sequence[Cell], widths: Sequence[int]) -> list[Line]:
+    """A row, on as many lines as its wrapped cells take."""
+    parts = [
+        wrap(cell.text, widths[number]) if columns[number].fit is Fit.WRAP else [cut(cell.text, widths[number])]
+        for number, cell in enumerate(row)
+    ]
+    height = max(len(part) for part in parts)
+    return [
+        _line([Cell(p[n] if n < len(p) else "", c.style) for p, c in zip(parts, row, strict=True)], widths)
+        for n in range(height)
+    ]
+
+
+def _line(cells: Sequence[Cell], widths: Sequence[int]) -> Line:
+    """Cells padded to their columns; nothing follows the last that says something."""
+    filled = max((n for n, cell in enumerate(cells) if cell.text), default=-1)
+    return tuple(
+        Cell(cell.text + " " * (widths[n] + _GAP - cell_width(cell.text) if n < filled else 0), cell.style)
+        for n, cell in enumerate(cells[: filled + 1])
+    )
+
+
+def cell_width(text: str) -> int:
+    """How many columns of a terminal a text takes: some signs take two, some none."""
+    from rich.cells import cell_len
+
+    return len(text) if text.isascii() else cell_len(text)
+
+
+def cut(text: str, width: int) -> str:
+    """At most `width` columns of a text, an ellipsis where something is left out."""
+    if cell_width(text) <= width:
+        return text
+    kept = text
+    while kept and cell_width(kept) > width - 1:
+        kept = kept[:-1]
+    return kept.rstrip() + _ELLIPSIS
+
+
+def wrap(text: str, width: int) -> list[str]:
+    """A text in lines of at most `width` columns, broken at words; a longer word is broken where it must be."""
+    lines, line = [], ""
+    for word in text.split(" "):
+        joined = f"{line} {word}" if line else word
+        if cell_width(joined) <= width:
+            line = joined
+            continue
+        if line:
+            lines.append(line)
+        while cell_width(word) > width:
+            at = _break_at(word, width)
+            lines.append(word[:at])
+            word = word[at:]  # noqa: PLW2901 - what is left of it
+        line = word
+    return [*lines, line] if line or not lines else lines
+
+
+def _break_at(word: str, width: int) -> int:
+    """Where to break a word that is longer than a line: after a sign that joins its parts, else at the edge."""
+    at = width
+    while at > 1 and cell_width(word[:at]) > width:
+        at -= 1
+    signs = [n + 1 for n in range(at // 2, at) if word[n] in "/-.,:_"]
+    return signs[-1] if signs else at
