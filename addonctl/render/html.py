@@ -21,6 +21,7 @@ from addonctl.render.commands import fix_text
 from addonctl.render.documents import DUE, gap_lines
 from addonctl.render.drawing import Label
 from addonctl.render.escaping import plain, plain_lines
+from addonctl.render.grades import grade
 from addonctl.render.markdown import by_severity, minors
 
 if TYPE_CHECKING:
@@ -28,8 +29,6 @@ if TYPE_CHECKING:
 
 # Evidence of one finding beyond this is folded; a click opens it, and paper shows it.
 _EVIDENCE_OPEN = 5
-# health.py lets nothing with a required finding above 49, nothing with a recommended one above 89.
-_BAD_MAX, _FAIR_MAX = 49, 89
 _STOPS = 1.0  # the weight of an impact that arrives in full
 _SIGNS: Mapping[str, str] = {
     Answer.YES: "✓", Answer.NO: "✕", Answer.UNKNOWN: "?",
@@ -85,7 +84,7 @@ def _environment() -> "Environment":
     )  # fmt: skip
     found.globals.update(
         CHECKS=CHECKS, fix_text=fix_text,
-        DUE=DUE, MEANINGS=drawing.MEANINGS, evidence_open=_EVIDENCE_OPEN, grade=_grade, sign=_sign,
+        DUE=DUE, MEANINGS=drawing.MEANINGS, evidence_open=_EVIDENCE_OPEN, grade=grade, sign=_sign,
         whys=_whys, seen=_seen, block=_block,
     )  # fmt: skip
     return found
@@ -101,12 +100,6 @@ def _block(text: str) -> str:
     from markupsafe import escape
 
     return escape(plain_lines(text))
-
-
-def _grade(score: int | None) -> str:
-    if score is None:
-        return "unknown"
-    return "bad" if score <= _BAD_MAX else "fair" if score <= _FAIR_MAX else "good"
 
 
 def _sign(of: Answer | Health) -> str:
