@@ -1,0 +1,90 @@
+"""On a terminal of any width every command shows its codes, severities, scores, versions and states whole."""
+
+import json
+import re
+from functools import cache
+from typing import Any
+
+import pytest
+
+from addonctl.findings import CHECKS
+from addonctl.render.tables import cell_width
+from tests.apps.terminal import in_terminal
+from tests.apps.test_cli import run
+
+WIDTHS = (60, 80, 120, 200)
+
+
+@cache
+def document(*arguments: str) -> Any:
+    return json.loads(run(*arguments, "-o", "json").stdout)
+
+
+def words(*arguments: str) -> list[str]:
+    """What a command names or judges by: it has to be on the screen, whole."""
+    found = document(*arguments)
+    listed = [f["code"] for f in found.get("findings", ())] + [f["severity"] for f in found.get("findings", ())]
+    listed += [row["version"] for row in found.get("installations", ()) if row["version"]]
+    if found["kind"] == "Health":
+        listed += [health["health"] for health in found["addons"]]
+        listed += [str(health["score"]) for health in found["addons"] if health["score"] is not None]
+    if found["kind"] == "Compatibility":
+        listed += [cell["version"] for cell in found["cells"] if cell["version"]]
+    return list(dict.fromkeys(listed))
+
+
+@pytest.mark.parametrize("columns", WIDTHS)
+@pytest.mark.parametrize("command", ["analyze", "inventory", "findings", "health", "compat", "deps"])
+def test_no_code_severity_score_version_or_state_is_lost_or_cut(command: str, columns: int) -> None:
+    shown = in_terminal(columns, command, "--demo").lower()
+    missing = [
+        word for word in words(command, "--demo") if not re.search(rf"(?<!\S){re.escape(word.lower())}(?!\S)", shown)
+    ]
+    assert missing == []
+
+
+@pytest.mark.parametrize("columns", WIDTHS)
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("findings", "explain"),
+        ("findings", "explain", "HLT012"),
+        ("findings", "--demo", "-o", "wide"),
+        ("inventory", "--demo", "-o", "wide"),
+        ("health", "--demo", "-o", "wide"),
+        ("matrix", "coredns"),
+        ("catalog", "list"),
+        ("catalog", "versions", "coredns"),
+        ("catalog", "check", "coredns", "v1.12.4-eksbuild.18", "--kubernetes", "1.34"),
+        ("deps", "coredns", "--demo"),
+    ],
+    ids=" ".join,
+)
+def test_nothing_is_wider_than_the_terminal_but_commands_to_paste(arguments: tuple[str, ...], columns: int) -> None:
+    too_wide = [line for line in in_terminal(columns, *arguments).splitlines() if cell_width(line) > columns]
+    assert [line for line in too_wide if not re.match(r"\s+(→ |# |kubectl|aws|helm|argocd|flux)", line)] == []
+
+
+@pytest.mark.parametrize("columns", WIDTHS)
+def test_every_code_and_every_version_can_be_read_in_the_lists(columns: int) -> None:
+    assert set(CHECKS) <= set(in_terminal(columns, "findings", "explain").split())
+    versions = {entry["version"] for entry in document("catalog", "versions", "coredns")["versions"]}
+    assert versions <= set(in_terminal(columns, "catalog", "versions", "coredns").split())
+
+
+def test_a_column_that_is_left_out_is_named() -> None:
+    assert "left out: the terminal is too narrow" in in_terminal(60, "inventory", "--demo")
+    assert "left out" not in in_terminal(200, "inventory", "--demo")
+
+
+def test_long_lines_of_a_finding_go_on_under_its_text() -> None:
+    lines = in_terminal(80, "analyze", "--demo").splitlines()
+    start = next(n for n, line in enumerate(lines) if line.startswith("REQUIRED"))
+    assert lines[start + 1].startswith(" " * 12)
+
+
+def test_a_pipe_is_uncut_and_no_line_ends_in_blanks() -> None:
+    for command in ("analyze", "inventory", "findings", "health", "compat", "deps"):
+        text = run(command, "--demo").stdout
+        assert "…" not in text.replace("… and", "")
+        assert not [line for line in text.splitlines() if line != line.rstrip()]
