@@ -10,8 +10,9 @@ from enum import Enum
 
 _GAP = 2
 _ELLIPSIS = "…"
-# A column of words below this width is a ladder, not a text.
-_WRAP_MIN = 24
+# A column of words below this width is a ladder, not a text: other columns are left out first. Where none is left to
+# leave out, it may still become as narrow as the next.
+_WRAP_EASY, _WRAP_MIN = 30, 18
 _CUT_MIN = 14
 
 
@@ -58,15 +59,16 @@ def lay_out(columns: Sequence[Column], rows: Iterable[Sequence[Cell]], width: in
     assert all(len(row) == len(kept) for row in cells), "a row has a cell for every column"
     dropped: list[str] = []
     while True:
-        widths = _fitted(kept, _natural(kept, cells), width)
+        natural = _natural(kept, cells)
         last = max(range(len(kept)), key=lambda n: kept[n].drop)
+        widths = _fitted(kept, natural, width, _WRAP_EASY if kept[last].drop else _WRAP_MIN)
         if widths is not None or not kept[last].drop:
             break
         dropped.insert(0, kept[last].name)
         del kept[last]
         for row in cells:
             del row[last]
-    widths = widths or _natural(kept, cells)
+    widths = widths or natural
     header = _line([Cell(column.name, "bold") for column in kept], widths)
     lines = tuple(line for row in cells for line in _lines(kept, row, widths))
     return Table(header, lines, tuple(dropped))
@@ -79,11 +81,11 @@ def _natural(columns: Sequence[Column], rows: Sequence[Sequence[Cell]]) -> list[
     ]
 
 
-def _fitted(columns: Sequence[Column], natural: Sequence[int], width: int | None) -> list[int] | None:
+def _fitted(columns: Sequence[Column], natural: Sequence[int], width: int | None, wrap_min: int) -> list[int] | None:
     """The widths of the columns within `width`; None where even the least of them does not fit."""
     over = sum(natural) + _GAP * (len(natural) - 1) - width if width is not None else 0
     widths = list(natural)
-    for fit, least in ((Fit.WRAP, _WRAP_MIN), (Fit.CUT, _CUT_MIN)):
+    for fit, least in ((Fit.WRAP, wrap_min), (Fit.CUT, _CUT_MIN)):
         for number in sorted(range(len(columns)), key=lambda n: -widths[n]):
             if over > 0 and columns[number].fit is fit:
                 room = max(0, widths[number] - max(least, cell_width(columns[number].name)))
