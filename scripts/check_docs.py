@@ -15,7 +15,7 @@ from typing import Any
 import click
 
 from addonctl.apps.cli import cli
-from addonctl.findings import CODES
+from addonctl.findings import CHECKS
 
 ROOT = Path(__file__).parents[1]
 PAGES = (ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md")))
@@ -51,7 +51,8 @@ def cli_page() -> str:
     parts = ["# Commands\n\nGenerated from the program by `scripts/check_docs.py --write`.\n"]
 
     def describe(command: click.Command, path: str) -> None:
-        context = click.Context(command, info_name=path, terminal_width=100, max_content_width=100)
+        settings = {"terminal_width": 100, "max_content_width": 100, **cli.context_settings}
+        context = click.Context(command, info_name=path, **settings)
         parts.append(f"## {path}\n\n```text\n{command.get_help(context)}\n```\n")
         if isinstance(command, click.Group):
             for name in command.list_commands(context):
@@ -64,10 +65,13 @@ def cli_page() -> str:
 
 
 def findings_page() -> str:
-    """The table of findings."""
+    """The registry of checks."""
     lines = ["# Findings\n", "Generated from the program by `scripts/check_docs.py --write`.\n"]
-    for code in CODES.values():
-        lines.append(f"## {code.code}: {code.title}\n\n*{code.severity.value}.* {code.why}\n\nFix: {code.fix}\n")
+    for check in CHECKS.values():
+        rule = "; ".join([check.severity.value, *(f"{severity.value} if {when}" for severity, when in check.otherwise)])
+        aspect = f", {check.aspect.value}" if check.aspect else ""
+        lines.append(f"## {check.code}: {check.title}\n\n*{check.capability.value}{aspect}; {rule}.* {check.why}\n")
+        lines.append(f"Fix: {check.fix}\n")
     return "\n".join(lines)
 
 

@@ -1,0 +1,24 @@
+"""The glossary names the nouns of the model, and the model has them."""
+
+import re
+from pathlib import Path
+
+from addonctl import assessment, catalog, findings, model, versions, waivers
+
+PAGE = (Path(__file__).parents[2] / "docs" / "glossary.md").read_text()
+# Nouns of Kubernetes, of installers' records and of subjects are those of their own documentation.
+OWN = ("ObjectRef", "Snapshot", "View", "Gap", "Owner", "Claim", "Installation", "Inventory", "Health", "Edge", "Finding",
+       "Evidence", "Action")  # fmt: skip
+
+
+def test_every_word_of_the_glossary_is_one_of_the_code() -> None:
+    words = {
+        word for row in re.findall(r"^\| ([A-Z][\w, …]+) \|", PAGE, re.MULTILINE) for word in re.findall(r"\w+", row)
+    }
+    places = (model, versions, catalog, findings, assessment, waivers)
+    assert words
+    assert {word for word in words if not any(hasattr(place, word) for place in places)} == set()
+
+
+def test_the_models_own_nouns_are_in_the_glossary() -> None:
+    assert [word for word in OWN if f"| {word}" not in PAGE] == []
