@@ -7,8 +7,21 @@ from addonctl import assessment, catalog, findings, model, versions, waivers
 
 PAGE = (Path(__file__).parents[2] / "docs" / "glossary.md").read_text()
 # Nouns of Kubernetes, of installers' records and of subjects are those of their own documentation.
-OWN = ("ObjectRef", "Snapshot", "View", "Gap", "Owner", "Claim", "Installation", "Inventory", "Health", "Edge", "Finding",
-       "Evidence", "Action")  # fmt: skip
+OWN = [
+    "ObjectRef",
+    "Snapshot",
+    "View",
+    "Gap",
+    "Owner",
+    "Claim",
+    "Installation",
+    "Inventory",
+    "Health",
+    "Edge",
+    "Finding",
+    "Evidence",
+    "Action",
+]
 
 
 def test_every_word_of_the_glossary_is_one_of_the_code() -> None:
