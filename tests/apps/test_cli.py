@@ -1,11 +1,14 @@
 """The command line as its users meet it: outputs, exit codes, errors with a fix, pipes."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+from addonctl.findings import CHECKS
 
 ROOT = Path(__file__).parents[2]
 
@@ -53,7 +56,20 @@ def test_analyze_json_has_the_promised_keys() -> None:
     assert 0 < document["overall_health_score"]["coverage"] < 100, "nothing was probed"
     assert document["cost_efficiency_score"]["value"] is None
     assert document["cost_efficiency_score"]["unknown_reason"]
-    assert {"code", "title", "severity", "due", "subject", "evidence", "fix"} == document["findings"][0].keys()
+    assert {
+        "id",
+        "code",
+        "title",
+        "severity",
+        "capability",
+        "due",
+        "subject",
+        "subject_ref",
+        "evidence",
+        "cause",
+        "fix",
+        "actions",
+    } == document["findings"][0].keys()
 
 
 def test_inventory_json_has_the_promised_keys() -> None:
@@ -74,7 +90,9 @@ def test_yaml_and_json_say_the_same() -> None:
 
 
 def test_no_headers() -> None:
-    assert "ADD-ON" not in run("inventory", "--demo", "--no-headers").stdout
+    lines = run("inventory", "--demo", "--no-headers").stdout.splitlines()
+    assert len(lines) == 19
+    assert "ADD-ON" not in lines[0]
 
 
 @pytest.mark.parametrize(("limit", "code"), [("never", 0), ("required", 2), ("info", 2)])
@@ -231,14 +249,14 @@ def test_a_target_beyond_all_calendars_is_refused() -> None:
     for command in (("compat", "--demo"), ("matrix", "coredns")):
         done = run(*command, "--target", "1.340")
         assert done.returncode == 1
-        assert "There is no Kubernetes 1.340" in done.stderr
+        assert "'1.340' is not a Kubernetes version" in done.stderr
 
 
 def test_a_code_is_explained() -> None:
     explained = run("findings", "explain", "hlt001").stdout
     assert "HLT001" in explained
     assert "Fix:" in explained
-    assert "Looks at: workloads, pods" in explained
+    assert "Reads: workloads, pods" in explained
     wrong = run("findings", "explain", "HLT999")
     assert wrong.returncode == 1
     assert "Fix: See" in wrong.stderr
@@ -254,9 +272,9 @@ def test_only_what_is_new_since_a_snapshot(tmp_path: Path) -> None:
 
 def test_health_says_how_much_it_looked_at() -> None:
     document = json.loads(run("health", "--demo", "-o", "json").stdout)
-    assert {"api_version", "kind", "namespace", "name", "verdict", "reason"} <= document["objects"][0].keys()
+    assert {"api_version", "kind", "namespace", "name", "health", "reason"} <= document["objects"][0].keys()
     assert all(0 <= addon["coverage"] < 100 for addon in document["addons"])
-    assert any(addon["verdict"] == "degraded" and addon["score"] < 50 for addon in document["addons"])
+    assert any(addon["health"] == "degraded" and addon["score"] < 50 for addon in document["addons"])
 
 
 def test_a_file_cannot_be_probed() -> None:
@@ -299,3 +317,130 @@ def test_a_waiver_takes_a_finding_out_until_its_day(tmp_path: Path) -> None:
 
     assert "INV001" not in codes("2099-01-01")
     assert {"INV001", "WVR001"} <= set(codes("2020-01-01"))
+
+
+def test_waivers_count_in_every_command(tmp_path: Path) -> None:
+    settings = tmp_path / "config.yaml"
+    settings.write_text("waivers:\n- {code: INV*, reason: migration is under way, until: 2099-01-01}\n")
+    for command in ("inventory", "findings", "analyze", "deps"):
+        document = json.loads(run(command, "--demo", "--config", str(settings), "-o", "json").stdout)
+        assert not [found for found in document["findings"] if found["code"].startswith("INV")]
+    assert run("inventory", "--demo", "--config", str(settings), "--fail-on", "info").returncode == 0
+    shown = run("findings", "--demo", "--config", str(settings)).stdout
+    assert "waived; --show-waived lists them" in shown
+    assert "migration is under way" in run("findings", "--demo", "--config", str(settings), "--show-waived").stdout
+
+
+@pytest.mark.parametrize("command", ["compat", "health", "inventory", "deps", "findings", "analyze"])
+def test_a_table_a_document_and_the_gate_are_one_set(command: str) -> None:
+    codes = {found["code"] for found in json.loads(run(command, "--demo", "-o", "json").stdout)["findings"]}
+    table = run(command, "--demo").stdout
+    shown = {code for code in CHECKS if code in table}
+    assert shown == codes
+    assert run(command, "--demo", "--fail-on", "info").returncode == (2 if codes else 0)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ("--demo", "-n", "kube-system"),
+        ("--demo", "--context", "x"),
+        ("-f", "x.yaml", "-n", "shop"),
+        ("-f", "x.yaml", "--profile", "p"),
+        ("--snapshot", "x.snap", "--kubeconfig", "k"),
+        ("--eks", "a", "--context", "b"),
+    ],
+    ids=" ".join,
+)
+def test_an_option_of_another_source_is_refused_not_dropped(options: tuple[str, ...]) -> None:
+    done = run("inventory", *options)
+    assert done.returncode == 1
+    assert "cannot be used together" in done.stderr
+
+
+def test_what_could_not_be_judged_fails_a_gate_unless_it_may() -> None:
+    manifest = json.dumps({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "x"}})
+    gate = ("findings", "-f", "-", "--fail-on", "required")
+    done = run(*gate, stdin=manifest)
+    assert done.returncode == 1
+    assert "could not be judged" in done.stderr
+    assert run(*gate, "--kubernetes", "1.34", stdin=manifest).returncode == 0
+    assert run(*gate, "--allow-gaps", stdin=manifest).returncode == 0
+
+
+def test_a_snapshot_is_not_overwritten_unless_asked(tmp_path: Path) -> None:
+    saved = tmp_path / "a.snap"
+    assert run("snapshot", "save", "--demo", str(saved)).returncode == 0
+    again = run("snapshot", "save", "--demo", str(saved))
+    assert again.returncode == 1
+    assert "--force" in again.stderr
+    assert run("snapshot", "save", "--demo", "--force", str(saved)).returncode == 0
+
+
+def test_a_snapshot_can_go_to_standard_output_and_names_itself(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "addonctl", "snapshot", "save", "--demo"]
+    piped = subprocess.run([*command, "-"], capture_output=True, check=True, cwd=ROOT)
+    assert piped.stdout.startswith(b"\x1f\x8b")
+    env = {**os.environ, "PYTHONPATH": str(ROOT)}
+    subprocess.run(command, capture_output=True, check=True, cwd=tmp_path, env=env)
+    assert [path.name.split("-20")[0] for path in tmp_path.glob("*.snap")] == ["prod-eu-1"]
+
+
+def test_an_older_snapshot_of_another_cluster_is_refused(tmp_path: Path) -> None:
+    other = tmp_path / "other.snap"
+    run("snapshot", "save", "-f", "-", str(other), stdin='{"apiVersion":"v1","kind":"Pod","metadata":{"name":"p"}}')
+    done = run("findings", "--demo", "--since", str(other))
+    assert done.returncode == 1
+    assert "of cluster" in done.stderr
+
+
+@pytest.mark.parametrize("command", [["analyze"], ["findings"], ["catalog", "check", "coredns", "v1"]])
+def test_a_kubernetes_that_is_none_is_refused_everywhere(command: list[str]) -> None:
+    source = ["--demo"] if command[0] != "catalog" else []
+    done = run(*command, *source, "--kubernetes", "1,34")
+    assert done.returncode == 1
+    assert "'1,34' is not a Kubernetes version" in done.stderr
+
+
+def completed(*words: str) -> list[str]:
+    """What a shell offers after `addonctl WORDS`."""
+    env = {**os.environ, "PYTHONPATH": str(ROOT), "_ADDONCTL_COMPLETE": "bash_complete",
+           "COMP_WORDS": " ".join(["addonctl", *words]), "COMP_CWORD": str(len(words))}  # fmt: skip
+    done = subprocess.run([sys.executable, "-m", "addonctl"], capture_output=True, text=True, check=True, env=env)
+    return [line.partition(",")[2] for line in done.stdout.splitlines()]
+
+
+def test_a_shell_completes_what_addonctl_knows(tmp_path: Path) -> None:
+    kubeconfig = tmp_path / "config"
+    kubeconfig.write_text("contexts: [{name: prod-eu-1}, {name: prod-us-1}, {name: dev}]\n")
+    assert completed("analyze", "--kubeconfig", str(kubeconfig), "--context", "prod") == ["prod-eu-1", "prod-us-1"]
+    assert completed("findings", "explain", "HLT00")[0] == "HLT001"
+    assert "coredns" in completed("catalog", "show", "core")
+    assert "1.34" in completed("compat", "--target", "1.3")
+
+
+def test_help_fits_a_terminal_and_cuts_nothing() -> None:
+    text = run("--help").stdout
+    assert "..." not in text
+    assert "Exit codes:" in text
+    assert "Examples:" in text
+    assert "KUBECONFIG" in text
+
+
+def test_the_front_door_can_be_found() -> None:
+    import addonctl
+
+    assert {"open_manager", "Manager", "AddonctlError"} <= set(dir(addonctl))
+    manager = addonctl.open_manager(demo=True)
+    analysis = manager.analyze_addon_ecosystem()
+    assert json.loads(analysis.to_json())["cluster_name"] == "prod-eu-1"
+    with pytest.raises(addonctl.AddonctlError, match="holds cluster 'prod-eu-1', not 'other'"):
+        manager.analyze_addon_ecosystem("other")
+
+
+def test_one_file_may_be_named_as_a_text(tmp_path: Path) -> None:
+    from addonctl import open_manager
+
+    file = tmp_path / "pod.json"
+    file.write_text('{"apiVersion":"v1","kind":"Pod","metadata":{"name":"p","namespace":"shop"}}')
+    assert open_manager(files=str(file)).snapshot().pods[0].name == "p"

@@ -12,10 +12,14 @@ from markdown_it import MarkdownIt
 
 from addonctl.apps.wiring import catalog
 from addonctl.assessment import Assessment, assess
-from addonctl.findings import CODES
-from addonctl.model import Gap, GapReason, Severity, Snapshot
-from addonctl.render import formats
+from addonctl.findings import CHECKS, Capability
+from addonctl.inventory import take_inventory
+from addonctl.model import Gap, GapReason, Severity, Snapshot, View
+from addonctl.render.commands import fix_text
 from addonctl.render.escaping import markdown_block, markdown_code, plain, plain_lines
+from addonctl.render.junit import junit
+from addonctl.render.markdown import markdown
+from addonctl.render.sarif import sarif
 from tests import builders
 
 _CONTROL = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u202a-\u202e\ud800-\udfff\ufffe\uffff]")
@@ -31,7 +35,8 @@ def small() -> Assessment:
         builders.workload("cert-manager", "registry.example/jetstack/cert-manager-controller:v1.20.0", desired=1,
                           ready=1, available=1),
     )  # fmt: skip
-    return assess(builders.snapshot(workloads=workloads, gaps=gaps), builders.small_catalog(), day=builders.DAY)
+    view, known = View(builders.snapshot(workloads=workloads, gaps=gaps)), builders.small_catalog()
+    return assess(view, take_inventory(view, known), known, day=builders.DAY)
 
 
 # ── Text ────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -79,18 +84,18 @@ def _renderer() -> MarkdownIt:
 
 
 def test_markdown_has_every_finding_with_its_fix(everything: Assessment) -> None:
-    text = formats.markdown(everything)
+    text = markdown(everything)
     for found in everything.findings:
-        assert f"**{found.code}** {CODES[found.code].title}: {markdown_code(found.subject)}" in text
-        assert found.fix in text
+        assert f"**{found.code}** {CHECKS[found.code].title}: {markdown_code(str(found.subject))}" in text
+        assert fix_text(found) in text
     for waived in everything.waived:
-        assert f"| {waived.finding.code} | {markdown_code(waived.finding.subject)} | `until the move` |" in text
+        assert f"| {waived.finding.code} | {markdown_code(str(waived.finding.subject))} | `until the move` |" in text
     assert "| `leases` | forbidden | `403` | `list leases.coordination.k8s.io` |" in text
     assert "Not in the input: `quotas`." in text
 
 
 def test_markdown_of_a_hostile_cluster_holds_code_and_nothing_else(hostile: Assessment) -> None:
-    text = formats.markdown(hostile)
+    text = markdown(hostile)
     assert not _CONTROL.search(text)
     tokens = _renderer().parse(text)
     inline = [child for token in tokens for child in token.children or ()]
@@ -107,7 +112,7 @@ def test_markdown_of_a_hostile_cluster_holds_code_and_nothing_else(hostile: Asse
 def test_the_tables_of_a_hostile_cluster_have_their_columns(hostile: Assessment) -> None:
     rows: list[int] = []
     wanted = 0
-    for token in _renderer().parse(formats.markdown(hostile)):
+    for token in _renderer().parse(markdown(hostile)):
         wanted = 0 if token.type == "thead_open" else wanted + (token.type == "th_open")
         if token.type == "tr_open":
             rows.append(0)
@@ -118,7 +123,7 @@ def test_the_tables_of_a_hostile_cluster_have_their_columns(hostile: Assessment)
 
 
 def test_markdown_of_a_small_cluster_is_this(small: Assessment) -> None:
-    text = formats.markdown(replace(small, dependencies=replace(small.dependencies, addons=())))
+    text = markdown(replace(small, dependencies=replace(small.dependencies, addons=())))
     assert text.splitlines()[:9] == [
         "# Add-ons of `prod-eu-1`",
         "",
@@ -137,7 +142,7 @@ def test_markdown_of_a_small_cluster_is_this(small: Assessment) -> None:
 
 def test_a_quiet_cluster_says_so() -> None:
     nothing = assess(builders.snapshot(), builders.small_catalog(), day=builders.DAY)
-    assert "## Findings\n\nNone.\n" in formats.markdown(replace(nothing, findings=()))
+    assert "## Findings\n\nNone.\n" in markdown(replace(nothing, findings=()))
 
 
 # ── SARIF ───────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -197,7 +202,7 @@ _SARIF = _object({
 
 @pytest.mark.parametrize("name", ["demo", "everything", "hostile", "small"])
 def test_sarif_has_the_structure_of_its_schema(name: str, request: pytest.FixtureRequest) -> None:
-    document = formats.sarif(request.getfixturevalue(name))
+    document = sarif(request.getfixturevalue(name))
     jsonschema.validate(document, _SARIF)
     run = document["runs"][0]
     rules = [rule["id"] for rule in run["tool"]["driver"]["rules"]]
@@ -206,13 +211,13 @@ def test_sarif_has_the_structure_of_its_schema(name: str, request: pytest.Fixtur
 
 
 def test_sarif_has_every_finding_and_suppresses_the_waived(everything: Assessment) -> None:
-    results = formats.sarif(everything)["runs"][0]["results"]
+    results = sarif(everything)["runs"][0]["results"]
     open_results = [result for result in results if "suppressions" not in result]
     assert [result["ruleId"] for result in open_results] == [found.code for found in everything.findings]
     for result, found in zip(open_results, everything.findings, strict=True):
         assert result["level"] == {"required": "error", "recommended": "warning", "info": "note"}[found.severity]
         assert all(item.detail.replace("{", "{{") in result["message"]["text"] for item in found.evidence)
-        assert result["locations"][0]["logicalLocations"][0]["fullyQualifiedName"] == found.subject
+        assert result["locations"][0]["logicalLocations"][0]["fullyQualifiedName"] == str(found.subject)
     assert everything.waived
     assert [
         result["suppressions"][0]["justification"] for result in results if "suppressions" in result
@@ -220,14 +225,14 @@ def test_sarif_has_every_finding_and_suppresses_the_waived(everything: Assessmen
 
 
 def test_sarif_tells_what_was_not_seen(everything: Assessment) -> None:
-    notes = formats.sarif(everything)["runs"][0]["invocations"][0]["toolExecutionNotifications"]
+    notes = sarif(everything)["runs"][0]["invocations"][0]["toolExecutionNotifications"]
     assert [note["message"]["text"].partition(":")[0] for note in notes] == ["leases", "eks", "quotas"]
     assert "Grant: list leases.coordination.k8s.io." in notes[0]["message"]["text"]
 
 
 def test_fingerprints_stay_when_only_the_evidence_changes(demo: Assessment) -> None:
     def fingerprints(assessment: Assessment) -> list[str]:
-        results = formats.sarif(assessment)["runs"][0]["results"]
+        results = sarif(assessment)["runs"][0]["results"]
         return [result["partialFingerprints"]["addonctl/v1"] for result in results]
 
     later = replace(demo, findings=tuple(replace(found, evidence=()) for found in demo.findings))
@@ -239,7 +244,7 @@ def test_fingerprints_stay_when_only_the_evidence_changes(demo: Assessment) -> N
 
 
 def test_sarif_messages_hold_no_link_no_placeholder_and_no_control_character(hostile: Assessment) -> None:
-    document = formats.sarif(hostile)
+    document = sarif(hostile)
     assert not _CONTROL.search(json.dumps(document, ensure_ascii=False))
     run = document["runs"][0]
     messages = [result["message"]["text"] for result in run["results"]]
@@ -254,15 +259,15 @@ def test_sarif_messages_hold_no_link_no_placeholder_and_no_control_character(hos
 
 
 def test_every_code_has_a_group_and_looks_at_parts_that_there_are() -> None:
-    assert {formats.group_of(code) for code in CODES} == set(formats._GROUPS)
-    parts = {part for code in CODES.values() for part in code.parts if not part.startswith("eks:")}
+    assert {check.capability for check in CHECKS.values()} == set(Capability)
+    parts = {part for code in CHECKS.values() for part in code.parts if not part.startswith("eks:")}
     assert parts <= {field.name for field in fields(Snapshot)}
 
 
 def test_junit_has_one_case_a_code_and_counts_them(everything: Assessment) -> None:
-    root = ET.fromstring(formats.junit(everything))
+    root = ET.fromstring(junit(everything))
     cases = root.findall("testsuite/testcase")
-    assert sorted(case.get("name", "")[:6] for case in cases) == sorted(CODES)
+    assert sorted(case.get("name", "")[:6] for case in cases) == sorted(CHECKS)
     for element in (root, *root.findall("testsuite")):
         for count, path in (("tests", "testcase"), ("failures", "failure"), ("skipped", "skipped")):
             assert int(element.get(count, "")) == len(list(element.iter(path)))
@@ -270,20 +275,20 @@ def test_junit_has_one_case_a_code_and_counts_them(everything: Assessment) -> No
 
 
 def test_junit_fails_what_is_to_be_done_and_only_that(everything: Assessment) -> None:
-    root = ET.fromstring(formats.junit(everything))
+    root = ET.fromstring(junit(everything))
     failed = {case.get("name", "")[:6] for case in root.iter("testcase") if case.find("failure") is not None}
     assert failed == {found.code for found in everything.findings if found.severity is not Severity.INFO}
     said = "".join(root.itertext())
     for found in everything.findings:
         assert f"{found.severity.upper()} {found.subject}" in said
-        assert all(line in said for line in found.fix.splitlines())
+        assert all(line in said for line in fix_text(found).splitlines())
     for waived in everything.waived:
         assert f"waived until 2027-01-31: {waived.finding.subject}: until the move" in said
 
 
 def test_junit_skips_what_was_not_seen(everything: Assessment, small: Assessment) -> None:
     def skipped(assessment: Assessment) -> dict[str, str]:
-        cases = ET.fromstring(formats.junit(assessment)).iter("testcase")
+        cases = ET.fromstring(junit(assessment)).iter("testcase")
         marks = ((case.get("name", "")[:6], case.find("skipped")) for case in cases)
         return {code: mark.get("message", "") for code, mark in marks if mark is not None}
 
@@ -298,7 +303,7 @@ def test_junit_skips_what_was_not_seen(everything: Assessment, small: Assessment
 
 
 def test_junit_of_a_hostile_cluster_parses_and_shows_the_attack_as_text(hostile: Assessment) -> None:
-    text = formats.junit(hostile)
+    text = junit(hostile)
     assert not _CONTROL.search(text)
     root = ET.fromstring(text.encode())
     assert not list(root.iter("script"))

@@ -10,7 +10,8 @@ from itertools import pairwise
 import pytest
 
 from addonctl.assessment import Assessment, assess
-from addonctl.findings import CODES
+from addonctl.findings import CHECKS
+from addonctl.render.commands import fix_text
 from addonctl.render.escaping import plain
 from addonctl.render.html import html
 from tests import builders
@@ -61,8 +62,8 @@ def page(everything: Assessment) -> _Page:
 
 def test_it_has_every_finding_with_evidence_and_fix(page: _Page, everything: Assessment) -> None:
     for found in everything.findings:
-        assert f"{found.code} {CODES[found.code].title} {found.subject}" in page.text
-        assert " ".join(found.fix.split()) in page.text
+        assert f"{found.code} {CHECKS[found.code].title} {found.subject}" in page.text
+        assert " ".join(fix_text(found).split()) in page.text
         for item in found.evidence:
             assert " ".join(item.detail.split()) in page.text
 
@@ -110,7 +111,7 @@ def test_a_hostile_cluster_is_shown_and_does_nothing(hostile: Assessment) -> Non
     assert not seen.badly_nested
     assert not seen.open
     for found in hostile.findings:
-        assert " ".join(plain(found.subject).split()) in seen.text
+        assert " ".join(plain(str(found.subject)).split()) in seen.text
 
 
 def test_tags_are_nested_and_links_lead_somewhere(page: _Page) -> None:
