@@ -49,6 +49,7 @@ _TIMES = (NOW, NOW - timedelta(minutes=5), NOW - timedelta(days=400), NOW + time
 _MAPS: tuple[Mapping[str, str], ...] = (
     {}, {"app": "a"}, {"app": "b", "": ""}, {"pods": "1"}, {"app.kubernetes.io/name": "coredns"},
 )  # fmt: skip
+_PORTS = tuple(map(model.Port.of, ("a:443/TCP>https", ":53/UDP", "metrics:9153/TCP")))
 _FEW = 3
 """A part holds at most so many objects: what goes wrong between more goes wrong between three."""
 
@@ -91,6 +92,8 @@ def _value(wanted: Any, random: Random, name: str) -> Any:
     if origin is Mapping:
         whole = inner[1] is str
         return random.choice(_MAPS) if whole else {random.choice(_WORDS): _value(inner[1], random, "")}
+    if wanted is model.Port:
+        return random.choice(_PORTS)
     if is_dataclass(wanted):
         return _object(wanted, random)
     return random.choice(_pool(wanted, name))

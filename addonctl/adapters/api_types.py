@@ -169,6 +169,7 @@ class Port(Shape):
     name: str | None = None
     container_port: int | None = None
     port: int | None = None
+    target_port: IntOrString | None = None
     protocol: str | None = None
 
 

@@ -73,8 +73,9 @@ def _namespace(o: s.Namespace, d: Decoder, common: dict[str, Any]) -> model.Name
     return model.Namespace(**common, phase=(o.status.phase or "") if o.status else "")
 
 
-def _port(port: s.Port) -> str:
-    return f"{port.name or ''}:{port.container_port or port.port or 0}/{port.protocol or 'TCP'}"
+def _port(port: s.Port) -> model.Port:
+    target = "" if port.target_port is None else str(port.target_port)
+    return model.Port(port.name or "", port.container_port or port.port or 0, port.protocol or "TCP", target)
 
 
 def _container(c: s.Container, env: Mapping[str, SettingForm], init: bool) -> model.Container:

@@ -101,7 +101,7 @@ def _dns(target: _Target) -> Iterator[ProbeAnswer]:
     """The API server's own name, asked at the cluster IP; from outside, at each pod through the API server."""
     name = f"kubernetes.default.svc.{_cluster_domain(target.snapshot)}"
     for service in target.services():
-        if not any(":53/" in port for port in service.ports) or service.cluster_ip in ("", "None"):
+        if not any(port.number == 53 for port in service.ports) or service.cluster_ip in ("", "None"):
             continue
         inside = "KUBERNETES_SERVICE_HOST" in os.environ
         answer = _dns_by_udp(target, service.cluster_ip, name) if inside or _routed(service.cluster_ip) else None
@@ -321,8 +321,8 @@ def _pod_port(snapshot: Snapshot, service: Service) -> int | None:
         if (piece.namespace, piece.service) == (service.namespace, service.name)
         for port in piece.ports
     ]
-    chosen = next((port for port in ports if "http" in port.partition(":")[0]), next(iter(ports), None))
-    return int(chosen.partition(":")[2].partition("/")[0]) if chosen else None
+    chosen = next((port for port in ports if "http" in port.name), next(iter(ports), None))
+    return chosen.number if chosen else None
 
 
 def _certificate_end(stream: socket.socket) -> datetime:

@@ -3,6 +3,7 @@
 No value of a Secret, no token and no free text that could hold one is ever put into these types.
 """
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -150,6 +151,57 @@ class Namespace(KubernetesObject):
     phase: str = ""
 
 
+_PORT = re.compile(r"(.*):(\d+)/([^/>]*)(?:>(.*))?", re.DOTALL)
+
+
+class Port:
+    """A port of a container, a Service or of the pods behind one; a value.
+
+    `target` is a Service's targetPort, a number or the name of a container's port; empty where it is the port itself.
+    No dataclass: in a snapshot on disk it is its text, as it was before it had a type.
+    """
+
+    __slots__ = ("name", "number", "protocol", "target")
+
+    name: str
+    number: int
+    protocol: str
+    target: str
+
+    def __init__(self, name: str = "", number: int = 0, protocol: str = "TCP", target: str = "") -> None:
+        for field_name, value in zip(self.__slots__, (name, number, protocol, target), strict=True):
+            object.__setattr__(self, field_name, value)
+
+    @classmethod
+    def of(cls, text: str) -> "Port":
+        """Out of `text`: "metrics:9153/TCP", "https:443/TCP>8443". Raises ValueError where it is none."""
+        found = _PORT.fullmatch(text)
+        if found is None:
+            raise ValueError(f"{text!r} is not a port such as dns:53/UDP")
+        name, number, protocol, target = found.groups(default="")
+        return cls(name, int(number), protocol, target)
+
+    @property
+    def text(self) -> str:
+        """All of it, as `of` reads it."""
+        return f"{self}>{self.target}" if self.target else str(self)
+
+    def __str__(self) -> str:
+        return f"{self.name}:{self.number}/{self.protocol}"
+
+    def __repr__(self) -> str:
+        return f"Port.of({self.text!r})"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Port) and self.text == other.text
+
+    def __hash__(self) -> int:
+        return hash(self.text)
+
+    def __setattr__(self, name: str, value: object) -> None:
+        raise AttributeError(f"a Port is a value: {name} cannot be set")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Container:
     """One container of a pod template. `env` holds only the settings that the catalogue names, never a secret."""
@@ -161,7 +213,7 @@ class Container:
     cpu_limit_millicores: int | None = None
     memory_request_bytes: int | None = None
     memory_limit_bytes: int | None = None
-    ports: tuple[str, ...] = ()  # "metrics:9153/TCP"
+    ports: tuple[Port, ...] = ()
     has_readiness_probe: bool = False
     has_liveness_probe: bool = False
     privileged: bool = False
@@ -280,7 +332,7 @@ class Service(KubernetesObject):
     type: str = ""
     cluster_ip: str = ""
     selector: Mapping[str, str] = field(default_factory=dict)
-    ports: tuple[str, ...] = ()  # "dns:53/UDP"
+    ports: tuple[Port, ...] = ()
     load_balancers: tuple[str, ...] = ()
 
 
@@ -291,7 +343,7 @@ class EndpointSlice(KubernetesObject):
     service: str = ""
     ready: int = 0
     not_ready: int = 0
-    ports: tuple[str, ...] = ()  # of its pods: "https:8443/TCP"
+    ports: tuple[Port, ...] = ()  # of its pods
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -161,7 +161,7 @@ class View:
     ) -> list[Workload]:
         """The workloads of a namespace whose pods a selector selects; an empty selector selects all."""
         wanted = tuple(expressions)
-        terms = [(key, (value,)) for key, value in labels.items()]
+        terms: list[tuple[str, tuple[str, ...]]] = [(key, (value,)) for key, value in labels.items()]
         terms += [(each.key, each.values) for each in wanted if each.operator == "In"]
         found = [self._carrying(namespace, key, values) for key, values in terms]
         fewest = min(found, key=len) if found else self.in_namespace(namespace)
@@ -193,7 +193,7 @@ class View:
         for piece in self.snapshot.endpoint_slices:
             ref = ObjectRef.of("Service", piece.service, piece.namespace)
             known = found.get(ref, Backends())
-            answered = {port.partition(":")[0] for port in piece.ports} if piece.ready else set()
+            answered = {port.name for port in piece.ports} if piece.ready else set()
             found[ref] = Backends(
                 ready=known.ready + piece.ready,
                 not_ready=known.not_ready + piece.not_ready,
