@@ -15,6 +15,7 @@ from addonctl.model import (
     Installation,
     Note,
     ObjectRef,
+    Owner,
     Run,
     Snapshot,
     Sync,
@@ -99,6 +100,11 @@ def change(row: Installation | None, by_hand: Action, what: str) -> tuple[Action
 
     `what` says what must be so afterwards.
     """
-    if row is not None and isinstance(row.owner, _GITOPS):
-        return (GitChange(owner=row.owner, change=what),)
+    return change_of(row.owner if row is not None else None, by_hand, what)
+
+
+def change_of(owner: Owner | None, by_hand: Action, what: str) -> tuple[Action, ...]:
+    """The same for an object whose owner is known, though it belongs to no installation."""
+    if owner is not None and isinstance(owner, _GITOPS):
+        return (GitChange(owner=owner, change=what),)
     return (by_hand,)
