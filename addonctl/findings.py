@@ -554,7 +554,7 @@ _TABLE = (
         why="The add-on cannot do what they ask for.",
         fix="`kubectl describe` says what its controller reports.",
         aspect=Aspect.CUSTOM_RESOURCES,
-        parts=("crds",),
+        parts=("crds", "custom_resources", "others"),
         needs=(Need.STATE,),
     ),
     Check(

@@ -381,6 +381,10 @@ class ServiceTarget:
     name: str
     port: int = 443
 
+    @property
+    def ref(self) -> ObjectRef:
+        return ObjectRef.of("Service", self.name, self.namespace)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rule:

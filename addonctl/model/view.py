@@ -12,12 +12,15 @@ from addonctl import resources
 from addonctl.model.cluster import (
     Container,
     CustomResourceDefinition,
+    DisruptionBudget,
     Event,
     KubernetesObject,
     LabelExpression,
+    Lease,
     ObjectRef,
     Pod,
     PodTemplate,
+    ResourceQuota,
     Service,
     Workload,
     selects,
@@ -25,6 +28,7 @@ from addonctl.model.cluster import (
 from addonctl.model.records import HelmRelease
 from addonctl.model.snapshot import Gap, Snapshot
 
+_NODE_LEASES = "kube-node-lease"
 _NAME_LABEL = "kubernetes.io/metadata.name"
 _OWNED_BY_KINDS = ("DaemonSet", "StatefulSet", "Job", "Deployment", "CronJob")
 
@@ -53,6 +57,20 @@ class View:
     def gap(self, *parts: str) -> Gap | None:
         """The first gap among these parts; None when all were read."""
         return next((self._gaps[part] for part in parts if part in self._gaps), None)
+
+    @cached_property
+    def _unread_groups(self) -> Mapping[str, Gap]:
+        """API group → why custom resources of it were not read; the empty group stands for all of them."""
+        found = {}
+        for gap in reversed(self.snapshot.gaps):
+            part, _, resource = gap.part.partition(":")
+            if part in ("others", "custom_resources"):
+                found[resource.partition(".")[2]] = gap
+        return found
+
+    def gap_of_group(self, group: str) -> Gap | None:
+        """Why custom resources of an API group were not all read; None when they were."""
+        return self._unread_groups.get("") or self._unread_groups.get(group)
 
     @property
     def from_files(self) -> bool:
@@ -116,6 +134,14 @@ class View:
             owner = _controller(revision)
             if owner is not None and owner in self.workloads:
                 found[revision.ref] = owner
+        return found
+
+    @cached_property
+    def makers(self) -> Mapping[ObjectRef, Sequence[ObjectRef]]:
+        """A workload → what makes its pods: itself, and its ReplicaSets or ControllerRevisions."""
+        found: dict[ObjectRef, list[ObjectRef]] = {}
+        for maker, workload in self.controllers.items():
+            found.setdefault(workload, []).append(maker)
         return found
 
     @cached_property
@@ -189,6 +215,20 @@ class View:
         return found
 
     @cached_property
+    def called_by_server(self) -> Mapping[ObjectRef, bool]:
+        """Services that the API server calls → whether requests are refused while one of them does not answer."""
+        found: dict[ObjectRef, bool] = {}
+        for configuration in self.snapshot.webhook_configurations:
+            for hook in configuration.webhooks:
+                if hook.service is not None:
+                    ref, refuses = hook.service.ref, hook.failure_policy == "Fail"
+                    found[ref] = found.get(ref, False) or refuses
+        for api in self.snapshot.api_services:
+            if api.service is not None:
+                found[api.service.ref] = True
+        return found
+
+    @cached_property
     def _backends(self) -> Mapping[ObjectRef, Backends]:
         found: dict[ObjectRef, Backends] = {}
         for piece in self.snapshot.endpoint_slices:
@@ -244,6 +284,45 @@ class View:
         if namespace in self._namespaces:
             return True
         return not (self.from_files or self.gap("namespaces") is not None) or set(keys) <= {_NAME_LABEL}
+
+    @cached_property
+    def guarded(self) -> Mapping[ObjectRef, Sequence[Workload]]:
+        """A PodDisruptionBudget → the workloads whose pods its selector selects; without a selector it selects none."""
+        return {
+            budget.ref: self.selected(budget.namespace, budget.selector, budget.expressions)
+            for budget in self.snapshot.disruption_budgets
+            if budget.selector is not None
+        }
+
+    @cached_property
+    def budgets_of(self) -> Mapping[ObjectRef, Sequence[DisruptionBudget]]:
+        """A workload → the PodDisruptionBudgets whose selector selects its pods."""
+        found: dict[ObjectRef, list[DisruptionBudget]] = {}
+        for budget in self.snapshot.disruption_budgets:
+            for workload in self.guarded.get(budget.ref, ()):
+                found.setdefault(workload.ref, []).append(budget)
+        return found
+
+    @cached_property
+    def quotas(self) -> Mapping[str, Sequence[ResourceQuota]]:
+        """By namespace."""
+        found: dict[str, list[ResourceQuota]] = {}
+        for quota in self.snapshot.quotas:
+            found.setdefault(quota.namespace, []).append(quota)
+        return found
+
+    @cached_property
+    def leases_by_holder(self) -> Mapping[str, Sequence[Lease]]:
+        """Leases by each beginning of their holder's name up to a hyphen: a pod's name begins with its workload's.
+
+        Those of nodes, which are many, are left out.
+        """
+        found: dict[str, list[Lease]] = {}
+        for lease in self.snapshot.leases:
+            words = lease.holder.split("-") if lease.namespace != _NODE_LEASES else ()
+            for count in range(1, len(words)):
+                found.setdefault("-".join(words[:count]), []).append(lease)
+        return found
 
     @cached_property
     def warnings(self) -> Mapping[ObjectRef, Sequence[Event]]:
