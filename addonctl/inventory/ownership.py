@@ -1,126 +1,250 @@
 """Who says it manages an object: EKS, Helm, Argo CD, Flux or whoever applied a manifest.
 
 Decided from labels, annotations and managedFields on the object, and from the installers' own records. Several may
-claim one object; which of them holds the truth, and which of them fight, is decided here too. Called by inventory.py.
+claim one object; which of them holds the truth, and which of them fight, is decided here too. Called by the inventory.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from addonctl.model import Claim, HelmRelease, KubernetesObject, Method, Snapshot
+from addonctl.model import (
+    Application,
+    Claim,
+    HelmObject,
+    HelmRelease,
+    KubernetesObject,
+    Method,
+    ObjectRef,
+    View,
+    owners,
+)
+from addonctl.model.owners import Owner
 
 # Whose word counts when several claim an object: a GitOps controller overwrites what others do, EKS overwrites Helm,
 # Helm overwrites kubectl.
-_PRECEDENCE = (Method.ARGOCD, Method.FLUX, Method.EKS, Method.HELM, Method.MANIFEST, Method.UNKNOWN)
-_FLUX_LABELS = {"helm.toolkit.fluxcd.io": "helmrelease", "kustomize.toolkit.fluxcd.io": "kustomization"}
+_PRECEDENCE = (
+    Method.ARGOCD,
+    Method.FLUX,
+    Method.EKS,
+    Method.HELM,
+    Method.BUILT_IN,
+    Method.MANIFEST,
+    Method.UNKNOWN,
+)
 _KUBECTL = ("kubectl", "kubectl-client-side-apply", "kubectl-create", "kubectl-replace", "kubectl-edit")
+_HELM_LABELS = ("app.kubernetes.io/managed-by", "heritage")
+_FLUX_HELM, _FLUX_KUSTOMIZE = "helm.toolkit.fluxcd.io", "kustomize.toolkit.fluxcd.io"
+# What was written to this group lives in those that its kinds moved to (apps, networking.k8s.io, policy).
+_MOVED_GROUP = "extensions"
+
+_NO_MANAGED_FIELDS = "the dump has no managedFields; take it with --show-managed-fields"
+_ONLY_PODS = "only its pods were read, and they do not say who installed it"
+_NO_TRACE = "no label, annotation or field manager says who installed it"
 
 
 class Ownership:
-    """The installers' records of one snapshot, asked object by object."""
+    """The installers' records of one View, asked object by object."""
 
-    def __init__(self, snapshot: Snapshot) -> None:
-        self._helm: dict[tuple[str, str, str], HelmRelease] = {}
-        for release in snapshot.helm_releases:
-            for item in release.objects:
-                self._helm[item.kind, item.namespace or release.namespace, item.name] = release
-                self._helm.setdefault((item.kind, "", item.name), release)  # cluster-scoped objects carry none
-        self._applications: dict[tuple[str, str, str], str] = {}
-        for app in snapshot.applications:
-            for ref in app.resources:
-                self._applications[ref.kind, ref.namespace, ref.name] = f"{app.namespace}/{app.name}"
-        self._application_names = {app.name: f"{app.namespace}/{app.name}" for app in snapshot.applications}
-        # The Helm releases that Flux keeps: there Helm is the means, not an owner.
-        self._flux_releases = {
-            (release.target_namespace, release.release): f"{release.namespace}/{release.name}"
-            for release in snapshot.flux_helm_releases
-        }
+    def __init__(self, view: View) -> None:
+        self._records = _made_by_helm(view)
+        self._applications = _listed_by_argocd(view)
+        self._named_applications: dict[str, list[Application]] = {}
+        for app in view.snapshot.applications:
+            self._named_applications.setdefault(app.name, []).append(app)
+        self._flux_releases = _kept_by_flux(view, self._records)
         # None: AWS could not be asked. Where it could, `eks` in managedFields of what it does not list is history.
-        asked = snapshot.eks is not None and snapshot.gap("eks:addons") is None
-        self._eks_addons = {addon.name for addon in snapshot.eks.addons} if asked and snapshot.eks else None
+        eks = view.snapshot.eks if view.gap("eks:addons") is None else None
+        self._eks_addons = {addon.name for addon in eks.addons} if eks is not None else None
+
+    def claims(self, thing: KubernetesObject, eks_names: Sequence[str] = ()) -> tuple[Claim, ...]:
+        """All claims on an object, the one that counts first; one of each owner.
+
+        `eks_names` are the EKS add-ons that install this software: its field manager does not say which one.
+        """
+        found = [*self._argocd(thing), *_flux(thing), *self._eks(thing, eks_names)]
+        found += [*self._helm(thing), *_manifest(thing)]
+        by_owner = {claim.owner: claim for claim in reversed(found)}
+        if any(isinstance(owner, owners.FluxHelmRelease) for owner in by_owner):
+            # Helm is the means of Flux, not an owner beside it.
+            by_owner = {owner: claim for owner, claim in by_owner.items() if owner.method is not Method.HELM}
+        return by_precedence(sorted(by_owner.values(), key=lambda claim: str(claim.owner)))
 
     def release_claim(self, release: HelmRelease) -> Claim:
-        """Who keeps a Helm release: Flux, where a HelmRelease names it, else Helm."""
-        kept_by = self._flux_releases.get((release.namespace, release.name))
+        """Who keeps a Helm release: Flux, where one of its HelmReleases names it, else Helm."""
+        return self._keeper(release.namespace, release.name, "Helm's release record")
+
+    def _keeper(self, namespace: str, name: str, evidence: str) -> Claim:
+        kept_by = self._flux_releases.get((namespace, name))
         if kept_by is not None:
-            return Claim(method=Method.FLUX, owner=f"flux helmrelease {kept_by}", evidence="HelmRelease names it")
-        owner = f"helm release {release.namespace}/{release.name}"
-        return Claim(method=Method.HELM, owner=owner, evidence="Helm's release record")
+            return Claim(owner=kept_by, evidence="its HelmRelease names the Helm release")
+        return Claim(owner=owners.HelmRelease(namespace, name), evidence=evidence)
 
-    def claims(self, thing: KubernetesObject, kind: str, eks_names: tuple[str, ...] = ()) -> tuple[Claim, ...]:
-        """All claims on an object, the one that counts first. Equal owners are named once.
+    def _argocd(self, thing: KubernetesObject) -> Iterator[Claim]:
+        tracked = self._tracked(thing.annotations.get("argocd.argoproj.io/tracking-id", ""))
+        if tracked is not None:
+            yield Claim(owner=tracked, evidence="annotation argocd.argoproj.io/tracking-id")
+        listed = self._applications.get(thing.ref)
+        if listed is not None:
+            yield Claim(owner=listed, evidence="the Application's status lists it")
 
-        `eks_names` are the EKS add-ons that install this software.
+    def _tracked(self, tracking_id: str) -> owners.ArgoApplication | None:
+        """The Application that a tracking id (`[NAMESPACE_]NAME:GROUP/KIND:NAMESPACE/NAME`) names.
+
+        None where every Application of that name deploys to another cluster. One that was not read counts: this
+        cluster may be deployed to from elsewhere.
         """
-        found = [*self._argocd(thing, kind), *self._flux(thing), *self._eks(thing, eks_names)]
-        found += [*self._by_helm(thing, kind), *self._manifest(thing)]
-        by_owner = {claim.owner: claim for claim in reversed(found)}
-        return tuple(sorted(by_owner.values(), key=lambda claim: (_PRECEDENCE.index(claim.method), claim.owner)))
+        written = tracking_id.partition(":")[0]
+        if not written:
+            return None
+        namespace, _, name = written.rpartition("_")
+        known = [app for app in self._named_applications.get(name, ()) if namespace in ("", app.namespace)]
+        here = next((app for app in known if app.destination_in_cluster), None)
+        if here is not None:
+            return _application(here)
+        return None if known else owners.ArgoApplication(namespace, name)
 
-    def _argocd(self, thing: KubernetesObject, kind: str) -> Iterable[Claim]:
-        tracking = thing.annotations.get("argocd.argoproj.io/tracking-id", "")
-        if tracking:
-            name = tracking.partition(":")[0].replace("_", "/", 1)
-            owner = name if "/" in name else self._application_names.get(name, name)
-            yield _claim(Method.ARGOCD, f"argocd application {owner}", "annotation argocd.argoproj.io/tracking-id")
-        listed = self._applications.get((kind, thing.namespace, thing.name))
-        if listed:
-            yield _claim(Method.ARGOCD, f"argocd application {listed}", "the Application's status lists it")
-
-    def _flux(self, thing: KubernetesObject) -> Iterable[Claim]:
-        for label, word in (
-            ("helm.toolkit.fluxcd.io", "helmrelease"),
-            ("kustomize.toolkit.fluxcd.io", "kustomization"),
-        ):
-            name = thing.labels.get(f"{label}/name")
-            if name:
-                namespace = thing.labels.get(f"{label}/namespace", "")
-                yield _claim(Method.FLUX, f"flux {word} {namespace}/{name}", f"label {label}/name")
-
-    def _eks(self, thing: KubernetesObject, eks_names: tuple[str, ...]) -> Iterable[Claim]:
+    def _eks(self, thing: KubernetesObject, eks_names: Sequence[str]) -> Iterator[Claim]:
         if not any(applier.manager == "eks" for applier in thing.appliers):
             return
-        if self._eks_addons is not None:
-            eks_names = tuple(name for name in eks_names if name in self._eks_addons)
-        if eks_names:
-            yield _claim(Method.EKS, f"eks add-on {eks_names[0]}", "field manager eks")
+        names = (name for name in eks_names if self._eks_addons is None or name in self._eks_addons)
+        name = next(names, None)
+        if name is not None:
+            yield Claim(owner=owners.EksAddon(name), evidence="field manager eks")
 
-    def _by_helm(self, thing: KubernetesObject, kind: str) -> Iterable[Claim]:
-        record = self._helm.get((kind, thing.namespace, thing.name))
+    def _helm(self, thing: KubernetesObject) -> Iterator[Claim]:
+        record = self._records.get(thing.ref)
         if record is not None:
             yield self.release_claim(record)
-        name = thing.annotations.get("meta.helm.sh/release-name", "")
-        if name:
-            namespace = thing.annotations.get("meta.helm.sh/release-namespace", thing.namespace)
-            flux = self._flux_releases.get((namespace, name))
-            if flux:
-                yield _claim(Method.FLUX, f"flux helmrelease {flux}", "HelmRelease names its Helm release")
-            else:
-                yield _claim(Method.HELM, f"helm release {namespace}/{name}", "annotation meta.helm.sh/release-name")
-        elif record is None and "Helm" in (
-            thing.labels.get("app.kubernetes.io/managed-by"),
-            thing.labels.get("heritage"),
-        ):
-            release = thing.labels.get("app.kubernetes.io/instance") or thing.labels.get("release") or "?"
-            where = f"{thing.namespace}/{release}" if thing.namespace else release
-            yield _claim(Method.HELM, f"helm release {where}", "label app.kubernetes.io/managed-by: Helm")
-
-    def _manifest(self, thing: KubernetesObject) -> Iterable[Claim]:
-        if "addon.kops.k8s.io/name" in thing.labels:
-            yield _claim(Method.MANIFEST, "kops", "label addon.kops.k8s.io/name")
-        elif "objectset.rio.cattle.io/owner-gvk" in thing.annotations:
-            yield _claim(Method.MANIFEST, "k3s", "annotation objectset.rio.cattle.io/owner-gvk")
-        elif any(a.manager in _KUBECTL or a.operation == "LastApplied" for a in thing.appliers):
-            yield _claim(Method.MANIFEST, "kubectl", "applied with kubectl")
+        annotated = _annotated_release(thing)
+        if annotated is not None:
+            yield self._keeper(*annotated, "annotation meta.helm.sh/release-name")
+        elif record is None:
+            yield from _labelled_by_helm(thing)
 
 
-def _claim(method: Method, owner: str, evidence: str) -> Claim:
-    return Claim(method=method, owner=owner, evidence=evidence)
+# ── Claims that an object makes by itself ───────────────────────────────────────────────────────────────────────────
+
+
+def _flux(thing: KubernetesObject) -> Iterator[Claim]:
+    release = _flux_release(thing)
+    if release is not None:
+        yield Claim(owner=release, evidence=f"label {_FLUX_HELM}/name")
+    name = thing.labels.get(f"{_FLUX_KUSTOMIZE}/name")
+    if name:
+        namespace = thing.labels.get(f"{_FLUX_KUSTOMIZE}/namespace", "")
+        yield Claim(owner=owners.FluxKustomization(namespace, name), evidence=f"label {_FLUX_KUSTOMIZE}/name")
+
+
+def _flux_release(thing: KubernetesObject) -> owners.FluxHelmRelease | None:
+    """The HelmRelease that Flux's labels name."""
+    name = thing.labels.get(f"{_FLUX_HELM}/name")
+    return owners.FluxHelmRelease(thing.labels.get(f"{_FLUX_HELM}/namespace", ""), name) if name else None
+
+
+def _annotated_release(thing: KubernetesObject) -> tuple[str, str] | None:
+    """(namespace, name) of the release that Helm's own annotations name; Helm writes them since 3.2."""
+    name = thing.annotations.get("meta.helm.sh/release-name")
+    return (thing.annotations.get("meta.helm.sh/release-namespace", thing.namespace), name) if name else None
+
+
+def _labelled_by_helm(thing: KubernetesObject) -> Iterator[Claim]:
+    """A chart's own labels: they say that Helm rendered it, and by custom what the release is called."""
+    label = next((key for key in _HELM_LABELS if thing.labels.get(key) == "Helm"), None)
+    if label is not None:
+        release = thing.labels.get("app.kubernetes.io/instance") or thing.labels.get("release") or ""
+        yield Claim(owner=owners.HelmRelease(thing.namespace, release), evidence=f"label {label}: Helm")
+
+
+def _manifest(thing: KubernetesObject) -> Iterator[Claim]:
+    if "addon.kops.k8s.io/name" in thing.labels:
+        yield Claim(owner=owners.Manifest("kops"), evidence="label addon.kops.k8s.io/name")
+    elif "objectset.rio.cattle.io/owner-gvk" in thing.annotations:
+        yield Claim(owner=owners.Manifest("k3s"), evidence="annotation objectset.rio.cattle.io/owner-gvk")
+    elif any(applier.manager in _KUBECTL or _is_last_applied(applier.operation) for applier in thing.appliers):
+        yield Claim(owner=owners.Manifest("kubectl"), evidence="applied with kubectl")
+
+
+def _is_last_applied(operation: str) -> bool:
+    """Whether it is kubectl's own annotation that tells, not managedFields."""
+    return operation == "LastApplied"
+
+
+# ── Claims by the installers' records ───────────────────────────────────────────────────────────────────────────────
+
+
+def _made_by_helm(view: View) -> Mapping[ObjectRef, HelmRelease]:
+    """What the manifests of the installed releases hold."""
+    return {_located(view, item, release): release for release in view.helm_releases for item in release.objects}
+
+
+def _located(view: View, item: HelmObject, release: HelmRelease) -> ObjectRef:
+    """An object of a release's manifest, where it lives: what names no namespace is in the release's."""
+    group = item.api_version.rpartition("/")[0]
+    written = ObjectRef(
+        group="" if group == _MOVED_GROUP else group, kind=item.kind, namespace=item.namespace, name=item.name
+    )
+    return view.located(written, release.namespace)
+
+
+def _listed_by_argocd(view: View) -> Mapping[ObjectRef, owners.ArgoApplication]:
+    """What the Applications that deploy to this cluster list. On a hub most deploy elsewhere, often the same names."""
+    return {
+        ref: _application(app)
+        for app in view.snapshot.applications
+        if app.destination_in_cluster
+        for ref in app.resources
+    }
+
+
+def _application(app: Application) -> owners.ArgoApplication:
+    return owners.ArgoApplication(app.namespace, app.name, auto_sync=app.auto_sync)
+
+
+def _kept_by_flux(
+    view: View, records: Mapping[ObjectRef, HelmRelease]
+) -> Mapping[tuple[str, str], owners.FluxHelmRelease]:
+    """(namespace, name) of each Helm release that Flux keeps: by Flux's objects, else by the labels on what it made."""
+    found: dict[tuple[str, str], owners.FluxHelmRelease] = {}
+    for workload in view.workloads.values():
+        flux, record = _flux_release(workload), records.get(workload.ref)
+        release = (record.namespace, record.name) if record is not None else _annotated_release(workload)
+        if flux is not None and release is not None:
+            found[release] = flux
+    for declared in view.snapshot.flux_helm_releases:
+        found[declared.target_namespace, declared.release] = owners.FluxHelmRelease(declared.namespace, declared.name)
+    return found
+
+
+# ── Which claim counts ──────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def by_precedence(claims: Iterable[Claim]) -> tuple[Claim, ...]:
+    """The claims that count first; those of one method in the order given."""
+    return tuple(sorted(claims, key=lambda claim: _PRECEDENCE.index(claim.method)))
 
 
 def fighting(claims: Iterable[Claim]) -> tuple[Claim, ...]:
-    """The claims that contradict each other, none when all go together.
+    """The claims on one object that contradict each other; none where all go together.
 
-    kubectl's traces are history, not a fight: EKS and Helm adopt objects that were once applied by hand.
+    kubectl's traces are history, not a fight: EKS and Helm adopt objects that were once applied by hand. Two Helm
+    releases are none either: Helm refuses what another release owns.
     """
     standing = [claim for claim in claims if claim.method not in (Method.MANIFEST, Method.UNKNOWN)]
-    return tuple(standing) if len({claim.owner for claim in standing}) > 1 else ()
+    one = len({claim.owner for claim in standing}) < 2 or {claim.method for claim in standing} == {Method.HELM}
+    return () if one else tuple(standing)
+
+
+def unclaimed(view: View, things: Iterable[KubernetesObject]) -> Owner:
+    """The owner of what nobody claims: the files themselves, or why it is not known.
+
+    An object with a uid came out of a cluster, also where a file holds it: nobody's word is guessed for it.
+    """
+    all_things = list(things)
+    live = [thing for thing in all_things if thing.uid]
+    if not view.from_files:
+        return owners.Undetermined(_NO_TRACE)
+    if live:
+        told = any(not _is_last_applied(applier.operation) for thing in live for applier in thing.appliers)
+        return owners.Undetermined(_NO_TRACE if told else _NO_MANAGED_FIELDS)
+    if any(pod.uid for thing in all_things for pod in view.pods.get(thing.ref, ())):
+        return owners.Undetermined(_ONLY_PODS)
+    return owners.Manifest("")

@@ -2,26 +2,30 @@
 
 An image that only the add-on runs decides; where images are renamed or pinned by digest, two independent traces
 (chart, labels, name) do. A sidecar, an init container or a Job never makes an add-on: they may belong to one.
-Called by inventory.py.
+Called by the inventory.
 """
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from addonctl import images
-from addonctl.catalog import AddOn, Catalog, Role
-from addonctl.model import Evidence, KubernetesObject, Workload
+from addonctl.catalog import AddOn, Catalog, ChartInstall, Role
+from addonctl.model import CustomResourceDefinition, Evidence, KubernetesObject, Workload
 
 # How much a trace weighs; at TELLING the add-on is recognised without its image.
-_CHART, _LABELS, _NAME = 2, 1, 1
+_CHART, _LABELS, _NAME, _IMAGE = 2, 1, 1, 4
 TELLING = 2
+# A chart name as short as this one is used by many; it must hold the add-on's id to name it alone.
+_GENERIC_CHART = len("gateway")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Match:
     """A workload recognised. `core`: proves that the add-on is installed; otherwise it may be a part of it.
 
-    `components` are the repository paths of its own images: a second copy of an add-on runs the same ones.
+    `components` are the catalogue's image paths that its containers have: a second copy of an add-on runs the same
+    ones, from whatever mirror. `chart` is the add-on's chart that a label names, `named` its usual workload that it is
+    called after; empty where there is none.
     """
 
     addon: str
@@ -29,106 +33,168 @@ class Match:
     core: bool
     weight: int
     components: frozenset[str]
+    chart: str
+    named: str
     evidence: tuple[Evidence, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Print:
+    """An image of an add-on: the repository path's suffix, and what it says."""
+
+    addon: str
+    role: Role
+    path: str
 
 
 class Recogniser:
     """The catalogue's fingerprints, indexed for one scan."""
 
     def __init__(self, catalog: Catalog) -> None:
-        self._by_path: dict[str, tuple[tuple[str, Role], ...]] = {}
-        self._prints: dict[str, list[tuple[str, str, Role]]] = {}  # last word → (path suffix, add-on, role)
+        self._by_path: dict[str, tuple[_Print, ...]] = {}
+        self._prints: dict[str, list[_Print]] = {}  # by the last word of the path
         self._names: dict[tuple[str, str], list[str]] = {}
-        self._charts: dict[str, list[tuple[str, int]]] = {}
+        self._charts: dict[str, list[tuple[AddOn, ChartInstall]]] = {}
         self._labels: dict[str, list[tuple[str, Mapping[str, str]]]] = {}
+        self._crd_groups: dict[str, list[str]] = {}
+        self._webhooks: dict[str, list[str]] = {}
         for addon in catalog.addons.values():
-            for image in addon.fingerprints.images:
-                self._prints.setdefault(images.last_word(image.path), []).append((image.path, addon.id, image.role))
-            for workload in addon.fingerprints.workloads:
-                self._names.setdefault((workload.kind, workload.name), []).append(addon.id)
-            for chart in addon.install.charts:
-                self._charts.setdefault(chart.name, []).append((addon.id, _chart_weight(addon, chart.name)))
-            for labels in addon.fingerprints.labels:
-                self._labels.setdefault(next(iter(labels)), []).append((addon.id, labels))
+            self._index(addon)
 
-    def image_addons(self, reference: str) -> tuple[tuple[str, Role], ...]:
-        """The add-ons whose image this may be, with what it says of each."""
-        path = images.parse(reference).path
-        known = self._by_path.get(path)
-        if known is None:
-            likely = self._prints.get(images.last_word(path), ())
-            known = tuple((addon, role) for suffix, addon, role in likely if images.path_matches(path, suffix))
-            self._by_path[path] = known
-        return known
+    def _index(self, addon: AddOn) -> None:
+        prints = addon.fingerprints
+        for image in prints.images:
+            known = _Print(addon.id, image.role, image.path)
+            self._prints.setdefault(images.last_word(image.path), []).append(known)
+        for workload in prints.workloads:
+            self._names.setdefault((workload.kind, workload.name), []).append(addon.id)
+        for chart in addon.install.charts:
+            self._charts.setdefault(chart.name, []).append((addon, chart))
+        for labels in prints.labels:
+            self._labels.setdefault(next(iter(labels)), []).append((addon.id, labels))
+        for group in prints.crd_groups:
+            self._crd_groups.setdefault(group, []).append(addon.id)
+        for name in prints.webhooks:
+            self._webhooks.setdefault(name, []).append(addon.id)
 
-    def chart_addons(self, labels: Mapping[str, str]) -> tuple[tuple[str, int, str], ...]:
-        """(add-on, weight, label) for the chart that an object's labels name."""
-        text = labels.get("helm.sh/chart") or labels.get("chart") or ""
-        return tuple((addon, weight, text) for addon, weight in self._charts.get(chart_name(text), ()))
+    # ── Workloads ───────────────────────────────────────────────────────────────────────────────────────────────
 
     def match(self, workload: Workload) -> Match | None:
         """The add-on this workload is, the best proven one where several are possible."""
         matches = [self._weigh(addon, workload) for addon in self._candidates(workload)]
         return max(filter(None, matches), key=lambda match: (match.core, match.weight), default=None)
 
+    def _image_prints(self, reference: str) -> tuple[_Print, ...]:
+        """The images of add-ons that this may be."""
+        path = images.parse(reference).path
+        known = self._by_path.get(path)
+        if known is None:
+            likely = self._prints.get(images.last_word(path), ())
+            known = tuple(each for each in likely if images.path_matches(path, each.path))
+            self._by_path[path] = known
+        return known
+
     def _candidates(self, workload: Workload) -> list[str]:
         """Add-ons of which there is any trace, in a stable order."""
-        found = [a for container in workload.template.containers for a, _ in self.image_addons(container.image)]
+        found = [each.addon for c in workload.template.containers for each in self._image_prints(c.image)]
         found += self._names.get((workload.kind, workload.name), [])
         for labels in (workload.labels, workload.template.labels):
-            found += [addon for addon, _, _ in self.chart_addons(labels)]
+            found += [addon.id for addon, _ in self._charts_named(labels)]
             found += [a for key in labels for a, wanted in self._labels.get(key, ()) if _has(labels, wanted)]
         return list(dict.fromkeys(found))
 
     def _weigh(self, addon: str, workload: Workload) -> Match | None:
-        traces, evidence = self._traces(addon, workload)
+        traces = self._traces(addon, workload)
         own = [
-            (number, container, role)
+            (number, container, each)
             for number, container in enumerate(workload.template.containers)
-            for candidate, role in self.image_addons(container.image)
-            if candidate == addon
+            for each in self._image_prints(container.image)
+            if each.addon == addon
         ]
-        proven = any(
-            role is Role.CORE and not container.init and (number == 0 or traces > 0) for number, container, role in own
-        )
-        if not own and traces < TELLING:
+        if not own and traces.weight < TELLING:
             return None
-        shown = tuple(
-            Evidence(kind="image", subject=str(workload.ref), detail=container.image) for _, container, _ in own
+        proven = any(
+            each.role is Role.CORE and not container.init and (number == 0 or traces.weight > 0)
+            for number, container, each in own
         )
+        seen = (_seen("image", workload, container.image) for _, container, _ in own)
         return Match(
-            addon=addon, workload=workload, weight=traces + (4 if proven else 0), evidence=(*shown, *evidence),
-            core=(proven or (not own and traces >= TELLING)) and workload.kind not in ("Job", "CronJob"),
-            components=frozenset(images.parse(container.image).path for _, container, _ in own),
-        )  # fmt: skip
+            addon=addon,
+            workload=workload,
+            core=(proven or not own) and workload.kind not in ("Job", "CronJob"),
+            weight=traces.weight + (_IMAGE if proven else 0),
+            components=frozenset(each.path for _, _, each in own),
+            chart=traces.chart,
+            named=traces.named,
+            evidence=tuple(dict.fromkeys((*seen, *traces.evidence))),
+        )
 
-    def _traces(self, addon: str, workload: Workload) -> tuple[int, tuple[Evidence, ...]]:
-        """Chart, labels and name together: their weight, and what was seen."""
-        subject, weight, seen = str(workload.ref), 0, []
+    def _traces(self, addon: str, workload: Workload) -> "_Traces":
         both = {**workload.template.labels, **workload.labels}
-        for candidate, chart_weight, text in self.chart_addons(both):
-            if candidate == addon:
-                weight += chart_weight
-                seen.append(Evidence(kind="chart", subject=subject, detail=text))
+        weight, chart, named, seen = 0, "", "", []
+        charts = [(each, known) for each, known in self._charts_named(both) if each.id == addon]
+        if charts:
+            weight, chart = weight + max(_chart_weight(*each) for each in charts), charts[0][1].name
+            seen.append(_seen("chart", workload, chart_label(both)))
         wanted = next((w for key in both for a, w in self._labels.get(key, ()) if a == addon and _has(both, w)), None)
         if wanted is not None:
             weight += _LABELS
-            detail = ", ".join(f"{key}={both[key]}" for key in wanted)
-            seen.append(Evidence(kind="label", subject=subject, detail=detail))
+            seen.append(_seen("label", workload, ", ".join(f"{key}={both[key]}" for key in wanted)))
         if addon in self._names.get((workload.kind, workload.name), ()):
-            weight += _NAME
-            seen.append(Evidence(kind="name", subject=subject, detail=f"{workload.kind} {workload.name}"))
-        return weight, tuple(seen)
+            weight, named = weight + _NAME, workload.name
+            seen.append(_seen("name", workload, f"{workload.kind} {workload.name}"))
+        return _Traces(weight, chart, named, tuple(seen))
+
+    # ── Charts and cluster-wide objects ─────────────────────────────────────────────────────────────────────────
+
+    def _charts_named(self, labels: Mapping[str, str]) -> list[tuple[AddOn, ChartInstall]]:
+        """The catalogue's charts that an object's labels may mean."""
+        return self._charts.get(chart_name(chart_label(labels)), [])
+
+    def carries_chart(self, thing: KubernetesObject, addon: str) -> bool:
+        """Whether an object's labels name a chart of `addon`."""
+        return any(each.id == addon for each, _ in self._charts_named(thing.labels))
+
+    def charted(self, chart: str) -> tuple[AddOn, ChartInstall] | None:
+        """The add-on whose chart this is; a generic name (`base`, `gateway`) of a chart beside is none by itself."""
+        known = self._charts.get(chart, ())
+        telling = ((a, c) for a, c in known if c.main or a.id in chart or len(chart) > _GENERIC_CHART)
+        return next(telling, None)
+
+    def owners_of(self, thing: KubernetesObject) -> Iterable[str]:
+        """The add-ons whose CRD or webhook configuration this is."""
+        if isinstance(thing, CustomResourceDefinition):
+            return self._crd_groups.get(thing.group, ())
+        return self._webhooks.get(thing.name, ())
+
+
+@dataclass(frozen=True, slots=True)
+class _Traces:
+    """Chart, labels and name together: what they weigh, and what was seen."""
+
+    weight: int
+    chart: str
+    named: str
+    evidence: tuple[Evidence, ...]
+
+
+def _seen(kind: str, workload: Workload, detail: str) -> Evidence:
+    return Evidence(kind=kind, subject=str(workload.ref), detail=detail, ref=workload.ref)
 
 
 def _has(labels: Mapping[str, str], wanted: Mapping[str, str]) -> bool:
     return all(key in labels and value in ("*", labels[key]) for key, value in wanted.items())
 
 
-def _chart_weight(addon: AddOn, chart: str) -> int:
+def _chart_weight(addon: AddOn, chart: ChartInstall) -> int:
     """A chart called after its add-on tells by itself; `base` or `gateway` only beside another trace."""
     names = (addon.id, *addon.aliases)
-    return _CHART if any(name in chart or chart in name for name in names if len(chart) > 3) else 1
+    return _CHART if any(name in chart.name or chart.name in name for name in names if len(chart.name) > 3) else 1
+
+
+def chart_label(labels: Mapping[str, str]) -> str:
+    """The label that names the chart which made an object, such as `aws-vpc-cni-1.22.4`; empty where there is none."""
+    return labels.get("helm.sh/chart") or labels.get("chart") or ""
 
 
 def chart_name(label: str) -> str:
@@ -147,8 +213,3 @@ def _split_chart(label: str) -> tuple[str, str]:
         if part.lstrip("v")[:1].isdigit():
             return "-".join(parts[:number]), "-".join(parts[number:])
     return label, ""
-
-
-def carrying_chart(things: Iterable[KubernetesObject], recogniser: Recogniser, addon: str) -> str:
-    """The chart label of the first object that names a chart of `addon`; empty where none does."""
-    return next((text for t in things for a, _, text in recogniser.chart_addons(t.labels) if a == addon), "")

@@ -1,0 +1,133 @@
+"""What is wrong with who owns what: fights, copies, and what an uninstall left (INV001 to INV005).
+
+Decided from the groups and rows of one inventory and from a View. Called by the inventory.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+
+from addonctl.catalog import Catalog
+from addonctl.findings import finding, makes
+from addonctl.inventory.ownership import Ownership
+from addonctl.inventory.rows import Row
+from addonctl.model import (
+    Action,
+    AddOnRef,
+    Delete,
+    Evidence,
+    Finding,
+    Installation,
+    InstallationRef,
+    KubernetesObject,
+    Note,
+    ObjectRef,
+    ServiceTarget,
+    Severity,
+    View,
+    Webhook,
+    WebhookConfiguration,
+)
+from addonctl.remediation import change_of
+
+
+def ownership_findings(rows: Sequence[Row], view: View, catalog: Catalog, ownership: Ownership) -> Iterator[Finding]:
+    """All findings on ownership, in no particular order."""
+    yield from _fights(rows)
+    yield from _copies(rows, catalog)
+    narrowed = bool(view.snapshot.cluster.namespace)
+    if not narrowed and view.gap("workloads") is None and (view.snapshot.workloads or view.snapshot.pods):
+        yield from _left_crds(rows, view, catalog)
+    if not narrowed and view.gap("services") is None:
+        yield from _left_webhooks(view, ownership)
+        yield from _left_api_services(view, ownership)
+
+
+@makes("INV001")
+def _fights(rows: Iterable[Row]) -> Iterator[Finding]:
+    for row in rows:
+        against = row.group.fight
+        if against:
+            shown = (Evidence(kind="owner", subject=str(claim.owner), detail=claim.evidence) for claim in against)
+            yield finding("INV001", InstallationRef(row.installation.id, row.installation.addon), *shown)
+
+
+@makes("INV002")
+def _copies(rows: Iterable[Row], catalog: Catalog) -> Iterator[Finding]:
+    """Several installations of an add-on of which a cluster should have one."""
+    by_addon: dict[str, list[Installation]] = {}
+    for row in rows:
+        by_addon.setdefault(row.installation.addon, []).append(row.installation)
+    for addon, copies in by_addon.items():
+        if len(copies) > 1 and catalog.addons[addon].singleton:
+            shown = (Evidence(kind="installation", subject=copy.id, detail=_in_short(copy)) for copy in copies)
+            yield finding("INV002", AddOnRef(addon), *shown)
+
+
+def _in_short(row: Installation) -> str:
+    return f"{row.version or 'version unknown'}, {str(row.owner) or 'owner unknown'}"
+
+
+@makes("INV003")
+def _left_crds(rows: Iterable[Row], view: View, catalog: Catalog) -> Iterator[Finding]:
+    """CRDs of the catalogue's groups that nothing here serves; several add-ons may serve one group."""
+    running = {row.group.addon.id: row.group.addon for row in rows if row.group.matches or row.group.eks}
+    served = {group for addon in running.values() for group in addon.fingerprints.crd_groups}
+    by_group: dict[str, list[Evidence]] = {}
+    for crd in view.snapshot.crds:
+        if crd.group not in served:
+            shown = Evidence(kind="crd", subject=crd.name, detail=", ".join(crd.stored_versions), ref=crd.ref)
+            by_group.setdefault(crd.group, []).append(shown)
+    for addon in catalog.addons.values():
+        left = [shown for group in addon.fingerprints.crd_groups for shown in by_group.get(group, ())]
+        if left and addon.id not in running:
+            yield finding("INV003", AddOnRef(addon.id, part="CRDs"), *left)
+
+
+@makes("INV004")
+def _left_webhooks(view: View, ownership: Ownership) -> Iterator[Finding]:
+    """Webhooks whose Service is gone; they refuse what they match unless each of those that are gone is ignored."""
+    for configuration in view.snapshot.webhook_configurations:
+        gone = [hook for hook in configuration.webhooks if _is_gone(hook.service, view)]
+        if not gone:
+            continue
+        refuses = any(hook.failure_policy == "Fail" for hook in gone)
+        yield finding(
+            "INV004",
+            configuration.ref,
+            *(_left_webhook(hook, configuration) for hook in gone),
+            fix=_delete(configuration, ownership),
+            severity=Severity.REQUIRED if refuses else Severity.RECOMMENDED,
+        )
+
+
+def _left_webhook(hook: Webhook, configuration: WebhookConfiguration) -> Evidence:
+    assert hook.service is not None, configuration.ref
+    detail = f"Service {_named(hook.service)} does not exist, failurePolicy {hook.failure_policy}"
+    return Evidence(kind="webhook", subject=hook.name, detail=detail, ref=configuration.ref)
+
+
+@makes("INV005")
+def _left_api_services(view: View, ownership: Ownership) -> Iterator[Finding]:
+    for api in view.snapshot.api_services:
+        if api.service is not None and _is_gone(api.service, view):
+            detail = f"Service {_named(api.service)} does not exist"
+            shown = Evidence(kind="apiservice", subject=api.name, detail=detail, ref=api.ref)
+            yield finding("INV005", api.ref, shown, fix=_delete(api, ownership))
+
+
+def _is_gone(service: ServiceTarget | None, view: View) -> bool:
+    return service is not None and ObjectRef.of("Service", service.name, service.namespace) not in view.services
+
+
+def _named(service: ServiceTarget) -> str:
+    return f"{service.namespace}/{service.name}"
+
+
+def _delete(thing: KubernetesObject, ownership: Ownership) -> tuple[Action, ...]:
+    """Deletes what is left; where a GitOps controller keeps it, which would make it again, it is taken out there."""
+    claims = ownership.claims(thing)
+    by_hand = Delete(target=thing.ref, save_first=True)
+    what = f"{thing.ref} is no longer there, or what served it is there again"
+    return (
+        Note("Reinstall what served it, or delete what is left of it."),
+        *change_of(claims[0].owner if claims else None, by_hand, what),
+    )
