@@ -511,7 +511,9 @@ _TABLE = (
             "helm_releases",
         ),
         needs=(Need.KUBERNETES,),
-        otherwise=((Severity.RECOMMENDED, "it is removed only after the next minor"),),
+        otherwise=(
+            (Severity.RECOMMENDED, "it is removed only after the next minor, or it is not known which Kubernetes runs"),
+        ),
     ),
     Check(
         code="EKS004",

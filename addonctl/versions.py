@@ -1,12 +1,13 @@
-"""Versions of add-ons and of Kubernetes: read, compared, shortened.
+"""Versions of add-ons and of Kubernetes, and ranges of them, as values: read once, compared, shortened.
 
 An add-on version is what its maintainers print: `v1.12.4`, `v1.12.4-eksbuild.3`, `1.300059.0b1207`, `2025.8.5`.
-Order follows the numbers; a pre-release stands before its release, an EKS build after it.
+Order follows the numbers; a pre-release stands before its release, an EKS build after it. Each of these values is one
+text in files and documents, so they are no dataclasses: adapters/encoding.py writes and reads them as that text.
 """
 
 import re
-from dataclasses import dataclass
 from functools import lru_cache, total_ordering
+from typing import Any, NoReturn
 
 from addonctl.errors import BadInput
 
@@ -15,7 +16,11 @@ _VERSION = re.compile(
     r"(?:b(?P<agent_build>\d{1,20}))?"
     r"(?P<rest>[-+._][0-9A-Za-z][0-9A-Za-z.+_-]{0,99})?",
 )
-_PRE_RELEASE = re.compile(r"[-._]?(alpha|beta|rc|preview|pre|dev|snapshot)(?![a-z])[.-]?(\d{0,9})", re.IGNORECASE)
+# What comes before the release, as a word of its own or with its number: `-rc.1`, `-beta2`, `-nightly.20260801`.
+_PRE_RELEASE = re.compile(
+    r"(?<![a-z])(alpha|beta|rc|preview|prerelease|pre|dev|snapshot|nightly|canary)(?![a-z])[.-]?(\d{0,9})",
+    re.IGNORECASE,
+)
 _EKS_BUILD = re.compile(r"-eksbuild\.(\d{1,20}|preview)")
 # Words by which images of one version differ; they are no part of the version.
 _FLAVOUR = re.compile(
@@ -23,33 +28,72 @@ _FLAVOUR = re.compile(
     r"|glibc|musl|chroot|nonroot|root|multiarch)(?![a-z])[\w.-]*?(?=-eksbuild\.|$)"
 )
 _KUBERNETES = re.compile(r"v?(\d{1,2})\.(\d{1,3})(?!\d)")
-_PRE_RELEASE_ORDER = {"dev": 0, "snapshot": 0, "preview": 1, "pre": 1, "alpha": 1, "beta": 2, "rc": 3}
+_PRE_RELEASE_ORDER = {
+    "dev": 0, "snapshot": 0, "nightly": 0, "canary": 0, "preview": 1, "pre": 1, "prerelease": 1, "alpha": 1, "beta": 2,
+    "rc": 3,
+}  # fmt: skip
 _RELEASED = (9, 0)
 # At three minors a year, what has more digits is a slip of the finger.
 _MINOR_MAX = 99
 
 
+class _Value:
+    """Frozen, and made again from its text when it is copied or pickled."""
+
+    __slots__ = ()
+
+    def _set(self, **values: Any) -> None:
+        for name, value in values.items():
+            object.__setattr__(self, name, value)
+
+    def __setattr__(self, name: str, value: object) -> NoReturn:
+        raise AttributeError(f"{type(self).__name__} is frozen")
+
+    def __delattr__(self, name: str) -> NoReturn:
+        raise AttributeError(f"{type(self).__name__} is frozen")
+
+    def __copy__(self) -> "_Value":
+        return self
+
+    def __deepcopy__(self, memo: object) -> "_Value":
+        return self
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({str(self)!r})"
+
+
+# ── Versions of add-ons ─────────────────────────────────────────────────────────────────────────────────────────────
+
+
 @total_ordering
-@dataclass(frozen=True, slots=True, eq=False)
-class Version:
+class Version(_Value):
     """An add-on version; `text` is as it was written, without surrounding space.
 
     `numbers` are the dotted integers; `pre_release` is (rank, number), released versions rank highest;
     `build` is the EKS build (`-eksbuild.N`) or the build of the CloudWatch agent (`bN`), 0 where there is none.
+    `key` decides order and equality: trailing zeros do not count, so 1.2 equals 1.2.0.
     """
+
+    __slots__ = ("build", "key", "numbers", "pre_release", "text")
 
     text: str
     numbers: tuple[int, ...]
     pre_release: tuple[int, int]
     build: int
+    key: tuple[tuple[int, ...], tuple[int, int], int]
 
-    @property
-    def key(self) -> tuple[tuple[int, ...], tuple[int, int], int]:
-        """What decides order and equality: trailing zeros do not count, so 1.2 equals 1.2.0."""
-        numbers = self.numbers
-        while len(numbers) > 1 and numbers[-1] == 0:
-            numbers = numbers[:-1]
-        return numbers, self.pre_release, self.build
+    def __init__(self, text: str, numbers: tuple[int, ...], pre_release: tuple[int, int], build: int) -> None:
+        assert numbers, f"a version has numbers: {text!r}"
+        key = (_without_zeros(numbers), pre_release, build)
+        self._set(text=text, numbers=numbers, pre_release=pre_release, build=build, key=key)
+
+    @classmethod
+    def of(cls, text: str) -> "Version":
+        """The version that a person wrote. Raises BadInput when it is none that can be compared."""
+        found = parse(text)
+        if found is None:
+            raise BadInput(f"{text[:80]!r} cannot be read as a version", "Give a version such as v1.12.4-eksbuild.3.")
+        return found
 
     @property
     def minor(self) -> tuple[int, int]:
@@ -58,6 +102,7 @@ class Version:
 
     @property
     def is_eks_build(self) -> bool:
+        """Whether AWS built it: then AWS alone can say what it goes with."""
         return "-eksbuild." in self.text
 
     def __eq__(self, other: object) -> bool:
@@ -71,6 +116,15 @@ class Version:
 
     def __str__(self) -> str:
         return self.text
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Version.of, (self.text,)
+
+
+def _without_zeros(numbers: tuple[int, ...]) -> tuple[int, ...]:
+    while len(numbers) > 1 and numbers[-1] == 0:
+        numbers = numbers[:-1]
+    return numbers
 
 
 @lru_cache(maxsize=8192)
@@ -104,28 +158,83 @@ def of_tag(tag: str) -> str:
     return _FLAVOUR.sub("", tag, count=1)
 
 
-def same_release(left: str, right: str) -> bool:
-    """Whether two texts name the same upstream release, whatever their EKS build, `v` or suffix."""
-    a, b = parse(left), parse(right)
-    if a is None or b is None:
-        return left.strip() == right.strip()
-    return (a.key[0], a.pre_release) == (b.key[0], b.pre_release)
+class VersionRange(_Value):
+    """Versions that have something in common: `*` all, a minor `1.21`, `1.16 - 1.18` both included, `1.21+` open.
+
+    Bounds are compared as far as they are written: `1.16 - 1.18` covers 1.18.9. Two ranges are equal by their text.
+    """
+
+    __slots__ = ("highest", "lowest", "text")
+
+    text: str
+    lowest: tuple[int, ...] | None  # None: no bound
+    highest: tuple[int, ...] | None
+
+    def __init__(self, text: str, lowest: tuple[int, ...] | None, highest: tuple[int, ...] | None) -> None:
+        self._set(text=text, lowest=lowest, highest=highest)
+
+    @classmethod
+    def of(cls, text: str) -> "VersionRange":
+        """The range that `text` writes. Raises BadInput when it writes none."""
+        if text == "*":
+            return cls(text, None, None)
+        if text.endswith("+"):
+            return cls(text, Version.of(text[:-1]).numbers, None)
+        low, _, high = text.partition(" - ")
+        found = cls(text, Version.of(low).numbers, Version.of(high or low).numbers)
+        if found.lowest is not None and found.highest is not None and found.lowest > found.highest and high:
+            raise BadInput(f"{text!r} ends before it begins", "Give the lower version first.")
+        return found
+
+    def covers(self, version: Version) -> bool:
+        """Whether a version is in the range."""
+        return not self.is_above(version) and not self._is_below(version)
+
+    def is_above(self, version: Version) -> bool:
+        """Whether all of the range is newer than a version."""
+        return self.lowest is not None and _first(version, len(self.lowest)) < self.lowest
+
+    def _is_below(self, version: Version) -> bool:
+        return self.highest is not None and _first(version, len(self.highest)) > self.highest
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, VersionRange) and self.text == other.text
+
+    def __hash__(self) -> int:
+        return hash(self.text)
+
+    def __str__(self) -> str:
+        return self.text
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return VersionRange.of, (self.text,)
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Minor:
+def _first(version: Version, count: int) -> tuple[int, ...]:
+    """The first numbers of a version, zeros where it writes none: 1.16 is 1.16.0."""
+    return (version.numbers + (0,) * count)[:count]
+
+
+# ── Versions of Kubernetes ──────────────────────────────────────────────────────────────────────────────────────────
+
+
+@total_ordering
+class Minor(_Value):
     """A Kubernetes minor, such as 1.35; orders 1.9 before 1.31."""
+
+    __slots__ = ("major", "minor")
 
     major: int
     minor: int
 
+    def __init__(self, major: int, minor: int) -> None:
+        assert min(major, minor) >= 0, f"no minor is {major}.{minor}"
+        self._set(major=major, minor=minor)
+
     @classmethod
     def of(cls, text: str) -> "Minor":
-        """The minor that a person wrote: `1.35`, `v1.35`. Raises BadInput when it is none, or none that can ever be."""
-        match = _KUBERNETES.fullmatch(text.strip())
-        if match is None or int(match[2]) > _MINOR_MAX:
-            raise BadInput(f"{text[:40]!r} is not a Kubernetes version", "Give major and minor, such as 1.35.")
-        return cls(int(match[1]), int(match[2]))
+        """The minor that a person wrote: `1.35`, `v1.35`, `1.35.2`. Raises BadInput for one that will never be."""
+        return _minor_of(text)
 
     @classmethod
     def read(cls, text: str) -> "Minor | None":
@@ -139,27 +248,37 @@ class Minor:
 
     def up_to(self, last: "Minor") -> tuple["Minor", ...]:
         """The minors after this one up to `last`: a control plane passes through each."""
+        assert self.major == last.major, f"no way leads from {self} to {last}"
         return tuple(Minor(self.major, number) for number in range(self.minor + 1, last.minor + 1))
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Minor) and (self.major, self.minor) == (other.major, other.minor)
+
+    def __lt__(self, other: "Minor") -> bool:
+        return (self.major, self.minor) < (other.major, other.minor)
+
+    def __hash__(self) -> int:
+        return hash((self.major, self.minor))
 
     def __str__(self) -> str:
         return f"{self.major}.{self.minor}"
 
-
-def kubernetes_minor(text: str) -> str | None:
-    """`1.31` out of `v1.31.2-eks-94953ac`, `1.31+` or `1.31`; None when there is none in it."""
-    match = _KUBERNETES.match(text.strip())
-    return f"{match[1]}.{match[2]}" if match else None
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Minor, (self.major, self.minor)
 
 
-def minor_key(minor: str) -> tuple[int, int]:
-    """Orders Kubernetes minors such as `1.9` before `1.31`. Raises BadInput when `minor` is not one."""
-    match = _KUBERNETES.fullmatch(minor.strip())
-    if match is None:
-        raise BadInput(f"{minor[:40]!r} is not a Kubernetes version", "Give major and minor, such as 1.35.")
-    return int(match[1]), int(match[2])
+# A patch level and what follows it are what programs print; a person may paste them.
+_WRITTEN = re.compile(r"v?(\d{1,2})\.(\d{1,3})(?:\.\d{1,4}(?:[-+][0-9A-Za-z.+-]{1,60})?)?")
 
 
-def next_minor(minor: str) -> str:
-    """`1.36` after `1.35`."""
-    major, number = minor_key(minor)
-    return f"{major}.{number + 1}"
+@lru_cache(maxsize=256)
+def _minor_of(text: str) -> Minor:
+    match = _WRITTEN.fullmatch(text.strip())
+    if match is None or int(match[2]) > _MINOR_MAX:
+        raise BadInput(f"{text[:40]!r} is not a Kubernetes version", "Give major and minor, such as 1.35.")
+    return Minor(int(match[1]), int(match[2]))
+
+
+def kubernetes_minor(text: str) -> Minor | None:
+    """Minor.read by its older name; adapters/api_reader.py is the last that calls it."""
+    return Minor.read(text)

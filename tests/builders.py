@@ -23,6 +23,7 @@ from addonctl.catalog import (
     VersionRule,
     WorkloadFingerprint,
 )
+from addonctl.versions import Minor, Version, VersionRange
 
 DAY = date(2026, 11, 24)
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
@@ -51,6 +52,18 @@ def addon(addon_id: str, image: str, **more: Any) -> AddOn:
     )  # fmt: skip
 
 
+def supports(versions: str, minimum: str = "", maximum: str = "", source: str = "") -> KubernetesSupport:
+    """A row of upstream's ranges, from texts."""
+    low, high = (Minor.of(text) if text else None for text in (minimum, maximum))
+    return KubernetesSupport(versions=VersionRange.of(versions), minimum=low, maximum=high, source=source)
+
+
+def offered(version: str, kubernetes: dict[str, str], *default_for: str) -> EksVersion:
+    """A version of AWS's table: minor → platform versions, and the minors that it is the default for."""
+    minors = {Minor.of(minor): platforms for minor, platforms in kubernetes.items()}
+    return EksVersion(version=Version.of(version), kubernetes=minors, default_for=tuple(map(Minor.of, default_for)))
+
+
 def small_catalog() -> Catalog:
     """coredns (EKS and Helm), cert-manager, istio in several charts, a stack that bundles an exporter."""
     entries = (
@@ -58,7 +71,7 @@ def small_catalog() -> Catalog:
             eks=EksInstall(name="coredns", namespace="kube-system"), charts=(ChartInstall(name="coredns"),))),
         addon("cert-manager", "jetstack/cert-manager-controller", crd_groups=("cert-manager.io",),
               webhooks=("cert-manager-webhook",),
-              kubernetes=(KubernetesSupport(versions="1.20", minimum="1.32", maximum="1.35", source="releases page"),)),
+              kubernetes=(supports("1.20", "1.32", "1.35", source="releases page"),)),
         addon("istio", "istio/pilot", crd_groups=("networking.istio.io",),
               images=(ImageFingerprint(path="istio/install-cni"),
                       ImageFingerprint(path="istio/proxyv2", role=Role.PART)),
@@ -68,20 +81,30 @@ def small_catalog() -> Catalog:
         addon("ingress", "ingress/controller", singleton=False),
     )  # fmt: skip
     versions = (
-        EksVersion(version="v1.12.4-eksbuild.3", kubernetes={"1.34": "*", "1.35": "eks.4+"}, default_for=("1.34",)),
-        EksVersion(version="v1.11.4-eksbuild.2", kubernetes={"1.33": "*"}, default_for=("1.33",)),
+        offered("v1.12.4-eksbuild.3", {"1.34": "*", "1.35": "eks.4+"}, "1.34"),
+        offered("v1.11.4-eksbuild.2", {"1.33": "*"}, "1.33"),
     )
     table = EksTable(
-        as_of=date(2026, 8, 22), source="DescribeAddonVersions", region="us-east-1",
+        as_of=date(2026, 8, 22),
+        source="DescribeAddonVersions",
+        region="us-east-1",
         addons={"coredns": EksAddonVersions(name="coredns", versions=versions)},
-    )  # fmt: skip
+    )
     releases = (
-        EksRelease(version="1.34", released=date(2025, 10, 2), end_standard=date(2026, 12, 2),
-                   end_extended=date(2027, 12, 2)),
-        EksRelease(version="1.33", released=date(2025, 5, 29), end_standard=date(2026, 7, 29),
-                   end_extended=date(2027, 7, 29)),
-    )  # fmt: skip
-    calendar = Kubernetes(as_of=DAY, source="test", newest="1.37", newest_on_eks="1.36", releases=releases)
+        EksRelease(
+            version=Minor(1, 34),
+            released=date(2025, 10, 2),
+            end_standard=date(2026, 12, 2),
+            end_extended=date(2027, 12, 2),
+        ),
+        EksRelease(
+            version=Minor(1, 33),
+            released=date(2025, 5, 29),
+            end_standard=date(2026, 7, 29),
+            end_extended=date(2027, 7, 29),
+        ),
+    )
+    calendar = Kubernetes(as_of=DAY, source="test", newest=Minor(1, 37), newest_on_eks=Minor(1, 36), releases=releases)
     return Catalog({entry.id: entry for entry in entries}, table, calendar)
 
 

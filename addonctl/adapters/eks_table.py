@@ -19,9 +19,11 @@ import msgspec
 
 from addonctl.catalog import EksAddonVersions, EksTable, EksVersion
 from addonctl.errors import BadInput
+from addonctl.versions import Minor, Version
 
 FILE_NAME = "addon-versions.json.gz"
 _FORMAT = 1
+_RENEW = "Renew it with `addonctl catalog refresh`."
 
 
 class _Attributes(msgspec.Struct, array_like=True, frozen=True, gc=False):
@@ -72,7 +74,7 @@ def cached(folder: Path) -> EksTable | None:
     except FileNotFoundError:
         return None
     except OSError as error:
-        raise BadInput(f"{path} cannot be read: {error.strerror}", "Delete it, or run `catalog refresh`.") from error
+        raise BadInput(f"{path} cannot be read: {error.strerror}", f"Delete it. {_RENEW}") from error
     return _decode(body, str(path))
 
 
@@ -92,30 +94,41 @@ def _decode(body: bytes, name: str) -> EksTable:
     try:
         stored = msgspec.json.decode(gzip.decompress(body), type=_File)
     except (msgspec.DecodeError, OSError, EOFError, zlib.error) as error:
-        raise BadInput(
-            f"{name} of EKS add-on versions is damaged: {error}", "Run `addonctl catalog refresh`."
-        ) from error
+        raise BadInput(f"{name} of EKS add-on versions is damaged: {error}", _RENEW) from error
     if stored.format != _FORMAT:
-        raise BadInput(f"{name} is of format {stored.format}, this addonctl reads {_FORMAT}", "Refresh it.")
-    addons = {addon.name: _unpack(addon) for addon in stored.addons}
+        raise BadInput(f"{name} is of format {stored.format}, this addonctl reads {_FORMAT}", _RENEW)
+    try:
+        addons = {addon.name: _unpack(addon) for addon in stored.addons}
+    except IndexError as error:
+        raise BadInput(f"{name} of EKS add-on versions is damaged: {error}", _RENEW) from error
     return EksTable(as_of=stored.as_of, source=stored.source, region=stored.region, addons=addons)
 
 
 def _unpack(addon: _AddOn) -> EksAddonVersions:
-    kubernetes = [dict(attributes.kubernetes) for attributes in addon.attributes]
-    listed = tuple(
-        EksVersion(
-            version=entry.version, kubernetes=kubernetes[entry.attributes], default_for=entry.default_for,
-            architectures=(shared := addon.attributes[entry.attributes]).architectures,
-            compute_types=shared.compute_types, requires_configuration=shared.requires_configuration,
-            requires_iam=shared.requires_iam,
-        )
-        for entry in addon.versions
-    )  # fmt: skip
+    kubernetes = [{Minor.of(minor): at for minor, at in shared.kubernetes} for shared in addon.attributes]
     return EksAddonVersions(
-        name=addon.name, type=addon.type, owner=addon.owner, publisher=addon.publisher, namespace=addon.namespace,
-        versions=listed,
-    )  # fmt: skip
+        name=addon.name,
+        type=addon.type,
+        owner=addon.owner,
+        publisher=addon.publisher,
+        namespace=addon.namespace,
+        versions=tuple(
+            _unpack_version(entry, addon.attributes[entry.attributes], kubernetes[entry.attributes])
+            for entry in addon.versions
+        ),
+    )
+
+
+def _unpack_version(entry: _Version, shared: _Attributes, kubernetes: Mapping[Minor, str]) -> EksVersion:
+    return EksVersion(
+        version=Version.of(entry.version),
+        kubernetes=kubernetes,
+        default_for=tuple(map(Minor.of, entry.default_for)),
+        architectures=shared.architectures,
+        compute_types=shared.compute_types,
+        requires_configuration=shared.requires_configuration,
+        requires_iam=shared.requires_iam,
+    )
 
 
 def _pack(table: EksTable) -> _File:
@@ -125,37 +138,50 @@ def _pack(table: EksTable) -> _File:
 
 def _pack_addon(addon: EksAddonVersions) -> _AddOn:
     sets: dict[_Attributes, int] = {}
-    listed = []
-    for entry in addon.versions:
-        shared = _Attributes(
-            tuple(entry.kubernetes.items()), entry.architectures, entry.compute_types, entry.requires_configuration,
-            entry.requires_iam,
-        )  # fmt: skip
-        listed.append(_Version(entry.version, sets.setdefault(shared, len(sets)), entry.default_for))
-    return _AddOn(addon.name, addon.type, addon.owner, addon.publisher, addon.namespace, tuple(sets), tuple(listed))
+    listed = tuple(_pack_version(entry, sets) for entry in addon.versions)
+    return _AddOn(addon.name, addon.type, addon.owner, addon.publisher, addon.namespace, tuple(sets), listed)
+
+
+def _pack_version(entry: EksVersion, sets: dict[_Attributes, int]) -> _Version:
+    shared = _Attributes(
+        tuple((str(minor), at) for minor, at in entry.kubernetes.items()),
+        entry.architectures,
+        entry.compute_types,
+        entry.requires_configuration,
+        entry.requires_iam,
+    )
+    number = sets.setdefault(shared, len(sets))
+    return _Version(str(entry.version), number, tuple(map(str, entry.default_for)))
 
 
 def from_describe(addons: Iterable[Mapping[str, Any]]) -> dict[str, EksAddonVersions]:
-    """AddonInfo objects as DescribeAddonVersions answers them; an add-on that comes in several pieces is joined."""
+    """AddonInfo objects as DescribeAddonVersions answers them; an add-on that comes in several pieces is joined.
+
+    Raises BadInput for a version that cannot be read as one.
+    """
     table: dict[str, EksAddonVersions] = {}
     for info in addons:
-        listed = tuple(_version(entry) for entry in info.get("addonVersions") or ())
         before = table.get(info["addonName"])
+        listed = tuple(_version(entry) for entry in info.get("addonVersions") or ())
         table[info["addonName"]] = EksAddonVersions(
-            name=info["addonName"], type=info.get("type") or "", owner=info.get("owner") or "",
-            publisher=info.get("publisher") or "", namespace=info.get("defaultNamespace") or "",
+            name=info["addonName"],
+            type=info.get("type") or "",
+            owner=info.get("owner") or "",
+            publisher=info.get("publisher") or "",
+            namespace=info.get("defaultNamespace") or "",
             versions=(*before.versions, *listed) if before else listed,
-        )  # fmt: skip
+        )
     return table
 
 
 def _version(entry: Mapping[str, Any]) -> EksVersion:
-    rows = entry.get("compatibilities") or ()
+    rows = [(Minor.of(row["clusterVersion"]), row) for row in entry.get("compatibilities") or ()]
     return EksVersion(
-        version=entry["addonVersion"],
-        kubernetes={row["clusterVersion"]: ",".join(row.get("platformVersions") or ("*",)) for row in rows},
-        default_for=tuple(row["clusterVersion"] for row in rows if row.get("defaultVersion")),
-        architectures=tuple(entry.get("architecture") or ()), compute_types=tuple(entry.get("computeTypes") or ()),
+        version=Version.of(entry["addonVersion"]),
+        kubernetes={minor: ",".join(row.get("platformVersions") or ("*",)) for minor, row in rows},
+        default_for=tuple(minor for minor, row in rows if row.get("defaultVersion")),
+        architectures=tuple(entry.get("architecture") or ()),
+        compute_types=tuple(entry.get("computeTypes") or ()),
         requires_configuration=bool(entry.get("requiresConfiguration")),
         requires_iam=bool(entry.get("requiresIamPermissions")),
-    )  # fmt: skip
+    )

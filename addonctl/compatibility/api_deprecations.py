@@ -1,58 +1,105 @@
-"""API versions that Kubernetes removes, and who still writes them: live objects, Helm releases, files, CRDs, webhooks.
+"""API versions that Kubernetes removes, and who still writes them: live objects, Helm releases, files, webhooks.
 
 What counts is the version in which something was written, from managedFields and last-applied, not the one to which
-the server converts its answers. Called by compatibility.py.
+the server converts its answers. Called by __init__.py.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from addonctl.catalog import ApiRemoval, Catalog, Kubernetes, plural
-from addonctl.findings import finding
+from addonctl.compatibility.support import KubernetesStatus
+from addonctl.findings import finding, makes
 from addonctl.model import (
+    Action,
+    ApiVersionRef,
     Applier,
-    CustomResourceDefinition,
+    Apply,
     Evidence,
     Finding,
-    Inventory,
+    GitChange,
+    HelmUpgrade,
+    KubernetesObject,
+    Note,
     ObjectRef,
+    Owner,
     Rule,
+    Run,
     Severity,
-    Snapshot,
+    View,
+    owners,
 )
-from addonctl.remediation import command, kubectl
-from addonctl.versions import minor_key, parse
 
 # They are updated with the control plane, and write what it serves.
-_CONTROL_PLANE = frozenset({
-    "kube-apiserver", "kube-controller-manager", "kube-scheduler", "cloud-controller-manager", "kubelet",
-    "k8s-controlplane-gce", "before-first-apply",
-})  # fmt: skip
+_CONTROL_PLANE = frozenset(
+    {
+        "kube-apiserver",
+        "kube-controller-manager",
+        "kube-scheduler",
+        "cloud-controller-manager",
+        "kubelet",
+        "k8s-controlplane-gce",
+        "before-first-apply",
+    }
+)
+# Field managers that put back what Git holds, and who they are.
+_FROM_GIT = {
+    "argocd-controller": "Argo CD",
+    "argocd-application-controller": "Argo CD",
+    "kustomize-controller": "Flux",
+    "helm-controller": "Flux",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ApiUse:
-    """An object that is written in an API version with an end. `where`: live, helm or file; `by`: who writes it."""
+    """An object that is written in an API version with an end, and by whom: field managers, or a Helm release.
+
+    `git` is the GitOps object that keeps it, None where that was not seen.
+    """
 
     ref: ObjectRef
     removal: ApiRemoval
-    where: str
-    by: str
+    managers: tuple[str, ...] = ()
+    release: owners.HelmRelease | None = None
+    in_files: bool = False
+    git: Owner | None = None
+
+    @property
+    def subject(self) -> ApiVersionRef:
+        return ApiVersionRef(self.removal.api_version, self.removal.kind, self.release, self.in_files)
 
 
-def uses(snapshot: Snapshot, kubernetes: Kubernetes) -> Iterator[ApiUse]:
+def uses(view: View, kubernetes: Kubernetes) -> Iterator[ApiUse]:
     """All uses of API versions that are or will be deprecated."""
-    for ref, thing in snapshot.objects():
+    applications = _applications(view)
+    for thing in view.snapshot.objects():
+        ref = thing.ref
+        written: dict[ApiRemoval, list[Applier]] = {}
         for applier in _still_writing(ref.kind, thing.appliers, kubernetes):
             removal = kubernetes.removal(applier.api_version, ref.kind)
             if removal is not None:
-                yield ApiUse(ref=ref, removal=removal, where=_where(applier), by=applier.manager)
-    for release in snapshot.helm_releases:
+                written.setdefault(removal, []).append(applier)
+        for removal, appliers in written.items():
+            git = _flux_keeper(thing) or applications.get(ref)
+            yield from _written(ref, removal, appliers, git)
+    flux = _flux_releases(view)
+    for release in view.snapshot.helm_releases:
+        owner = owners.HelmRelease(release.namespace, release.name)
         for item in release.objects:
             removal = kubernetes.removal(item.api_version, item.kind)
             if removal is not None:
                 ref = ObjectRef(kind=item.kind, name=item.name, namespace=item.namespace, group=removal.group)
-                yield ApiUse(ref=ref, removal=removal, where="helm", by=f"{release.namespace}/{release.name}")
+                yield ApiUse(ref=ref, removal=removal, release=owner, git=flux.get((release.namespace, release.name)))
+
+
+def _written(ref: ObjectRef, removal: ApiRemoval, appliers: Sequence[Applier], git: Owner | None) -> Iterator[ApiUse]:
+    """What files hold is nobody's yet; live objects have their writers."""
+    if any(applier.operation == "File" for applier in appliers):
+        yield ApiUse(ref=ref, removal=removal, in_files=True)
+    live = tuple(dict.fromkeys(applier.manager for applier in appliers if applier.operation != "File"))
+    if live:
+        yield ApiUse(ref=ref, removal=removal, managers=live, git=git)
 
 
 def _still_writing(kind: str, appliers: Sequence[Applier], kubernetes: Kubernetes) -> Iterator[Applier]:
@@ -68,178 +115,129 @@ def _still_writing(kind: str, appliers: Sequence[Applier], kubernetes: Kubernete
             yield applier
 
 
-def _where(applier: Applier) -> str:
-    return "file" if applier.operation == "File" else "live"
+# ── Who keeps it in Git ─────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def api_findings(snapshot: Snapshot, catalog: Catalog, running: str, targets: tuple[str, ...]) -> Iterator[Finding]:
+def _applications(view: View) -> dict[ObjectRef, Owner]:
+    """Objects that the status of an Argo CD Application lists."""
+    return {
+        view.located(ref, app.destination_namespace): owners.ArgoApplication(app.namespace, app.name, app.auto_sync)
+        for app in view.snapshot.applications
+        for ref in app.resources
+    }
+
+
+def _flux_keeper(thing: KubernetesObject) -> Owner | None:
+    """The Flux object that an object's labels name."""
+    for group, kind in (
+        ("kustomize.toolkit.fluxcd.io", owners.FluxKustomization),
+        ("helm.toolkit.fluxcd.io", owners.FluxHelmRelease),
+    ):
+        name = thing.labels.get(f"{group}/name")
+        if name:
+            return kind(thing.labels.get(f"{group}/namespace", ""), name)
+    return None
+
+
+def _flux_releases(view: View) -> dict[tuple[str, str], Owner]:
+    """Helm releases that a HelmRelease of Flux keeps."""
+    return {
+        (each.target_namespace, each.release): owners.FluxHelmRelease(each.namespace, each.name)
+        for each in view.snapshot.flux_helm_releases
+    }
+
+
+# ── Findings ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@makes("API001", "API002", "API003")
+def api_findings(view: View, catalog: Catalog, status: KubernetesStatus) -> Iterator[Finding]:
     """One finding an API version and writer; the objects are its evidence."""
-    if not running and not targets:
-        return
-    kubernetes, together = catalog.kubernetes, dict[tuple[str, str, str, str], list[ApiUse]]()
-    for use in uses(snapshot, kubernetes):
-        writer = use.by if use.where == "helm" else use.where
-        together.setdefault((use.removal.api_version, use.removal.kind, use.where, writer), []).append(use)
-    for same in together.values():
+    together: dict[ApiVersionRef, list[ApiUse]] = {}
+    for use in uses(view, catalog.kubernetes):
+        together.setdefault(use.subject, []).append(use)
+    for subject, same in together.items():
         removal = same[0].removal
-        code, severity = _code(removal, running, targets)
+        code, severity = _code(removal, status)
         if code:
-            yield _api_finding(code, severity, same, kubernetes, targets[-1] if targets else running)
+            replacement = catalog.kubernetes.replacement(removal, status.newest)
+            shown = (_evidence(use) for use in dict.fromkeys(same))
+            yield finding(code, subject, *shown, fix=_fix(same, replacement), severity=severity)
 
 
-def _code(removal: ApiRemoval, running: str, targets: tuple[str, ...]) -> tuple[str, Severity | None]:
-    """API001: gone already; API002: gone in one of the targets; API003: deprecated in one of them."""
-    removed = minor_key(removal.removed_in) if removal.removed_in else None
-    deprecated = minor_key(removal.deprecated_in) if removal.deprecated_in else removed
-    if removed is not None and running and removed <= minor_key(running):
+def _code(removal: ApiRemoval, status: KubernetesStatus) -> tuple[str, Severity | None]:
+    """API001: gone from all that may run; API002: gone in a later one that is judged; API003: deprecated in one."""
+    removed, deprecated = removal.removed_in, removal.deprecated_in or removal.removed_in
+    if removed is not None and removed <= status.oldest:
         return "API001", None
-    if removed is not None and targets and removed <= minor_key(targets[-1]):
-        return "API002", Severity.REQUIRED if removed <= minor_key(targets[0]) else Severity.RECOMMENDED
-    if deprecated is not None and deprecated <= minor_key(targets[-1] if targets else running):
+    if removed is not None and removed <= status.newest:
+        soon = bool(status.targets) and removed <= status.next
+        return "API002", Severity.REQUIRED if soon else Severity.RECOMMENDED
+    if deprecated is not None and deprecated <= status.newest:
         return "API003", None
     return "", None
 
 
-def _api_finding(
-    code: str, severity: Severity | None, same: list[ApiUse], kubernetes: Kubernetes, newest: str
-) -> Finding:
-    removal, where = same[0].removal, same[0].where
-    replacement = kubernetes.replacement(removal, newest)
-    writers = ", ".join(dict.fromkeys(use.by for use in same)) if where != "file" else ""
-    subject = {
-        "helm": f"helm release {same[0].by}: {removal.api_version} {removal.kind}",
-        "file": f"{removal.api_version} {removal.kind} in the files",
-    }.get(where, f"{removal.api_version} {removal.kind}")
+def _evidence(use: ApiUse) -> Evidence:
+    removal = use.removal
     ends = f"removed in {removal.removed_in}" if removal.removed_in else f"deprecated since {removal.deprecated_in}"
-    shown = [
-        Evidence(kind="api", subject=str(ref), detail=ends + (f", written by {writers}" if writers else ""))
-        for ref in dict.fromkeys(use.ref for use in same)
-    ]
-    fix = _fix(where, [use.by for use in same], removal.kind, replacement)
-    return finding(code, subject, *shown, fix=fix, severity=severity)
+    by = f", written by {', '.join(use.managers)}" if use.managers else ""
+    return Evidence(kind="api", subject=str(use.ref), detail=ends + by, ref=use.ref)
 
 
-# Field managers that put back what Git holds, and who they are.
-_FROM_GIT = {
-    "argocd-controller": "Argo CD", "argocd-application-controller": "Argo CD", "kustomize-controller": "Flux",
-    "helm-controller": "Flux",
-}  # fmt: skip
-
-
-def _fix(where: str, writers: Sequence[str], kind: str, replacement: str) -> str:
+def _fix(same: Sequence[ApiUse], replacement: str) -> list[Action]:
+    first = same[0]
     if not replacement:
-        return f"There is no replacement: remove the {kind} before the upgrade."
-    keeper = next((_FROM_GIT[writer] for writer in writers if writer in _FROM_GIT), "")
-    if keeper:
-        return (
-            f"In Git, write it as apiVersion: {replacement}; {keeper} applies it from there and undoes other changes."
-        )
-    if where == "helm":
-        namespace, _, name = writers[0].partition("/")
-        return (
-            f"{command('helm', 'mapkubeapis', name, '-n', namespace)}  # plugin helm-mapkubeapis; then\n"
-            f"# helm upgrade to a chart that writes {replacement}"
-        )
-    return f"# write it as apiVersion: {replacement}, then\nkubectl apply --server-side -f …"
+        return [Note(f"There is no replacement: remove the {first.removal.kind}.")]
+    written = f"write it as apiVersion: {replacement}"
+    if first.release is not None:
+        return _helm_fix(first.release, first.git, replacement)
+    if first.in_files:
+        return [Note(f"W{written[1:]}.")]
+    by_git = [use for use in same if any(manager in _FROM_GIT for manager in use.managers)]
+    kept = dict.fromkeys(use.git for use in by_git if use.git is not None)
+    actions: list[Action] = [GitChange(owner=owner, change=written) for owner in kept]
+    unseen = dict.fromkeys(_FROM_GIT[m] for use in by_git if use.git is None for m in use.managers if m in _FROM_GIT)
+    actions += [Note(f"In Git, {written}; {who} applies it from there and undoes other changes.") for who in unseen]
+    if any(manager not in _FROM_GIT for use in same for manager in use.managers):
+        actions.append(Apply(what=f"its manifest with apiVersion: {replacement}"))
+    return actions
 
 
-# ── CRDs ────────────────────────────────────────────────────────────────────────────────────────────────────────
+def _helm_fix(release: owners.HelmRelease, git: Owner | None, replacement: str) -> list[Action]:
+    """Helm compares with the manifest that it stored: that is rewritten first, or no upgrade works."""
+    namespace = ("-n", release.namespace) if release.namespace else ()
+    why = "rewrites the stored manifest (plugin helm-mapkubeapis); then upgrade:"
+    stored = Run(("helm", "mapkubeapis", release.name, *namespace), why=why)
+    chart = f"that writes {replacement}"
+    if git is not None:
+        return [stored, GitChange(owner=git, change=f"set the chart's version to one {chart}")]
+    return [stored, HelmUpgrade(namespace=release.namespace, name=release.name, choose=chart)]
 
 
-def crd_findings(snapshot: Snapshot, inventory: Inventory, catalog: Catalog) -> Iterator[Finding]:
-    """Stored versions that stand in the way of an update of the CRD, and custom resources in versions that end."""
-    installed = {row.addon: row.version for row in inventory.installations}
-    for crd in snapshot.crds:
-        yield from _stale_stored(crd)
-        yield from _ending_versions(crd, snapshot, catalog, installed)
+# ── Webhooks ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def _stale_stored(crd: CustomResourceDefinition) -> Iterator[Finding]:
-    storage = next((version.name for version in crd.versions if version.storage), "")
-    stale = [name for name in crd.stored_versions if name != storage]
-    if not stale or not storage:
-        return
-    served = {version.name for version in crd.versions if version.served}
-    unserved = [name for name in stale if name not in served]
-    detail = f"storedVersions {', '.join(crd.stored_versions)}; new objects are stored as {storage}"
-    if unserved:
-        detail += f"; {', '.join(unserved)} is not served any more"
-    evidence = Evidence(kind="crd", subject=crd.name, detail=detail)
-    patch = f'{{"status":{{"storedVersions":["{storage}"]}}}}'
-    fix = (
-        f"{kubectl('get', crd.name, '-A', '-o', 'json')} | kubectl replace -f -  # writes each as {storage}; then\n"
-        + kubectl("patch", "crd", crd.name, "--subresource=status", "--type=merge", "-p", patch)
-    )
-    severity = Severity.REQUIRED if unserved else None
-    yield finding("CRD001", f"CustomResourceDefinition/{crd.name}", evidence, fix=fix, severity=severity)
-
-
-def _ending_versions(
-    crd: CustomResourceDefinition, snapshot: Snapshot, catalog: Catalog, installed: dict[str, str | None]
-) -> Iterator[Finding]:
-    """Custom resources written in a version that a newer release of their add-on does not serve."""
-    written = next((c for c in snapshot.custom_resources if (c.group, c.kind) == (crd.group, crd.kind)), None)
-    if written is None:
-        return
-    for removal in catalog.kubernetes.crd_removals:
-        whole = removal.version == "*"  # the CRD itself goes
-        count = written.count if whole else written.written_as.get(f"{crd.group}/{removal.version}", 0)
-        if removal.crd != crd.name or not count or removal.addon not in installed or not removal.removed_in:
-            continue
-        has, last = parse(installed[removal.addon] or ""), parse(removal.last_present_in)
-        gone = parse(removal.removed_in)
-        dropped = has is not None and ((last is not None and has > last) or (gone is not None and has >= gone))
-        if dropped:
-            continue  # the running release dropped it already, and its objects were converted
-        what = "of a kind that" if whole else f"written as {removal.version}, which"
-        detail = f"{count} objects are {what} {removal.addon} {removal.removed_in} drops"
-        evidence = Evidence(kind="crd", subject=crd.name, detail=detail)
-        stays = f"Write them in the version {_storage(crd)} before the update: manifests, charts and Git alike."
-        fix = "Move to what replaces this kind before the update; its release notes say how." if whole else stays
-        yield finding("CRD002", f"CustomResourceDefinition/{crd.name}", evidence, fix=fix)
-
-
-def _storage(crd: CustomResourceDefinition) -> str:
-    return next((version.name for version in crd.versions if version.storage), "")
-
-
-# ── Webhooks ────────────────────────────────────────────────────────────────────────────────────────────────────
-
-
-def webhook_findings(snapshot: Snapshot, catalog: Catalog, running: str, targets: tuple[str, ...]) -> Iterator[Finding]:
+@makes("API004")
+def webhook_findings(view: View, catalog: Catalog, status: KubernetesStatus) -> Iterator[Finding]:
     """Webhooks whose rules name only API versions that are gone, or will be: they are not asked any more."""
-    if not running:
-        return
-    newest = targets[0] if targets else running
-    for configuration in snapshot.webhook_configurations:
+    ended = {
+        (removal.group, removal.version, plural(removal.kind)): removal
+        for removal in catalog.kubernetes.removals
+        if removal.removed_in is not None and removal.removed_in <= status.next
+    }
+    for configuration in view.snapshot.webhook_configurations:
         for hook in configuration.webhooks:
-            gone = [found for rule in hook.rules for found in _gone(rule, catalog.kubernetes, newest)]
+            gone = [found for rule in hook.rules for found in _gone(rule, ended)]
             if gone and len(gone) == len(hook.rules):
-                subject = f"{configuration.kind}/{configuration.name}"
                 shown = (Evidence(kind="webhook", subject=hook.name, detail=detail) for detail in gone)
-                yield finding("API004", subject, *shown)
+                yield finding("API004", configuration.ref, *shown)
 
 
-def _gone(rule: Rule, kubernetes: Kubernetes, minor: str) -> Iterator[str]:
-    """What a rule matches, if every group, version and resource of it is removed by `minor`."""
-    ends = [
-        removal
-        for removal in kubernetes.removals
-        if removal.group in rule.groups and removal.version in rule.versions
-        and plural(removal.kind) in {resource.partition("/")[0] for resource in rule.resources}
-        and removal.removed_in and minor_key(removal.removed_in) <= minor_key(minor)
-    ]  # fmt: skip
-    matched = {(removal.group, removal.version, plural(removal.kind)) for removal in ends}
-    named = {(group, version, resource.partition("/")[0]) for group in rule.groups for version in rule.versions
-             for resource in rule.resources}  # fmt: skip
-    if named and named <= matched:
-        yield ", ".join(sorted(f"{r.api_version} {r.kind}: removed in {r.removed_in}" for r in ends))
-
-
-def all_findings(
-    snapshot: Snapshot, inventory: Inventory, catalog: Catalog, running: str, targets: tuple[str, ...]
-) -> Iterable[Finding]:
-    """Everything that this module finds."""
-    yield from api_findings(snapshot, catalog, running, targets)
-    yield from crd_findings(snapshot, inventory, catalog)
-    yield from webhook_findings(snapshot, catalog, running, targets)
+def _gone(rule: Rule, ended: Mapping[tuple[str, str, str], ApiRemoval]) -> Iterator[str]:
+    """What a rule matches, if every group, version and resource of it has ended."""
+    resources = {resource.partition("/")[0] for resource in rule.resources}
+    named = {(group, version, name) for group in rule.groups for version in rule.versions for name in resources}
+    if named and named <= ended.keys():
+        found = (ended[key] for key in sorted(named))
+        yield ", ".join(f"{removal.api_version} {removal.kind}: removed in {removal.removed_in}" for removal in found)

@@ -1,0 +1,141 @@
+"""Whether what is installed goes with the Kubernetes minors that are judged, and how to update what does not.
+
+Decided from the catalogue, by the EKS add-on's own name where EKS keeps an installation. Called by __init__.py.
+"""
+
+from collections.abc import Iterator
+
+from addonctl.catalog import AddOn, Answer, Catalog, Cell, EksAddonVersions
+from addonctl.compatibility.support import KubernetesStatus
+from addonctl.findings import finding, makes
+from addonctl.model import (
+    Action,
+    Apply,
+    Evidence,
+    Finding,
+    GitChange,
+    HelmUpgrade,
+    Installation,
+    InstallationRef,
+    Note,
+    View,
+    owners,
+)
+from addonctl.remediation import eks_addon, update_addon
+from addonctl.versions import Minor, Version
+
+
+def cells_of(row: Installation, catalog: Catalog, status: KubernetesStatus) -> tuple[Cell, ...]:
+    """One answer a minor that is judged."""
+    return tuple(_cell(row, catalog, minor) for minor in status.minors)
+
+
+def _cell(row: Installation, catalog: Catalog, minor: Minor) -> Cell:
+    if isinstance(row.owner, owners.AwsManaged):
+        return _say(row, minor, Answer.YES, "AWS runs it and keeps it in step with the cluster.")
+    if row.version is None:
+        return _say(row, minor, Answer.UNKNOWN, f"Its version is unknown: {row.version_unknown_reason}.")
+    name = _known_as(row, catalog)
+    if not name:
+        return _say(row, minor, Answer.UNKNOWN, f"AWS's table of {catalog.eks.as_of} has no add-on {row.addon}.")
+    return catalog.check(name, row.version, minor)
+
+
+def _known_as(row: Installation, catalog: Catalog) -> str:
+    """The name by which the catalogue knows it: that of the EKS add-on, which may be a variant; empty if by none."""
+    names = (row.eks_addon, row.addon)
+    return next((name for name in names if name and (catalog.find(name) or catalog.eks_name(name))), "")
+
+
+def _say(row: Installation, minor: Minor, answer: Answer, reason: str) -> Cell:
+    return Cell(addon=row.addon, version=row.version, kubernetes=minor, answer=answer, reason=reason)
+
+
+@makes("EKS001", "EKS002", "CMP001", "CMP002")
+def version_findings(
+    row: Installation, cells: tuple[Cell, ...], view: View, catalog: Catalog, status: KubernetesStatus
+) -> Iterator[Finding]:
+    """The first minor that an installation does not go with; what does not go with one need not be said of the next."""
+    cell, now = _refused(row, cells, catalog, status)
+    if cell is None or cell.kubernetes is None:
+        return
+    listed = isinstance(row.owner, owners.EksAddon)
+    code = ("EKS001" if listed else "CMP001") if now else ("EKS002" if listed else "CMP002")
+    evidence = Evidence(kind="compatibility", subject=f"as of {cell.as_of}", detail=cell.reason)
+    fix = update_fix(row, view, catalog, cell.kubernetes)
+    yield finding(code, InstallationRef(row.id, row.addon), evidence, fix=fix)
+
+
+def _refused(
+    row: Installation, cells: tuple[Cell, ...], catalog: Catalog, status: KubernetesStatus
+) -> tuple[Cell | None, bool]:
+    """The first answer that is no, and whether that holds for the Kubernetes that runs, whichever it may be."""
+    if status.running is not None:
+        cell = next((cell for cell in cells if cell.answer is Answer.NO), None)
+        return cell, cell is cells[0]
+    if cells[-1].answer is not Answer.NO:
+        return None, False  # too new for the oldest that it may be: nobody says that this one runs
+    between = (_cell(row, catalog, minor) for minor in status.oldest.up_to(status.newest))
+    return cells[-1], all(cell.answer is Answer.NO for cell in (cells[0], *between))
+
+
+# ── How to update ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def update_fix(row: Installation, view: View, catalog: Catalog, minor: Minor) -> tuple[Action, ...]:
+    """How to update an installation to a version for Kubernetes `minor`, in its installer's own terms."""
+    eks_name = row.eks_addon or catalog.eks_name(row.addon) or ""
+    listed = catalog.eks.addons.get(eks_name)
+    goal = _goal(listed, minor)
+    wanted = f"that supports Kubernetes {minor}"
+    wanted += f" (EKS offers {goal} for it)" if goal else _upstream_range(catalog.find(row.addon), minor)
+    match row.owner:
+        case owners.EksAddon(name=name) if goal is not None and listed is not None:
+            return _eks_update(row, name, goal, _first_stop(row, listed, goal, catalog, minor), view)
+        case owners.EksAddon(name=name):
+            return (Note(f"Update EKS add-on {name} to a version {wanted}."),)
+        case owners.HelmRelease(namespace=namespace, name=name) if name:
+            return (HelmUpgrade(namespace=namespace, name=name, choose=wanted),)
+        case owners.ArgoApplication():
+            return (GitChange(owner=row.owner, change=f"set targetRevision to a version {wanted}"),)
+        case owners.FluxHelmRelease():
+            return (GitChange(owner=row.owner, change=f"set the chart's version to one {wanted}"),)
+        case owners.FluxKustomization():
+            return (GitChange(owner=row.owner, change=f"put the manifests of a version there {wanted}"),)
+        case owners.AwsManaged():
+            return ()
+    return (Apply(what=f"the manifests of a version {wanted}"),)
+
+
+def _eks_update(row: Installation, name: str, goal: Version, first: Version, view: View) -> tuple[Action, ...]:
+    eks = view.snapshot.eks
+    update = update_addon(view.snapshot.cluster.name, name, str(first), eks_addon(row, eks.addons) if eks else None)
+    return (update,) if first == goal else (update, Note(f"Then one minor at a time to {goal}."))
+
+
+def _goal(listed: EksAddonVersions | None, minor: Minor) -> Version | None:
+    """EKS's default version for a minor, else the newest that it offers there; None where there is none."""
+    fit = [entry for entry in listed.versions if minor in entry.kubernetes] if listed else []
+    default = next((entry.version for entry in fit if minor in entry.default_for), None)
+    return default or max((entry.version for entry in fit), default=None)
+
+
+def _first_stop(row: Installation, listed: EksAddonVersions, goal: Version, catalog: Catalog, minor: Minor) -> Version:
+    """The version to go to first: another one than the goal where the add-on must move one minor at a time."""
+    addon, now = catalog.find(row.addon), row.version
+    if addon is None or now is None or not any(rule.one_minor_at_a_time for rule in addon.upgrade_rules):
+        return goal
+    following = (now.minor[0], now.minor[1] + 1)
+    if goal.minor <= following:
+        return goal
+    fit = (entry.version for entry in listed.versions if minor in entry.kubernetes)
+    return max((version for version in fit if version.minor == following), default=goal)
+
+
+def _upstream_range(addon: AddOn | None, minor: Minor) -> str:
+    """The newest range of versions that upstream publishes for a minor."""
+    for support in addon.kubernetes if addon else ():
+        above = support.minimum is None or support.minimum <= minor
+        if above and support.maximum is not None and minor <= support.maximum:
+            return f" ({support.versions} does)"
+    return ""

@@ -1,0 +1,45 @@
+"""The matrix from the catalogue alone: versions of add-ons against Kubernetes minors. Called by `addonctl matrix`."""
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+from addonctl.catalog import Catalog, Cell
+from addonctl.errors import BadInput
+from addonctl.versions import Minor, Version
+
+# Without bounds: this many minors, up to the newest on EKS.
+_MINORS = 6
+
+
+def matrix(catalog: Catalog, names: Iterable[str], minors: tuple[Minor, ...]) -> tuple[Cell, ...]:
+    """Every known version of the named add-ons with each of `minors`: AWS's versions, else upstream's ranges.
+
+    Raises BadInput for a name that means no add-on.
+    """
+    return tuple(
+        replace(cell, version=version)
+        for name in names
+        for version in _known_versions(catalog, name)
+        for cell in (catalog.check(name, version, minor) for minor in minors)
+    )
+
+
+def matrix_minors(catalog: Catalog, oldest: Minor | None, newest: Minor | None) -> tuple[Minor, ...]:
+    """The minors from `oldest` to `newest`, both included; those that EKS offered last, where a bound is left out.
+
+    Raises BadInput where `oldest` is after `newest`.
+    """
+    last = newest or max(catalog.kubernetes.newest_on_eks, oldest or catalog.kubernetes.newest_on_eks)
+    known = sorted(release.version for release in catalog.kubernetes.releases)
+    first = oldest or min((known[-_MINORS:] or [last])[0], last)
+    if first > last or first.major != last.major:
+        raise BadInput(f"Kubernetes {first} to {last} is no range", "Give the older one with --kubernetes.")
+    return (first, *first.up_to(last))
+
+
+def _known_versions(catalog: Catalog, name: str) -> tuple[Version, ...]:
+    addon, eks = catalog.require(name)
+    if eks is not None:
+        return tuple(version.version for version in eks.versions)
+    # The newest version of every release cycle, where upstream's are known.
+    return tuple(cycle.latest for cycle in addon.lifecycle if cycle.latest) if addon else ()
