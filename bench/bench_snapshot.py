@@ -11,13 +11,13 @@ from pathlib import Path
 
 import msgspec
 
-from addonctl.adapters import knowledge
+from addonctl.adapters import encoding, knowledge
 from addonctl.adapters.decoders import KINDS
 from addonctl.adapters.decoding import Decoder
 from addonctl.adapters.sources import snapshot_file
-from addonctl.assessment import assess
 from addonctl.model import Cluster, Container, Node, PodTemplate, Snapshot, Workload
 from bench.measure import median_s, process_peak, table
+from tests.judging import assessed
 
 NODES, PODS, APPS = 5_000, 150_000, 3_000
 
@@ -68,17 +68,17 @@ def cluster() -> Snapshot:
 def main() -> None:
     catalog = knowledge.load()
     body = snapshot_file.encode(cluster())
-    bare = msgspec.json.Decoder(Snapshot)
+    bare = msgspec.json.Decoder(Snapshot, dec_hook=encoding.decode)
 
     def scan() -> None:
         with snapshot_file.without_collector():
-            assess(snapshot_file.decode(body, "benchmark"), catalog, day=date(2026, 11, 24))
+            assessed(snapshot_file.decode(body, "benchmark"), catalog, day=date(2026, 11, 24))
 
     read = snapshot_file.decode(body, "benchmark")
 
     def judge() -> None:
         with snapshot_file.without_collector():
-            assess(read, catalog, day=date(2026, 11, 24))
+            assessed(read, catalog, day=date(2026, 11, 24))
 
     gc.collect()
     decoding, scanning = median_s(lambda: bare.decode(body), 5), median_s(scan, 5)

@@ -63,7 +63,7 @@ _APPENDED = {"pods": _POD, "replicasets": _REPLICA_SET}
 def ours(cluster: Cluster, age_s: int = 0) -> set[Said]:
     """What addonctl says at recommended and above, of every object that it names."""
     found = (one for one in scan(cluster, age_s) if one.severity is not Severity.INFO)
-    return {Said(name, f"{one.code} {one.subject}") for one in found for name in _named(one.subject)}
+    return {Said(name, f"{one.code} {one.subject}") for one in found for name in _named(str(one.subject))}
 
 
 def _named(subject: str) -> set[str]:

@@ -8,15 +8,16 @@ from typing import Any
 
 import pytest
 
-from addonctl import versions
 from addonctl.adapters.decoding import Decoder
 from addonctl.adapters.sources import manifests
 from addonctl.catalog import ApiRemoval, Catalog
 from addonctl.compatibility.api_deprecations import api_findings
 from addonctl.model import Finding, Snapshot
+from addonctl.render.commands import fix_text
+from addonctl.versions import Minor
 from tests.builders import NOW
 
-_FAR = "1.99"  # further than any removal in the table
+_FAR = Minor(1, 99)  # further than any removal in the table
 
 
 def document(api_version: str, kind: str) -> dict[str, Any]:
@@ -46,13 +47,12 @@ def read(path: Path, body: dict[str, Any], catalog: Catalog) -> Snapshot:
     return manifests.read([str(path)], Decoder(catalog), taken=NOW, name="planted")
 
 
-def found(snapshot: Snapshot, catalog: Catalog, running: str, target: str = _FAR) -> list[Finding]:
+def found(snapshot: Snapshot, catalog: Catalog, running: Minor, target: Minor = _FAR) -> list[Finding]:
     return list(api_findings(snapshot, catalog, running, (target,)))
 
 
-def minor_before(minor: str) -> str:
-    major, number = versions.minor_key(minor)
-    return f"{major}.{number - 1}"
+def minor_before(minor: Minor) -> Minor:
+    return Minor(minor.major, minor.minor - 1)
 
 
 def removals(catalog: Catalog) -> list[ApiRemoval]:
@@ -69,13 +69,14 @@ def test_every_one_is_found_with_its_replacement(
         planted = document(removal.api_version, removal.kind)
         snapshot = read(tmp_path / "a.json", planted if where == "file" else release(planted), catalog)
         ends = removal.removed_in or removal.deprecated_in
+        assert ends is not None
         before, after = found(snapshot, catalog, minor_before(ends), ends), found(snapshot, catalog, ends, ends)
         wanted = catalog.kubernetes.replacement(removal, ends)
         expected = "API001" if removal.removed_in else "API003"
         if [f.code for f in after] != [expected] or [f.code for f in before] not in (["API002"], ["API003"]):
             wrong.append(f"{removal.api_version} {removal.kind}: {[f.code for f in before]}, {[f.code for f in after]}")
-        elif (wanted or "no replacement") not in after[0].fix:
-            wrong.append(f"{removal.api_version} {removal.kind}: {after[0].fix!r} does not name {wanted!r}")
+        elif (wanted or "no replacement") not in fix_text(after[0]):
+            wrong.append(f"{removal.api_version} {removal.kind}: {fix_text(after[0])!r} does not name {wanted!r}")
     with capsys.disabled():
         total = len(removals(catalog))
         print(f"\nAPI versions that end, in a {where}: {total - len(wrong)} of {total} found with the replacement")
@@ -84,7 +85,7 @@ def test_every_one_is_found_with_its_replacement(
 
 def test_a_replacement_does_not_end_itself(catalog: Catalog) -> None:
     """Following the table never leads from one dead end into another, at the newest minor that it knows."""
-    newest = max((r.removed_in for r in removals(catalog) if r.removed_in), key=versions.minor_key)
+    newest = max(r.removed_in for r in removals(catalog) if r.removed_in)
     for removal in removals(catalog):
         written = catalog.kubernetes.replacement(removal, newest)
         following = catalog.kubernetes.removal(written, removal.kind) if written else None
@@ -98,4 +99,6 @@ def test_the_same_kinds_in_their_newest_versions_are_silent(tmp_path: Path, cata
             continue
         planted = document(newest, removal.kind)
         for body in (planted, release(planted)):
-            assert found(read(tmp_path / "a.json", body, catalog), catalog, "1.36") == [], f"{newest} {removal.kind}"
+            assert found(read(tmp_path / "a.json", body, catalog), catalog, Minor(1, 36)) == [], (
+                f"{newest} {removal.kind}"
+            )

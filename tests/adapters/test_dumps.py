@@ -17,7 +17,7 @@ from addonctl.adapters.sources import manifests
 from addonctl.catalog import Catalog
 from addonctl.errors import BadInput
 from addonctl.inventory import take_inventory
-from addonctl.model import Cluster, GapReason, Snapshot
+from addonctl.model import Cluster, GapReason, Snapshot, View
 from tests.builders import NOW, small_catalog
 
 DECODER = Decoder(small_catalog())
@@ -62,8 +62,8 @@ def test_every_form_gives_the_same_installation(tmp_path: Path) -> None:
         (tmp_path / name).write_bytes(body)
     bundle(tmp_path / "bundle.tar.gz")
     for path in sorted(tmp_path.iterdir()):
-        rows = take_inventory(read(path), small_catalog()).installations
-        assert [(row.id, row.version) for row in rows] == [("coredns/kube-system/coredns", "v1.12.4")], path.name
+        rows = take_inventory(View(read(path)), small_catalog()).installations
+        assert [(row.id, str(row.version)) for row in rows] == [("coredns/kube-system/coredns", "v1.12.4")], path.name
     assert read(tmp_path / "bundle.tar.gz").cluster.kubernetes == "v1.31.2"
     assert len(read(tmp_path).workloads) == len(forms) + 1
 
@@ -124,7 +124,7 @@ def test_real_dumps_load_and_their_addons_are_found(shared_data: Path, catalog: 
     }  # fmt: skip
     for path in sorted((shared_data / "clusters").iterdir()):
         snapshot = manifests.read([str(path)], Decoder(catalog), taken=NOW)
-        found = {row.addon for row in take_inventory(snapshot, catalog).installations}
+        found = {row.addon for row in take_inventory(View(snapshot), catalog).installations}
         wanted = next((addons for name, addons in expected.items() if path.name.startswith(name)), set())
         assert wanted <= found, path.name
 
@@ -154,4 +154,4 @@ def test_odd_objects_never_crash_the_scan(kind: Any, fields: dict[str, Any]) -> 
     collection = manifests.Collection(DECODER)
     collection.add_json(json.dumps(document).encode(), "fuzz")
     collection.add_yaml(json.dumps(document).encode(), "fuzz")
-    take_inventory(collection.snapshot(Cluster(name="fuzz", source="files"), NOW), small_catalog())
+    take_inventory(View(collection.snapshot(Cluster(name="fuzz", source="files"), NOW)), small_catalog())

@@ -15,7 +15,7 @@ from addonctl.adapters.decoding import Decoder
 from addonctl.adapters.sources import manifests
 from addonctl.catalog import Catalog
 from addonctl.inventory import take_inventory
-from addonctl.model import Installation
+from addonctl.model import Installation, View
 from tests.builders import NOW
 
 RECOGNISED_MIN, VERSION_MIN = 0.99, 0.97
@@ -45,7 +45,7 @@ def judge(tally: Tally, entry: dict[str, Any], rows: list[Installation]) -> None
         return
     first = next((row for row in rows if row.addon == entry["expect"][0]), None)
     tally.versions += 1
-    said = (first.version or f"unknown ({first.version_unknown_reason})") if first else "not found"
+    said = str(first.version or f"unknown ({first.version_unknown_reason})") if first else "not found"
     if said.removeprefix("v") not in entry["versions"]:
         tally.wrong.append(f"{entry['file']}: {said}, not {' or '.join(entry['versions'])}")
 
@@ -55,7 +55,7 @@ def test_every_render_is_recognised(shared_data: Path, catalog: Catalog, capsys:
     for entry in json.loads((shared_data / "manifests" / "index.json").read_text()):
         path = shared_data / "manifests" / entry["file"]
         snapshot = manifests.read([str(path)], Decoder(catalog), taken=NOW)
-        judge(tally, entry, list(take_inventory(snapshot, catalog).installations))
+        judge(tally, entry, list(take_inventory(View(snapshot), catalog).installations))
     recognised = 1 - len(tally.missed) / tally.expected
     right = 1 - len(tally.wrong) / tally.versions
     with capsys.disabled():

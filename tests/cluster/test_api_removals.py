@@ -10,12 +10,14 @@ from typing import Any
 import pytest
 
 from addonctl.apps import wiring
-from addonctl.assessment import assess
 from addonctl.catalog import ApiRemoval, Catalog, plural
 from addonctl.model import Finding
+from addonctl.render.commands import fix_text
+from addonctl.versions import Minor
 from tests.cluster.cluster import Cluster
+from tests.judging import assessed
 
-_FAR = "1.99"  # further than any removal in the table
+_FAR = Minor(1, 99)  # further than any removal in the table
 _POD: dict[str, Any] = {
     "metadata": {"labels": {"app": "planted"}},
     "spec": {"containers": [{"name": "c", "image": "shop/app:1"}]},
@@ -133,7 +135,7 @@ def test_live_objects_are_found(every_api: Cluster, catalog: Catalog, capsys: py
         every_api.kubectl("annotate", kind, name_of(removal, "noted"), f"{_LAST_APPLIED}={note}", "--overwrite")
         planted.append((removal, "noted"))
     snapshot = wiring.open_manager(kubeconfig=str(every_api.kubeconfig)).snapshot()
-    findings = assess(snapshot, catalog, day=date(2026, 11, 25), target=_FAR).findings
+    findings = assessed(snapshot, catalog, day=date(2026, 11, 25), target=_FAR).findings
     unread = {gap.part for gap in snapshot.gaps}
     dead_ends = [f"{r.api_version} {r.kind}" for r, _ in planted if plural(r.kind) in unread]
     planted = [(r, how) for r, how in planted if plural(r.kind) not in unread]
@@ -152,8 +154,8 @@ def _named(findings: tuple[Finding, ...], removal: ApiRemoval, how: str, catalog
     """Whether a finding names the version, the object and what to write instead."""
     wanted = catalog.kubernetes.replacement(removal, _FAR)
     return any(
-        found.code.startswith("API") and found.subject == f"{removal.api_version} {removal.kind}"
+        found.code.startswith("API") and str(found.subject) == f"{removal.api_version} {removal.kind}"
         and any(seen.subject.endswith(name_of(removal, how)) for seen in found.evidence)
-        and (wanted or "no replacement") in found.fix
+        and (wanted or "no replacement") in fix_text(found)
         for found in findings
     )  # fmt: skip

@@ -6,13 +6,15 @@ its severity that the sound cluster does not have.
 
 import json
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 
+from addonctl.adapters.sources.live import LiveCluster
 from addonctl.apps import wiring
 from addonctl.manager import Manager
 from addonctl.model import Finding, Severity
+from addonctl.render.commands import fix_text
 from tests.cluster.changes import wait_until_sound
 from tests.cluster.cluster import Cluster
 from tests.cluster.faults import FAULTS, Fault, broken
@@ -40,20 +42,29 @@ class Row:
 
 def scan(cluster: Cluster, age_s: int = 0) -> tuple[Finding, ...]:
     """The findings, as of `age_s` from now: some wait until a state has lasted."""
-    source = wiring.LiveSource(
-        kubeconfig=str(cluster.kubeconfig), clock=lambda: wiring.now() + timedelta(seconds=age_s)
-    )
-    return Manager(source, wiring.catalog(), now=source.clock).assess().findings
+    clock = Later(age_s)
+    source = LiveCluster(wiring.catalog(), clock, kubeconfig=str(cluster.kubeconfig))
+    return Manager(source, wiring.catalog(), clock).assess().findings
+
+
+@dataclass(frozen=True)
+class Later:
+    """A clock that goes some seconds ahead."""
+
+    seconds: int
+
+    def now(self) -> datetime:
+        return wiring.CLOCK.now() + timedelta(seconds=self.seconds)
 
 
 def matches(found: Finding, wanted: tuple[str, str]) -> bool:
-    return found.code == wanted[0] and found.subject.startswith(wanted[1])
+    return found.code == wanted[0] and str(found.subject).startswith(wanted[1])
 
 
 def judge(fault: Fault, found: tuple[Finding, ...], known: Known) -> Row:
-    new = [one for one in found if (one.code, one.subject) not in known]
+    new = [one for one in found if (one.code, str(one.subject)) not in known]
     cause = next((one for one in new if matches(one, fault.cause)), None)
-    told = [(one.code, one.subject) for one in new]
+    told = [(one.code, str(one.subject)) for one in new]
     lacks = [f"{code} {subject}" for code, subject in (fault.cause, *fault.effects)
              if not any(matches(one, (code, subject)) for one in new)]  # fmt: skip
     beside = tuple(
@@ -62,7 +73,7 @@ def judge(fault: Fault, found: tuple[Finding, ...], known: Known) -> Row:
     )  # fmt: skip
     if cause is None:
         return Row(fault, 0, 0, tuple(lacks), beside)
-    text = " ".join([cause.fix, *(f"{shown.subject} {shown.detail}" for shown in cause.evidence)])
+    text = " ".join([fix_text(cause), *(f"{shown.subject} {shown.detail}" for shown in cause.evidence)])
     lacks += [f"the words {word!r}" for word in fault.says if word not in text]
     peers = [one for one in new if one.severity is cause.severity]
     return Row(fault, peers.index(cause) + 1, len(peers), tuple(lacks), beside)
@@ -72,7 +83,7 @@ def judge(fault: Fault, found: tuple[Finding, ...], known: Known) -> Row:
 def sound(cluster: Cluster) -> Known:
     """What is found when nothing is wrong."""
     wait_until_sound(cluster)
-    return frozenset((one.code, one.subject) for one in scan(cluster))
+    return frozenset((one.code, str(one.subject)) for one in scan(cluster))
 
 
 @pytest.fixture(scope="module")
@@ -118,5 +129,5 @@ def test_the_command_line_names_it(cluster: Cluster, sound: Known) -> None:
         health = json.loads(addonctl(cluster, "health", "-o", "json"))
     first = listed["findings"][0]
     assert (first["code"], first["subject"]) == fault.cause
-    degraded = [addon["addon"] for addon in health["addons"] if addon["verdict"] == "degraded"]
+    degraded = [addon["addon"] for addon in health["addons"] if addon["health"] == "degraded"]
     assert degraded == ["coredns"]

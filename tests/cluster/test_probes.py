@@ -21,7 +21,7 @@ def probed(cluster: Cluster) -> _Answers:
 
 def test_sound_addons_answer(cluster: Cluster) -> None:
     found = probed(cluster)
-    assert {key: each["detail"] for key, each in found.items() if each["verdict"] != "healthy"} == {}
+    assert {key: each["detail"] for key, each in found.items() if each["health"] != "healthy"} == {}
     told = {name.partition(" at ")[0] for _, name in found}
     assert told == {
         "dns query", "metrics read", "admission dry run", "serving certificate of gatekeeper-webhook-service",
@@ -34,7 +34,7 @@ def test_from_a_node_the_cluster_ip_is_asked(cluster: Cluster) -> None:
     assert command[0] == sys.executable
     found = answers(sh("nsenter", "--net=/run/netns/addonctl-node-0", *command))
     answer = found["coredns", "dns query"]
-    assert answer["verdict"] == "healthy"
+    assert answer["health"] == "healthy"
     assert DNS_ADDRESS in answer["detail"]
 
 
@@ -55,7 +55,7 @@ def test_a_webhook_that_does_not_answer_is_degraded(cluster: Cluster) -> None:
         listed = ("-n", "gatekeeper-system", "get", "pods", "-l", "control-plane=controller-manager", "--no-headers")
         wait_for("no webhook", lambda: not cluster.kubectl(*listed))
         found = probed(cluster)
-        assert found["gatekeeper", "admission dry run"]["verdict"] == "degraded"
+        assert found["gatekeeper", "admission dry run"]["health"] == "degraded"
         assert "failed calling webhook" in found["gatekeeper", "admission dry run"]["detail"]
     finally:
         cluster.kubectl(*scale, "--replicas=1")

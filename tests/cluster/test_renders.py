@@ -23,6 +23,7 @@ from addonctl.adapters.decoding import Decoder
 from addonctl.adapters.sources import manifests
 from addonctl.catalog import Catalog
 from addonctl.inventory import take_inventory
+from addonctl.model import View
 from tests.adapters.test_real_manifests import RECOGNISED_MIN, VERSION_MIN, Tally, judge
 from tests.builders import NOW
 from tests.cluster.cluster import ADMIN_TOKEN, Cluster
@@ -123,7 +124,7 @@ def test_every_render_is_recognised_when_read_back(
             list(pool.map(lambda pair: api.apply(pair[1], pair[0]), ordered[len(first) :]))
             snapshot = api_reader.read(connection, Decoder(catalog), now=NOW)
             live = replace(snapshot, crds=tuple(crd for crd in snapshot.crds if not crd.deleting))
-            judge(tally, entry, list(take_inventory(live, catalog).installations))
+            judge(tally, entry, list(take_inventory(View(live), catalog).installations))
             gone = [path for path, document in reversed(ordered) if document["kind"] != "Namespace"]
             list(pool.map(lambda path: api("DELETE", f"{path}?propagationPolicy=Background"), gone))
     recognised = 1 - len(tally.missed) / tally.expected
