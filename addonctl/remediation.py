@@ -21,7 +21,7 @@ def update_addon_command(cluster: str, name: str, version: str, installed: EksAd
     if installed is not None and installed.service_account_role_arn:
         words += ["--service-account-role-arn", installed.service_account_role_arn]
     line = command(*words)
-    if installed is not None and installed.configuration_values not in ("", "{}"):
+    if installed is not None and installed.is_configured:
         line += " --configuration-values file://…  # the current ones: aws eks describe-addon"
     return line
 

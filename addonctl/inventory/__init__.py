@@ -329,7 +329,7 @@ _OBJECT_EVIDENCE = {"CustomResourceDefinition": "crd"}
 def _configuration(group: _Group, method: Method, owner: str, snapshot: Snapshot) -> str:
     """Where the settings live that one would change, in the installer's words."""
     if method is Method.EKS:
-        custom = group.eks is not None and group.eks.configuration_values not in ("", "{}")
+        custom = group.eks is not None and group.eks.is_configured
         return f"configurationValues of {owner}" + ("" if custom or group.eks is None else " (none set)")
     if method is Method.ARGOCD:
         name = owner.rpartition(" ")[2]
