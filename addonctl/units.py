@@ -16,8 +16,9 @@ _SUFFIXES = {
 _NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d{1,3})?", re.ASCII)
 # A quantity longer than this is no quantity; Decimal would work on it for a long time.
 _MAX_LENGTH = 64
-# Kubernetes caps quantities at 2^63 - 1; what exceeds it is refused there as well.
-_MAX_VALUE = Decimal(2) ** 63
+# What is larger is accepted and counts as this: Kubernetes hands quantities out as 64-bit integers, capped (`9Ei`).
+# Source: ParseQuantity and maxAllowed in k8s.io/apimachinery.
+_MAX_VALUE = Decimal(2**63 - 1)
 
 
 @lru_cache(maxsize=4096)
@@ -35,9 +36,7 @@ def quantity(text: str) -> Decimal:
     if _NUMBER.fullmatch(number) is None:
         raise _not_a_quantity(text)
     value = Decimal(number) * _SUFFIXES[suffix]
-    if not value.is_finite() or abs(value) > _MAX_VALUE:
-        raise _not_a_quantity(text)
-    return value
+    return max(-_MAX_VALUE, min(value, _MAX_VALUE))
 
 
 def cpu_millicores(text: str) -> int:

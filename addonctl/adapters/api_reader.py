@@ -10,12 +10,12 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
 from addonctl import ports
-from addonctl.adapters import api_errors
+from addonctl.adapters import api_errors, helm
 from addonctl.adapters.api_connection import Connection, connect
 from addonctl.adapters.decoders import CONFIG_MAPS, KINDS
 from addonctl.adapters.decoding import Decoder, Kind, Tally
@@ -31,7 +31,7 @@ from addonctl.model import (
     OtherObject,
     Snapshot,
 )
-from addonctl.versions import kubernetes_minor
+from addonctl.versions import Minor
 
 __all__ = ["Connection", "cluster_role_yaml", "connect", "doctor", "read"]
 
@@ -42,12 +42,14 @@ PAGE = 500
 # Restarts of a list whose continue token expired under us; a list that long will hardly come to its end.
 RESTARTS = 1
 _BROKEN_NAMED = 5
+_NOT_KUBERNETES = "Check the address in the kubeconfig, VPN and proxy: no Kubernetes API answers there."
 _METADATA_ONLY = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,application/json"
 _AGGREGATED = ",".join(
     f"application/json;g=apidiscovery.k8s.io;v={version};as=APIGroupDiscoveryList" for version in ("v2", "v2beta1")
 )
 
 
+_Shape = TypeVar("_Shape")
 _Resources = dict[tuple[str, str, str], tuple[str, bool]]
 """(group, version, plural) → (kind, namespaced)."""
 
@@ -95,7 +97,8 @@ def read(
 
     Raises NotReachable or NotAllowed only when the server itself cannot be asked anything.
     """
-    version = json.loads(connection.get("/version"))
+    progress(f"from {connection.server}", 0, 1)
+    kubernetes = _ask(connection, "/version", _Version).gitVersion
     served = discover(connection)
     parts, jobs = _Parts(), list(_jobs(connection, decoder, served, namespace))
     _run(jobs, parts, progress)
@@ -104,14 +107,19 @@ def read(
             detail = f"the API server serves no {kind.of.name} in {', '.join(kind.of.versions)}"
             parts.gaps.append(Gap(part=kind.part, reason=GapReason.NOT_SERVED, detail=detail))
     crds: list[CustomResourceDefinition] = parts.items.get("crds", [])
-    minor = kubernetes_minor(str(version.get("gitVersion") or "")) or ""
-    more = [*_custom_jobs(connection, decoder, crds), *_changing_jobs(connection, decoder, served, minor, parts.gaps)]
-    _run(more, parts, progress)
+    minor = Minor.read(kubernetes)
+    more = [
+        *_custom_jobs(connection, decoder, crds, namespace),
+        *_changing_jobs(connection, decoder, served, minor, namespace),
+    ]
+    parts.gaps += [one for one in more if isinstance(one, Gap)]
+    _run([one for one in more if isinstance(one, _Job)], parts, progress)
     cluster = Cluster(
-        name=connection.name, kubernetes=str(version.get("gitVersion") or ""), server=connection.server,
+        name=connection.name, kubernetes=kubernetes, server=connection.server,
         context=connection.context, namespace=namespace or "",
     )  # fmt: skip
     parts.items.setdefault("custom_resources", []).extend(_tallied(crds, parts.items.get("others", ())))
+    parts.items["helm_releases"] = list(helm.current(parts.items.get("helm_releases", ())))
     items: dict[str, Any] = {part: tuple(found) for part, found in parts.items.items()}
     return Snapshot(taken=now, cluster=cluster, gaps=tuple(_merged(parts.gaps)), **items)
 
@@ -132,45 +140,105 @@ def _tallied(crds: Iterable[CustomResourceDefinition], others: Iterable[OtherObj
 # ── Discovery ───────────────────────────────────────────────────────────────────────────────────────────────────
 
 
+class _Version(msgspec.Struct):
+    gitVersion: str = ""
+
+
+class _Kind(msgspec.Struct):
+    kind: str = ""
+
+
+class _Resource(msgspec.Struct):
+    """One resource, as aggregated discovery says it or as the list of one group version does (by `name`)."""
+
+    resource: str = ""
+    name: str = ""
+    scope: str = ""
+    namespaced: bool = False
+    kind: str = ""
+    responseKind: _Kind | None = None
+
+
+class _GroupVersion(msgspec.Struct):
+    version: str
+    resources: list[_Resource] | None = None
+
+
+class _Named(msgspec.Struct):
+    name: str | None = ""
+
+
+class _Group(msgspec.Struct):
+    name: str = ""
+    metadata: _Named | None = None
+    versions: list[_GroupVersion] | None = None
+
+
+class _Discovery(msgspec.Struct):
+    """What /api and /apis answer: aggregated (`items`), or the names of groups and versions alone."""
+
+    kind: str = ""
+    items: list[_Group] | None = None
+    groups: list[_Group] | None = None
+    versions: list[str] | None = None
+
+
+class _Listed(msgspec.Struct):
+    resources: list[_Resource] | None = None
+
+
 def discover(connection: Connection) -> Served:
     """What is served, in two requests (aggregated discovery), or one a group version on servers older than 1.26."""
     resources: _Resources = {}
     for root in ("/api", "/apis"):
-        document = json.loads(connection.get(root, accept=f"{_AGGREGATED},application/json"))
-        if document.get("kind") == "APIGroupDiscoveryList":
+        document = _ask(connection, root, _Discovery, accept=f"{_AGGREGATED},application/json")
+        if document.kind == "APIGroupDiscoveryList":
             resources |= _aggregated(document)
         else:
             resources |= _one_by_one(connection, root, document)
     return Served(resources)
 
 
-def _aggregated(document: dict[str, Any]) -> _Resources:
+def _ask(connection: Connection, path: str, shape: type[_Shape], *, accept: str = "application/json") -> _Shape:
+    """The answer to a GET in a shape of ours. Raises Broken for what has another one."""
+    return _decoded(connection, path, shape, connection.get(path, accept=accept))
+
+
+def _decoded(connection: Connection, path: str, shape: type[_Shape], body: bytes) -> _Shape:
+    try:
+        return msgspec.json.decode(body, type=shape)
+    except msgspec.DecodeError as error:
+        why = api_errors.described(body, {}) if body.lstrip()[:1] != b"{" else f"JSON of another shape: {error}"
+        raise Broken(f"{connection.server}{path} answered with {why}", _NOT_KUBERNETES) from error
+
+
+def _aggregated(document: _Discovery) -> _Resources:
     return {
-        ((group.get("metadata") or {}).get("name", ""), version["version"], resource["resource"]):
-            ((resource.get("responseKind") or {}).get("kind", ""), resource.get("scope") == "Namespaced")
-        for group in document.get("items") or ()
-        for version in group.get("versions") or ()
-        for resource in version.get("resources") or ()
-    }  # fmt: skip
+        ((group.metadata and group.metadata.name) or "", version.version, one.resource): (
+            one.responseKind.kind if one.responseKind else "",
+            one.scope == "Namespaced",
+        )
+        for group in document.items or ()
+        for version in group.versions or ()
+        for one in version.resources or ()
+    }
 
 
-def _one_by_one(connection: Connection, root: str, document: dict[str, Any]) -> _Resources:
+def _one_by_one(connection: Connection, root: str, document: _Discovery) -> _Resources:
     wanted = {(kind.group, version) for kind in KINDS for version in kind.of.versions}
-    found = [("", version) for version in document.get("versions") or ()]
-    for group in document.get("groups") or ():
-        found += [(group["name"], version["version"]) for version in group.get("versions") or ()]
+    found = [("", version) for version in document.versions or ()]
+    for group in document.groups or ():
+        found += [(group.name, version.version) for version in group.versions or ()]
     resources: _Resources = {}
-    for group, version in found:
-        if (group, version) not in wanted:
+    for group_name, version_name in found:
+        if (group_name, version_name) not in wanted:
             continue
-        path = f"{root}/{group}/{version}" if group else f"{root}/{version}"
+        path = f"{root}/{group_name}/{version_name}" if group_name else f"{root}/{version_name}"
         try:
-            listed = json.loads(connection.get(path)).get("resources") or ()
-        except (NotServed, NotFound, NotReachable, Unavailable):
+            listed = _ask(connection, path, _Listed).resources or ()
+        except (NotServed, NotFound, NotReachable, Unavailable, Broken):
             continue  # a group whose backend is down: its kinds become gaps
-        resources |= {
-            (group, version, item["name"]): (item.get("kind", ""), bool(item.get("namespaced"))) for item in listed
-        }
+        resources |= {(group_name, version_name, item.name): (item.kind, item.namespaced) for item in listed}
     return resources
 
 
@@ -185,6 +253,7 @@ class _Job:
     permission: str
     run: _Read
     missing_is_gap: bool = True
+    gap_part: str = ""  # what is unknown without it, where that is less than the whole part
 
 
 def _jobs(connection: Connection, decoder: Decoder, served: Served, namespace: str | None) -> Iterator[_Job]:
@@ -261,16 +330,30 @@ def _getter(connection: Connection, decoder: Decoder, path: str) -> _Read:
     return run
 
 
-def _custom_jobs(connection: Connection, decoder: Decoder, crds: Iterable[CustomResourceDefinition]) -> Iterator[_Job]:
-    """Custom resources of add-ons: whole where they have a status to judge, else only counted."""
+def _custom_jobs(
+    connection: Connection, decoder: Decoder, crds: Iterable[CustomResourceDefinition], namespace: str | None
+) -> Iterator[_Job | Gap]:
+    """Custom resources of add-ons: whole where they have a status to judge, else only counted.
+
+    Each resource is a part of its own among the gaps: that one may not be listed says nothing of the others.
+    """
     for crd in crds:
-        version = _version_to_read(crd)
-        if crd.group not in decoder.crd_groups or version is None:
+        if crd.group not in decoder.crd_groups:
             continue
-        path, api_version = _path(crd.group, version.name, crd.plural), f"{crd.group}/{version.name}"
-        whole = decoder.reads_whole(crd, version)
+        resource, version = f"{crd.plural}.{crd.group}", _version_to_read(crd)
+        gap_part = f"custom_resources:{resource}"
+        if version is None:
+            yield _deprecated_only(gap_part, resource, [version.name for version in crd.versions if version.served])
+            continue
+        path = _path(crd.group, version.name, crd.plural, namespace if crd.namespaced else None)
+        whole, api_version = decoder.reads_whole(crd, version), f"{crd.group}/{version.name}"
         run = (_other_lister if whole else _counter)(connection, decoder, api_version, crd.kind, path)
-        yield _Job("others" if whole else "custom_resources", f"list {crd.plural}.{crd.group}", run)
+        yield _Job("others" if whole else "custom_resources", f"list {resource}", run, gap_part=gap_part)
+
+
+def _deprecated_only(part: str, resource: str, versions: list[str]) -> Gap:
+    said = f"is served in deprecated versions only ({', '.join(versions)})" if versions else "is served in no version"
+    return Gap(part=part, reason=GapReason.NOT_SERVED, detail=f"{resource} {said}; not read")
 
 
 def _version_to_read(crd: CustomResourceDefinition) -> CrdVersion | None:
@@ -294,19 +377,19 @@ def _changing(kubernetes: Kubernetes) -> list[tuple[str, str]]:
 
 
 def _changing_jobs(
-    connection: Connection, decoder: Decoder, served: Served, minor: str, gaps: list[Gap]
-) -> Iterator[_Job]:
+    connection: Connection, decoder: Decoder, served: Served, minor: Minor | None, namespace: str | None
+) -> Iterator[_Job | Gap]:
     """Objects whose API version may go away: who wrote them, by their metadata."""
     for group, kind in _changing(decoder.kubernetes):
         for name, versions in served.plurals(group, kind).items():
+            gap_part = f"others:{name}.{group}"
             good = next((v for v in versions if not decoder.kubernetes.deprecated(group, v, kind, minor)), None)
             if good is None:
-                detail = f"{name}.{group} is served in deprecated versions only ({', '.join(versions)}); not read"
-                gaps.append(Gap(part=name, reason=GapReason.NOT_SERVED, detail=detail))
+                yield _deprecated_only(gap_part, f"{name}.{group}", versions)
                 continue
-            path = _path(group, good, name)
+            path = _path(group, good, name, namespace if served.resources[group, good, name][1] else None)
             run = _other_lister(connection, decoder, f"{group}/{good}", kind, path, _METADATA_ONLY)
-            yield _Job("others", f"list {name}.{group}", run)
+            yield _Job("others", f"list {name}.{group}", run, gap_part=gap_part)
 
 
 def _other_lister(
@@ -369,7 +452,7 @@ def _run(jobs: list[_Job], parts: _Parts, progress: ports.Progress) -> None:
             if broken:
                 named = "; ".join(broken[:_BROKEN_NAMED])
                 detail = f"{len(broken)} objects could not be read: {named}"
-                parts.gaps.append(Gap(part=job.part, reason=GapReason.BROKEN, detail=detail))
+                parts.gaps.append(Gap(part=job.gap_part or job.part, reason=GapReason.BROKEN, detail=detail))
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
 
@@ -379,7 +462,7 @@ def _gap(job: _Job, error: Exception) -> Gap | None:
         return None
     if not isinstance(error, AddonctlError):
         error = Broken(f"the answer is not what the API promises: {error}")
-    return api_errors.gap(job.part, error, job.permission)
+    return api_errors.gap(job.gap_part or job.part, error, job.permission)
 
 
 def _merged(gaps: Iterable[Gap]) -> Iterator[Gap]:
@@ -435,6 +518,14 @@ def _rules(kinds: Iterable[Kind], catalog: Catalog) -> Iterator[dict[str, Any]]:
     yield {"apiGroups": sorted(custom), "resources": ["*"], "verbs": ["list"]}
 
 
+class _Allowed(msgspec.Struct):
+    allowed: bool = False
+
+
+class _Review(msgspec.Struct):
+    status: _Allowed
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Check:
     """One thing that `doctor` tried."""
@@ -446,8 +537,8 @@ class Check:
 
 def doctor(connection: Connection, kinds: Iterable[Kind]) -> tuple[Check, ...]:
     """Reachability, server version, and for each kind whether its list is allowed. Asks for reviews, reads nothing."""
-    version = json.loads(connection.get("/version")).get("gitVersion", "")
-    head = Check(what="Kubernetes API", answer="yes", detail=f"{connection.server}, {version}")
+    kubernetes = _ask(connection, "/version", _Version).gitVersion
+    head = Check(what="Kubernetes API", answer="yes", detail=f"{connection.server}, {kubernetes}")
     served = discover(connection)
     wanted = [kind for kind in kinds if served.version(kind)]
     with ThreadPoolExecutor(PARALLEL) as pool:
@@ -464,5 +555,6 @@ def _may_list(connection: Connection, kind: Kind) -> bool:
         "apiVersion": "authorization.k8s.io/v1", "kind": "SelfSubjectAccessReview",
         "spec": {"resourceAttributes": {"verb": "list", "group": kind.group, "resource": kind.of.plural}},
     }  # fmt: skip
-    answer = connection.review("/apis/authorization.k8s.io/v1/selfsubjectaccessreviews", json.dumps(review).encode())
-    return bool((json.loads(answer).get("status") or {}).get("allowed"))
+    path = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
+    answer = connection.review(path, json.dumps(review).encode())
+    return _decoded(connection, path, _Review, answer).status.allowed

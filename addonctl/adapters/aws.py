@@ -214,9 +214,8 @@ class Aws:
         *,
         progress: ports.Progress = ports.silent,
         instance_types: tuple[str, ...] = (),
-        keep: frozenset[str] = frozenset(),
     ) -> tuple[Eks | None, tuple[Gap, ...]]:
-        """All that AWS says of `cluster`, and what it would not say. `keep` names settings that hold no secret."""
+        """All that AWS says of `cluster`, and what it would not say."""
         try:
             described = _or_gap("eks", lambda: self._eks.describe_cluster(name=cluster)["cluster"])
         except AddonctlError as error:  # no region, no such profile: AWS is optional, so this is a gap as well
@@ -225,7 +224,7 @@ class Aws:
             return None, (described,)
         subnets = tuple((described.get("resourcesVpcConfig") or {}).get("subnetIds") or ())
         parts: dict[str, Callable[[], Any]] = {
-            "eks:addons": lambda: self._addons(cluster, keep),
+            "eks:addons": lambda: self._addons(cluster),
             "eks:updates": lambda: self._updates(cluster, ""),
             "eks:insights": lambda: self._insights(cluster),
             "eks:node_groups": lambda: self._node_groups(cluster),
@@ -255,11 +254,11 @@ class Aws:
                     found[part.partition(":")[2]] = tuple(answer)
         return found, gaps
 
-    def _addons(self, cluster: str, keep: frozenset[str]) -> list[EksAddon]:
+    def _addons(self, cluster: str) -> list[EksAddon]:
         names = self._pages("list_addons", "addons", clusterName=cluster)
-        return [self._addon(cluster, name, keep) for name in names]
+        return [self._addon(cluster, name) for name in names]
 
-    def _addon(self, cluster: str, name: str, keep: frozenset[str]) -> EksAddon:
+    def _addon(self, cluster: str, name: str) -> EksAddon:
         addon = self._eks.describe_addon(clusterName=cluster, addonName=name)["addon"]
         busy = addon.get("status") in ("UPDATING", "DEGRADED", "UPDATE_FAILED")
         return EksAddon(
@@ -267,7 +266,7 @@ class Aws:
             arn=addon.get("addonArn", ""), namespace=(addon.get("namespaceConfig") or {}).get("namespace", ""),
             owner=addon.get("owner", ""), publisher=addon.get("publisher", ""),
             service_account_role_arn=addon.get("serviceAccountRoleArn", ""),
-            configuration_values=configuration(addon.get("configurationValues") or "", keep),
+            is_configured=is_set(addon.get("configurationValues") or ""),
             issues=_issues((addon.get("health") or {}).get("issues")),
             updates=tuple(self._updates(cluster, name)) if busy else (),
             created=addon.get("createdAt"), modified=addon.get("modifiedAt"),
@@ -438,18 +437,9 @@ def _or_raise(part: str, ask: Callable[[], _Part]) -> _Part:
 # ── AWS's shapes into ours ──────────────────────────────────────────────────────────────────────────────────────
 
 
-def configuration(text: str, keep: frozenset[str] = frozenset()) -> str:
-    """configurationValues (JSON or YAML, as its owner sent it) as JSON without what could be a secret."""
-    import msgspec
-    import yaml
-
-    if not text.strip():
-        return ""
-    try:
-        values = yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
-        return msgspec.json.encode(redact.settings(values, keep=keep)).decode()
-    except (yaml.YAMLError, ValueError, TypeError, RecursionError):
-        return redact.REDACTED
+def is_set(values: str) -> bool:
+    """Whether configurationValues (JSON or YAML, as its owner sent it) hold anything."""
+    return "".join(values.split()) not in ("", "{}", "null", "---")
 
 
 def _issues(issues: Iterable[Mapping[str, Any]] | None) -> tuple[EksIssue, ...]:
@@ -475,16 +465,26 @@ def _cluster(one: Mapping[str, Any], region: str) -> EksCluster:
 
 
 def _update(one: Mapping[str, Any], addon: str) -> EksUpdate:
-    params = {param["type"]: _param(param) for param in one.get("params") or ()}
+    params = {param["type"]: str(param.get("value") or "") for param in one.get("params") or ()}
     return EksUpdate(
         id=one["id"], type=one.get("type", ""), status=one.get("status", ""), addon=addon,
-        created=one.get("createdAt"), params=params, errors=_issues(one.get("errors")),
+        created=one.get("createdAt"), params=_fitting(params), errors=_issues(one.get("errors")),
     )  # fmt: skip
 
 
-def _param(param: Mapping[str, Any]) -> str:
-    value = str(param.get("value") or "")
-    return configuration(value) if param["type"] == "ConfigurationValues" else redact.text(value)
+# Of what an update was asked for, the versions; configuration, roles, addresses and endpoints are not read.
+_VERSION = re.compile(r"v?\d{1,4}(\.\d{1,8}){0,3}(-(eksbuild|eks|\d{8})[.\w]{0,12})?|eks\.\d{1,4}", re.ASCII)
+_PARAMS: Mapping[str, re.Pattern[str]] = {
+    "AddonVersion": _VERSION,
+    "Version": _VERSION,
+    "PlatformVersion": _VERSION,
+    "ReleaseVersion": _VERSION,
+    "ResolveConflicts": re.compile("OVERWRITE|PRESERVE|NONE"),
+}
+
+
+def _fitting(params: Mapping[str, str]) -> dict[str, str]:
+    return {kind: params[kind] for kind, form in _PARAMS.items() if form.fullmatch(params.get(kind, ""))}
 
 
 def _insight(one: Mapping[str, Any]) -> EksInsight:
@@ -493,8 +493,8 @@ def _insight(one: Mapping[str, Any]) -> EksInsight:
     resources = (r.get("kubernetesResourceUri") or r.get("arn") or "" for r in one.get("resources") or ())
     return EksInsight(
         id=one["id"], name=one.get("name", ""), category=one.get("category", ""), status=status.get("status", ""),
-        kubernetes_version=one.get("kubernetesVersion") or "", reason=status.get("reason") or "",
-        recommendation=one.get("recommendation") or "", refreshed=one.get("lastRefreshTime"),
+        kubernetes_version=one.get("kubernetesVersion") or "", reason=redact.text(status.get("reason") or ""),
+        recommendation=redact.text(one.get("recommendation") or ""), refreshed=one.get("lastRefreshTime"),
         resources=tuple(filter(None, resources)),
         addons={detail["name"]: tuple(detail.get("compatibleVersions") or ()) for detail in details},
     )  # fmt: skip

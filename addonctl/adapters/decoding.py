@@ -304,7 +304,34 @@ def _tolerant(document: Mapping[str, Any]) -> Mapping[str, Any]:
     return {**document, "metadata": plain}
 
 
+# A document that refers to its own parts may unfold to more than it holds; charts do it to share a few labels. More
+# than this is no manifest: the largest objects of real clusters hold some 100,000 values.
+_UNFOLDED_MAX = 1_000_000
+
+
+def refuse_bombs(document: Any) -> None:
+    """Raises BadInput where a YAML document unfolds, through aliases, to far more than it holds, or without end."""
+    sizes: dict[int, int] = {}
+    if _unfolded(document, sizes) > _UNFOLDED_MAX:
+        raise BadInput(f"it unfolds to more than {_UNFOLDED_MAX} values", "Write it without YAML aliases.")
+
+
+def _unfolded(value: Any, sizes: dict[int, int]) -> int:
+    """How many values there are with every alias written out; each shared part is counted once and added as often."""
+    if not isinstance(value, dict | list):
+        return 1
+    known = sizes.get(id(value))
+    if known is not None:
+        return known
+    sizes[id(value)] = _UNFOLDED_MAX + 1  # met again inside of itself, it has no end
+    inner = (part for pair in value.items() for part in pair) if isinstance(value, dict) else value
+    sizes[id(value)] = 1 + sum(_unfolded(part, sizes) for part in inner)
+    return sizes[id(value)]
+
+
 def _yaml_text(value: Any) -> str:
+    if isinstance(value, dict | list):
+        raise BadInput("a label or an annotation is a list or a mapping, not a text")
     if isinstance(value, bool):
         return "true" if value else "false"
     return "" if value is None else str(value)

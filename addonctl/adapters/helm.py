@@ -1,26 +1,27 @@
 """Helm's release records: what a Secret or ConfigMap of Helm's holds, without its templates and secrets.
 
 A record is JSON, gzipped and base64-encoded by Helm, and base64-encoded once more by Kubernetes in a Secret. Helm 3
-and 4 write the same `helm.sh/release.v1` format. Values are kept without what could be a secret; of the manifest only
-the names of its objects.
+and 4 write the same `helm.sh/release.v1` format. Of the manifest only the names of its objects are kept, of values,
+notes, hooks and templates nothing.
 """
 
 import base64
 import binascii
 import re
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from datetime import datetime
-from typing import Any
 
 import msgspec
 
-from addonctl.adapters import redact
 from addonctl.errors import BadInput
 from addonctl.model import HelmObject, HelmRelease
 
 # etcd keeps objects below 1.5 MiB and gzip shrinks a chart some tenfold; what is larger than this is a bomb.
 _RECORD_MAX_BYTES = 64 << 20
+# Statuses in Helm's own words.
+_DEPLOYED, _UNINSTALLED = "deployed", "uninstalled"
 _GZIP_MAGIC = b"\x1f\x8b"
 
 
@@ -45,7 +46,6 @@ class _Release(msgspec.Struct):
     version: int | None = None
     info: _Info | None = None
     chart: _Chart | None = None
-    config: dict[str, Any] | None = None
     manifest: str | None = None
 
 
@@ -81,11 +81,41 @@ def _release(record: _Release, namespace: str) -> HelmRelease:
     info, chart = record.info or _Info(), (record.chart.metadata if record.chart else None) or _ChartMetadata()
     where = record.namespace or namespace
     return HelmRelease(
-        name=record.name, namespace=where, chart=chart.name or "", chart_version=chart.version or "",
-        app_version=chart.app_version or "", revision=record.version or 0, status=info.status or "",
-        updated=_when(info.last_deployed), values=msgspec.json.encode(redact.settings(record.config or {})).decode(),
+        name=record.name,
+        namespace=where,
+        chart=chart.name or "",
+        chart_version=chart.version or "",
+        app_version=chart.app_version or "",
+        revision=record.version or 0,
+        status=info.status or "",
+        updated=_when(info.last_deployed),
+        deployed_revision=record.version if info.status == _DEPLOYED else None,
         objects=tuple(_objects(record.manifest or "")),
-    )  # fmt: skip
+    )
+
+
+def current(records: Iterable[HelmRelease]) -> tuple[HelmRelease, ...]:
+    """One release of all the revisions that are stored of it, in the order in which each was first met.
+
+    A failed upgrade leaves the deployed revision before it in place: the newest tells how it went, the deployed one
+    what runs.
+    """
+    by_release: dict[tuple[str, str], list[HelmRelease]] = {}
+    for record in records:
+        by_release.setdefault((record.namespace, record.name), []).append(record)
+    return tuple(_one(revisions) for revisions in by_release.values())
+
+
+def _one(revisions: list[HelmRelease]) -> HelmRelease:
+    newest = max(revisions, key=lambda record: record.revision)
+    deployed = max(
+        (record for record in revisions if record.deployed_revision is not None),
+        key=lambda record: record.revision,
+        default=None,
+    )
+    if deployed is None or newest.status == _UNINSTALLED:
+        return newest
+    return replace(deployed, revision=newest.revision, status=newest.status, updated=newest.updated)
 
 
 def _when(text: str | None) -> datetime | None:
@@ -139,9 +169,16 @@ def _parsed(document: str) -> HelmObject | None:
     except (yaml.YAMLError, ValueError, RecursionError):
         return None
     meta = value.get("metadata") if isinstance(value, Mapping) else None
-    if not isinstance(meta, Mapping) or not meta.get("name"):
+    if not isinstance(meta, Mapping) or not _word(meta.get("name")):
         return None
     return HelmObject(
-        api_version=str(value.get("apiVersion") or ""), kind=str(value.get("kind") or ""), name=str(meta["name"]),
-        namespace=str(meta.get("namespace") or ""),
-    )  # fmt: skip
+        api_version=_word(value.get("apiVersion")),
+        kind=_word(value.get("kind")),
+        name=_word(meta.get("name")),
+        namespace=_word(meta.get("namespace")),
+    )
+
+
+def _word(value: object) -> str:
+    """A plain value as text; a name that is a list or a mapping is none (and may unfold without end)."""
+    return str(value) if isinstance(value, str | int | float) else ""

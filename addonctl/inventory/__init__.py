@@ -50,7 +50,7 @@ def _recognised(view: View, recogniser: Recogniser) -> tuple[list[Match], list[W
     """The workloads that are of an add-on, and the others."""
     matches: list[Match] = []
     others: list[Workload] = []
-    for workload in view.workloads.values():
+    for workload in view.every_workload:
         match = recogniser.match(workload)
         if match is None:
             others.append(workload)

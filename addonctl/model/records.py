@@ -21,17 +21,21 @@ class HelmObject:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HelmRelease:
-    """The newest stored revision of a Helm release. `values` is what its user set, secrets taken out."""
+    """A Helm release: how its newest revision went, and what its newest deployed revision installed.
+
+    `chart`, `chart_version`, `app_version` and `objects` are those of `deployed_revision`, or of the newest revision
+    where none is deployed: the first installation failed or is under way, or (`uninstalled`) only its history is kept.
+    """
 
     name: str
     namespace: str
     chart: str = ""
     chart_version: str = ""
     app_version: str = ""
-    revision: int = 0
-    status: str = ""
+    revision: int = 0  # the newest, as the next two
+    status: str = ""  # in Helm's words: deployed, failed, pending-upgrade, uninstalled …
     updated: datetime | None = None
-    values: str = "{}"  # JSON
+    deployed_revision: int | None = None
     objects: tuple[HelmObject, ...] = ()
 
 
@@ -140,7 +144,7 @@ class EksUpdate:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EksAddon:
-    """An add-on as EKS describes it. `configuration_values` is what its owner set, secrets taken out."""
+    """An add-on as EKS describes it. Of its configurationValues only whether there are any is read."""
 
     name: str
     status: str = ""
@@ -151,16 +155,11 @@ class EksAddon:
     publisher: str = ""
     service_account_role_arn: str = ""
     pod_identities: tuple[PodIdentity, ...] = ()
-    configuration_values: str = ""
+    is_configured: bool = False  # its owner set configurationValues
     issues: tuple[EksIssue, ...] = ()
     updates: tuple[EksUpdate, ...] = ()  # those in flight, and the last one
     created: datetime | None = None
     modified: datetime | None = None
-
-    @property
-    def is_configured(self) -> bool:
-        """Whether its owner set configurationValues."""
-        return self.configuration_values not in ("", "{}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -114,6 +114,13 @@ class View:
         read = {workload.ref: workload for workload in self.snapshot.workloads}
         return read | {made.ref: made for made in self._told_by_pods(read)}
 
+    @cached_property
+    def every_workload(self) -> tuple[Workload, ...]:
+        """The same as they stand in the input, where files may hold one object twice: another version, or a patch."""
+        read = {workload.ref for workload in self.snapshot.workloads}
+        told = (workload for ref, workload in self.workloads.items() if ref not in read)
+        return (*self.snapshot.workloads, *told)
+
     def _told_by_pods(self, read: Mapping[ObjectRef, Workload]) -> Iterator[Workload]:
         revisions = {revision.ref for revision in self.snapshot.revisions}
         seen: set[ObjectRef] = set()

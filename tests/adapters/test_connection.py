@@ -16,7 +16,7 @@ import pytest
 from addonctl.adapters import api_connection as way
 from addonctl.adapters import api_reader
 from addonctl.adapters.decoding import Decoder
-from addonctl.errors import BadInput, NotAllowed, NotReachable
+from addonctl.errors import BadInput, Broken, NotAllowed, NotReachable
 from addonctl.model import GapReason
 from tests.builders import NOW, small_catalog
 
@@ -36,6 +36,11 @@ class Server(ThreadingHTTPServer):
     def __init__(self, answer: Callable[[str, dict[str, str]], Answer]) -> None:
         super().__init__(("127.0.0.1", 0), Handler)
         self.answer, self.seen = answer, list[tuple[str, dict[str, str]]]()
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A client that hangs up is no news."""
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, client_address)
 
     @property
     def url(self) -> str:
@@ -217,3 +222,100 @@ def test_a_broken_object_is_named_and_the_rest_kept(serve: Any, tmp_path: Path) 
     snapshot = reading(serve, tmp_path, lambda path: (200, page) if "/pods" in path else pods())
     assert [pod.name for pod in snapshot.pods] == ["good"]
     assert "bad" in snapshot.gap("pods").detail
+
+
+# ── Custom resources, and one namespace ─────────────────────────────────────────────────────────────────────────
+
+
+def crd(plural: str, *versions: dict[str, Any], scope: str = "Namespaced") -> dict[str, Any]:
+    spec = {
+        "group": "cert-manager.io",
+        "names": {"kind": "Certificate", "plural": plural},
+        "scope": scope,
+        "versions": list(versions),
+    }
+    return {"metadata": {"name": f"{plural}.cert-manager.io"}, "spec": spec}
+
+
+V1 = {"name": "v1", "served": True, "storage": True, "subresources": {"status": {}}}
+OLD = {"name": "v1alpha1", "served": True, "storage": True, "deprecated": True}
+WITH_CRDS = {
+    "kind": "APIGroupDiscoveryList",
+    "items": [
+        {
+            "metadata": {"name": "apiextensions.k8s.io"},
+            "versions": [{"version": "v1", "resources": [{"resource": "customresourcedefinitions"}]}],
+        },
+        {
+            "metadata": {"name": "policy"},
+            "versions": [
+                {
+                    "version": "v1beta1",
+                    "resources": [
+                        {
+                            "resource": "podsecuritypolicies",
+                            "responseKind": {"kind": "PodSecurityPolicy"},
+                            "scope": "Namespaced",
+                        }
+                    ],
+                }
+            ],
+        },
+    ],
+}
+
+
+def reading_crds(
+    serve: Any, folder: Path, answer: Callable[[str], Answer | None], *crds: dict[str, Any], namespace: str = ""
+) -> tuple[Any, list[str]]:
+    def route(path: str, _: dict[str, str]) -> Answer:
+        if path == "/version":
+            return 200, {"gitVersion": "v1.34.2"}
+        if path in ("/api", "/apis"):
+            return 200, WITH_CRDS if path == "/apis" else {"kind": "APIGroupDiscoveryList"}
+        if "customresourcedefinitions" in path:
+            return 200, {"items": list(crds)}
+        return answer(path) or (404, {})
+
+    server = serve(route)
+    connection = way.connect(None, kubeconfig(folder, server.url, {"token": "x"}))
+    decoder = Decoder(small_catalog())
+    snapshot = api_reader.read(connection, decoder, now=NOW, namespace=namespace or None)
+    return snapshot, [path for path, _ in server.seen]
+
+
+def test_a_custom_resource_that_may_not_be_listed_is_a_gap_of_its_own(serve: Any, tmp_path: Path) -> None:
+    def answer(path: str) -> Answer | None:
+        return status(403, "no") if "certificates" in path else pods("a") if "issuers" in path else None
+
+    snapshot, _ = reading_crds(serve, tmp_path, answer, crd("certificates", V1), crd("issuers", V1))
+    gap = snapshot.gap("custom_resources:certificates.cert-manager.io")
+    assert (gap.reason, gap.permission) == (GapReason.FORBIDDEN, "list certificates.cert-manager.io")
+    assert snapshot.gap("custom_resources:issuers.cert-manager.io") is None
+    assert [item.name for item in snapshot.others] == ["a"]
+
+
+def test_a_custom_resource_in_deprecated_versions_only_is_a_gap(serve: Any, tmp_path: Path) -> None:
+    gone = OLD | {"served": False}
+    snapshot, asked = reading_crds(serve, tmp_path, lambda _: None, crd("certificates", OLD), crd("issuers", gone))
+    for name, words in (("certificates", "deprecated versions only (v1alpha1)"), ("issuers", "in no version")):
+        gap = snapshot.gap(f"custom_resources:{name}.cert-manager.io")
+        assert gap.reason is GapReason.NOT_SERVED
+        assert words in gap.detail
+    assert not any("v1alpha1" in path for path in asked)
+
+
+def test_one_namespace_narrows_custom_resources_too(serve: Any, tmp_path: Path) -> None:
+    wide = crd("clusterissuers", V1, scope="Cluster")
+    _, asked = reading_crds(serve, tmp_path, lambda _: pods(), crd("certificates", V1), wide, namespace="payments")
+    paths = [path.partition("?")[0] for path in asked]
+    assert "/apis/cert-manager.io/v1/namespaces/payments/certificates" in paths
+    assert "/apis/cert-manager.io/v1/clusterissuers" in paths
+
+
+@pytest.mark.parametrize("ask", [lambda c: api_reader.doctor(c, ()), lambda c: api_reader.discover(c)])
+@pytest.mark.parametrize("body", [{"items": 5, "gitVersion": 5}, ["x"], "x", 5, None])
+def test_json_that_is_no_kubernetes_is_said_in_words(serve: Any, tmp_path: Path, ask: Any, body: Any) -> None:
+    server = serve(lambda *_: (200, body))
+    with pytest.raises(Broken, match="answered with"):
+        ask(way.connect(None, kubeconfig(tmp_path, server.url, {"token": "x"})))

@@ -10,7 +10,10 @@ import pytest
 from addonctl import model
 from addonctl.adapters.decoders import CONFIG_MAPS, KINDS, ca_expiry
 from addonctl.adapters.decoding import Decoder
+from addonctl.adapters.sources.manifests import Collection
 from addonctl.catalog import Catalog
+from addonctl.errors import BadInput
+from tests.builders import NOW
 
 CNI = "602401143452.dkr.ecr.eu-central-1.amazonaws.com/amazon-k8s-cni:v1.22.4"
 
@@ -176,3 +179,41 @@ def test_a_chart_of_flux_is_read_though_its_chart_is_a_name(decoder: Decoder) ->
 )  # fmt: skip
 def test_flux_shortens_long_names_of_releases(decoder: Decoder, name: str, target: str, release: str) -> None:
     assert decoded(decoder, "HelmRelease", {"targetNamespace": target}, name=name).release == release
+
+
+# ── YAML that unfolds ───────────────────────────────────────────────────────────────────────────────────────────
+
+
+def bomb(levels: int) -> str:
+    """A document of some hundred bytes whose aliases unfold to 9 ** levels values."""
+    lines = ["a0: &a0 x"]
+    lines += [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]" for n in range(1, levels + 1)]
+    return "\n".join(lines)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"kind: ConfigMap\napiVersion: v1\n{bomb(9)}\nmetadata: {{name: a, labels: {{x: *a9}}}}",
+        f"kind: Ingress\napiVersion: v1\n{bomb(9)}\nmetadata: {{name: a}}\nspec: {{rules: *a9}}",
+        "kind: Ingress\napiVersion: v1\nmetadata: {name: a}\nspec: &s {rules: [*s]}",
+    ],
+)
+def test_a_document_that_unfolds_is_refused(decoder: Decoder, text: str) -> None:
+    collection = Collection(decoder)
+    collection.add_yaml(text.encode(), "f.yaml")
+    (gap,) = (gap for gap in collection.snapshot(model.Cluster(name="f"), NOW).gaps if gap.part == "documents")
+    assert gap.detail == "f.yaml document 1: it unfolds to more than 1000000 values"
+
+
+def test_labels_shared_by_an_alias_are_read(decoder: Decoder) -> None:
+    collection = Collection(decoder)
+    text = "kind: Service\napiVersion: v1\nmetadata: {name: a, labels: &l {app: x}}\nspec: {selector: *l}"
+    collection.add_yaml(text.encode(), "f.yaml")
+    (service,) = collection.snapshot(model.Cluster(name="f"), NOW).services
+    assert (service.labels, service.selector) == ({"app": "x"}, {"app": "x"})
+
+
+def test_a_label_is_a_text(decoder: Decoder) -> None:
+    with pytest.raises(BadInput, match="a list or a mapping"):
+        decoder.one(KINDS[0], {"metadata": {"name": "n", "labels": {"x": ["y"]}}})

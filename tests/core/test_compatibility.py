@@ -246,9 +246,7 @@ OLD = "v1.11.4-eksbuild.2"
 
 def test_an_eks_addon_is_updated_with_what_update_addon_would_drop() -> None:
     role = "arn:aws:iam::111122223333:role/dns"
-    listed = model.EksAddon(
-        name="coredns", version=OLD, service_account_role_arn=role, configuration_values='{"replicaCount":3}'
-    )
+    listed = model.EksAddon(name="coredns", version=OLD, service_account_role_arn=role, is_configured=True)
     command = fix(row("coredns", OLD, Method.EKS), eks=eks(addons=(listed,)))
     assert command.startswith(
         "aws eks update-addon --cluster-name prod-eu-1 --addon-name coredns --addon-version v1.12.4-eksbuild.3"
@@ -258,9 +256,8 @@ def test_an_eks_addon_is_updated_with_what_update_addon_would_drop() -> None:
     assert "--configuration-values file://" in command
 
 
-@pytest.mark.parametrize("empty", ["", "{}"])
-def test_an_update_command_says_no_more_than_is_set(empty: str) -> None:
-    bare = model.EksAddon(name="coredns", configuration_values=empty)
+def test_an_update_command_says_no_more_than_is_set() -> None:
+    bare = model.EksAddon(name="coredns")
     for installed in (bare, None):
         command = update_addon_command("c", "coredns", "v2", installed)
         assert "--service-account-role-arn" not in command

@@ -17,7 +17,16 @@ def test_cpu_is_rounded_up_to_millicores(text: str, millicores: int) -> None:
 
 @pytest.mark.parametrize(
     ("text", "size"),
-    [("128Mi", 128 << 20), ("1G", 10**9), ("1.5Gi", 3 << 29), ("128974848", 128974848), ("1E", 10**18)],
+    [
+        ("128Mi", 128 << 20),
+        ("1G", 10**9),
+        ("1.5Gi", 3 << 29),
+        ("128974848", 128974848),
+        ("1E", 10**18),
+        ("12E", 2**63 - 1),
+        ("9Ei", 2**63 - 1),
+        ("-12E", 1 - 2**63),
+    ],
 )
 def test_bytes(text: str, size: int) -> None:
     assert units.whole(text) == size

@@ -11,7 +11,7 @@ import msgspec
 import pytest
 
 from addonctl.adapters import eks_table
-from addonctl.adapters.aws import PERMISSIONS, Aws, cluster_of, configuration, policy, region_of
+from addonctl.adapters.aws import PERMISSIONS, Aws, cluster_of, is_set, policy, region_of
 from addonctl.errors import NotAllowed, NotReachable
 from addonctl.model import Eks, GapReason
 from tests.builders import DAY
@@ -76,7 +76,17 @@ def test_no_secret_gets_through(cluster: EksServer) -> None:
     eks, _ = read()
     text = msgspec.json.encode(eks).decode()
     assert CANARY not in text
-    assert "replicaCount" in configuration('{"replicaCount": 3}')
+    coredns = next(addon for addon in eks.addons if addon.name == "coredns")
+    assert coredns.is_configured
+    assert coredns.updates[0].params["AddonVersion"] == "v1.13.2-eksbuild.21"
+
+
+@pytest.mark.parametrize(
+    ("values", "answer"),
+    [("", False), ("{}", False), ("{ }\n", False), ("null", False), ('{"replicaCount": 3}', True), ("a: 1", True)],
+)
+def test_whether_a_configuration_is_set(values: str, answer: bool) -> None:
+    assert is_set(values) is answer
 
 
 @pytest.mark.parametrize(

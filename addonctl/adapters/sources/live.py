@@ -85,8 +85,7 @@ class LiveCluster:
         if not name:
             why = "the cluster is on EKS, but its name there is not known; give it with --eks NAME --region REGION"
             return replace(read, gaps=(*read.gaps, Gap(part="eks", reason=GapReason.NOT_IN_INPUT, detail=why)))
-        kept = frozenset(variable for addon in self.catalog.addons.values() for variable in addon.env)
         nodes = tuple(sorted({node.instance_type for node in read.nodes if node.instance_type}))
-        eks, gaps = self._aws(region).read(name, progress=self.progress, instance_types=nodes, keep=kept)
+        eks, gaps = self._aws(region).read(name, progress=self.progress, instance_types=nodes)
         cluster = replace(read.cluster, name=name) if eks else read.cluster
         return replace(read, cluster=cluster, eks=eks, gaps=(*read.gaps, *gaps))

@@ -19,9 +19,9 @@ from typing import IO, Any, cast
 
 import msgspec
 
-from addonctl.adapters import redact
+from addonctl.adapters import helm, redact
 from addonctl.adapters.decoders import CONFIG_MAPS, KINDS
-from addonctl.adapters.decoding import Decoder, Kind, Tally
+from addonctl.adapters.decoding import Decoder, Kind, Tally, refuse_bombs
 from addonctl.catalog import plural
 from addonctl.errors import BadInput
 from addonctl.model import Applier, Cluster, CustomResources, Gap, GapReason, KubernetesObject, OtherObject, Snapshot
@@ -34,6 +34,7 @@ _FILES_MAX = 100_000
 # How many broken documents are named; the rest is counted.
 _NAMED_MAX = 20
 _YAML_MARKER = re.compile(rb"^---(?=\s|$)", re.MULTILINE)
+_ALIAS = re.compile(rb"(?:^|[\s\[,{:-])\*[^\s*\"']", re.MULTILINE)
 # Groups that once held what is now elsewhere; a file may still write them.
 _LEGACY_GROUPS = frozenset({"extensions", ""})
 _ALL_KINDS = (*KINDS, CONFIG_MAPS)
@@ -88,7 +89,12 @@ class Collection:
         # `---` in the first column ends a document wherever it stands (YAML 1.2, 9.1.2).
         for number, document in enumerate(_YAML_MARKER.split(body), start=1):
             try:
-                self._add_value(yaml.load(document, Loader=loader), f"{source} document {number}")
+                value = yaml.load(document, Loader=loader)
+                if _ALIAS.search(document):
+                    refuse_bombs(value)
+                self._add_value(value, f"{source} document {number}")
+            except BadInput as error:
+                self._broken.append(f"{source} document {number}: {error.what}")
             except (yaml.YAMLError, ValueError, RecursionError) as error:
                 why = " ".join(str(error).split())[:300]
                 self._broken.append(f"{source} document {number}: {redact.text(why)}")
@@ -159,6 +165,7 @@ class Collection:
             detail = "; ".join(self._broken[:_NAMED_MAX]) + more
             gaps.append(Gap(part="documents", reason=GapReason.BROKEN, detail=detail))
         self._parts["custom_resources"] = list(self._tallied())
+        self._parts["helm_releases"] = list(helm.current(self._parts.get("helm_releases", ())))
         parts: dict[str, Any] = {part: tuple(items) for part, items in self._parts.items()}
         known = replace(cluster, kubernetes=cluster.kubernetes or self.kubernetes)
         return Snapshot(taken=taken, cluster=known, gaps=tuple(gaps), **parts)
