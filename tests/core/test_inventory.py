@@ -94,6 +94,14 @@ def test_pods_tell_of_workloads_that_the_input_lacks() -> None:
     assert [str(ref) for ref in row.workloads] == ["Deployment/kube-system/coredns"]
 
 
+def test_an_object_that_stands_twice_in_files_is_recognised_by_either() -> None:
+    files = model.Cluster(name="files", source="files")
+    both = (workload("coredns", COREDNS), workload("coredns"))
+    for given_in in (both, both[::-1]):
+        (row,) = rows(workloads=given_in, cluster=files)
+        assert (version(row), row.workloads) == ("v1.12.4", (both[0].ref,))
+
+
 # ── Versions ────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
