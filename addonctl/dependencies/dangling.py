@@ -1,281 +1,340 @@
-"""What is needed and is not there: what add-ons refer to and came with, the roles of their accounts, system add-ons.
+"""What is needed and missing: what add-ons refer to and came with, the roles of their accounts, system add-ons.
 
-Decided from a Snapshot that holds a whole cluster, the edges and owners that dependencies.py found in it, the
-installers' own records and the Catalog. Called by dependencies.py.
+Decided from a View that holds a whole cluster, the edges and owners that find_dependencies found in it, the installers'
+own records and the Catalog. Called by assessment.py.
 """
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
 
+from addonctl import resources
 from addonctl.catalog import AddOn, Catalog
-from addonctl.findings import finding
+from addonctl.dependencies.references import role_of
+from addonctl.findings import finding, makes
 from addonctl.model import (
+    Action,
+    Apply,
+    CreateAddon,
     Edge,
     EdgeType,
     Evidence,
     Finding,
     HelmRelease,
     Installation,
+    InstallationRef,
     Inventory,
-    Method,
+    MissingRef,
     ObjectRef,
+    Owner,
     Role,
     Severity,
     Snapshot,
     Strength,
-    selects,
+    View,
+    owners,
 )
-from addonctl.remediation import command, restore
+from addonctl.remediation import restore
 
-# What is read as a whole, so that what is not in it does not exist: kind → part of the snapshot.
-_READ_WHOLE = {
-    "ServiceAccount": "service_accounts", "PersistentVolumeClaim": "volume_claims", "Role": "roles",
-    "ClusterRole": "roles", "RoleBinding": "role_bindings", "ClusterRoleBinding": "role_bindings",
-    "StorageClass": "storage_classes", "CSIDriver": "csi_drivers", "Deployment": "workloads",
-    "StatefulSet": "workloads", "DaemonSet": "workloads", "Service": "services", "APIService": "api_services",
-    "CustomResourceDefinition": "crds", "MutatingWebhookConfiguration": "webhook_configurations",
-    "ValidatingWebhookConfiguration": "webhook_configurations", "PodDisruptionBudget": "disruption_budgets",
-    "HorizontalPodAutoscaler": "autoscalers", "IngressClass": "ingress_classes", "ConfigMap": "config_maps",
-}  # fmt: skip
-# Without these an add-on goes on, guarded or chosen less.
-_SPARED = frozenset({
-    "MutatingWebhookConfiguration", "ValidatingWebhookConfiguration", "PodDisruptionBudget", "StorageClass",
-    "HorizontalPodAutoscaler", "IngressClass",
-})  # fmt: skip
-_NEEDED = (
-    EdgeType.SERVICE_ACCOUNT, EdgeType.CLAIM, EdgeType.RBAC, EdgeType.STORAGE_CLASS, EdgeType.CSI_DRIVER,
-    EdgeType.SCALE_TARGET, EdgeType.CONVERSION, EdgeType.CONFIG_MAP,
-)  # fmt: skip
+# Without these an add-on goes on: less guarded, or not the one that is chosen by default.
+_SPARED = frozenset(
+    {
+        "MutatingWebhookConfiguration",
+        "ValidatingWebhookConfiguration",
+        "PodDisruptionBudget",
+        "StorageClass",
+        "HorizontalPodAutoscaler",
+        "IngressClass",
+    }
+)
+_NEEDED = frozenset(
+    {
+        EdgeType.SERVICE_ACCOUNT,
+        EdgeType.CLAIM,
+        EdgeType.RBAC,
+        EdgeType.STORAGE_CLASS,
+        EdgeType.CSI_DRIVER,
+        EdgeType.SCALE_TARGET,
+        EdgeType.CONVERSION,
+        EdgeType.CONFIG_MAP,
+    }
+)
 
-_Name = tuple[str, str, str]  # kind, namespace, name
+
+def find_dangling(
+    view: View, inventory: Inventory, catalog: Catalog, edges: Sequence[Edge], owned: Mapping[ObjectRef, str]
+) -> tuple[Finding, ...]:
+    """Findings about what is missing; none where the input need not hold all of a cluster.
+
+    `edges` and `owned` (object → installation) are those of find_dependencies.
+    """
+    if view.from_files or view.snapshot.cluster.namespace:
+        return ()  # what is referred to may well be where nobody looked
+    return (
+        *_missing(view, inventory, catalog, edges, owned),
+        *_without_permission(view, edges, inventory, catalog),
+        *_system_addons(view, inventory, catalog),
+    )
 
 
-def missing(
-    snapshot: Snapshot, inventory: Inventory, catalog: Catalog, edges: Sequence[Edge], owners: Mapping[ObjectRef, str]
+@makes("DEP003")
+def _missing(
+    view: View, inventory: Inventory, catalog: Catalog, edges: Sequence[Edge], owned: Mapping[ObjectRef, str]
 ) -> Iterator[Finding]:
-    """Findings about what is not there; none where the input need not hold all of a cluster."""
-    if snapshot.cluster.source == "files" or snapshot.cluster.namespace:
-        return  # what is referred to may well be where nobody looked
-    seen = _Seen(snapshot, catalog)
-    broken = list(_broken(seen, edges, owners))
-    yield from dict.fromkeys(map(_reference, broken))
-    yield from _own_objects(seen, inventory, catalog, {edge.target for edge in broken})
-    yield from _without_permission(snapshot, edges, inventory, catalog)
-    yield from _system_addons(snapshot, inventory, catalog)
+    broken = [edge for edge in edges if _matters(edge, owned) and _is_missing(view, catalog, edge.target)]
+    yield from _references(broken)
+    yield from _own_objects(view, inventory, catalog, {edge.target for edge in broken})
 
 
-class _Seen:
-    """The names of what was read, and of what would have been."""
-
-    def __init__(self, snapshot: Snapshot, catalog: Catalog) -> None:
-        self.snapshot = snapshot
-        self._there = {(ref.kind, ref.namespace, ref.name) for ref, _ in snapshot.objects()}
-        self._there |= {("ConfigMap", config.namespace, config.name) for config in snapshot.config_maps}
-        self._config_maps = {name for addon in catalog.addons.values() for name in addon.config_maps}
-
-    def lacks(self, kind: str, namespace: str, name: str) -> bool:
-        """Whether an object surely does not exist."""
-        if kind == "ConfigMap" and f"{namespace}/{name}" not in self._config_maps:
-            return False  # of these only the catalogue's are read
-        part = _READ_WHOLE.get(kind)
-        return part is not None and self.snapshot.gap(part) is None and (kind, namespace, name) not in self._there
+def _is_missing(view: View, catalog: Catalog, ref: ObjectRef) -> bool:
+    """Whether an object surely does not exist; of kinds that are read by name, only those that were asked for."""
+    known = resources.find(ref.group, ref.kind)
+    if known is not None and known.by_name and f"{ref.namespace}/{ref.name}" not in catalog.config_maps:
+        return False
+    return view.absent(ref)
 
 
 # ── What is referred to ─────────────────────────────────────────────────────────────────────────────────────────
 
 
-def _broken(seen: _Seen, edges: Sequence[Edge], owners: Mapping[ObjectRef, str]) -> Iterator[Edge]:
-    """References of add-ons, and of classes of storage, to objects that are not there."""
-    for edge in edges:
-        target = edge.target
-        anybodys = edge.type in (EdgeType.CSI_DRIVER, EdgeType.CONVERSION)
-        # What is bound goes on without its class; what is optional is not needed.
-        spared = edge.strength is Strength.SOFT and edge.type in (EdgeType.STORAGE_CLASS, EdgeType.CONFIG_MAP)
-        matters = edge.type in _NEEDED and ((edge.source in owners and not spared) or anybodys)
-        if matters and seen.lacks(target.kind, target.namespace, target.name):
-            yield edge
+def _matters(edge: Edge, owned: Mapping[ObjectRef, str]) -> bool:
+    """References of add-ons, and whosever it is, of classes to drivers and of CRDs to what converts them."""
+    if edge.type in (EdgeType.CSI_DRIVER, EdgeType.CONVERSION):
+        return True
+    # What is bound goes on without its class; what is optional is not needed.
+    spared = edge.strength is Strength.SOFT and edge.type in (EdgeType.STORAGE_CLASS, EdgeType.CONFIG_MAP)
+    return edge.type in _NEEDED and edge.source in owned and not spared
 
 
-def _reference(edge: Edge) -> Finding:
-    evidence = Evidence(kind=edge.type.value, subject=str(edge.source), detail=f"{edge.target}: {edge.evidence}")
-    soft = edge.strength is Strength.SOFT or edge.type is EdgeType.CSI_DRIVER
-    severity = Severity.RECOMMENDED if soft else None
-    return finding("DEP003", f"{edge.source} needs {edge.target}", evidence, severity=severity)
+def _references(broken: Iterable[Edge]) -> Iterator[Finding]:
+    """One finding for all references of one object to another."""
+    found: dict[tuple[ObjectRef, ObjectRef], list[Edge]] = {}
+    for edge in broken:
+        found.setdefault((edge.source, edge.target), []).append(edge)
+    for (source, target), same in found.items():
+        soft = all(edge.strength is Strength.SOFT or edge.type is EdgeType.CSI_DRIVER for edge in same)
+        evidence = [
+            Evidence(kind=edge.type.value, subject=str(source), detail=f"{target}: {edge.evidence}", ref=source)
+            for edge in same
+        ]
+        severity = Severity.RECOMMENDED if soft else None
+        yield finding("DEP003", MissingRef(source, target), *evidence, severity=severity)
 
 
 # ── What an add-on came with ────────────────────────────────────────────────────────────────────────────────────
 
 
-def _own_objects(seen: _Seen, inventory: Inventory, catalog: Catalog, said: Collection[ObjectRef]) -> Iterator[Finding]:
+def _own_objects(
+    view: View, inventory: Inventory, catalog: Catalog, reported: Collection[ObjectRef]
+) -> Iterator[Finding]:
     """Objects of an add-on that runs: what its installer recorded, and what every copy of it comes with.
 
-    Of the latter one may do without by its settings, unless the whole cluster lives on it. `said`: what is told to
-    lack already.
+    One may do without the latter by its settings, unless the whole cluster lives on it. `reported`: what is known to
+    be missing already.
     """
-    told = {(ref.kind, ref.namespace, ref.name) for ref in said}
+    records = _Records(view)
     for row in inventory.installations:
         entry = catalog.addons.get(row.addon)
-        recorded = dict(one for claim in row.claims for one in _recorded(seen.snapshot, claim.owner))
-        usual = dict.fromkeys(_usual(row, entry, seen.snapshot) if entry else (), "every installation of it has it")
-        gone = {name: why for name, why in (usual | recorded).items() if name not in told and seen.lacks(*name)}
+        recorded = {ref: why for claim in row.claims for ref, why in records.of(claim.owner)}
+        usual = dict.fromkeys(_usual(view, row, entry) if entry else (), "every installation of it has it")
+        gone = {
+            ref: why
+            for ref, why in (usual | recorded).items()
+            if ref not in reported and _is_missing(view, catalog, ref)
+        }
         if gone and row.workloads:
-            surely = any(name in recorded or (entry and entry.system) for name in gone if name[0] not in _SPARED)
-            yield _lacks_own(row, seen.snapshot, gone, None if surely else Severity.RECOMMENDED)
+            surely = any(ref in recorded or (entry and entry.system) for ref in gone if ref.kind not in _SPARED)
+            yield _own_object(view, row, gone, None if surely else Severity.RECOMMENDED)
 
 
-def _lacks_own(row: Installation, snapshot: Snapshot, gone: Mapping[_Name, str], severity: Severity | None) -> Finding:
-    """`gone`: what lacks, and who says that it should be there."""
-    refs = [ObjectRef(kind=kind, namespace=namespace, name=name) for kind, namespace, name in gone]
-    shown = (
-        Evidence(kind="record", subject=str(ref), detail=why) for ref, why in zip(refs, gone.values(), strict=True)
-    )
-    more = f" and {len(refs) - 1} more of its own" if len(refs) > 1 else ""
-    subject = f"{row.id} needs {refs[0]}{more}"
-    return finding("DEP003", subject, *shown, fix=restore(row, snapshot), severity=severity)
+def _own_object(view: View, row: Installation, gone: Mapping[ObjectRef, str], severity: Severity | None) -> Finding:
+    """`gone`: what is missing, and who says that it should be there."""
+    shown = (Evidence(kind="record", subject=str(ref), detail=why, ref=ref) for ref, why in gone.items())
+    subject = MissingRef(InstallationRef(row.id, row.addon), next(iter(gone)), len(gone) - 1)
+    return finding("DEP003", subject, *shown, fix=restore(row, view.snapshot), severity=severity)
 
 
-def _recorded(snapshot: Snapshot, owner: str) -> Iterator[tuple[_Name, str]]:
-    """What the record of an installer names: a Helm release's manifest, an Application's resources."""
-    what, _, name = owner.rpartition(" ")
-    for release in snapshot.helm_releases if what in ("helm release", "flux helmrelease") else ():
-        if release.status == "deployed" and _kept_by(owner, release, snapshot):
-            why = f"it is in the manifest of helm release {release.namespace}/{release.name}"
-            yield from (((o.kind, _namespace(o.kind, o.namespace, release.namespace), o.name), why)
-                        for o in release.objects)  # fmt: skip
-    for app in snapshot.applications if what == "argocd application" else ():
-        if f"{app.namespace}/{app.name}" == name and app.destination_in_cluster:
-            yield from (((r.kind, r.namespace, r.name), f"{owner} has it") for r in app.resources)
+@dataclass(frozen=True)
+class _Records:
+    """What the records of installers name: a Helm release's manifest, an Application's resources."""
+
+    view: View
+
+    @cached_property
+    def _releases(self) -> Mapping[tuple[str, str], HelmRelease]:
+        deployed = (release for release in self.view.snapshot.helm_releases if release.status == "deployed")
+        return {(release.namespace, release.name): release for release in deployed}
+
+    @cached_property
+    def _kept_by_flux(self) -> Mapping[tuple[str, str], tuple[str, str]]:
+        return {(o.namespace, o.name): (o.target_namespace, o.release) for o in self.view.snapshot.flux_helm_releases}
+
+    @cached_property
+    def _applications(self) -> Mapping[tuple[str, str], tuple[ObjectRef, ...]]:
+        here = (app for app in self.view.snapshot.applications if app.destination_in_cluster)
+        return {(app.namespace, app.name): app.resources for app in here}
+
+    def of(self, owner: Owner) -> Iterator[tuple[ObjectRef, str]]:
+        """Each object, and who says that it should be there."""
+        match owner:
+            case owners.HelmRelease(namespace=namespace, name=name):
+                yield from self._in_release(namespace, name)
+            case owners.FluxHelmRelease(namespace=namespace, name=name):
+                yield from self._in_release(*self._kept_by_flux.get((namespace, name), ("", "")))
+            case owners.ArgoApplication(namespace=namespace, name=name):
+                for ref in self._applications.get((namespace, name), ()):
+                    yield self.view.located(ref, ""), f"{owner} lists it"
+
+    def _in_release(self, namespace: str, name: str) -> Iterator[tuple[ObjectRef, str]]:
+        release = self._releases.get((namespace, name))
+        for each in release.objects if release else ():
+            written = ObjectRef(
+                group=each.api_version.rpartition("/")[0], kind=each.kind, namespace=each.namespace, name=each.name
+            )
+            # Charts leave a namespace out, or write one where there is none.
+            yield self.view.located(written, namespace), f"it is in the manifest of helm release {namespace}/{name}"
 
 
-def _kept_by(owner: str, release: HelmRelease, snapshot: Snapshot) -> bool:
-    name = owner.rpartition(" ")[2]
-    if owner.startswith("helm"):
-        return f"{release.namespace}/{release.name}" == name
-    return any(
-        f"{each.namespace}/{each.name}" == name
-        and (each.target_namespace, each.release) == (release.namespace, release.name)
-        for each in snapshot.flux_helm_releases
-    )  # fmt: skip
-
-
-_CLUSTER_WIDE = frozenset({
-    "ClusterRole", "ClusterRoleBinding", "StorageClass", "CSIDriver", "APIService", "CustomResourceDefinition",
-    "MutatingWebhookConfiguration", "ValidatingWebhookConfiguration", "IngressClass",
-})  # fmt: skip
-
-
-def _namespace(kind: str, written: str, home: str) -> str:
-    """Where an object is: charts leave its namespace out, or write one where there is none."""
-    return "" if kind in _CLUSTER_WIDE else written or home
-
-
-def _usual(row: Installation, entry: AddOn, snapshot: Snapshot) -> Iterator[_Name]:
+def _usual(view: View, row: Installation, entry: AddOn) -> Iterator[ObjectRef]:
     """What the catalogue says that every copy has. A Service under another name does as well."""
     home = row.namespaces[0] if row.namespaces else ""
+    served = any(ref in view.services_of for ref in row.workloads)
     for kind, namespace, name in entry.own_objects():
-        if kind != "Service" or not _served(row, snapshot):
-            yield kind, _namespace(kind, namespace, home), name
-
-
-def _served(row: Installation, snapshot: Snapshot) -> bool:
-    """Whether a Service leads to any of its workloads."""
-    mine = [workload for workload in snapshot.workloads if workload.ref in row.workloads]
-    return any(
-        service.selector and service.namespace == workload.namespace
-        and selects(service.selector, (), workload.template.labels)
-        for service in snapshot.services for workload in mine
-    )  # fmt: skip
+        if kind != "Service" or not served:
+            yield view.located(ObjectRef.of(kind, name, namespace), home)
 
 
 # ── Permissions ─────────────────────────────────────────────────────────────────────────────────────────────────
 
+# Roles that allow no more than to ask who one is and what one may do; every account has them.
+_REVIEWS = frozenset({"authentication.k8s.io", "authorization.k8s.io"})
 
-def _without_permission(
-    snapshot: Snapshot, edges: Sequence[Edge], inventory: Inventory, catalog: Catalog
-) -> Iterator[Finding]:
-    """Add-ons that talk to the API server, under accounts to which no role is bound."""
-    if any(snapshot.gap(part) for part in ("role_bindings", "roles", "service_accounts")):
+
+@makes("DEP004")
+def _without_permission(view: View, edges: Sequence[Edge], inventory: Inventory, catalog: Catalog) -> Iterator[Finding]:
+    """Add-ons that talk to the API server, under accounts to which no role is bound; and roles bound to nobody."""
+    if view.gap("role_bindings", "roles", "service_accounts") is not None:
         return
-    empty = {_role(role) for role in snapshot.roles if not role.rules}
-    granted = {edge.source for edge in edges if edge.type is EdgeType.RBAC and edge.target not in empty}
-    groups = {s.name for binding in snapshot.role_bindings for s in binding.subjects if s.kind == "Group"}
+    grants = _Grants(view, edges)
     accounts = {edge.source: edge.target for edge in edges if edge.type is EdgeType.SERVICE_ACCOUNT}
-    said: set[ObjectRef] = set()
+    powerless: dict[ObjectRef, Finding] = {}
     for row in inventory.installations:
         entry = catalog.addons.get(row.addon)
         used = [accounts[ref] for ref in row.workloads if ref in accounts]
-        if entry is None or not entry.needs_rbac or not used or any(account in granted for account in used):
+        if entry is None or not entry.needs_rbac or not used or any(map(grants.allow, used)):
             continue
-        if any(f"system:serviceaccounts:{account.namespace}" in groups for account in used):
-            continue
-        hollow = [edge for edge in edges if edge.source in used and edge.target in empty]
-        why = f"{hollow[0].target} allows nothing" if hollow else "no RoleBinding or ClusterRoleBinding names it"
-        evidence = Evidence(kind="rbac", subject=str(used[0]), detail=why)
-        yield finding("DEP004", str(used[0]), evidence, fix=restore(row, snapshot))
-        said.add(used[0])
-    mine = {accounts[ref] for row in inventory.installations for ref in row.workloads if ref in accounts}
-    yield from _unbound_roles(snapshot, mine - said)
+        why = next((f"{role} allows nothing" for account in used for role in grants.hollow_of(account)), "")
+        detail = why or "no RoleBinding or ClusterRoleBinding names it"
+        evidence = Evidence(kind="rbac", subject=str(used[0]), detail=detail, ref=used[0])
+        powerless.setdefault(used[0], finding("DEP004", used[0], evidence, fix=restore(row, view.snapshot)))
+    yield from powerless.values()
+    used_at_all = {accounts[ref] for row in inventory.installations for ref in row.workloads if ref in accounts}
+    yield from _unbound_roles(view, used_at_all - set(powerless))
 
 
-def _role(role: Role) -> ObjectRef:
-    kind = "Role" if role.namespace else "ClusterRole"
-    return ObjectRef(kind=kind, name=role.name, namespace=role.namespace, group="rbac.authorization.k8s.io")
+class _Grants:
+    """What accounts may do by the roles that are bound to them or to a group that they are in."""
+
+    def __init__(self, view: View, edges: Sequence[Edge]) -> None:
+        empty = {role.ref for role in view.snapshot.roles if not role.rules}
+        telling = {role.ref for role in view.snapshot.roles if _allows_work(role)}
+        bound = [edge for edge in edges if edge.type is EdgeType.RBAC]
+        self._accounts = {edge.source for edge in bound if edge.target not in empty}
+        self._groups = {
+            subject.name
+            for binding in view.snapshot.role_bindings
+            if role_of(binding) in telling
+            for subject in binding.subjects
+            if subject.kind == "Group"
+        }
+        self._hollow: dict[ObjectRef, list[ObjectRef]] = {}
+        for edge in bound:
+            if edge.target in empty:
+                self._hollow.setdefault(edge.source, []).append(edge.target)
+
+    def allow(self, account: ObjectRef) -> bool:
+        """Whether an account has a role that allows anything."""
+        return account in self._accounts or not self._groups.isdisjoint(_groups_of(account))
+
+    def hollow_of(self, account: ObjectRef) -> Sequence[ObjectRef]:
+        """The roles of an account that allow nothing."""
+        return self._hollow.get(account, ())
 
 
-def _unbound_roles(snapshot: Snapshot, used: Iterable[ObjectRef]) -> Iterator[Finding]:
-    """Roles that are called after an add-on's account, and that no binding gives to anybody."""
-    bound = {(binding.role.kind, binding.role.name) for binding in snapshot.role_bindings}
-    accounts = sorted(used, key=str)
-    for role in snapshot.roles:
-        ref = _role(role)
-        if (ref.kind, role.name) in bound:
-            continue
-        for account in accounts:
-            if role.name in (account.name, f"system:{account.name}") and role.namespace in ("", account.namespace):
-                detail = f"{ref.kind} {role.name} is bound to nobody"
-                yield finding("DEP004", str(account), Evidence(kind="rbac", subject=str(account), detail=detail))
+def _groups_of(account: ObjectRef) -> tuple[str, ...]:
+    """The groups that Kubernetes puts every ServiceAccount into."""
+    return "system:authenticated", "system:serviceaccounts", f"system:serviceaccounts:{account.namespace}"
+
+
+def _allows_work(role: Role) -> bool:
+    """Whether a role allows more than what Kubernetes itself grants to everybody: discovery, and reviews of oneself."""
+    return any(rule.resources and not set(rule.groups) <= _REVIEWS for rule in role.rules)
+
+
+def _unbound_roles(view: View, used: Iterable[ObjectRef]) -> Iterator[Finding]:
+    """Accounts after which a role is called that no binding gives to anybody."""
+    bound = {role_of(binding) for binding in view.snapshot.role_bindings}
+    unbound: dict[str, list[ObjectRef]] = {}
+    for role in view.snapshot.roles:
+        if role.ref not in bound:
+            unbound.setdefault(role.name, []).append(role.ref)
+    for account in sorted(used, key=str):
+        named = (*unbound.get(account.name, ()), *unbound.get(f"system:{account.name}", ()))
+        evidence = [
+            Evidence(kind="rbac", subject=str(account), detail=f"{role} is bound to nobody", ref=account)
+            for role in named
+            if role.namespace in ("", account.namespace)
+        ]
+        if evidence:
+            yield finding("DEP004", account, *evidence)
 
 
 # ── Add-ons that every cluster has ──────────────────────────────────────────────────────────────────────────────
 
-
-def _system_addons(snapshot: Snapshot, inventory: Inventory, catalog: Catalog) -> Iterator[Finding]:
-    """System add-ons of which only the ServiceAccount is left, and whose work nothing else does."""
-    if any(snapshot.gap(part) for part in ("workloads", "service_accounts", "nodes")):
-        return
-    rows = {row.addon: row for row in inventory.installations}
-    present = {row.addon for row in inventory.installations if row.workloads or row.method is Method.BUILT_IN}
-    unknown = any(each.ref.kind == "DaemonSet" for each in inventory.unrecognised)  # a CNI that nobody knows, perhaps
-    for addon in catalog.addons.values():
-        if not addon.system or present & {addon.id, *_alternatives(addon.id, catalog)} or not _has_nodes(snapshot):
-            continue
-        kinds = {each.name: each.kind for each in addon.fingerprints.workloads}
-        left = next((a for a in snapshot.service_accounts if a.namespace == _SYSTEM and a.name in kinds), None)
-        if left is None or (unknown and kinds[left.name] == "DaemonSet"):
-            continue
-        account = ObjectRef(kind="ServiceAccount", namespace=_SYSTEM, name=left.name)
-        detail = f"its account is still there, its {kinds[left.name]} {left.name} is not"
-        row = rows.get(addon.id)
-        fix = restore(row, snapshot) if row else _install(addon, snapshot)
-        evidence = Evidence(kind="service-account", subject=str(account), detail=detail)
-        yield finding("INV006", f"{kinds[left.name]}/{_SYSTEM}/{left.name}", evidence, fix=fix)
-
-
 _SYSTEM = "kube-system"
 
 
-def _has_nodes(snapshot: Snapshot) -> bool:
+@makes("INV006")
+def _system_addons(view: View, inventory: Inventory, catalog: Catalog) -> Iterator[Finding]:
+    """System add-ons of which only the ServiceAccount is left, and whose work nothing else does."""
+    if view.gap("workloads", "service_accounts", "nodes") is not None or not _has_nodes(view):
+        return
+    rows = {row.addon: row for row in inventory.installations}
+    present = {row.addon for row in inventory.installations if row.workloads or _built_in(row)}
+    accounts = {account.name for account in view.snapshot.service_accounts if account.namespace == _SYSTEM}
+    unknown = any(each.ref.kind == "DaemonSet" for each in inventory.unrecognised)  # a CNI that nobody knows, perhaps
+    for addon in catalog.addons.values():
+        if not addon.system or present & {addon.id, *_alternatives(addon, catalog)}:
+            continue
+        gone = next((each for each in addon.fingerprints.workloads if each.name in accounts), None)
+        if gone is not None and not (unknown and gone.kind == "DaemonSet"):
+            row = rows.get(addon.id)
+            fix = restore(row, view.snapshot) if row else (_install(addon, view.snapshot),)
+            yield _system_addon(ObjectRef.of(gone.kind, gone.name, _SYSTEM), fix)
+
+
+def _system_addon(workload: ObjectRef, fix: Iterable[Action]) -> Finding:
+    account = ObjectRef.of("ServiceAccount", workload.name, workload.namespace)
+    detail = f"its account is still there, its {workload.kind} {workload.name} is not"
+    evidence = Evidence(kind="service-account", subject=str(account), detail=detail, ref=account)
+    return finding("INV006", workload, evidence, fix=fix)
+
+
+def _built_in(row: Installation) -> bool:
+    return isinstance(row.owner, owners.AwsManaged)
+
+
+def _has_nodes(view: View) -> bool:
     """Whether there are nodes on which AWS does not build these in."""
-    return any(node.compute_type in ("ec2", "hybrid") for node in snapshot.nodes)
+    return any(node.compute_type in ("ec2", "hybrid") for node in view.snapshot.nodes)
 
 
-def _alternatives(addon: str, catalog: Catalog) -> set[str]:
-    """What does the work of an add-on as well, by those who need it."""
-    needs = (need for entry in catalog.addons.values() for need in entry.requires if need.addon == addon)
-    return {name for need in needs for name in need.alternatives}
+def _alternatives(addon: AddOn, catalog: Catalog) -> set[str]:
+    """What does the work of an add-on as well."""
+    return {name for service in addon.provides for name in catalog.providing(service)}
 
 
-def _install(addon: AddOn, snapshot: Snapshot) -> str:
+def _install(addon: AddOn, snapshot: Snapshot) -> Action:
     if snapshot.eks is None or addon.install.eks is None:
-        return f"# apply the manifests of {addon.name} again, as they were installed"
-    cluster = snapshot.cluster.name
-    return command("aws", "eks", "create-addon", "--cluster-name", cluster, "--addon-name", addon.install.eks.name)
+        return Apply(what=f"the manifests of {addon.name}, as they were installed")
+    return CreateAddon(cluster=snapshot.cluster.name, addon=addon.install.eks.name)

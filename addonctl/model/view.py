@@ -213,26 +213,18 @@ class View:
         return {service.ref: service for service in self.snapshot.services}
 
     @cached_property
+    def behind(self) -> Mapping[ObjectRef, Sequence[Workload]]:
+        """A Service that has a selector → the workloads whose pods it selects."""
+        with_selector = (service for service in self.services.values() if service.selector)
+        return {service.ref: self.selected(service.namespace, service.selector) for service in with_selector}
+
+    @cached_property
     def services_of(self) -> Mapping[ObjectRef, Sequence[Service]]:
         """A workload → the Services whose selector selects its pods."""
         found: dict[ObjectRef, list[Service]] = {}
-        for service in self.snapshot.services:
-            for workload in self.selected(service.namespace, service.selector) if service.selector else ():
-                found.setdefault(workload.ref, []).append(service)
-        return found
-
-    @cached_property
-    def called_by_server(self) -> Mapping[ObjectRef, bool]:
-        """Services that the API server calls → whether requests are refused while one of them does not answer."""
-        found: dict[ObjectRef, bool] = {}
-        for configuration in self.snapshot.webhook_configurations:
-            for hook in configuration.webhooks:
-                if hook.service is not None:
-                    ref, refuses = hook.service.ref, hook.failure_policy == "Fail"
-                    found[ref] = found.get(ref, False) or refuses
-        for api in self.snapshot.api_services:
-            if api.service is not None:
-                found[api.service.ref] = True
+        for ref, workloads in self.behind.items():
+            for workload in workloads:
+                found.setdefault(workload.ref, []).append(self.services[ref])
         return found
 
     @cached_property
