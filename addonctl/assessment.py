@@ -123,15 +123,15 @@ def assess(
     compatibility = check_compatibility(view, inventory, catalog, day, kubernetes, target)
     graph = find_dependencies(view, inventory, catalog)
     dangling = find_dangling(view, inventory, catalog, graph.edges, graph.owners)
-    health = check_health(view, inventory, catalog, graph.owners, judge_others(view.snapshot.others), probes)
+    health = check_health(view, inventory, catalog, graph.owners, judge_others(view), probes)
     found = linked((*inventory.findings, *compatibility.findings, *graph.findings, *dangling, *health.findings))
     counts, waived = waiving.apply(waivers, found, view.snapshot.cluster.name, day)
     by_id = {each.id: each for each in health.addons}
     addons = tuple(
         Assessed(
             installation=row,
-            running=compatibility.cells[row.id][0],
-            target=compatibility.cells[row.id][-1],
+            running=compatibility.running(row.id),
+            target=compatibility.target(row.id),
             health=by_id[row.id],
         )
         for row in inventory.installations

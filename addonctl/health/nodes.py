@@ -1,13 +1,14 @@
-"""How the nodes are, on which everything else runs.
+"""How the nodes are, on which everything else runs (HLT021, HLT024).
 
-Decided from a Snapshot alone. Called by health.py.
+Decided from a View alone. Called by check_health.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import timedelta
 
-from addonctl.findings import finding
-from addonctl.model import Evidence, Finding, Node, Snapshot
+from addonctl.findings import finding, makes
+from addonctl.health.case import seen
+from addonctl.model import Finding, Node, NodesRef, View
 from addonctl.remediation import kubectl
 
 # A node that was made this lately waits for its CNI.
@@ -15,20 +16,35 @@ _JOINS = timedelta(minutes=3)
 _PRESSURES = ("MemoryPressure", "DiskPressure", "PIDPressure", "NetworkUnavailable")
 
 
-def check_nodes(snapshot: Snapshot) -> Iterator[Finding]:
+@makes("HLT021", "HLT024")
+def check_nodes(view: View) -> Iterator[Finding]:
     """Nodes that are not ready, and those that run short: their kubelet evicts pods, and takes no new ones."""
-    troubles: dict[str, list[tuple[Node, str]]] = {"HLT021": [], "HLT024": []}
-    for node in snapshot.nodes:
-        joins = node.created is not None and snapshot.taken - node.created < _JOINS
-        for condition in node.conditions:
-            said = condition.message or condition.reason
-            if condition.type == "Ready" and condition.status != "True" and not joins:
-                troubles["HLT021"].append((node, f"Ready {condition.status}: {said}"))
-            elif condition.type in _PRESSURES and condition.status == "True":
-                troubles["HLT024"].append((node, f"{condition.type}: {said}"))
-    for code, bad in troubles.items():
-        if bad:
-            names = dict.fromkeys(node.name for node, _ in bad)
-            subject = f"Node/{bad[0][0].name}" if len(names) == 1 else f"{len(names)} of {len(snapshot.nodes)} nodes"
-            shown = (Evidence(kind="node", subject=f"Node/{node.name}", detail=detail) for node, detail in bad)
-            yield finding(code, subject, *shown, fix=kubectl("describe", "node", bad[0][0].name))
+    nodes = view.snapshot.nodes
+    not_ready = [
+        (node, f"Ready {condition.status}: {condition.message or condition.reason}")
+        for node in nodes
+        for condition in node.conditions
+        if condition.type == "Ready" and condition.status != "True" and not _joins(node, view)
+    ]
+    short = [
+        (node, f"{condition.type}: {condition.message or condition.reason}")
+        for node in nodes
+        for condition in node.conditions
+        if condition.type in _PRESSURES and condition.status == "True"
+    ]
+    yield from _together("HLT021", not_ready, len(nodes))
+    yield from _together("HLT024", short, len(nodes))
+
+
+def _joins(node: Node, view: View) -> bool:
+    return node.created is not None and view.snapshot.taken - node.created < _JOINS
+
+
+def _together(code: str, bad: Sequence[tuple[Node, str]], of: int) -> Iterator[Finding]:
+    """One finding, however many nodes have the same trouble."""
+    if not bad:
+        return
+    names = tuple(dict.fromkeys(node.name for node, _ in bad))
+    first = bad[0][0].ref
+    shown = (seen("node", node, detail) for node, detail in bad)
+    yield finding(code, first if len(names) == 1 else NodesRef(names, of=of), *shown, fix=(kubectl("describe", first),))

@@ -1,7 +1,7 @@
 """The table of kinds: which rule tells the state of which custom resource, by group and kind, whatever the version.
 
 As Argo CD judges a kind where it has a rule for it, else as its controller documents its status. A kind without an
-entry is judged by verdict_rules.by_conditions. Used by verdicts.py.
+entry is judged by status_rules.by_conditions. Used by object_health.py.
 """
 
 from collections.abc import Mapping
@@ -9,14 +9,14 @@ from functools import cache
 
 from addonctl.health.status_rules import (
     DEGRADED,
+    FINE,
     HEALTHY,
     PROGRESSING,
     STALE,
     SUSPENDED,
     UNKNOWN,
-    WELL,
     Rule,
-    Verdict,
+    State,
     any_ready,
     attached,
     because,
@@ -43,7 +43,7 @@ from addonctl.model import OtherObject
 # ── Kinds that need more than the small rules ───────────────────────────────────────────────────────────────────
 
 
-def _rollout_stale(it: OtherObject) -> Verdict | None:
+def _rollout_stale(it: OtherObject) -> State | None:
     """Argo Rollouts writes generations as text; before 1.0 it wrote a hash there, which tells nothing."""
     seen, workload = it.fields.get("status.observedGeneration", ""), it.fields.get("status.workloadObservedGeneration")
     if not it.has_status or (seen.isdecimal() and int(seen) < it.generation):
@@ -52,36 +52,36 @@ def _rollout_stale(it: OtherObject) -> Verdict | None:
     return STALE if workload and wanted and workload != wanted else None
 
 
-def _rollout_done(it: OtherObject) -> Verdict | None:
+def _rollout_done(it: OtherObject) -> State | None:
     """Before 1.0 no phase was written: done is when all replicas are updated and serve."""
     newest, short = text(it, "status.currentPodHash"), replicas(it)
     active = text(it, "status.blueGreen.activeSelector", "status.activeSelector")
     if short and short[0] is not HEALTHY:
         return short
     if active:
-        return WELL if active == newest else (PROGRESSING, "its new version does not serve yet")
+        return FINE if active == newest else (PROGRESSING, "its new version does not serve yet")
     total, updated = count(it, "status.replicas"), count(it, "status.updatedReplicas")
     if total is not None and updated is not None and total > updated:
         return PROGRESSING, f"{total - updated} old replicas are still there"
     stable = text(it, "status.stableRS", "status.canary.stableRS")
-    return WELL if stable and stable == newest else (PROGRESSING, "its new version is not the stable one yet")
+    return FINE if stable and stable == newest else (PROGRESSING, "its new version is not the stable one yet")
 
 
-def _stopped_notebook(it: OtherObject) -> Verdict | None:
+def _stopped_notebook(it: OtherObject) -> State | None:
     return (SUSPENDED, "it was stopped") if "kubeflow-resource-stopped" in it.annotations else None
 
 
-def _machines(it: OtherObject) -> Verdict | None:
-    wanted, well = count(it, "status.expectedMachines"), count(it, "status.currentHealthy")
-    if wanted is None or well is None:
+def _machines(it: OtherObject) -> State | None:
+    wanted, healthy = count(it, "status.expectedMachines"), count(it, "status.currentHealthy")
+    if wanted is None or healthy is None:
         return None
-    return WELL if well >= wanted else (DEGRADED, f"{well} of {wanted} machines are healthy")
+    return FINE if healthy >= wanted else (DEGRADED, f"{healthy} of {wanted} machines are healthy")
 
 
-def _with_violations(it: OtherObject) -> Verdict | None:
+def _with_violations(it: OtherObject) -> State | None:
     """A constraint that finds violations does its work."""
     said, violations = by_pod(it), count(it, "status.totalViolations")
-    return (HEALTHY, f"its audit found {violations} violations") if said == WELL and violations else said
+    return (HEALTHY, f"its audit found {violations} violations") if said == FINE and violations else said
 
 
 # ── The table ───────────────────────────────────────────────────────────────────────────────────────────────────
@@ -104,8 +104,9 @@ _analysis = must(phase("status.phase", inconclusive=UNKNOWN))
 _prometheus = must(suspended, when(DEGRADED, "Reconciled", status="False"), condition("Available"))
 _snapshot = must(told(DEGRADED, "status.error.message"), flag("status.readyToUse"))
 _policy = must(flag("status.conditionStatus.ready", false=DEGRADED), READY, flag("status.ready", false=DEGRADED))
-_operator = first(when(DEGRADED, "Degraded", "Failing"), when(PROGRESSING, "Progressing"),
-                  condition("Available", false=PROGRESSING))  # fmt: skip
+_operator = first(
+    when(DEGRADED, "Degraded", "Failing"), when(PROGRESSING, "Progressing"), condition("Available", false=PROGRESSING)
+)
 
 RULES: Mapping[tuple[str, str], Rule | None] = {
     # Kubernetes
@@ -193,7 +194,7 @@ RULES: Mapping[tuple[str, str], Rule | None] = {
     ("argoproj.io", "AnalysisRun"): _analysis,
     ("argoproj.io", "Experiment"): _analysis,
     ("argoproj.io", "Workflow"): must(phase("status.phase", running=PROGRESSING)),
-    ("argoproj.io", "CronWorkflow"): first(when(DEGRADED, "SpecError", "SubmissionError"), lambda it: WELL),
+    ("argoproj.io", "CronWorkflow"): first(when(DEGRADED, "SpecError", "SubmissionError"), lambda it: FINE),
     ("argoproj.io", "EventBus"): must(every_condition),
     ("argoproj.io", "EventSource"): must(every_condition),
     ("argoproj.io", "Sensor"): must(every_condition),
@@ -269,8 +270,8 @@ RULES: Mapping[tuple[str, str], Rule | None] = {
     ("cilium.io", "CiliumNetworkPolicy"): condition("Valid"),
     ("cilium.io", "CiliumClusterwideNetworkPolicy"): condition("Valid"),
     ("cilium.io", "CiliumEndpoint"): must(phase("status.state", disconnected=DEGRADED)),
-    ("cilium.io", "CiliumNode"): first(told(DEGRADED, "status.ipam.operator-status.error"), lambda it: WELL),
-    ("cilium.io", "CiliumLoadBalancerIPPool"): first(when(DEGRADED, "cilium.io/PoolConflict"), lambda it: WELL),
+    ("cilium.io", "CiliumNode"): first(told(DEGRADED, "status.ipam.operator-status.error"), lambda it: FINE),
+    ("cilium.io", "CiliumLoadBalancerIPPool"): first(when(DEGRADED, "cilium.io/PoolConflict"), lambda it: FINE),
     ("cilium.io", "*"): when(DEGRADED, *(f"cilium.io/{trouble}" for trouble in (
         "NoMatchingNode", "MissingPeerConfigs", "MissingAuthSecret", "ConflictingClusterConfigs"))),
     # GPUs, names, deliveries

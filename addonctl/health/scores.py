@@ -1,135 +1,270 @@
-"""The score of an add-on: how much of what was looked at is well, and how much that was.
+"""The score of an add-on: how much of what was read of it is healthy, and how much that was.
 
-Decided from the findings of health.py and from what the snapshot holds. A mean would hide a dead webhook behind nine
-healthy aspects, so what is required caps the score. Called by health.py.
+Decided from the findings of health and from which objects of an aspect were read. A mean would hide a dead webhook
+behind nine healthy aspects, so what is required caps the score. An aspect without objects (no Service, no webhook) does
+not apply and counts nowhere; one of whose objects no state was read is unknown, never healthy. Called by check_health.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
+from types import MappingProxyType
 
-from addonctl.model import Finding, Health, Installation, Method, Severity, Snapshot, Workload
+from addonctl import findings
+from addonctl.findings import CHECKS
+from addonctl.health.case import Case
+from addonctl.health.reports import health_of_custom_resources, is_kept_by_eks
+from addonctl.health.resilience import REPLICATED, budgets_of, leases_of
+from addonctl.health.serving import WEBHOOKS
+from addonctl.model import (
+    ApiService,
+    CustomResourceDefinition,
+    Finding,
+    Gap,
+    Health,
+    Method,
+    Severity,
+    View,
+    WebhookConfiguration,
+    Workload,
+)
+
+_A = findings.Aspect
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Aspect:
-    """One side of an add-on's health. `weight` is its share of the score; `verdict` unknown: it was not looked at."""
+    """One side of an add-on's health. `weight` is its share of the score; `health` unknown: it was not read."""
 
-    name: str
+    name: findings.Aspect
     weight: int
-    verdict: Health
+    health: Health
     reason: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AddonHealth:
-    """`score` 0–100 of what was looked at, None where nothing was; `coverage` how much that is, in percent."""
+    """`score` 0–100 of what was read, None where nothing was; `coverage` how much that is, in percent.
+
+    `aspects` are those that apply to the add-on.
+    """
 
     id: str
     addon: str
-    verdict: Health
+    health: Health
     score: int | None
     coverage: int
     aspects: tuple[Aspect, ...]
     unknown_reason: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Sight:
-    """What could be seen of an installation."""
+# ── What there is to read of an aspect ──────────────────────────────────────────────────────────────────────────
+# One value an object that the aspect is about: whether its state was read. None at all: the aspect does not apply, as
+# far as its parts were read; None in place of them: nor would it if they were.
 
-    row: Installation
-    workloads: tuple[Workload, ...]
-    saw_pods: bool
-    probed: bool
-    snapshot: Snapshot
+_Objects = Iterable[bool] | None
 
 
-# (name, weight, parts that must have been read, codes that speak of it). A required finding takes all of an aspect,
-# a recommended one half.
-_ASPECTS: tuple[tuple[str, int, tuple[str, ...], tuple[str, ...]], ...] = (
-    ("rollout", 30, ("workloads",), ("HLT005", "HLT006", "HLT023")),
-    ("pods", 20, ("pods",), ("HLT001", "HLT002", "HLT003", "HLT004", "HLT007")),
-    ("endpoints", 10, ("services", "endpoint_slices"), ("HLT008",)),
-    ("admission", 10, ("webhook_configurations",), ("HLT009", "HLT012")),
-    ("apis", 10, ("api_services", "crds"), ("HLT010", "HLT011")),
-    ("resilience", 5, ("disruption_budgets",), ("HLT013", "HLT014", "HLT015")),
-    ("leadership", 5, ("leases",), ("HLT016",)),
-    ("events", 5, ("events", "quotas"), ("HLT017", "HLT019")),
-    ("custom resources", 5, ("crds",), ("HLT018",)),
-    ("probe", 10, (), ("HLT020",)),
-    ("eks", 20, (), ("EKS005",)),
+def _rollout(case: Case) -> _Objects:
+    return [_has_counts(workload) for workload in case.workloads if workload.kind != "Pod"]
+
+
+def _has_counts(workload: Workload) -> bool:
+    """Whether it has a status: a manifest only says what is wanted."""
+    return any(count is not None for count in (workload.available, workload.ready, workload.active))
+
+
+def _pods(case: Case) -> _Objects:
+    if case.pods:
+        return [bool(pod.phase) for _, pod in case.pods]
+    return [False for workload in case.workloads if workload.desired != 0 and workload.kind not in ("Job", "CronJob")]
+
+
+def _endpoints(case: Case) -> _Objects:
+    owned = (case.view.services.get(ref) for ref in case.owned("Service"))
+    return [case.view.backends(service.ref) is not None for service in owned if service and service.selector]
+
+
+def _admission(case: Case) -> _Objects:
+    configurations = (case.view.objects.get(ref) for ref in case.owned(*WEBHOOKS))
+    return [_is_answered_for(case.view, each) for each in configurations if isinstance(each, WebhookConfiguration)]
+
+
+def _is_answered_for(view: View, configuration: WebhookConfiguration) -> bool:
+    """Whether it was read who answers, of at least one of its webhooks."""
+    targets = [hook.service for hook in configuration.webhooks]
+    return not targets or any(target is None or view.backends(target.ref) is not None for target in targets)
+
+
+def _apis(case: Case) -> _Objects:
+    things = (case.view.objects.get(ref) for ref in case.owned("APIService", "CustomResourceDefinition"))
+    return [bool(each.conditions) for each in things if isinstance(each, ApiService | CustomResourceDefinition)]
+
+
+def _resilience(case: Case) -> _Objects:
+    replicas = [workload.desired is not None for workload in case.workloads if workload.kind in REPLICATED]
+    return [*replicas, *(budget.disruptions_allowed is not None for budget in budgets_of(case).values())]
+
+
+def _leadership(case: Case) -> _Objects:
+    return [lease.renewed is not None for lease, _ in leases_of(case)]
+
+
+def _events(case: Case) -> _Objects:
+    return [True]  # that nobody warned says something
+
+
+def _custom_resources(case: Case) -> _Objects:
+    if not case.crd_groups:
+        return None
+    return [each.health is not Health.UNKNOWN for each in health_of_custom_resources(case)]
+
+
+def _probe(case: Case) -> _Objects:
+    """Whether there is a probe for an add-on is known once probes ran."""
+    if not case.scene.probes:
+        return [False]
+    return [probe.health is not Health.UNKNOWN for probe in case.probes]
+
+
+def _eks(case: Case) -> _Objects:
+    return [case.view.snapshot.eks is not None] if is_kept_by_eks(case) else None
+
+
+@dataclass(frozen=True, slots=True)
+class _Side:
+    """How an aspect counts: its weight, its objects, and what is said where none of them was read."""
+
+    weight: int
+    objects: Callable[[Case], _Objects]
+    unread: str = "the input holds no state of it"
+
+
+_SIDES: Mapping[findings.Aspect, _Side] = MappingProxyType(
+    {
+        _A.ROLLOUT: _Side(30, _rollout),
+        _A.PODS: _Side(20, _pods),
+        _A.ENDPOINTS: _Side(10, _endpoints),
+        _A.ADMISSION: _Side(10, _admission),
+        _A.APIS: _Side(10, _apis),
+        _A.RESILIENCE: _Side(5, _resilience),
+        _A.LEADERSHIP: _Side(5, _leadership),
+        _A.EVENTS: _Side(5, _events),
+        _A.CUSTOM_RESOURCES: _Side(5, _custom_resources),
+        _A.PROBE: _Side(10, _probe, unread="not probed"),
+        _A.EKS: _Side(20, _eks, unread="AWS was not asked"),
+    }
 )
+# A required finding takes all of an aspect, a recommended one half.
 _LOSS = {Severity.REQUIRED: 1.0, Severity.RECOMMENDED: 0.5, Severity.INFO: 0.0}
-# An add-on with something required is not well, however much else is.
+# An add-on with something required is not healthy, however much else is.
 _CAPS = {Severity.REQUIRED: 49, Severity.RECOMMENDED: 89}
 
 
-def addon_health(sight: Sight, found: Sequence[Finding]) -> AddonHealth:
+@cache
+def _parts(aspect: findings.Aspect) -> tuple[str, ...]:
+    """The parts of a Snapshot that the checks of an aspect read."""
+    return tuple(dict.fromkeys(part for check in CHECKS.values() if check.aspect is aspect for part in check.parts))
+
+
+# ── The judgement ───────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def addon_health(case: Case, found: Sequence[Finding]) -> AddonHealth:
     """The score of an installation by what was found of it."""
-    row = sight.row
-    if row.method is Method.BUILT_IN:
-        return AddonHealth(
-            id=row.id, addon=row.addon, verdict=Health.UNKNOWN, score=None, coverage=0, aspects=(),
-            unknown_reason="AWS runs it outside the cluster",
-        )  # fmt: skip
-    blind = not sight.saw_pods and all(w.available is None and w.ready is None for w in sight.workloads)
-    by_eks = any(claim.method is Method.EKS for claim in row.claims)
-    aspects = tuple(
-        _aspect(sight, found, *aspect) for aspect in _ASPECTS
-        if (aspect[0] == "eks" or not blind) and (aspect[0] != "eks" or by_eks)
-    )  # fmt: skip
-    looked_at = [aspect for aspect in aspects if aspect.verdict is not Health.UNKNOWN]
-    if not looked_at:
-        why = "the input holds no state of its workloads" if sight.workloads else "none of its workloads was seen"
-        return AddonHealth(
-            id=row.id, addon=row.addon, verdict=Health.UNKNOWN, score=None, coverage=0, aspects=aspects,
-            unknown_reason=why,
-        )  # fmt: skip
-    whole = sum(weight for name, weight, _, _ in _ASPECTS if name != "eks" or by_eks)
-    coverage = round(100 * sum(aspect.weight for aspect in looked_at) / whole)
-    kept = sum(aspect.weight * _kept(found, aspect.name) for aspect in looked_at)
+    if case.row.method is Method.BUILT_IN:
+        return _unknown(case, (), "AWS runs it outside the cluster")
+    aspects = tuple(_aspects(case, found))
+    known = [aspect for aspect in aspects if aspect.health is not Health.UNKNOWN]
+    if not known:
+        why = "the input holds no state of its workloads" if case.workloads else "none of its workloads was read"
+        return _unknown(case, aspects, why)
+    weight = sum(aspect.weight for aspect in known)
+    coverage = round(100 * weight / sum(aspect.weight for aspect in aspects))
+    kept = sum(aspect.weight * _kept(found, aspect.name) for aspect in known)
     worst = max((item.severity for item in found), key=lambda severity: severity.rank, default=Severity.INFO)
-    score = min(round(100 * kept / sum(aspect.weight for aspect in looked_at)), _CAPS.get(worst, 100))
-    verdict = {Severity.REQUIRED: Health.DEGRADED}.get(worst, Health.HEALTHY)
-    if any(item.code == "HLT005" for item in found) and verdict is Health.HEALTHY:
-        verdict = Health.PROGRESSING
-    if sight.workloads and all(w.desired == 0 and w.kind != "DaemonSet" for w in sight.workloads):
-        verdict = Health.DEGRADED if worst is Severity.REQUIRED else Health.SUSPENDED
+    score = min(round(100 * kept / weight), _CAPS.get(worst, 100))
+    assert 0 <= score <= 100, (case.row.id, score, kept, weight)
+    assert 0 < coverage <= 100, (case.row.id, coverage)
     return AddonHealth(
-        id=row.id, addon=row.addon, verdict=verdict, score=score, coverage=coverage, aspects=aspects
-    )  # fmt: skip
+        id=case.row.id,
+        addon=case.row.addon,
+        health=_health(case, found, worst),
+        score=score,
+        coverage=coverage,
+        aspects=aspects,
+    )
 
 
-def _aspect(
-    sight: Sight, found: Sequence[Finding], name: str, weight: int, parts: tuple[str, ...], codes: tuple[str, ...]
-) -> Aspect:
-    snapshot = sight.snapshot
-    gap = next((gap for part in parts if (gap := snapshot.gap(part))), None)
-    if gap is not None:
-        return Aspect(name=name, weight=weight, verdict=Health.UNKNOWN, reason=f"{gap.part}: {gap.reason.value}")
-    if name == "eks" and (snapshot.eks is None or snapshot.gap("eks:addons")):
-        return Aspect(name=name, weight=weight, verdict=Health.UNKNOWN, reason="AWS was not asked")
-    if name == "probe" and not sight.probed:
-        return Aspect(name=name, weight=weight, verdict=Health.UNKNOWN, reason="not probed")
-    wrong = [item for item in found if item.code in codes and item.severity is not Severity.INFO]
-    if not wrong:
-        return Aspect(name=name, weight=weight, verdict=Health.HEALTHY)
-    worst = max(wrong, key=lambda item: item.severity.rank)
-    verdict = Health.DEGRADED if worst.severity is Severity.REQUIRED else Health.PROGRESSING
+def _unknown(case: Case, aspects: tuple[Aspect, ...], why: str) -> AddonHealth:
+    return AddonHealth(
+        id=case.row.id,
+        addon=case.row.addon,
+        health=Health.UNKNOWN,
+        score=None,
+        coverage=0,
+        aspects=aspects,
+        unknown_reason=why,
+    )
+
+
+def _health(case: Case, found: Sequence[Finding], worst: Severity) -> Health:
+    """The one word for an installation of which something was read."""
+    if worst is Severity.REQUIRED:
+        return Health.DEGRADED
+    if case.workloads and all(each.desired == 0 and each.kind != "DaemonSet" for each in case.workloads):
+        return Health.SUSPENDED
+    return Health.PROGRESSING if any(item.code == "HLT005" for item in found) else Health.HEALTHY
+
+
+def _aspects(case: Case, found: Sequence[Finding]) -> Iterable[Aspect]:
+    stateless = _is_stateless(case)
+    for name, side in _SIDES.items():
+        objects = side.objects(case)
+        wrong = [item for item in found if CHECKS[item.code].aspect is name]
+        gap = _gap(case, name)
+        if objects is None or not (gap or wrong or any(True for _ in objects)):
+            continue
+        if gap is not None:
+            yield Aspect(name=name, weight=side.weight, health=Health.UNKNOWN, reason=f"{gap.part}: {gap.reason.value}")
+        elif (stateless and name is not _A.EKS) or not (wrong or any(objects)):
+            yield Aspect(name=name, weight=side.weight, health=Health.UNKNOWN, reason=side.unread)
+        else:
+            yield _judged(name, side, wrong)
+
+
+def _is_stateless(case: Case) -> bool:
+    """Whether neither its workloads nor their pods have a state: what was never run is not healthy in any respect."""
+    return not any(_rollout(case) or ()) and not any(bool(pod.phase) for _, pod in case.pods)
+
+
+def _gap(case: Case, name: findings.Aspect) -> Gap | None:
+    """What of an aspect could not be read."""
+    if name is _A.EKS:
+        return case.view.gap("eks", *_parts(name))
+    if name is _A.CUSTOM_RESOURCES:
+        unread = (case.view.gap_of_group(group) for group in case.crd_groups)
+        return case.view.gap(*_parts(name)) or next((gap for gap in unread if gap is not None), None)
+    return case.view.gap(*_parts(name))
+
+
+def _judged(name: findings.Aspect, side: _Side, wrong: Sequence[Finding]) -> Aspect:
+    worst = max(wrong, key=lambda item: item.severity.rank, default=None)
+    if worst is None or worst.severity is Severity.INFO:
+        return Aspect(name=name, weight=side.weight, health=Health.HEALTHY)
+    health = Health.DEGRADED if worst.severity is Severity.REQUIRED else Health.PROGRESSING
     detail = worst.evidence[0].detail if worst.evidence else ""
-    return Aspect(name=name, weight=weight, verdict=verdict, reason=f"{worst.subject}: {detail}")
+    return Aspect(name=name, weight=side.weight, health=health, reason=f"{worst.subject}: {detail}")
 
 
-def _kept(found: Sequence[Finding], name: str) -> float:
-    codes = next(codes for aspect, _, _, codes in _ASPECTS if aspect == name)
-    return 1.0 - max((_LOSS[item.severity] for item in found if item.code in codes), default=0.0)
+def _kept(found: Sequence[Finding], name: findings.Aspect) -> float:
+    return 1.0 - max((_LOSS[item.severity] for item in found if CHECKS[item.code].aspect is name), default=0.0)
 
 
 def overall(addons: Sequence[AddonHealth]) -> tuple[int | None, int]:
     """(score, coverage) of the cluster: the mean, but no more than twenty above the worst."""
-    known = [health for health in addons if health.score is not None]
-    if not known:
+    scores = [health.score for health in addons if health.score is not None]
+    if not scores:
         return None, 0
-    scores = [health.score or 0 for health in known]
-    coverage = round(sum(health.coverage for health in known) / len(addons))
+    coverage = round(sum(health.coverage for health in addons) / len(addons))
     return min(round(sum(scores) / len(scores)), min(scores) + 20), coverage

@@ -1,7 +1,7 @@
 """How the status of an object reads: small rules to make others of, and what holds for kinds that have no rule.
 
 A rule looks at the conditions, phases and counts of one object, and says healthy, progressing, degraded or suspended
-as Argo CD would, or nothing. Used by verdict_kinds.py, which makes the table of kinds of them, and verdicts.py.
+as Argo CD would, or nothing. Used by object_rules.py, which makes the table of kinds of them, and object_health.py.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -10,15 +10,15 @@ from typing import Any
 
 from addonctl.model import Condition, ConditionsOf, Health, OtherObject
 
-Verdict = tuple[Health, str]
-Rule = Callable[[Any], Verdict | None]
+State = tuple[Health, str]  # with the reason, empty where it is healthy  # with the reason, empty where it is healthy
+Rule = Callable[[Any], State | None]
 """What a status says; None where it says nothing."""
 
 HEALTHY, PROGRESSING, SUSPENDED = Health.HEALTHY, Health.PROGRESSING, Health.SUSPENDED
 DEGRADED, UNKNOWN = Health.DEGRADED, Health.UNKNOWN
-WELL: Verdict = (HEALTHY, "")
-WAITING: Verdict = (PROGRESSING, "its controller has not said how it is yet")
-STALE: Verdict = (PROGRESSING, "its newest spec has not been observed yet")
+FINE: State = (HEALTHY, "")
+WAITING: State = (PROGRESSING, "no status reported yet")
+STALE: State = (PROGRESSING, "its newest spec has not been observed yet")
 
 
 def find(conditions: Iterable[Condition], name: str) -> Condition | None:
@@ -38,61 +38,61 @@ def why(condition: Condition) -> str:
 def condition(name: str, *, false: Health = DEGRADED, pending: tuple[str, ...] = ()) -> Rule:
     """By one condition: True is healthy, Unknown progressing, False `false`, or progressing for `pending` reasons."""
 
-    def rule(it: Any) -> Verdict | None:
+    def rule(it: Any) -> State | None:
         found = find(it.conditions, name)
         if found is None:
             return None
         if found.status == "True":
-            return WELL
+            return FINE
         late = found.status != "False" or found.reason in pending or found.severity == "Info"
         return PROGRESSING if late else false, why(found)
 
     return rule
 
 
-def when(verdict: Health, *names: str, status: str = "True") -> Rule:
-    """`verdict` when one of these conditions is True (or `status`)."""
+def when(health: Health, *names: str, status: str = "True") -> Rule:
+    """`health` when one of these conditions is True (or `status`)."""
 
-    def rule(it: Any) -> Verdict | None:
+    def rule(it: Any) -> State | None:
         found = next((c for c in it.conditions if c.status == status and c.type in names), None)
-        return (verdict, "" if verdict is HEALTHY else why(found)) if found else None
+        return (health, "" if health is HEALTHY else why(found)) if found else None
 
     return rule
 
 
-def because(verdict: Health, *reasons: str) -> Rule:
-    """`verdict` when a condition gives one of these reasons."""
+def because(health: Health, *reasons: str) -> Rule:
+    """`health` when a condition gives one of these reasons."""
 
-    def rule(it: Any) -> Verdict | None:
+    def rule(it: Any) -> State | None:
         found = next((c for c in it.conditions if c.reason in reasons), None)
-        return (verdict, why(found)) if found else None
+        return (health, why(found)) if found else None
 
     return rule
 
 
-def every_condition(it: Any) -> Verdict | None:
+def every_condition(it: Any) -> State | None:
     """Where no condition sums up the others: one False degrades, one that is not True yet delays."""
     if not it.conditions:
         return None
     return when(DEGRADED, *(c.type for c in it.conditions), status="False")(it) or next(
-        ((PROGRESSING, why(c)) for c in it.conditions if c.status != "True"), WELL
+        ((PROGRESSING, why(c)) for c in it.conditions if c.status != "True"), FINE
     )
 
 
 def phase(*paths: str, **own: Health) -> Rule:
     """By the word in the first of these fields that is there; `own` words are the kind's, the rest are common ones."""
 
-    def rule(it: OtherObject) -> Verdict | None:
+    def rule(it: OtherObject) -> State | None:
         word = text(it, *paths)
         if not word:
             return None
-        verdict = own.get(_plain(word)) or meaning(word)
-        if verdict is None:
+        health = own.get(_plain(word)) or meaning(word)
+        if health is None:
             return None
-        if verdict is HEALTHY:
-            return WELL
+        if health is HEALTHY:
+            return FINE
         more = message(it)
-        return verdict, f"it is {word}" + (f": {more}" if more and more != word else "")
+        return health, f"it is {word}" + (f": {more}" if more and more != word else "")
 
     return rule
 
@@ -100,38 +100,38 @@ def phase(*paths: str, **own: Health) -> Rule:
 def flag(path: str, *, false: Health = PROGRESSING) -> Rule:
     """By a field that is true or false."""
 
-    def rule(it: OtherObject) -> Verdict | None:
+    def rule(it: OtherObject) -> State | None:
         value = it.fields.get(path)
         if value not in ("true", "false"):
             return None
-        return WELL if value == "true" else (false, message(it) or f"{path.rpartition('.')[2]} is false")
+        return FINE if value == "true" else (false, message(it) or f"{path.rpartition('.')[2]} is false")
 
     return rule
 
 
-def told(verdict: Health, *paths: str) -> Rule:
-    """`verdict` when one of these fields is there; its text is the reason."""
+def told(health: Health, *paths: str) -> Rule:
+    """`health` when one of these fields is there; its text is the reason."""
 
-    def rule(it: OtherObject) -> Verdict | None:
+    def rule(it: OtherObject) -> State | None:
         said = text(it, *paths)
-        return (verdict, said) if said else None
+        return (health, said) if said else None
 
     return rule
 
 
-def observed(it: OtherObject) -> Verdict | None:
+def observed(it: OtherObject) -> State | None:
     """Kinds whose status says no more than which generation was carried out."""
     if it.observed_generation is None:
         return None
-    return STALE if it.observed_generation < it.generation else WELL
+    return STALE if it.observed_generation < it.generation else FINE
 
 
-def stale(it: OtherObject) -> Verdict | None:
+def stale(it: OtherObject) -> State | None:
     late = it.observed_generation is not None and it.observed_generation < it.generation
     return STALE if late else None
 
 
-def suspended(it: OtherObject) -> Verdict | None:
+def suspended(it: OtherObject) -> State | None:
     """Its user told its controller to leave it alone."""
     switched = next((path for path in _SWITCHES if it.fields.get(path) == "true"), None)
     return (SUSPENDED, f"{switched} is true") if switched else when(SUSPENDED, "Paused", "Suspended")(it)
@@ -141,9 +141,9 @@ _SWITCHES = ("spec.suspend", "spec.paused", "status.paused")
 
 
 def first(*rules: Rule) -> Rule:
-    """The first rule that has something to say; where none has, there is no verdict."""
+    """The first rule that has something to say; where none has, there is no health."""
 
-    def rule(it: Any) -> Verdict | None:
+    def rule(it: Any) -> State | None:
         return next((said for each in rules if (said := each(it)) is not None), None)
 
     return rule
@@ -160,34 +160,36 @@ def attached(*, to_all: bool = True) -> Rule:
     A parent that only has such has yet to follow; not `to_all`, it counts as gone, as a route leaves it behind.
     """
 
-    def rule(it: OtherObject) -> Verdict | None:
+    def rule(it: OtherObject) -> State | None:
         own = [ConditionsOf(parent="", conditions=it.conditions)] if it.conditions else []
         parts = [(part.parent, _fresh(part.conditions, it.generation)) for part in (*own, *it.parents)]
         fresh = [(f"{parent}: " if parent else "", c) for parent, conditions in parts for c in conditions]
         if not fresh:
             return None
-        for verdict, troubles in _GATEWAY_TROUBLES:
+        for health, troubles in _GATEWAY_TROUBLES:
             for prefix, c in fresh:
                 if (c.type, c.status) in troubles:
-                    return verdict, prefix + why(c)
+                    return health, prefix + why(c)
         late = next((parent for parent, conditions in parts if not conditions), None) if to_all else None
-        return WELL if late is None else (PROGRESSING, f"it waits for {late or 'its controller'}")
+        return FINE if late is None else (PROGRESSING, f"it waits for {late or 'its controller'}")
 
     return rule
 
 
 _GATEWAY_TROUBLES = (
     (DEGRADED, {("Accepted", "False"), ("ResolvedRefs", "False"), ("Conflicted", "True")}),
-    (PROGRESSING, {(name, status) for name in ("Accepted", "ResolvedRefs", "Programmed")
-                   for status in ("False", "Unknown")}),
-)  # fmt: skip
+    (
+        PROGRESSING,
+        {(name, status) for name in ("Accepted", "ResolvedRefs", "Programmed") for status in ("False", "Unknown")},
+    ),
+)
 
 
 def _fresh(conditions: Iterable[Condition], generation: int) -> list[Condition]:
     return [c for c in conditions if not generation or c.observed_generation in (None, generation)]
 
 
-def by_pod(it: OtherObject) -> Verdict | None:
+def by_pod(it: OtherObject) -> State | None:
     """Gatekeeper: each of its pods says what it took in, and which errors it met."""
     if not it.parents:
         return None
@@ -196,33 +198,33 @@ def by_pod(it: OtherObject) -> Verdict | None:
             if c.type == "Error":
                 return DEGRADED, f"{part.parent}: {why(c)}"
     late = [part for part in it.parents if not _fresh(part.conditions, it.generation)]
-    return STALE if late else WELL
+    return STALE if late else FINE
 
 
 def steps(*names: str) -> Rule:
     """By conditions that become True one after the other; the first that is not is waited for."""
 
-    def rule(it: Any) -> Verdict | None:
+    def rule(it: Any) -> State | None:
         if not it.conditions:
             return None
         reached = {c.type for c in it.conditions if c.status == "True"}
         due = next((name for name in names if name not in reached), None)
-        return (PROGRESSING, f"it waits to be {due.lower()}") if due else WELL
+        return (PROGRESSING, f"it waits to be {due.lower()}") if due else FINE
 
     return rule
 
 
-def scaled(it: OtherObject) -> Verdict | None:
+def scaled(it: OtherObject) -> State | None:
     """Of an operator that writes how many replicas are ready as `ready/wanted`."""
     ready, slash, wanted = it.fields.get("status.scale.statusReplicas", "").partition("/")
     if not slash or not ready.isdecimal() or not wanted.isdecimal():
         return None
     if int(ready) >= int(wanted):
-        return WELL
+        return FINE
     return (PROGRESSING if int(ready) else DEGRADED), f"{ready} of {wanted} replicas are ready"
 
 
-def replicas(it: OtherObject) -> Verdict | None:
+def replicas(it: OtherObject) -> State | None:
     """By the counts that workloads write, whoever's they are."""
     wanted, updated = count(it, "spec.replicas"), count(it, "status.updatedReplicas")
     ready = count(it, "status.availableReplicas", "status.readyReplicas")
@@ -230,15 +232,15 @@ def replicas(it: OtherObject) -> Verdict | None:
         return None
     if updated is not None and updated < wanted:
         return PROGRESSING, f"{updated} of {wanted} replicas are updated"
-    return (PROGRESSING, f"{ready} of {wanted} replicas are available") if ready < wanted else WELL
+    return (PROGRESSING, f"{ready} of {wanted} replicas are available") if ready < wanted else FINE
 
 
-def any_ready(it: OtherObject) -> Verdict | None:
+def any_ready(it: OtherObject) -> State | None:
     """Of kinds that run one pod."""
     ready = count(it, "status.readyReplicas")
     if ready is None:
         return None
-    return WELL if ready else (PROGRESSING, "its pod is not ready")
+    return FINE if ready else (PROGRESSING, "its pod is not ready")
 
 
 def count(it: OtherObject, *paths: str) -> int | None:
@@ -256,9 +258,16 @@ def message(it: OtherObject) -> str:
 
 
 _MESSAGES = (
-    "status.message", "status.error.message", "status.errorMessage", "status.failureReason", "status.error",
-    "status.health.message", "status.applicationState.errorMessage", "status.conditionStatus.message", "status.reason",
-)  # fmt: skip
+    "status.message",
+    "status.error.message",
+    "status.errorMessage",
+    "status.failureReason",
+    "status.error",
+    "status.health.message",
+    "status.applicationState.errorMessage",
+    "status.conditionStatus.message",
+    "status.reason",
+)
 
 
 # ── Words ───────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -302,48 +311,55 @@ def meaning(word: str) -> Health | None:
 
 
 _BEGUN = (
-    "creating", "finalizing", "inprogress", "initializing", "pending", "provisioning", "updating", "waiting",
-)  # fmt: skip
+    "creating",
+    "finalizing",
+    "inprogress",
+    "initializing",
+    "pending",
+    "provisioning",
+    "updating",
+    "waiting",
+)
 
 
 # ── Kinds without a rule ────────────────────────────────────────────────────────────────────────────────────────
 
 
-def by_conditions(it: OtherObject) -> Verdict | None:
+def by_conditions(it: OtherObject) -> State | None:
     """As most controllers write a status: what is wrong, what sums up, a phase, counts."""
     return _IN_GENERAL(it)
 
 
-def _broken(it: OtherObject) -> Verdict | None:
+def _broken(it: OtherObject) -> State | None:
     """A condition named after a trouble, and True: `Stalled`, `InstallPlanFailed`, `CatalogSourcesUnhealthy`."""
     found = next((c for c in it.conditions if c.status == "True" and c.type.lower().endswith(_TROUBLES)), None)
     return (DEGRADED, why(found)) if found else None
 
 
-def _summed_up(it: OtherObject) -> Verdict | None:
+def _summed_up(it: OtherObject) -> State | None:
     """By the conditions that sum up, or by all that are named after a success; the worst of them counts."""
     named = [c for c in it.conditions if c.type in _SUMMARIES]
     named = named or [c for c in it.conditions if _is_success(c.type.lower())]
     said = [_of_summary(it, c) for c in named]
     if STALE in said or any(c.type in _ENDED and c.status == "True" for c in named):
-        return STALE if STALE in said else WELL
-    by_worst = (verdict for worst in (SUSPENDED, DEGRADED, PROGRESSING) for verdict in said if verdict[0] is worst)
-    return next(by_worst, WELL if said else None)
+        return STALE if STALE in said else FINE
+    by_worst = (health for worst in (SUSPENDED, DEGRADED, PROGRESSING) for health in said if health[0] is worst)
+    return next(by_worst, FINE if said else None)
 
 
 def _is_success(name: str) -> bool:
     return name.endswith(_SUCCESSES) and not name.endswith(_TROUBLES)
 
 
-def _of_summary(it: OtherObject, told: Condition) -> Verdict:
+def _of_summary(it: OtherObject, told: Condition) -> State:
     """False is a failure unless something tells of work that goes on."""
     if told.observed_generation is not None and told.observed_generation < it.generation:
         return STALE
     if told.status == "True":
-        return WELL
+        return FINE
     if told.reason.endswith("Paused"):
         return SUSPENDED, why(told)
-    reason, at_work = meaning(told.reason), _GOES_ON(it) or _ANY_PHASE(it) or WELL
+    reason, at_work = meaning(told.reason), _GOES_ON(it) or _ANY_PHASE(it) or FINE
     if told.status != "False" or told.severity == "Info":
         return PROGRESSING, why(told)
     if reason is DEGRADED or told.severity == "Error" or told.message.lower().startswith(("error", "failed")):
@@ -351,36 +367,69 @@ def _of_summary(it: OtherObject, told: Condition) -> Verdict:
     return PROGRESSING if PROGRESSING in (reason, at_work[0]) else DEGRADED, why(told)
 
 
-def unless_well(rule: Rule) -> Rule:
+def unless_fine(rule: Rule) -> Rule:
     """What `rule` says of trouble, so that other rules speak before it says healthy."""
-    return lambda it: None if (said := rule(it)) == WELL else said
+    return lambda it: None if (said := rule(it)) == FINE else said
 
 
-def _failed_phase(it: OtherObject) -> Verdict | None:
+def _failed_phase(it: OtherObject) -> State | None:
     said = _ANY_PHASE(it)
     return said if said and said[0] is DEGRADED else None
 
 
-def _parts(it: OtherObject) -> Verdict | None:
+def _parts(it: OtherObject) -> State | None:
     return attached(to_all=False)(it) if it.parents else None
 
 
 _TROUBLES = (
-    "failed", "failure", "error", "erroroccurred", "unhealthy", "degraded", "stalled", "terminal", "invalid",
-    "notready", "conflict", "errors",
-)  # fmt: skip
+    "failed",
+    "failure",
+    "error",
+    "erroroccurred",
+    "unhealthy",
+    "degraded",
+    "stalled",
+    "terminal",
+    "invalid",
+    "notready",
+    "conflict",
+    "errors",
+)
 _ENDED = frozenset({"Succeeded", "Successful", "Complete", "Completed"})
 _SUMMARIES = _ENDED | {"Ready", "Available", "Healthy", "Synced", "Reconciled"}
 _SUCCESSES = (
-    "ready", "available", "healthy", "synced", "synchronized", "success", "succeeded", "applied", "reconciled",
-    "accepted", "programmed", "valid", "established", "deployed", "running",
-)  # fmt: skip
+    "ready",
+    "available",
+    "healthy",
+    "synced",
+    "synchronized",
+    "success",
+    "succeeded",
+    "applied",
+    "reconciled",
+    "accepted",
+    "programmed",
+    "valid",
+    "established",
+    "deployed",
+    "running",
+)
 _GOES_ON = when(PROGRESSING, "Progressing", "Reconciling", "Updating", "RollingUpdate", "InProgress")
 _ANY_PHASE = phase(
     "status.phase", "status.state", "status.currentState", "status.status", "status.health.status", "status.health"
 )
 _IN_GENERAL = first(
-    suspended, stale, _broken, _failed_phase, when(PROGRESSING, "Reconciling"),
-    unless_well(_summed_up), unless_well(_ANY_PHASE), _summed_up, _parts, _ANY_PHASE, flag("status.ready"), replicas,
-    lambda it: (UNKNOWN, "nothing in its status tells how it is"),
-)  # fmt: skip
+    suspended,
+    stale,
+    _broken,
+    _failed_phase,
+    when(PROGRESSING, "Reconciling"),
+    unless_fine(_summed_up),
+    unless_fine(_ANY_PHASE),
+    _summed_up,
+    _parts,
+    _ANY_PHASE,
+    flag("status.ready"),
+    replicas,
+    lambda it: (UNKNOWN, "status not understood"),
+)

@@ -228,6 +228,20 @@ class View:
         return found
 
     @cached_property
+    def called_by_server(self) -> Mapping[ObjectRef, bool]:
+        """Services that the API server calls → whether requests are refused while one of them does not answer."""
+        found: dict[ObjectRef, bool] = {}
+        for configuration in self.snapshot.webhook_configurations:
+            for hook in configuration.webhooks:
+                if hook.service is not None:
+                    ref, refuses = hook.service.ref, hook.failure_policy == "Fail"
+                    found[ref] = found.get(ref, False) or refuses
+        for api in self.snapshot.api_services:
+            if api.service is not None:
+                found[api.service.ref] = True
+        return found
+
+    @cached_property
     def _backends(self) -> Mapping[ObjectRef, Backends]:
         found: dict[ObjectRef, Backends] = {}
         for piece in self.snapshot.endpoint_slices:

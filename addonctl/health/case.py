@@ -1,0 +1,173 @@
+"""What the checks look at: an installation with all that is known around it.
+
+A `Scene` is what all installations of a cluster share, a `Case` one of them, with what its pods say worked out once.
+Checks are functions of a Case and of what was found already; none calls another. Used by the modules of this package.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import cached_property
+
+from addonctl.catalog import AddOn, Catalog, ClusterService
+from addonctl.health.pod_troubles import PodTroubles, troubles_of
+from addonctl.model import (
+    Event,
+    Evidence,
+    Finding,
+    Installation,
+    Inventory,
+    KubernetesObject,
+    ObjectHealth,
+    ObjectRef,
+    Pod,
+    ProbeAnswer,
+    View,
+    Workload,
+)
+from addonctl.resources import group_of
+
+# Shorter than this, a pod may well be waiting for its image or its node; longer where nodes are made for it.
+_PENDING_GRACE, _PENDING_GRACE_SCALED = timedelta(seconds=30), timedelta(minutes=3)
+_EVENT_WITHIN = timedelta(hours=1)
+
+Told = Mapping[ObjectRef, str]
+"""An object that does not work → the id of the finding that says so: the cause of what depends on it."""
+
+
+@dataclass(frozen=True)
+class Scene:
+    """A cluster as health sees it. `owners`: the installation, by id, that an object belongs to."""
+
+    view: View
+    catalog: Catalog
+    inventory: Inventory
+    owners: Mapping[ObjectRef, str]
+    object_health: tuple[ObjectHealth, ...] = ()
+    probes: tuple[ProbeAnswer, ...] = ()
+
+    @property
+    def now(self) -> datetime:
+        """Health is judged as of the time at which the snapshot was taken."""
+        return self.view.snapshot.taken
+
+    @cached_property
+    def rows(self) -> Mapping[str, Installation]:
+        return {row.id: row for row in self.inventory.installations}
+
+    def owner(self, ref: ObjectRef) -> Installation | None:
+        """The installation that an object belongs to."""
+        return self.rows.get(self.owners.get(ref, ""))
+
+    @cached_property
+    def owned(self) -> Mapping[str, Sequence[ObjectRef]]:
+        """An installation's id → its objects."""
+        found: dict[str, list[ObjectRef]] = {}
+        for ref, row_id in self.owners.items():
+            found.setdefault(row_id, []).append(ref)
+        return found
+
+    @cached_property
+    def health_by_group(self) -> Mapping[str, Sequence[ObjectHealth]]:
+        """The health of custom resources, by API group."""
+        found: dict[str, list[ObjectHealth]] = {}
+        for each in self.object_health:
+            found.setdefault(each.ref.group, []).append(each)
+        return found
+
+    @cached_property
+    def pending_grace(self) -> timedelta:
+        """How long a pod may wait for a node."""
+        scalers = self.catalog.providing(ClusterService.NODE_SCALING)
+        scaled = any(row.addon in scalers for row in self.inventory.installations)
+        return _PENDING_GRACE_SCALED if scaled else _PENDING_GRACE
+
+    def warnings(self, ref: ObjectRef) -> list[Event]:
+        """What was warned of about an object within the last hour."""
+        return [
+            event
+            for event in self.view.warnings.get(ref, ())
+            if event.last_seen is None or self.now - event.last_seen < _EVENT_WITHIN
+        ]
+
+
+@dataclass(frozen=True)
+class Case:
+    """One installation under judgement. `addon` is its entry of the catalogue."""
+
+    scene: Scene
+    row: Installation
+    addon: AddOn | None
+
+    @property
+    def view(self) -> View:
+        return self.scene.view
+
+    @property
+    def now(self) -> datetime:
+        return self.scene.now
+
+    @property
+    def is_system(self) -> bool:
+        """Whether every cluster needs it."""
+        return self.addon is not None and self.addon.system
+
+    @property
+    def crd_groups(self) -> tuple[str, ...]:
+        return self.addon.fingerprints.crd_groups if self.addon else ()
+
+    @cached_property
+    def workloads(self) -> tuple[Workload, ...]:
+        return tuple(self.view.workloads[ref] for ref in self.row.workloads if ref in self.view.workloads)
+
+    @cached_property
+    def pods(self) -> tuple[tuple[ObjectRef, Pod], ...]:
+        """Its pods, each with its workload."""
+        return tuple((ref, pod) for ref in self.row.workloads for pod in self.view.pods.get(ref, ()))
+
+    @cached_property
+    def pod_troubles(self) -> Mapping[ObjectRef, PodTroubles]:
+        """What the pods of each workload say is wrong with them; those of Jobs may fail, and are left out."""
+        scene = self.scene
+        return {
+            ref: troubles_of(self.view.pods.get(ref, ()), self.now, scene.pending_grace, scene.warnings)
+            for ref in self.row.workloads
+            if ref.kind not in ("Job", "CronJob")
+        }
+
+    @property
+    def owned_refs(self) -> Sequence[ObjectRef]:
+        return self.scene.owned.get(self.row.id, ())
+
+    def owned(self, *kinds: str) -> list[ObjectRef]:
+        """Its objects of some kinds of the table in resources.py."""
+        return [ref for ref in self.owned_refs if ref.kind in kinds and ref.group == group_of(ref.kind)]
+
+    @property
+    def probes(self) -> list[ProbeAnswer]:
+        """What it answered when it was probed."""
+        return [probe for probe in self.scene.probes if probe.addon == self.row.addon]
+
+
+Check = Callable[[Case, Told], Iterable[Finding]]
+
+
+def seen(kind: str, thing: KubernetesObject | ObjectRef, detail: str) -> Evidence:
+    """An observation of an object."""
+    ref = thing if isinstance(thing, ObjectRef) else thing.ref
+    return Evidence(kind=kind, subject=str(ref), detail=detail, ref=ref)
+
+
+def seen_pod(pod: Pod, detail: str) -> Evidence:
+    """An observation of a pod, which people name by its namespace and name."""
+    return Evidence(kind="pod", subject=f"{pod.namespace}/{pod.name}", detail=detail, ref=pod.ref)
+
+
+def seen_event(event: Event) -> Evidence:
+    """What an event says, and how often it did."""
+    return seen("event", event.subject, f"{event.reason} ×{event.count}: {event.message}")
+
+
+def labels_in_words(labels: Mapping[str, str]) -> str:
+    """Labels as kubectl writes a selector."""
+    return ",".join(f"{key}={value}" for key, value in labels.items())

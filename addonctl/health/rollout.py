@@ -1,0 +1,157 @@
+"""Workloads of an add-on that run fewer pods than they should, none at all, or gave up (HLT005, HLT006, HLT023).
+
+Decided from counts and conditions; what pods say for themselves (pods.py) is not said again. Called by check_health.
+"""
+
+from collections.abc import Iterator, Sequence
+from datetime import timedelta
+
+from addonctl.catalog import ClusterService
+from addonctl.findings import finding, makes
+from addonctl.health.case import Case, Told, seen, seen_event, seen_pod
+from addonctl.model import Condition, Event, Evidence, Finding, Note, ObjectRef, Pod, Severity, Workload
+from addonctl.remediation import change, kubectl, undo
+
+# A new pod that is not ready after this long holds its rollout up.
+_ROLLOUT_GRACE = timedelta(minutes=2)
+_STUCK = frozenset({("Progressing", "False"), ("ReplicaFailure", "True")})
+
+
+def _that_count(case: Case) -> Iterator[Workload]:
+    """Workloads that are to run some number of pods for good."""
+    for workload in case.workloads:
+        if workload.desired is not None and workload.kind not in ("Job", "CronJob"):
+            yield workload
+
+
+@makes("HLT005")
+def short_of_pods(case: Case, told: Told) -> Iterator[Finding]:
+    """Fewer pods available than wanted, or a change that does not get on, where no pod says why."""
+    for workload in _that_count(case):
+        troubles = case.pod_troubles.get(workload.ref)
+        if not workload.desired or (troubles is not None and troubles.explain_a_shortage):
+            continue
+        available = workload.available if workload.available is not None else workload.ready
+        if available is not None and (available < workload.desired or _held_up(case, workload)):
+            yield _unavailable(case, workload, available, told)
+        elif workload.paused and (workload.updated or 0) < workload.desired:
+            yield _paused(case, workload)
+
+
+def _conditions_of_stuck(workload: Workload) -> list[Condition]:
+    return [condition for condition in workload.conditions if (condition.type, condition.status) in _STUCK]
+
+
+def _held_up(case: Case, workload: Workload) -> bool:
+    """Whether a change of it does not get on, though the pods of before still serve."""
+    if _conditions_of_stuck(workload):
+        return True
+    more = workload.total is not None and workload.total > (workload.desired or 0)
+    return more and any(
+        pod.created is not None and case.now - pod.created > _ROLLOUT_GRACE
+        for pod in case.view.pods.get(workload.ref, ())
+        if not pod.ready and not pod.deleting and pod.phase in ("Pending", "Running")
+    )
+
+
+def _paused(case: Case, workload: Workload) -> Finding:
+    detail = f"its rollout is paused: {workload.updated} of {workload.desired} replicas are updated"
+    resume = kubectl("rollout", "resume", workload.ref)
+    fix = change(case.row, resume, f"unset spec.paused of {workload.ref}")
+    return finding("HLT005", workload.ref, seen("workload", workload, detail), fix=fix)
+
+
+def _unavailable(case: Case, workload: Workload, available: int, told: Told) -> Finding:
+    stuck, refused = _conditions_of_stuck(workload), _refusals(case, workload)
+    waiting = [pod for pod in case.view.pods.get(workload.ref, ()) if not pod.ready and pod.phase != "Succeeded"]
+    shown = [seen("workload", workload, f"{available} of {workload.desired} pods available")]
+    shown += [_condition(workload, condition) for condition in stuck]
+    shown += [seen_event(event) for event in refused]
+    shown += [seen_pod(pod, _why_not_ready(pod)) for pod in waiting]
+    fix = (
+        kubectl("rollout", "status", workload.ref),
+        kubectl("get", "events", "-n", workload.namespace),
+        *undo(case.row, workload.ref),
+    )
+    return finding(
+        "HLT005",
+        workload.ref,
+        *shown,
+        fix=fix,
+        severity=Severity.REQUIRED if available == 0 or stuck else None,
+        cause=None if stuck or refused else _node_that_is_down(case, waiting, told),
+    )
+
+
+def _condition(workload: Workload, condition: Condition) -> Evidence:
+    detail = condition.message or condition.reason
+    return Evidence(kind="condition", subject=condition.type, detail=detail, ref=workload.ref)
+
+
+def _refusals(case: Case, workload: Workload) -> list[Event]:
+    """Events that say why no pod of a workload is made, told of it or of its ReplicaSets."""
+    makers = case.view.makers.get(workload.ref, ())
+    return [event for maker in makers for event in case.scene.warnings(maker) if event.reason == "FailedCreate"]
+
+
+def _node_that_is_down(case: Case, waiting: Sequence[Pod], told: Told) -> str | None:
+    """The finding on the nodes that took its pods down: certain where all of them ran there.
+
+    Without the pod network no node gets ready: there the pods may be the cause.
+    """
+    if case.addon is not None and ClusterService.POD_NETWORK in case.addon.provides:
+        return None
+    causes = [told.get(ObjectRef.of("Node", pod.node)) for pod in waiting]
+    return causes[0] if causes and all(causes) else None
+
+
+def _why_not_ready(pod: Pod) -> str:
+    """The condition that holds a pod back, in its own words; what comes first of them."""
+    for wanted in ("Initialized", "Ready"):
+        for condition in pod.conditions:
+            if condition.type == wanted and condition.status == "False":
+                return condition.message or condition.reason or "not ready"
+    return pod.reason or pod.phase or "not ready"
+
+
+@makes("HLT006")
+def scaled_to_zero(case: Case, told: Told) -> Iterator[Finding]:
+    """Scaled to zero; or a DaemonSet that no node is good for, where every cluster has this add-on."""
+    severity = Severity.REQUIRED if case.is_system else None
+    for workload in _that_count(case):
+        if workload.desired or _idles(case, workload):
+            continue
+        if workload.kind != "DaemonSet":
+            up = kubectl("scale", workload.ref, "--replicas=2", why="if it should run:")
+            fix = change(case.row, up, f"if it should run, set spec.replicas of {workload.ref} to 2")
+            yield finding("HLT006", workload.ref, seen("workload", workload, "replicas: 0"), fix=fix, severity=severity)
+        elif _should_run_somewhere(case):
+            shown = seen("workload", workload, "no node matches its nodeSelector or affinity")
+            look = kubectl("get", workload.ref, "-o", "jsonpath={.spec.template.spec.nodeSelector}")
+            yield finding("HLT006", workload.ref, shown, fix=(look,), severity=severity)
+
+
+def _idles(case: Case, workload: Workload) -> bool:
+    """Whether it is kept at no replicas until it is needed."""
+    known = case.addon.fingerprints.workloads if case.addon else ()
+    return any(each.idle and (each.kind, each.name) == (workload.kind, workload.name) for each in known)
+
+
+def _should_run_somewhere(case: Case) -> bool:
+    """Whether none of its DaemonSets runs, though some node needs it: on other than EC2's, AWS has it built in."""
+    return (
+        case.is_system
+        and any(node.compute_type == "ec2" for node in case.view.snapshot.nodes)
+        and not any(workload.desired for workload in case.workloads)
+    )
+
+
+@makes("HLT023")
+def failed_jobs(case: Case, told: Told) -> Iterator[Finding]:
+    """Jobs of the add-on that gave up: hooks of its chart, migrations, certificates. Those of CronJobs come again."""
+    for job in case.workloads:
+        failed = next((c for c in job.conditions if (c.type, c.status) == ("Failed", "True")), None)
+        if job.kind == "Job" and failed is not None and not any(owner.kind == "CronJob" for owner in job.owners):
+            detail = f"{failed.reason}: {failed.message}".strip(": ")
+            fix = (kubectl("logs", job.ref), Note("Then run it again the way it was installed."))
+            yield finding("HLT023", job.ref, seen("condition", job, detail), fix=fix)

@@ -1,0 +1,285 @@
+"""What an add-on serves, and does not answer for: Services, webhooks, APIs, CRDs, CAs (HLT008 to HLT012).
+
+Decided from Services with what is behind them. Where the pods behind a Service are known to be down, or the Service
+itself, that finding is named as the cause. Called by check_health, for each installation and for what is nobody's.
+"""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime, timedelta
+
+from addonctl.catalog import Catalog
+from addonctl.findings import finding, makes
+from addonctl.health.case import Case, Scene, Told, labels_in_words, seen
+from addonctl.model import (
+    Action,
+    ApiService,
+    CustomResourceDefinition,
+    Delete,
+    Evidence,
+    Finding,
+    ObjectRef,
+    Port,
+    Service,
+    ServiceTarget,
+    Severity,
+    View,
+    WebhookConfiguration,
+    Workload,
+)
+from addonctl.remediation import change, kubectl
+
+# Certificates: most are renewed a month ahead; some controllers renew their own a day or a week before they end, so
+# that nothing is required before it has ended.
+_EXPIRES_SOON, _EXPIRES_NOW = timedelta(days=30), timedelta(days=7)
+WEBHOOKS = ("MutatingWebhookConfiguration", "ValidatingWebhookConfiguration")
+_CRD = "CustomResourceDefinition"
+_CRD_TROUBLES = frozenset({("Established", "False"), ("NamesAccepted", "False"), ("Terminating", "True")})
+
+
+# ── Services ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def services(case: Case, told: Told) -> Iterator[Finding]:
+    """Services of the add-on that lead nowhere."""
+    for ref in case.owned("Service"):
+        service = case.view.services.get(ref)
+        if service is not None and service.selector:
+            yield from _leads_nowhere(case.scene, service, told, matters=case.is_system, near=case.workloads)
+
+
+def orphan_services(scene: Scene, told: Told) -> Iterator[Finding]:
+    """Services that lead nowhere and are no add-on's: those that the API server calls, and the cluster's DNS."""
+    called, system = scene.view.called_by_server, _system_services(scene.catalog)
+    for ref in sorted({*called, *system}, key=str):
+        service = scene.view.services.get(ref)
+        if service is not None and service.selector and ref not in scene.owners:
+            yield from _leads_nowhere(scene, service, told, matters=ref not in called, near=())
+
+
+def _system_services(catalog: Catalog) -> set[ObjectRef]:
+    return {
+        ObjectRef.of(kind, name, namespace)
+        for addon in catalog.addons.values()
+        if addon.system
+        for kind, namespace, name in addon.own_objects()
+        if kind == "Service"
+    }
+
+
+@makes("HLT008")
+def _leads_nowhere(
+    scene: Scene, service: Service, told: Told, *, matters: bool, near: Sequence[Workload]
+) -> Iterator[Finding]:
+    """`near`: workloads that a Service which selects none was probably meant for."""
+    behind = scene.view.backends(service.ref)
+    if behind is None:
+        return
+    if behind.ready:
+        yield from _dead_ports(scene, service, behind.ready_ports, matters=matters)
+        return
+    selected = scene.view.behind.get(service.ref, ())
+    if selected and all(workload.desired == 0 for workload in selected):
+        return  # said of the workload already
+    labels = labels_in_words(service.selector)
+    detail = "no pod behind it is ready" if selected else f"its selector {labels} selects no workload"
+    refuses = scene.view.called_by_server.get(service.ref, False)
+    fix: tuple[Action, ...] = (kubectl("get", "pods", "-n", service.namespace, "-l", labels),)
+    if not selected:
+        fix = _selector_of(scene, service.ref, [*near, *_alike(scene.view, service)]) or fix
+    yield finding(
+        "HLT008",
+        service.ref,
+        seen("service", service, detail),
+        fix=fix,
+        severity=Severity.REQUIRED if matters or refuses else None,
+        cause=_pods_down(selected, told),
+    )
+
+
+def _pods_down(workloads: Sequence[Workload], told: Told) -> str | None:
+    """The finding on the workloads behind a Service: certain where all of them that should run are down."""
+    kept = [workload for workload in workloads if workload.kind not in ("Job", "CronJob")]
+    causes = [told.get(workload.ref) for workload in kept if workload.desired != 0]
+    causes = causes or [told.get(workload.ref) for workload in kept]
+    return causes[0] if causes and all(causes) else None
+
+
+def _selector_of(scene: Scene, ref: ObjectRef, near: Sequence[Workload]) -> tuple[Action, ...]:
+    """Makes a selector select the first of these workloads; nothing where there is none."""
+    if not near:
+        return ()
+    said = f"the pods of {near[0].ref} carry {labels_in_words(near[0].template.labels)}: fix the selector"
+    return change(scene.owner(ref), kubectl("edit", ref, why=said), f"{said} of {ref}")
+
+
+def _alike(view: View, service: Service) -> list[Workload]:
+    """Workloads that share most of a selector with a Service that selects none: whose it probably is."""
+    shared = Counter(
+        workload.ref
+        for key, value in service.selector.items()
+        for workload in view.selected(service.namespace, {key: value})
+    )
+    return [view.workloads[ref] for ref, _ in shared.most_common()]
+
+
+def _dead_ports(scene: Scene, service: Service, answered: frozenset[str], *, matters: bool) -> Iterator[Finding]:
+    """Ports of a Service that lead to no port of its pods: all of them, or any where the cluster lives on it."""
+    dead = [port for port in service.ports if port.name not in answered]
+    if dead and (matters or len(dead) == len(service.ports)):
+        detail = f"targetPort of {', '.join(map(_port_in_words, dead))} matches no container port"
+        by_hand = kubectl("edit", service.ref, why="name a port of its pods as targetPort:")
+        fix = change(scene.owner(service.ref), by_hand, f"the targetPort of {service.ref} names a port of its pods")
+        severity = Severity.REQUIRED if matters else None
+        yield finding("HLT008", service.ref, seen("service", service, detail), fix=fix, severity=severity)
+
+
+def _port_in_words(port: Port) -> str:
+    return f"{port} ({port.target})" if port.target else str(port)
+
+
+# ── What the API server calls ───────────────────────────────────────────────────────────────────────────────────
+
+
+def called_by_the_server(case: Case, told: Told) -> Iterator[Finding]:
+    """Webhooks and aggregated APIs that the add-on serves, and does not answer for."""
+    for ref in case.owned(*WEBHOOKS, "APIService"):
+        yield from _unanswered(case.scene, ref, told)
+
+
+def nobodys(scene: Scene, told: Told) -> Iterator[Finding]:
+    """Likewise, of add-ons of which nothing else is left, or that were not recognised."""
+    for thing in (*scene.view.snapshot.webhook_configurations, *scene.view.snapshot.api_services):
+        if thing.ref not in scene.owners:
+            yield from _unanswered(scene, thing.ref, told)
+
+
+def _unanswered(scene: Scene, ref: ObjectRef, told: Told) -> Iterator[Finding]:
+    match scene.view.objects.get(ref):
+        case WebhookConfiguration() as configuration:
+            yield from _webhook_unanswered(scene, configuration, told)
+        case ApiService() as api:
+            yield from _api_unavailable(scene, api, told)
+
+
+@makes("HLT009")
+def _webhook_unanswered(scene: Scene, configuration: WebhookConfiguration, told: Told) -> Iterator[Finding]:
+    dead = [
+        (hook, hook.service, why)
+        for hook in configuration.webhooks
+        if hook.service is not None and (why := _dead_end(scene.view, hook.service))
+    ]
+    if not dead:
+        return
+    shown = (
+        Evidence(
+            kind="webhook",
+            subject=hook.name,
+            detail=f"Service {target.namespace}/{target.name} {why}, failurePolicy {hook.failure_policy}",
+            ref=configuration.ref,
+        )
+        for hook, target, why in dead
+    )
+    refuses = any(hook.failure_policy == "Fail" for hook, _, _ in dead)
+    yield finding(
+        "HLT009",
+        configuration.ref,
+        *shown,
+        fix=_let_requests_through(scene, configuration.ref),
+        severity=Severity.REQUIRED if refuses else Severity.RECOMMENDED,
+        cause=_common_cause([_behind(scene.view, target, told) for _, target, _ in dead]),
+    )
+
+
+def _let_requests_through(scene: Scene, ref: ObjectRef) -> tuple[Action, ...]:
+    why = "bring its pods back; if requests are refused and nothing else helps, save and delete it:"
+    by_hand = Delete(target=ref, save_first=True, why=why)
+    return change(scene.owner(ref), by_hand, f"bring its pods back; if nothing else helps, {ref} is not applied")
+
+
+def _common_cause(causes: Sequence[str | None]) -> str | None:
+    return causes[0] if causes and all(cause == causes[0] for cause in causes) else None
+
+
+def _behind(view: View, target: ServiceTarget, told: Told) -> str | None:
+    """The finding that says why a Service does not answer: one on itself, or on all workloads that it selects."""
+    behind = view.backends(target.ref)
+    if target.ref not in view.services or behind is None:
+        return None
+    if target.ref in told:
+        return told[target.ref]
+    return None if behind.ready else _pods_down(view.behind.get(target.ref, ()), told)
+
+
+def _dead_end(view: View, target: ServiceTarget) -> str:
+    """Why calls to a port of a Service reach nobody, in words; empty where they do, or nobody knows."""
+    service, behind = view.services.get(target.ref), view.backends(target.ref)
+    if service is None or behind is None:
+        return ""
+    if behind.ready == 0:
+        return "has no ready pod"
+    if not service.ports:
+        return ""
+    named = [port.name for port in service.ports if port.number == target.port]
+    if not named:
+        return f"has no port {target.port}"
+    answered = not service.selector or not behind.ready_ports.isdisjoint(named)
+    return "" if answered else f"has a port {target.port} whose targetPort matches no container port"
+
+
+@makes("HLT010")
+def _api_unavailable(scene: Scene, api: ApiService, told: Told) -> Iterator[Finding]:
+    available = next((c for c in api.conditions if c.type == "Available"), None)
+    # Its Service being gone is said of the inventory.
+    if available is None or available.status == "True" or available.reason == "ServiceNotFound":
+        return
+    shown = seen("apiservice", api, f"{available.reason}: {available.message}")
+    fix = kubectl("describe", api.ref, why="bring the pods behind its Service back:")
+    cause = told.get(api.ref) or (_behind(scene.view, api.service, told) if api.service else None)
+    yield finding("HLT010", api.ref, shown, fix=(fix,), cause=cause)
+
+
+@makes("HLT011")
+def crds(case: Case, told: Told) -> Iterator[Finding]:
+    """CRDs that the API server does not serve."""
+    for ref in case.owned(_CRD):
+        crd = case.view.objects.get(ref)
+        if isinstance(crd, CustomResourceDefinition):
+            wrong = [c for c in crd.conditions if (c.type, c.status) in _CRD_TROUBLES]
+            shown = (seen("crd", crd, f"{c.type} {c.status}: {c.message or c.reason}") for c in wrong)
+            if wrong:
+                yield finding("HLT011", crd.ref, *shown)
+
+
+# ── Certificates ────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@makes("HLT012")
+def certificates(case: Case, told: Told) -> Iterator[Finding]:
+    """CA bundles of webhooks, APIServices and conversions that end soon; of several of one object, the first."""
+    for ref, ends in _first_ends(case).items():
+        left = ends - case.now
+        if left < _EXPIRES_SOON:
+            verb = "ended" if left < timedelta() else "ends"
+            shown = seen("certificate", ref, f"its CA bundle {verb} on {ends:%Y-%m-%d %H:%M} UTC")
+            severity = Severity.REQUIRED if left < timedelta() else Severity.INFO if left > _EXPIRES_NOW else None
+            yield finding("HLT012", ref, shown, severity=severity)
+
+
+def _first_ends(case: Case) -> Mapping[ObjectRef, datetime]:
+    """When the first CA bundle of each object ends; a bundle ends with the last of its certificates."""
+    found = {}
+    for ref in case.owned(*WEBHOOKS, "APIService", _CRD):
+        ends = _ends(case.view.objects.get(ref))
+        if ends:
+            found[ref] = min(ends)
+    return found
+
+
+def _ends(thing: object) -> list[datetime]:
+    match thing:
+        case WebhookConfiguration():
+            return [hook.ca_expires for hook in thing.webhooks if hook.ca_expires is not None]
+        case ApiService(ca_expires=ends) | CustomResourceDefinition(conversion_ca_expires=ends):
+            return [ends] if ends is not None else []
+    return []
