@@ -4,10 +4,10 @@ Links are made only where the values of two findings say so surely; capabilities
 Called by assessment.py, which joins findings of all capabilities.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
-from addonctl.model import Finding, MissingRef, ObjectRef
+from addonctl.model import Finding, InstallationRef, MissingRef, ObjectRef
 
 # What a workload shows when something that it refers to is not there.
 _SYMPTOMS = frozenset({"HLT001", "HLT003", "HLT005"})
@@ -24,7 +24,7 @@ def linked(findings: Iterable[Finding]) -> tuple[Finding, ...]:
     return tuple(_with_cause(found, missing) for found in listed)
 
 
-def _with_cause(found: Finding, missing: dict[object, str]) -> Finding:
+def _with_cause(found: Finding, missing: Mapping[ObjectRef | InstallationRef, str]) -> Finding:
     if found.cause is None and found.code in _SYMPTOMS and isinstance(found.subject, ObjectRef):
         return replace(found, cause=missing.get(found.subject))
     return found

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from addonctl.model import Installation, Inventory
+from addonctl.versions import Version
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,9 +38,13 @@ def compare(old: Inventory, new: Inventory) -> InventoryChanges:
     )
 
 
+def _text(version: Version | None) -> str | None:
+    return str(version) if version else None
+
+
 def _changes(was: Installation, now: Installation) -> Iterator[Change]:
     pairs = (
-        ("version", was.version and str(was.version), now.version and str(now.version)),
+        ("version", _text(was.version), _text(now.version)),
         ("owner", str(was.owner), str(now.owner)),
         ("namespaces", ", ".join(was.namespaces), ", ".join(now.namespaces)),
     )

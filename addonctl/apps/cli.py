@@ -483,6 +483,7 @@ def catalog_check(addon: str, version: str, kubernetes: str, output: str, fail_o
     """
     from addonctl.apps import wiring
     from addonctl.render import documents, terminal
+    from addonctl.versions import Version
 
     known = wiring.catalog()
     if addon == "-":
@@ -492,7 +493,7 @@ def catalog_check(addon: str, version: str, kubernetes: str, output: str, fail_o
     if not version or minor is None:
         example = "addonctl catalog check coredns v1.12.4-eksbuild.18 --kubernetes 1.34"
         raise BadInput("catalog check needs ADDON, VERSION and --kubernetes", f"Example: {example}")
-    answer = known.check(addon, version, minor)
+    answer = known.check(addon, Version.of(version), minor)
     _print(output, lambda: documents.check_document(answer), lambda: terminal.check(answer))
     _exit_by_answers((answer,), fail_on)
 

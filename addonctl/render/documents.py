@@ -19,7 +19,7 @@ from addonctl.errors import AddonctlError, BadInput
 from addonctl.findings import CHECKS, Capability
 from addonctl.model import Claim, Edge, Finding, Gap, Installation, ObjectHealth, Severity, Snapshot
 from addonctl.render.commands import fix_text
-from addonctl.versions import Minor
+from addonctl.versions import Minor, Version
 
 SCHEMA = "addonctl/v1"
 DUE = {Severity.REQUIRED: "today", Severity.RECOMMENDED: "this week", Severity.INFO: "next month"}
@@ -344,7 +344,7 @@ _WORDS = 3
 def _check_line(catalog: Catalog, words: list[str]) -> Document:
     if len(words) == _WORDS:
         try:
-            return check_document(catalog.check(words[0], words[1], Minor.of(words[2])))
+            return check_document(catalog.check(words[0], Version.of(words[1]), Minor.of(words[2])))
         except AddonctlError as error:
             reason = error.what
     else:
