@@ -11,8 +11,9 @@ import pytest
 from addonctl.adapters.decoding import Decoder
 from addonctl.adapters.sources import manifests
 from addonctl.catalog import ApiRemoval, Catalog
+from addonctl.compatibility import KubernetesStatus, Support
 from addonctl.compatibility.api_deprecations import api_findings
-from addonctl.model import Finding, Snapshot
+from addonctl.model import Finding, Snapshot, View
 from addonctl.render.commands import fix_text
 from addonctl.versions import Minor
 from tests.builders import NOW
@@ -48,7 +49,8 @@ def read(path: Path, body: dict[str, Any], catalog: Catalog) -> Snapshot:
 
 
 def found(snapshot: Snapshot, catalog: Catalog, running: Minor, target: Minor = _FAR) -> list[Finding]:
-    return list(api_findings(snapshot, catalog, running, (target,)))
+    status = KubernetesStatus(running=running, targets=(target,), support=Support.UNKNOWN)
+    return list(api_findings(View(snapshot), catalog, status))
 
 
 def minor_before(minor: Minor) -> Minor:

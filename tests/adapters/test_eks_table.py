@@ -10,6 +10,7 @@ import pytest
 from addonctl.adapters import eks_table
 from addonctl.catalog import Answer, Catalog, EksTable
 from addonctl.errors import BadInput
+from addonctl.versions import Minor, Version
 from tests.builders import small_catalog
 
 
@@ -19,7 +20,9 @@ def test_every_cell_is_equal(shared_data: Path, catalog: Catalog) -> None:
         info = json.loads(gzip.decompress(path.read_bytes()))
         listed = catalog.eks.addons[info["addonName"]]
         assert listed.type == info["type"]
-        assert [entry.version for entry in listed.versions] == [one["addonVersion"] for one in info["addonVersions"]]
+        assert [str(entry.version) for entry in listed.versions] == [
+            one["addonVersion"] for one in info["addonVersions"]
+        ]
         for entry, source in zip(listed.versions, info["addonVersions"], strict=True):
             assert list(entry.architectures) == source["architecture"]
             assert list(entry.compute_types) == source["computeTypes"]
@@ -27,7 +30,7 @@ def test_every_cell_is_equal(shared_data: Path, catalog: Catalog) -> None:
             assert entry.requires_iam is source["requiresIamPermissions"]
             assert len(entry.kubernetes) == len(source["compatibilities"])
             for cell in source["compatibilities"]:
-                minor = cell["clusterVersion"]
+                minor = Minor.of(cell["clusterVersion"])
                 assert entry.kubernetes[minor] == ",".join(cell["platformVersions"])
                 assert (minor in entry.default_for) is cell["defaultVersion"]
                 cells += 1
@@ -35,15 +38,18 @@ def test_every_cell_is_equal(shared_data: Path, catalog: Catalog) -> None:
     assert len(catalog.eks.addons) == 84
 
 
-def test_answers_are_those_of_the_table(shared_data: Path, catalog: Catalog) -> None:
+def test_answers_are_those_of_the_table(catalog: Catalog) -> None:
     """`check` says yes for every cell, no for every listed version elsewhere, unknown for what AWS never listed."""
+    cells = 0
     minors = sorted({minor for addon in catalog.eks.addons.values() for minor in addon.minors})
     for addon in catalog.eks.addons.values():
         for entry in addon.versions:
             for minor in minors:
                 expected = Answer.YES if minor in entry.kubernetes else Answer.NO
                 assert catalog.check(addon.name, entry.version, minor).answer is expected
-        assert catalog.check(addon.name, "v99.0.0-eksbuild.1", "1.35").answer is Answer.UNKNOWN
+                cells += expected is Answer.YES
+        assert catalog.check(addon.name, Version.of("v99.0.0-eksbuild.1"), Minor(1, 35)).answer is Answer.UNKNOWN
+    assert cells == 9524
 
 
 def test_a_saved_table_is_read_back(tmp_path: Path) -> None:
@@ -64,5 +70,11 @@ def test_an_addon_in_pieces_is_joined() -> None:
     """A filtered or paged answer may bring one add-on twice."""
     piece = {"addonName": "a", "type": "t", "addonVersions": [{"addonVersion": "v1.0.0-eksbuild.1"}]}
     joined = eks_table.from_describe([piece, piece | {"addonVersions": [{"addonVersion": "v2.0.0-eksbuild.1"}]}])
-    assert [entry.version for entry in joined["a"].versions] == ["v1.0.0-eksbuild.1", "v2.0.0-eksbuild.1"]
+    assert [str(entry.version) for entry in joined["a"].versions] == ["v1.0.0-eksbuild.1", "v2.0.0-eksbuild.1"]
     EksTable(as_of=date(2026, 1, 1), source="", region="", addons=joined)
+
+
+def test_a_version_that_cannot_be_read_is_refused_by_its_text() -> None:
+    piece = {"addonName": "a", "addonVersions": [{"addonVersion": "newest"}]}
+    with pytest.raises(BadInput, match="'newest' cannot be read as a version"):
+        eks_table.from_describe([piece])

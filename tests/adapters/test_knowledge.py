@@ -1,5 +1,6 @@
 """The packaged facts are whole, point to each other, and say where they come from."""
 
+from decimal import Decimal
 from importlib import resources
 
 import pytest
@@ -61,6 +62,34 @@ def test_names_mean_one_addon(catalog: Catalog) -> None:
         assert found.id == "aws-vpc-cni"
     assert catalog.find("nothing") is None
     assert catalog.eks_name("adot-operator") == "adot"
+
+
+def test_ranges_stand_from_the_newest_to_the_oldest(catalog: Catalog) -> None:
+    """The first that covers a version answers, and the oldest is the last."""
+    for addon in catalog.addons.values():
+        lowest = [row.versions.lowest for row in addon.kubernetes]
+        assert lowest == sorted(lowest, key=lambda bound: bound or (), reverse=True), addon.id
+
+
+def test_signs_of_conflicts_are_of_settings_that_are_read(catalog: Catalog) -> None:
+    signs = [conflict.seen for addon in catalog.addons.values() for conflict in addon.conflicts if conflict.seen]
+    assert len(signs) == 12
+    for sign in signs:
+        config_map, _, key = sign.setting.rpartition("/")
+        kept = [addon.config_maps[config_map] for addon in catalog.addons.values() if config_map in addon.config_maps]
+        assert not sign.setting or any(key in keys for keys in kept), sign.setting
+
+
+def test_components_are_known_to_the_skew_policy(catalog: Catalog) -> None:
+    named = {addon.component: addon.id for addon in catalog.addons.values() if addon.component}
+    assert named == {"kube-proxy": "kube-proxy"}
+    assert catalog.kubernetes.skew_rule("kube-proxy") is not None
+    assert catalog.kubernetes.skew_rule("kube-proxy", "kubelet") is not None
+
+
+def test_money_is_exact(catalog: Catalog) -> None:
+    known = catalog.kubernetes
+    assert (known.standard_usd_per_hour, known.extended_usd_per_hour) == (Decimal("0.10"), Decimal("0.60"))
 
 
 def test_every_eks_addon_of_aws_and_community_is_in_the_table(catalog: Catalog) -> None:

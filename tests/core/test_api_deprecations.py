@@ -7,27 +7,47 @@ import pytest
 
 from addonctl import model
 from addonctl.catalog import ApiRemoval, Catalog, CrdRemoval, Kubernetes, plural
-from addonctl.compatibility import api_deprecations
-from addonctl.model import Finding, Inventory, Severity
+from addonctl.compatibility import KubernetesStatus, Support
+from addonctl.compatibility.api_deprecations import api_findings, webhook_findings
+from addonctl.compatibility.crd_versions import crd_findings as find_crds
+from addonctl.model import (
+    ApiVersionRef,
+    Apply,
+    Finding,
+    GitChange,
+    HelmUpgrade,
+    Inventory,
+    Note,
+    ObjectRef,
+    Patch,
+    Run,
+    Severity,
+    View,
+    owners,
+)
+from addonctl.render.commands import fix_text
+from addonctl.versions import Minor, Version
 from tests.builders import small_catalog, snapshot, workload
 
+
+def removal(api_version: str, kind: str, deprecated: str = "", removed: str = "", replacement: str = "") -> ApiRemoval:
+    group, _, version = api_version.rpartition("/")
+    since, gone = (Minor.of(text) if text else None for text in (deprecated, removed))
+    return ApiRemoval(
+        group=group, version=version, kind=kind, deprecated_in=since, removed_in=gone, replacement=replacement
+    )
+
+
 REMOVALS = (
-    ApiRemoval(group="policy", version="v1beta1", kind="PodDisruptionBudget", deprecated_in="1.21", removed_in="1.25",
-               replacement="policy/v1"),
-    ApiRemoval(group="policy", version="v1beta1", kind="PodSecurityPolicy", deprecated_in="1.21", removed_in="1.25"),
-    ApiRemoval(group="batch", version="v1beta1", kind="CronJob", deprecated_in="1.21", removed_in="1.25",
-               replacement="batch/v1"),
-    ApiRemoval(group="flow.k8s.io", version="v1beta1", kind="FlowSchema", deprecated_in="1.23", removed_in="1.26",
-               replacement="flow.k8s.io/v1beta2"),
-    ApiRemoval(group="flow.k8s.io", version="v1beta2", kind="FlowSchema", deprecated_in="1.26", removed_in="1.29",
-               replacement="flow.k8s.io/v1"),
-    ApiRemoval(group="networking.k8s.io", version="v1beta1", kind="IPAddress", deprecated_in="1.34", removed_in="1.37",
-               replacement="networking.k8s.io/v1"),
-    ApiRemoval(group="admission.test", version="v1beta1", kind="Gate", deprecated_in="1.37", removed_in="1.40",
-               replacement="admission.test/v1"),
-    ApiRemoval(group="tool.test", version="v1beta3", kind="*", deprecated_in="1.31", removed_in="1.36",
-               replacement="tool.test/v1beta4"),
-)  # fmt: skip
+    removal("policy/v1beta1", "PodDisruptionBudget", "1.21", "1.25", "policy/v1"),
+    removal("policy/v1beta1", "PodSecurityPolicy", "1.21", "1.25"),
+    removal("batch/v1beta1", "CronJob", "1.21", "1.25", "batch/v1"),
+    removal("flow.k8s.io/v1beta1", "FlowSchema", "1.23", "1.26", "flow.k8s.io/v1beta2"),
+    removal("flow.k8s.io/v1beta2", "FlowSchema", "1.26", "1.29", "flow.k8s.io/v1"),
+    removal("networking.k8s.io/v1beta1", "IPAddress", "1.34", "1.37", "networking.k8s.io/v1"),
+    removal("admission.test/v1beta1", "Gate", "1.37", "1.40", "admission.test/v1"),
+    removal("tool.test/v1beta3", "*", "1.31", "1.36", "tool.test/v1beta4"),
+)
 
 
 def kubernetes(*removals: ApiRemoval, crd_removals: tuple[CrdRemoval, ...] = ()) -> Kubernetes:
@@ -54,8 +74,16 @@ def other(kind: str, api_version: str, name: str = "one") -> model.OtherObject:
     return model.OtherObject(api_version=api_version, kind=kind, name=name, appliers=(wrote(api_version),))
 
 
+def known(running: str = "1.34", targets: tuple[str, ...] = ("1.35",)) -> KubernetesStatus:
+    """The running Kubernetes and the next ones; where no running one is given, 1.33 is the oldest that it may be."""
+    after = tuple(map(Minor.of, targets))
+    now = Minor.of(running) if running else None
+    assumed = () if now else (min((Minor(1, 33), *after)), after[-1] if after else Minor(1, 36))
+    return KubernetesStatus(running=now, targets=after, support=Support.UNKNOWN, assumed=assumed)
+
+
 def found(running: str = "1.34", targets: tuple[str, ...] = ("1.35",), **parts: Any) -> list[Finding]:
-    return list(api_deprecations.api_findings(snapshot(**parts), CATALOG, running, targets))
+    return list(api_findings(View(snapshot(**parts)), CATALOG, known(running, targets)))
 
 
 def codes(running: str = "1.34", targets: tuple[str, ...] = ("1.35",), **parts: Any) -> list[str]:
@@ -68,11 +96,12 @@ def codes(running: str = "1.34", targets: tuple[str, ...] = ("1.35",), **parts: 
 def test_a_version_that_is_gone_and_still_written_is_found_with_its_writer() -> None:
     (item,) = found(disruption_budgets=(budget(wrote("policy/v1beta1", "helm-operator")),))
     assert (item.code, item.severity) == ("API001", Severity.REQUIRED)
-    assert item.subject == "policy/v1beta1 PodDisruptionBudget"
+    assert item.subject == ApiVersionRef("policy/v1beta1", "PodDisruptionBudget")
+    assert item.evidence[0].ref == ObjectRef.of("PodDisruptionBudget", "web", "shop")
     assert [(seen.subject, seen.detail) for seen in item.evidence] == [
         ("PodDisruptionBudget/shop/web", "removed in 1.25, written by helm-operator")
     ]
-    assert "apiVersion: policy/v1," in item.fix
+    assert item.fix == (Apply(what="its manifest with apiVersion: policy/v1"),)
 
 
 def test_a_version_in_force_is_silent() -> None:
@@ -82,12 +111,17 @@ def test_a_version_in_force_is_silent() -> None:
 
 @pytest.mark.parametrize(
     ("manager", "fix"),
-    [("kubectl", "kubectl apply"), ("argocd-controller", "In Git"), ("kustomize-controller", "Flux applies it")],
+    [
+        ("kubectl", "kubectl apply"),
+        ("argocd-controller", "In Git"),
+        ("kustomize-controller", "Flux applies it"),
+    ],
 )
 def test_what_git_holds_is_fixed_there(manager: str, fix: str) -> None:
     (item,) = found(disruption_budgets=(budget(wrote("policy/v1beta1", manager)),))
-    assert fix in item.fix
-    assert "policy/v1" in item.fix
+    assert fix in fix_text(item)
+    assert "policy/v1" in fix_text(item)
+    assert ("kubectl" in fix_text(item)) is (manager == "kubectl"), "what Git holds would be put back"
 
 
 @pytest.mark.parametrize(
@@ -132,7 +166,7 @@ def test_objects_of_one_version_are_one_finding_with_each_once_in_its_evidence()
     second = budget(wrote("policy/v1beta1", "a"), name="api")
     (item,) = found(disruption_budgets=(twice, second))
     assert [seen.subject for seen in item.evidence] == ["PodDisruptionBudget/shop/web", "PodDisruptionBudget/shop/api"]
-    assert item.evidence[0].detail.endswith("written by a, b")
+    assert [seen.detail.partition(", ")[2] for seen in item.evidence] == ["written by a, b", "written by a"]
 
 
 def test_a_star_in_the_facts_stands_for_every_kind_of_that_version() -> None:
@@ -153,14 +187,19 @@ OLD = model.HelmObject(api_version="policy/v1beta1", kind="PodDisruptionBudget",
 
 def test_a_stored_helm_manifest_is_found_though_the_live_object_is_new() -> None:
     (item,) = found(helm_releases=(release(OLD),), disruption_budgets=(budget(wrote("policy/v1")),))
-    assert (item.code, item.subject) == ("API001", "helm release shop/web: policy/v1beta1 PodDisruptionBudget")
-    assert item.fix.startswith("helm mapkubeapis web -n shop ")
-    assert "policy/v1" in item.fix
+    assert (item.code, str(item.subject)) == ("API001", "helm release shop/web: policy/v1beta1 PodDisruptionBudget")
+    stored, upgrade = item.fix
+    assert isinstance(stored, Run)
+    assert stored.argv == ("helm", "mapkubeapis", "web", "-n", "shop")
+    assert upgrade == HelmUpgrade(namespace="shop", name="web", choose="that writes policy/v1")
 
 
 def test_each_helm_release_is_a_finding_of_its_own() -> None:
     two = found(helm_releases=(release(OLD), release(OLD, name="api")))
-    assert [item.subject.partition(":")[0] for item in two] == ["helm release shop/web", "helm release shop/api"]
+    assert [item.subject.writer for item in two if isinstance(item.subject, ApiVersionRef)] == [
+        owners.HelmRelease("shop", "web"),
+        owners.HelmRelease("shop", "api"),
+    ]
 
 
 def test_a_helm_manifest_in_force_is_silent() -> None:
@@ -169,7 +208,7 @@ def test_a_helm_manifest_in_force_is_silent() -> None:
 
 def test_a_file_is_named_as_such_and_not_as_a_writer() -> None:
     (item,) = found(disruption_budgets=(budget(wrote("policy/v1beta1", "file", "File")),))
-    assert item.subject == "policy/v1beta1 PodDisruptionBudget in the files"
+    assert item.subject == ApiVersionRef("policy/v1beta1", "PodDisruptionBudget", in_files=True)
     assert item.evidence[0].detail == "removed in 1.25"
 
 
@@ -200,20 +239,30 @@ def test_what_is_deprecated_only_after_the_target_is_silent() -> None:
 
 
 def test_minors_are_compared_as_numbers() -> None:
-    ninth = ApiRemoval(group="x.test", version="v1", kind="X", removed_in="1.9", replacement="x.test/v2")
-    known = replace(CATALOG, kubernetes=kubernetes(ninth))
-    listed = api_deprecations.api_findings(snapshot(others=(other("X", "x.test/v1"),)), known, "1.34", ("1.35",))
+    ninth = removal("x.test/v1", "X", removed="1.9", replacement="x.test/v2")
+    facts = replace(CATALOG, kubernetes=kubernetes(ninth))
+    listed = api_findings(View(snapshot(others=(other("X", "x.test/v1"),))), facts, known())
     assert [item.code for item in listed] == ["API001"]
 
 
-def test_without_any_known_kubernetes_nothing_is_judged() -> None:
-    assert codes("", (), disruption_budgets=(budget(wrote("policy/v1beta1")),)) == []
+def test_what_every_kubernetes_that_may_run_has_removed_is_found_though_none_is_known() -> None:
+    (item,) = found("", (), disruption_budgets=(budget(wrote("policy/v1beta1", "file", "File")),))
+    assert (item.code, item.severity) == ("API001", Severity.REQUIRED)
+
+
+def test_without_a_known_kubernetes_the_newest_that_may_run_is_judged_as_well() -> None:
+    (item,) = found("", (), others=(other("Whatever", "tool.test/v1beta3"),))
+    assert (item.code, item.severity) == ("API002", Severity.RECOMMENDED), "gone in 1.36, not in 1.33"
+    assert codes("", (), others=(other("IPAddress", "networking.k8s.io/v1beta1"),)) == ["API003"]
+    assert codes("", (), others=(other("Gate", "admission.test/v1beta1"),)) == []
 
 
 def test_a_target_alone_is_enough_to_say_what_goes_away_with_it() -> None:
     """Manifests in a repository know no running Kubernetes; their reader asks about the one to come."""
     filed = budget(wrote("policy/v1beta1", "file", "File"))
-    assert codes("", ("1.36",), disruption_budgets=(filed,)) == ["API002"]
+    assert codes("", ("1.36",), disruption_budgets=(filed,)) == ["API001"]
+    (item,) = found("", ("1.36",), others=(other("Whatever", "tool.test/v1beta3"),))
+    assert (item.code, item.severity) == ("API002", Severity.REQUIRED)
     assert codes("", ("1.24",), disruption_budgets=(filed,)) == ["API003"]
 
 
@@ -223,34 +272,34 @@ def test_a_target_alone_is_enough_to_say_what_goes_away_with_it() -> None:
 def test_the_replacement_is_the_end_of_the_chain_not_another_version_that_ended() -> None:
     first = KUBERNETES.removal("flow.k8s.io/v1beta1", "FlowSchema")
     assert first is not None
-    assert KUBERNETES.replacement(first, "1.34") == "flow.k8s.io/v1"
-    assert KUBERNETES.replacement(first, "1.25") == "flow.k8s.io/v1beta2", "not deprecated there yet"
-    assert KUBERNETES.replacement(first, "") == "flow.k8s.io/v1", "no minor: what ends in any does not count"
+    assert KUBERNETES.replacement(first, Minor(1, 34)) == "flow.k8s.io/v1"
+    assert KUBERNETES.replacement(first, Minor(1, 25)) == "flow.k8s.io/v1beta2", "not deprecated there yet"
+    assert KUBERNETES.replacement(first, None) == "flow.k8s.io/v1", "no minor: what ends in any does not count"
     (item,) = found(others=(other("FlowSchema", "flow.k8s.io/v1beta1"),))
-    assert "apiVersion: flow.k8s.io/v1," in item.fix
+    assert item.fix == (Apply(what="its manifest with apiVersion: flow.k8s.io/v1"),)
 
 
 def test_without_a_replacement_the_fix_is_to_remove_it() -> None:
     (item,) = found(others=(other("PodSecurityPolicy", "policy/v1beta1"),))
-    assert item.fix == "There is no replacement: remove the PodSecurityPolicy before the upgrade."
+    assert item.fix == (Note("There is no replacement: remove the PodSecurityPolicy."),)
 
 
 def test_replacements_in_a_circle_come_to_an_end() -> None:
-    there = ApiRemoval(group="a", version="v1", kind="A", removed_in="1.20", replacement="a/v2")
-    back = ApiRemoval(group="a", version="v2", kind="A", removed_in="1.20", replacement="a/v1")
-    assert kubernetes(there, back).replacement(there, "1.34") in ("a/v1", "a/v2")
+    there = removal("a/v1", "A", removed="1.20", replacement="a/v2")
+    back = removal("a/v2", "A", removed="1.20", replacement="a/v1")
+    assert kubernetes(there, back).replacement(there, Minor(1, 34)) in ("a/v1", "a/v2")
 
 
 def test_deprecated_asks_of_one_minor_or_of_any() -> None:
-    assert KUBERNETES.deprecated("networking.k8s.io", "v1beta1", "IPAddress", "1.34")
-    assert not KUBERNETES.deprecated("networking.k8s.io", "v1beta1", "IPAddress", "1.33")
-    assert KUBERNETES.deprecated("networking.k8s.io", "v1beta1", "IPAddress", "")
-    assert not KUBERNETES.deprecated("networking.k8s.io", "v1", "IPAddress", "1.34")
-    assert not KUBERNETES.deprecated("", "v1", "Pod", "")
+    assert KUBERNETES.deprecated("networking.k8s.io", "v1beta1", "IPAddress", Minor(1, 34))
+    assert not KUBERNETES.deprecated("networking.k8s.io", "v1beta1", "IPAddress", Minor(1, 33))
+    assert KUBERNETES.deprecated("networking.k8s.io", "v1beta1", "IPAddress", None)
+    assert not KUBERNETES.deprecated("networking.k8s.io", "v1", "IPAddress", Minor(1, 34))
+    assert not KUBERNETES.deprecated("", "v1", "Pod", None)
 
 
 def test_of_a_group_version_without_group_nothing_is_made_up() -> None:
-    core = ApiRemoval(group="", version="v1", kind="ComponentStatus", deprecated_in="1.19")
+    core = removal("v1", "ComponentStatus", "1.19")
     assert kubernetes(core).removal("v1", "ComponentStatus") is core
     assert kubernetes(core).removal("/v1", "ComponentStatus") is None
 
@@ -295,17 +344,24 @@ def crd_findings(
     *listed: model.CustomResourceDefinition, catalog: Catalog = CATALOG, version: str | None = "v1.6.0", **parts: Any
 ) -> list[Finding]:
     row = model.Installation(
-        id="cert-manager/cm", addon="cert-manager", name="cert-manager", version=version, method=model.Method.HELM,
-        owner="helm release cm/cm",
-    )  # fmt: skip
-    return list(api_deprecations.crd_findings(snapshot(crds=listed, **parts), Inventory(installations=(row,)), catalog))
+        id="cert-manager/cm",
+        addon="cert-manager",
+        name="cert-manager",
+        version=Version.of(version) if version else None,
+        owner=owners.HelmRelease("cm", "cm"),
+    )
+    return list(find_crds(View(snapshot(crds=listed, **parts)), Inventory(installations=(row,)), catalog))
 
 
 def test_a_stored_version_that_is_served_should_be_migrated() -> None:
     (item,) = crd_findings(crd(("v1beta1", "v1"), V1, SERVED))
     assert (item.code, item.severity) == ("CRD001", Severity.RECOMMENDED)
-    assert item.subject == f"CustomResourceDefinition/{CERTIFICATES}"
-    assert '"storedVersions":["v1"]' in item.fix
+    assert item.subject == ObjectRef.of("CustomResourceDefinition", CERTIFICATES)
+    rewrite, patch = item.fix
+    assert isinstance(rewrite, Run)
+    assert rewrite.pipe == (("kubectl", "replace", "-f", "-"),)
+    assert isinstance(patch, Patch)
+    assert (patch.subresource, patch.body) == ("status", {"status": {"storedVersions": ["v1"]}})
 
 
 def test_a_stored_version_that_is_not_served_any_more_must_be_migrated() -> None:
@@ -323,7 +379,7 @@ def test_a_crd_whose_objects_are_all_in_its_storage_version_is_silent(well: mode
     assert crd_findings(well) == []
 
 
-ENDS = CrdRemoval(addon="cert-manager", crd=CERTIFICATES, version="v1beta1", removed_in="1.7.3")
+ENDS = CrdRemoval(addon="cert-manager", crd=CERTIFICATES, version="v1beta1", removed_in=Version.of("1.7.3"))
 ENDING = replace(CATALOG, kubernetes=kubernetes(crd_removals=(ENDS,)))
 
 
@@ -352,10 +408,10 @@ def test_what_the_running_release_has_dropped_already_is_silent() -> None:
 
 
 def test_versions_that_no_known_release_drops_are_silent() -> None:
-    open_end = replace(CATALOG, kubernetes=kubernetes(crd_removals=(replace(ENDS, removed_in=""),)))
+    open_end = replace(CATALOG, kubernetes=kubernetes(crd_removals=(replace(ENDS, removed_in=None),)))
     foreign = replace(CATALOG, kubernetes=kubernetes(crd_removals=(replace(ENDS, addon="istio"),)))
-    for known in (open_end, foreign):
-        assert crd_findings(crd(("v1",), V1), catalog=known, custom_resources=written(v1beta1=4)) == []
+    for facts in (open_end, foreign):
+        assert crd_findings(crd(("v1",), V1), catalog=facts, custom_resources=written(v1beta1=4)) == []
 
 
 def test_a_crd_that_its_addon_drops_altogether_is_found_whatever_the_version() -> None:
@@ -363,7 +419,7 @@ def test_a_crd_that_its_addon_drops_altogether_is_found_whatever_the_version() -
     whole = replace(CATALOG, kubernetes=kubernetes(crd_removals=(replace(ENDS, version="*"),)))
     listed = crd_findings(crd(("v1",), V1), catalog=whole, custom_resources=written(v1=9))
     assert [item.code for item in listed] == ["CRD002"]
-    assert "in the version" not in listed[0].fix, "no version of a kind that goes helps"
+    assert "in version" not in fix_text(listed[0]), "no version of a kind that goes helps"
 
 
 # ── Webhooks ────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -372,8 +428,8 @@ def test_a_crd_that_its_addon_drops_altogether_is_found_whatever_the_version() -
 def asked_about(*rules: model.Rule, running: str = "1.34", targets: tuple[str, ...] = ("1.35",)) -> list[str]:
     hook = model.Webhook(name="check.example.com", rules=rules)
     configuration = model.WebhookConfiguration(kind="ValidatingWebhookConfiguration", name="check", webhooks=(hook,))
-    world = snapshot(webhook_configurations=(configuration,))
-    return [item.code for item in api_deprecations.webhook_findings(world, CATALOG, running, targets)]
+    view = View(snapshot(webhook_configurations=(configuration,)))
+    return [item.code for item in webhook_findings(view, CATALOG, known(running, targets))]
 
 
 BUDGETS = model.Rule(groups=("policy",), versions=("v1beta1",), resources=("poddisruptionbudgets",))
@@ -409,16 +465,39 @@ def test_a_webhook_that_is_still_asked_about_something_is_silent(rules: tuple[mo
     assert asked_about(*rules) == []
 
 
-def test_webhooks_are_not_judged_without_a_known_kubernetes() -> None:
-    assert asked_about(BUDGETS, running="", targets=()) == []
+def test_without_a_known_kubernetes_only_what_is_surely_gone_is_found_of_webhooks() -> None:
+    addresses = model.Rule(groups=("networking.k8s.io",), versions=("v1beta1",), resources=("ipaddresses",))
+    assert asked_about(BUDGETS, running="", targets=()) == ["API004"]
+    assert asked_about(addresses, running="", targets=()) == []
 
 
-def test_everything_together_is_everything_by_itself() -> None:
-    hook = model.Webhook(name="check.example.com", rules=(BUDGETS,))
-    world = snapshot(
-        disruption_budgets=(budget(wrote("policy/v1beta1")),), crds=(crd(("v1beta1", "v1"), V1, SERVED),),
-        webhook_configurations=(model.WebhookConfiguration(kind="MutatingWebhookConfiguration", name="m",
-                                                           webhooks=(hook,)),),
-    )  # fmt: skip
-    listed = api_deprecations.all_findings(world, Inventory(installations=()), CATALOG, "1.34", ("1.35",))
-    assert [item.code for item in listed] == ["API001", "CRD001", "API004"]
+# ── Where it is kept ────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_an_object_of_flux_is_changed_where_flux_keeps_it() -> None:
+    labels = {"kustomize.toolkit.fluxcd.io/name": "shop", "kustomize.toolkit.fluxcd.io/namespace": "flux-system"}
+    kept = replace(budget(wrote("policy/v1beta1", "kustomize-controller")), labels=labels)
+    (item,) = found(disruption_budgets=(kept,))
+    owner = owners.FluxKustomization("flux-system", "shop")
+    assert item.fix == (GitChange(owner=owner, change="write it as apiVersion: policy/v1"),)
+
+
+def test_an_object_of_argo_cd_is_changed_where_its_application_keeps_it() -> None:
+    listed = (ObjectRef(kind="PodDisruptionBudget", group="policy", namespace="shop", name="web"),)
+    app = model.Application(name="shop", namespace="argocd", destination_namespace="shop", resources=listed)
+    (item,) = found(disruption_budgets=(budget(wrote("policy/v1beta1", "argocd-controller")),), applications=(app,))
+    owner = owners.ArgoApplication("argocd", "shop")
+    assert item.fix == (GitChange(owner=owner, change="write it as apiVersion: policy/v1"),)
+
+
+def test_a_chart_that_flux_installs_is_changed_in_its_helmrelease() -> None:
+    keeper = model.FluxHelmRelease(name="web", namespace="flux-system", release="web", target_namespace="shop")
+    (item,) = found(helm_releases=(release(OLD),), flux_helm_releases=(keeper,))
+    assert [type(action) for action in item.fix] == [Run, GitChange], "helm upgrade would be undone"
+
+
+def test_each_kind_of_writer_has_its_fix() -> None:
+    """One finding an API version: what Git holds and what somebody applied are fixed in two ways."""
+    by_hand, by_git = wrote("policy/v1beta1", "kubectl"), wrote("policy/v1beta1", "argocd-controller")
+    (item,) = found(disruption_budgets=(budget(by_hand), budget(by_git, name="api")))
+    assert [type(action) for action in item.fix] == [Note, Apply]

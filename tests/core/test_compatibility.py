@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import date
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -10,32 +11,65 @@ from addonctl import model
 from addonctl.catalog import (
     AddOn,
     Answer,
+    ApiRemoval,
     Catalog,
-    Check,
+    Cell,
+    ClusterService,
     Conflict,
+    ConflictSign,
     EksAddonVersions,
     EksInstall,
     EksVersion,
     Install,
-    KubernetesSupport,
     ReleaseCycle,
     Requirement,
     Skew,
     UpgradeRule,
 )
-from addonctl.compatibility import CONFLICT_TESTS, Compatibility, Support, check_compatibility, matrix
+from addonctl.compatibility import Compatibility, Support, check_compatibility, matrix, matrix_minors
 from addonctl.errors import BadInput
-from addonctl.model import Finding, Installation, Inventory, Method, Severity
-from addonctl.remediation import eks_addon, undo, update_addon_command
-from tests.builders import DAY, addon, eks, small_catalog, snapshot, workload
+from addonctl.model import (
+    AddOnRef,
+    Apply,
+    CreateAddon,
+    Finding,
+    GitChange,
+    HelmRollback,
+    HelmUpgrade,
+    InsightRef,
+    Installation,
+    InstallationRef,
+    Inventory,
+    Method,
+    NodesRef,
+    Note,
+    ObjectRef,
+    Owner,
+    Run,
+    Severity,
+    Together,
+    UpdateAddon,
+    View,
+    owners,
+)
+from addonctl.remediation import eks_addon, undo, update_addon
+from addonctl.render.commands import fix_text
+from addonctl.versions import Minor, Version
+from tests.builders import DAY, addon, eks, offered, small_catalog, snapshot, supports, workload
 
-SKEW = (Skew(component="kubelet", minors_behind=3), Skew(component="kube-proxy", minors_behind=3))
+SKEW = (
+    Skew(component="kubelet", minors_behind=3),
+    Skew(component="kube-proxy", minors_behind=3),
+    Skew(component="kube-proxy", against="kubelet", minors_behind=3, minors_ahead=3),
+)
 
 
 def catalog(*entries: AddOn, tables: tuple[EksAddonVersions, ...] = ()) -> Catalog:
     """The small catalogue with the skew policy and more entries."""
     known = small_catalog()
-    calendar = replace(known.kubernetes, skew=SKEW, standard_usd_per_hour=0.1, extended_usd_per_hour=0.6)
+    calendar = replace(
+        known.kubernetes, skew=SKEW, standard_usd_per_hour=Decimal("0.10"), extended_usd_per_hour=Decimal("0.60")
+    )
     more = {table.name: table for table in tables}
     return Catalog(
         {**known.addons, **{entry.id: entry for entry in entries}},
@@ -43,35 +77,52 @@ def catalog(*entries: AddOn, tables: tuple[EksAddonVersions, ...] = ()) -> Catal
     )  # fmt: skip
 
 
-CATALOG = catalog(addon("kube-proxy", "eks/kube-proxy"))
+CATALOG = catalog(addon("kube-proxy", "eks/kube-proxy", component="kube-proxy"))
+
+
+def owner_of(addon_id: str, method: Method) -> Owner:
+    known: dict[Method, Owner] = {
+        Method.EKS: owners.EksAddon(addon_id),
+        Method.HELM: owners.HelmRelease("apps", addon_id),
+        Method.ARGOCD: owners.ArgoApplication("argocd", addon_id),
+        Method.FLUX: owners.FluxHelmRelease("flux-system", addon_id),
+        Method.MANIFEST: owners.Manifest("kubectl"),
+        Method.BUILT_IN: owners.AwsManaged("EKS Auto Mode"),
+    }
+    return known[method]
 
 
 def row(addon_id: str, version: str | None = None, method: Method = Method.HELM, **more: Any) -> Installation:
-    owner = {
-        Method.EKS: f"eks add-on {addon_id}", Method.HELM: f"helm release apps/{addon_id}",
-        Method.ARGOCD: f"argocd application argocd/{addon_id}", Method.FLUX: f"flux helmrelease flux-system/{addon_id}",
-        Method.MANIFEST: "kubectl", Method.BUILT_IN: "EKS Auto Mode",
-    }[method]  # fmt: skip
-    why = "" if version else "nothing tells it"
     return Installation(
-        id=f"{addon_id}/apps", addon=addon_id, name=addon_id, version=version, version_unknown_reason=why,
-        method=method, owner=owner, **more,
-    )  # fmt: skip
+        id=f"{addon_id}/apps",
+        addon=addon_id,
+        name=addon_id,
+        version=Version.of(version) if version else None,
+        version_unknown_reason="" if version else "nothing tells it",
+        owner=more.pop("owner", owner_of(addon_id, method)),
+        **more,
+    )
 
 
 def judged(
     *rows: Installation, known: Catalog = CATALOG, day: date = DAY, kubernetes: str = "", target: str = "", **parts: Any
 ) -> Compatibility:
-    return check_compatibility(snapshot(**parts), Inventory(installations=rows), known, day, kubernetes, target)
+    said, wanted = (Minor.of(text) if text else None for text in (kubernetes, target))
+    return check_compatibility(View(snapshot(**parts)), Inventory(installations=rows), known, day, said, wanted)
 
 
 def of(code: str, result: Compatibility) -> list[Finding]:
     return [item for item in result.findings if item.code.startswith(code)]
 
 
+def about(row: Installation) -> InstallationRef:
+    return InstallationRef(row.id, row.addon)
+
+
 def version_codes(*rows: Installation, **more: Any) -> list[str]:
-    return [item.code for item in judged(*rows, **more).findings if item.code[:3] in ("EKS", "CMP") and item.subject in
-            {each.id for each in rows}]  # fmt: skip
+    mine = {about(each) for each in rows}
+    found = judged(*rows, **more).findings
+    return [item.code for item in found if item.code[:3] in ("EKS", "CMP") and item.subject in mine]
 
 
 # ── Which Kubernetes ────────────────────────────────────────────────────────────────────────────────────────────
@@ -79,46 +130,122 @@ def version_codes(*rows: Installation, **more: Any) -> list[str]:
 
 def test_what_was_asked_for_wins_over_eks_and_eks_over_the_server() -> None:
     said_by_eks = replace(eks(), cluster=model.EksCluster(name="prod-eu-1", version="1.33"))
-    assert judged().kubernetes.running == "1.34"
-    assert judged(eks=said_by_eks).kubernetes.running == "1.33"
-    assert judged(eks=said_by_eks, kubernetes="v1.32.1").kubernetes.running == "1.32"
+    assert judged().kubernetes.running == Minor(1, 34)
+    assert judged(eks=said_by_eks).kubernetes.running == Minor(1, 33)
+    assert judged(eks=said_by_eks, kubernetes="v1.32.1").kubernetes.running == Minor(1, 32)
 
 
 def test_the_next_minor_is_prepared_for_and_every_one_up_to_a_target() -> None:
-    assert judged().kubernetes.targets == ("1.35",)
+    assert judged().kubernetes.targets == (Minor(1, 35),)
     status = judged(target="1.37").kubernetes
-    assert (status.targets, status.target) == (("1.35", "1.36", "1.37"), "1.37")
+    assert (status.targets, status.target) == ((Minor(1, 35), Minor(1, 36), Minor(1, 37)), Minor(1, 37))
 
 
-@pytest.mark.parametrize("target", ["1.34", "1.33"])
-def test_a_target_that_is_not_above_the_running_minor_stands_alone(target: str) -> None:
-    assert judged(target=target).kubernetes.targets == (target,)
+def test_the_running_minor_as_target_is_judged_once() -> None:
+    result = judged(row("coredns", "v1.12.4-eksbuild.3", Method.EKS), target="1.34")
+    assert (result.kubernetes.targets, result.kubernetes.target) == ((), Minor(1, 34))
+    assert [cell.kubernetes for cell in result.cells["coredns/apps"]] == [Minor(1, 34)]
 
 
-@pytest.mark.parametrize("target", ["newest", "1.x", "1", "2.0"])
-def test_a_target_that_is_no_minor_to_come_is_refused_by_its_own_name(target: str) -> None:
-    with pytest.raises(BadInput, match=f"'{target}'"):
+@pytest.mark.parametrize(
+    ("target", "words"), [("1.33", "older than the running 1.34"), ("2.0", "Cannot upgrade from 1.34 to 2.0")]
+)
+def test_a_target_that_no_upgrade_leads_to_is_refused(target: str, words: str) -> None:
+    with pytest.raises(BadInput, match=words):
         judged(target=target)
 
+
+# ── Without a known Kubernetes ──────────────────────────────────────────────────────────────────────────────────
 
 UNSAID = model.Cluster(name="files", source="files")
 
 
-def test_without_a_kubernetes_answers_are_unknown_with_the_way_to_say_it() -> None:
-    nodes = (model.Node(name="n1", kubelet_version="v1.33.4-eks-1"),)
-    result = judged(row("coredns", "v1.12.4-eksbuild.3", Method.EKS), cluster=UNSAID, nodes=nodes)
-    assert (result.kubernetes.running, result.kubernetes.support) == ("", Support.UNKNOWN)
-    (check,) = result.checks["coredns/apps"]
-    assert check.answer is Answer.UNKNOWN
-    assert "its kubelets are of 1.33" in check.reason
-    assert "--kubernetes" in check.reason
-    assert result.findings == ()
+def node(kubelet: str = "v1.34.2-eks-1", **more: Any) -> model.Node:
+    return model.Node(name=more.pop("name", "n1"), kubelet_version=kubelet, **more)
+
+
+def test_without_a_kubernetes_the_oldest_and_the_newest_of_eks_are_judged_and_it_is_a_gap() -> None:
+    result = judged(row("coredns", "v1.12.4-eksbuild.3", Method.EKS), cluster=UNSAID)
+    status = result.kubernetes
+    assert (status.running, status.target, status.support) == (None, None, Support.UNKNOWN)
+    assert status.assumed == (Minor(1, 33), Minor(1, 34))
+    assert [cell.kubernetes for cell in result.cells["coredns/apps"]] == [Minor(1, 33), Minor(1, 34)]
+    (gap,) = result.gaps
+    assert (gap.part, gap.reason, gap.absent) == ("kubernetes", model.GapReason.NOT_IN_INPUT, False)
+    assert "--kubernetes" in gap.detail
+    assert "judged against Kubernetes 1.33 and 1.34" in gap.detail
+    assert judged().gaps == ()
+
+
+@pytest.mark.parametrize(
+    ("kubelets", "assumed"),
+    [
+        (("v1.34.2-eks-1",), (Minor(1, 34),)),
+        (("v1.33.4-eks-1", "v1.32.9-eks-1"), (Minor(1, 33), Minor(1, 34))),
+        (("v1.29.1-eks-1",), (Minor(1, 33), Minor(1, 34))),
+        (("v1.29.1",), (Minor(1, 29), Minor(1, 34))),
+        (("v1.37.0-eks-1",), (Minor(1, 37),)),
+    ],
+    ids=["the newest", "the newer of two", "older than EKS offers", "not on EKS", "newer than the calendar"],
+)
+def test_kubelets_narrow_what_may_run(kubelets: tuple[str, ...], assumed: tuple[Minor, ...]) -> None:
+    """No kubelet is newer than its API server, and EKS runs none that it does not offer."""
+    status = judged(cluster=UNSAID, nodes=tuple(node(text) for text in kubelets)).kubernetes
+    assert status.assumed == assumed
+    assert f"its kubelets are of {Minor.read(min(kubelets))}" in status.reason
+
+
+@pytest.mark.parametrize(
+    ("version", "codes", "running"),
+    [
+        ("v1.12.4-eksbuild.3", [], Answer.UNKNOWN),
+        ("v1.11.4-eksbuild.2", ["EKS002"], Answer.UNKNOWN),
+        ("v1.10.1-eksbuild.1", ["EKS001"], Answer.NO),
+        ("v1.99.0-eksbuild.1", [], Answer.UNKNOWN),
+    ],
+    ids=["too new for the oldest", "too old for the newest", "for none of them", "not listed"],
+)
+def test_a_version_is_judged_for_all_that_may_run(version: str, codes: list[str], running: Answer) -> None:
+    table = small_catalog().eks.addons["coredns"]
+    older = replace(table, versions=(*table.versions, offered("v1.10.1-eksbuild.1", {"1.32": "*"})))
+    one = row("coredns", version, Method.EKS)
+    result = judged(one, known=catalog(tables=(older,)), cluster=UNSAID)
+    assert [item.code for item in of("EKS", result)] == codes
+    cell = result.running(one.id)
+    assert (cell.answer, cell.kubernetes) == (running, None)
+    assert result.target(one.id).kubernetes == Minor(1, 34)
+
+
+def test_a_version_that_only_a_minor_between_them_takes_is_not_refused_outright() -> None:
+    listed = EksAddonVersions(
+        name="mid", versions=(offered("v1.0.0-eksbuild.1", {"1.34": "*"}), offered("v2", {"1.35": ""}))
+    )
+    known = catalog(addon("mid", "acme/mid", install=Install(eks=EksInstall(name="mid"))), tables=(listed,))
+    one = row("mid", "v1.0.0-eksbuild.1", Method.EKS)
+    assert version_codes(one, known=known, cluster=UNSAID, target="1.35") == ["EKS002"]
 
 
 def test_a_target_is_judged_though_the_running_minor_is_unknown() -> None:
     result = judged(row("coredns", "v1.11.4-eksbuild.2", Method.EKS), cluster=UNSAID, target="1.35")
-    assert [check.answer for check in result.checks["coredns/apps"]] == [Answer.UNKNOWN, Answer.NO]
+    assert [cell.answer for cell in result.cells["coredns/apps"]] == [Answer.YES, Answer.NO]
     assert [item.code for item in result.findings] == ["EKS002"]
+
+
+def test_a_target_older_than_all_that_eks_offers_is_judged_alone() -> None:
+    status = judged(cluster=UNSAID, target="1.24").kubernetes
+    assert (status.assumed, status.minors) == ((Minor(1, 24),), (Minor(1, 24),))
+    with pytest.raises(BadInput, match=r"to 2\.0"):
+        judged(cluster=UNSAID, target="2.0")
+
+
+def test_a_running_answer_is_the_first_where_kubernetes_is_known() -> None:
+    one = row("coredns", "v1.11.4-eksbuild.2", Method.EKS)
+    result = judged(one, kubernetes="1.33")
+    assert result.running(one.id) is result.cells[one.id][0]
+    assert result.target(one.id).answer is Answer.NO
+
+
+# ── Support ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
 @pytest.mark.parametrize(
@@ -143,10 +270,61 @@ def test_extended_support_is_said_with_its_price() -> None:
     (item,) = of("EKS003", judged(day=date(2027, 1, 1)))
     assert [seen.detail for seen in item.evidence] == [
         "extended support of Kubernetes 1.34 ends on 2027-12-02, 335 days from now",
-        "$0.60 an hour in place of $0.10: $365 more a month for this control plane",
+        "$0.60 an hour instead of $0.10: $365 more a month for this control plane",
     ]
     (ended,) = of("EKS004", judged(day=date(2027, 12, 12)))
     assert ended.evidence[0].detail == "extended support of Kubernetes 1.34 ended on 2027-12-02, 10 days ago"
+
+
+def under(policy: str) -> model.Eks:
+    return replace(eks(), cluster=model.EksCluster(name="prod-eu-1", version="1.34", support_type=policy))
+
+
+def test_under_policy_standard_aws_upgrades_and_bills_no_extended_support() -> None:
+    (item,) = of("EKS006", judged(day=date(2026, 12, 1), eks=under("STANDARD")))
+    assert item.severity is Severity.REQUIRED
+    assert [seen.detail for seen in item.evidence] == [
+        "standard support of Kubernetes 1.34 ends on 2026-12-02, 1 day from now",
+        "STANDARD: AWS upgrades the control plane on 2026-12-02; no extended support is billed",
+    ]
+
+
+def test_under_policy_extended_the_end_of_standard_support_costs_money() -> None:
+    (item,) = of("EKS006", judged(day=date(2026, 12, 1), eks=under("EXTENDED")))
+    assert item.severity is Severity.INFO
+    assert [seen.kind for seen in item.evidence] == ["eks", "price"]
+
+
+@pytest.mark.parametrize(
+    ("day", "severity"), [(date(2027, 10, 2), Severity.RECOMMENDED), (date(2027, 10, 3), Severity.REQUIRED)]
+)
+def test_the_end_of_extended_support_is_required_work_when_it_is_near(day: date, severity: Severity) -> None:
+    (item,) = of("EKS003", judged(day=day))
+    assert item.severity is severity
+
+
+KIND = model.Cluster(name="kind", kubernetes="v1.34.2")
+EC2 = "aws:///eu-west-1a/i-0123456789abcdef0"
+
+
+@pytest.mark.parametrize(
+    ("nodes", "on_eks"),
+    [
+        ((node("v1.34.2-eks-1a2b3c4"),), True),
+        ((node("v1.34.2", labels={"eks.amazonaws.com/compute-type": "fargate"}),), True),
+        ((node("v1.34.2", labels={"eks.amazonaws.com/nodegroup": "web"}),), True),
+        ((node("v1.34.2", provider_id=EC2),), True),
+        (
+            (node("v1.34.2", provider_id=EC2), node("v1.34.2", labels={"node-role.kubernetes.io/control-plane": ""})),
+            False,
+        ),
+        ((node("v1.34.2", provider_id="kind://docker/kind/n1"),), False),
+        ((), False),
+    ],
+    ids=["kubelet", "compute type", "node group", "provider", "its own control plane on EC2", "kind", "none"],
+)
+def test_eks_is_known_by_its_nodes(nodes: tuple[model.Node, ...], on_eks: bool) -> None:
+    assert bool(of("EKS003", judged(day=date(2027, 1, 1), cluster=KIND, nodes=nodes))) is on_eks
 
 
 def test_eks_calendar_says_nothing_of_another_kubernetes() -> None:
@@ -164,9 +342,9 @@ def test_a_minor_that_the_calendar_lacks_is_unknown() -> None:
 # ── Versions ────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def answers(*rows: Installation, **more: Any) -> list[Check]:
-    (checks,) = judged(*rows, **more).checks.values()
-    return list(checks)
+def answers(*rows: Installation, **more: Any) -> list[Cell]:
+    (cells,) = judged(*rows, **more).cells.values()
+    return list(cells)
 
 
 def test_aws_table_answers_yes_for_what_it_lists() -> None:
@@ -206,11 +384,10 @@ def test_a_kubernetes_newer_than_was_published_is_unknown_never_no() -> None:
     [
         row("coredns", "v1.99.0-eksbuild.1", Method.EKS),
         row("cert-manager", "v1.99.0"),
-        row("cert-manager", "latest"),
         row("cert-manager"),
         row("exporter", "v1.0.0"),
     ],
-    ids=["AWS does not list it", "upstream says nothing", "no version", "version unknown", "no range at all"],
+    ids=["AWS does not list it", "upstream says nothing", "version unknown", "no range at all"],
 )
 def test_unknown_is_never_no(unknown: Installation) -> None:
     assert {check.answer for check in answers(unknown)} == {Answer.UNKNOWN}
@@ -233,11 +410,101 @@ def test_what_aws_runs_goes_with_every_minor() -> None:
     assert {check.answer for check in answers(built_in)} == {Answer.YES}
 
 
+def test_ranges_read_as_english() -> None:
+    entry = addon("up", "acme/up", kubernetes=(
+        supports("4", "1.33", "1.33"), supports("3", "1.22"), supports("2", "", "1.30"), supports("1")))  # fmt: skip
+    said = {v: answers(row("up", v), known=catalog(entry))[0].reason for v in ("4", "3", "2", "1")}
+    assert said == {
+        "4": "Up 4 was published for Kubernetes 1.33.",
+        "3": "Up 3 supports Kubernetes 1.22 and newer.",
+        "2": "Up 2 was published for Kubernetes up to 1.30.",
+        "1": "Up 1 supports Kubernetes of any version.",
+    }
+
+
+@pytest.mark.parametrize(
+    ("version", "kubernetes", "answer"),
+    [
+        ("1.4.0", "1.32", Answer.UNKNOWN),
+        ("1.4.0", "1.33", Answer.NO),
+        ("1.4.0", "1.34", Answer.NO),
+        ("1.4.0", "1.40", Answer.NO),
+        ("1.5.0", "1.33", Answer.YES),
+        ("1.9.0", "1.34", Answer.UNKNOWN),
+    ],
+    ids=["may do", "the oldest row's", "a later row's", "beyond all", "listed", "newer than the table"],
+)
+def test_older_than_a_table_of_minimums_is_no(version: str, kubernetes: str, answer: Answer) -> None:
+    rows = (supports("1.6", "1.26", "1.34"), supports("1.5", "1.26", "1.33"))
+    least = addon("app", "acme/app", kubernetes=rows, kubernetes_is_minimum=True)
+    cell = answers(row("app", version), known=catalog(least), kubernetes=kubernetes)[0]
+    assert cell.answer is answer
+    assert cell.reason != "No range of Kubernetes is published for App 1.4.0."
+
+
+def test_older_than_any_other_table_is_unknown_and_said_so() -> None:
+    entry = addon("app", "acme/app", kubernetes=(supports("1.6", "1.30", "1.34"), supports("1.5", "1.29", "1.33")))
+    cell = answers(row("app", "1.4.0"), known=catalog(entry))[0]
+    assert cell.answer is Answer.UNKNOWN
+    assert cell.reason == "App 1.4.0 is older than any whose range is known; the oldest is 1.5."
+
+
+@pytest.mark.parametrize(
+    ("version", "answer", "words"),
+    [
+        ("v1.23.17", Answer.NO, "11 minors behind Kubernetes 1.34; at most 3 are allowed"),
+        ("v1.31.0", Answer.YES, "by the version skew policy"),
+        ("v1.34.1", Answer.YES, "by the version skew policy"),
+        ("v1.35.0", Answer.NO, "newer than Kubernetes 1.34, which is not allowed"),
+    ],
+)
+def test_a_component_of_kubernetes_is_answered_by_the_skew_policy(version: str, answer: Answer, words: str) -> None:
+    cell = answers(row("kube-proxy", version, Method.MANIFEST))[0]
+    assert cell.answer is answer
+    assert words in cell.reason
+
+
+# ── Variants ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+FIPS = "vendor_coredns-fips"
+
+
+def with_variant() -> Catalog:
+    install = Install(eks=EksInstall(name="coredns", variants=(FIPS,)))
+    listed = (
+        offered("v1.12.10001-eksbuild.1", {"1.34": "*"}, "1.34"),
+        offered("v1.11.10001-eksbuild.1", {"1.33": "*"}),
+    )
+    return catalog(
+        addon("coredns", "coredns/coredns", install=install), tables=(EksAddonVersions(name=FIPS, versions=listed),)
+    )
+
+
+def test_a_variant_is_checked_against_its_own_table() -> None:
+    variant = row("coredns", "v1.12.10001-eksbuild.1", owner=owners.EksAddon(FIPS))
+    cell = answers(variant, known=with_variant())[0]
+    assert (cell.answer, cell.addon) == (Answer.YES, "coredns")
+    assert FIPS in cell.reason
+
+
+def test_a_variant_is_updated_under_its_own_name() -> None:
+    variant = row("coredns", "v1.11.10001-eksbuild.1", owner=owners.EksAddon(FIPS))
+    (update,) = fix(variant, with_variant())
+    assert isinstance(update, UpdateAddon)
+    assert (update.addon, update.version) == (FIPS, "v1.12.10001-eksbuild.1")
+
+
+def test_a_variant_that_a_claim_names_counts_as_well() -> None:
+    claim = model.Claim(owner=owners.EksAddon(FIPS), evidence="field manager eks")
+    held = row("coredns", "v1.12.10001-eksbuild.1", owner=owners.ArgoApplication("argocd", "dns"), claims=(claim,))
+    assert answers(held, known=with_variant())[0].answer is Answer.YES
+
+
 # ── How to update ───────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def fix(one: Installation, known: Catalog = CATALOG, **more: Any) -> str:
-    (item,) = (item for item in judged(one, known=known, **more).findings if item.subject == one.id)
+def fix(one: Installation, known: Catalog = CATALOG, **more: Any) -> tuple[model.Action, ...]:
+    (item,) = (item for item in judged(one, known=known, **more).findings if item.subject == about(one))
     return item.fix
 
 
@@ -247,42 +514,58 @@ OLD = "v1.11.4-eksbuild.2"
 def test_an_eks_addon_is_updated_with_what_update_addon_would_drop() -> None:
     role = "arn:aws:iam::111122223333:role/dns"
     listed = model.EksAddon(name="coredns", version=OLD, service_account_role_arn=role, is_configured=True)
-    command = fix(row("coredns", OLD, Method.EKS), eks=eks(addons=(listed,)))
-    assert command.startswith(
-        "aws eks update-addon --cluster-name prod-eu-1 --addon-name coredns --addon-version v1.12.4-eksbuild.3"
+    assert fix(row("coredns", OLD, Method.EKS), eks=eks(addons=(listed,))) == (
+        UpdateAddon(
+            cluster="prod-eu-1",
+            addon="coredns",
+            version="v1.12.4-eksbuild.3",
+            role_arn=role,
+            keep_configuration=True,
+        ),
     )
-    assert "--resolve-conflicts PRESERVE" in command
-    assert f"--service-account-role-arn {role}" in command
-    assert "--configuration-values file://" in command
 
 
-def test_an_update_command_says_no_more_than_is_set() -> None:
-    bare = model.EksAddon(name="coredns")
-    for installed in (bare, None):
-        command = update_addon_command("c", "coredns", "v2", installed)
-        assert "--service-account-role-arn" not in command
-        assert "--configuration-values" not in command
+def test_an_update_says_no_more_than_is_set() -> None:
+    for installed in (model.EksAddon(name="coredns"), None):
+        update = update_addon("c", "coredns", "v2", installed)
+        assert (update.role_arn, update.keep_configuration) == ("", False)
+
+
+FOR_130 = "that supports Kubernetes 1.30"
 
 
 @pytest.mark.parametrize(
-    ("method", "words"),
+    ("owner", "action"),
     [
-        (Method.HELM, "Helm upgrade of apps/cert-manager to a chart that supports Kubernetes 1.30"),
-        (Method.ARGOCD, "Set targetRevision of argocd application argocd/cert-manager to one that supports"),
-        (Method.FLUX, "Set the version in flux helmrelease flux-system/cert-manager to one that supports"),
-        (Method.MANIFEST, "Apply the manifests of a version that supports Kubernetes 1.30"),
+        (owners.HelmRelease("apps", "x"), HelmUpgrade(namespace="apps", name="x", choose=FOR_130)),
+        (owners.ArgoApplication("argocd", "x"), f"set targetRevision to a version {FOR_130}"),
+        (owners.FluxHelmRelease("flux-system", "x"), f"set the chart's version to one {FOR_130}"),
+        (owners.FluxKustomization("flux-system", "x"), f"put the manifests of a version there {FOR_130}"),
+        (owners.Manifest("kubectl"), Apply(what=f"the manifests of a version {FOR_130}")),
+        (owners.HelmRelease("apps", ""), Apply(what=f"the manifests of a version {FOR_130}")),
+        (owners.EksAddon("cert-manager"), Note(f"Update EKS add-on cert-manager to a version {FOR_130}.")),
     ],
 )
-def test_an_update_is_said_in_the_installers_language(method: Method, words: str) -> None:
-    assert fix(row("cert-manager", "v1.20.3", method), kubernetes="1.30").startswith(words)
+def test_an_update_is_in_the_installers_terms(owner: Owner, action: model.Action | str) -> None:
+    wanted = GitChange(owner=owner, change=action) if isinstance(action, str) else action
+    assert fix(row("cert-manager", "v1.20.3", owner=owner), kubernetes="1.30") == (wanted,)
 
 
 def test_an_update_names_the_range_that_does_or_eks_default() -> None:
-    older = KubernetesSupport(versions="1.18", minimum="1.29", maximum="1.31")
-    entry = addon("cert-manager", "jetstack/cert-manager-controller", kubernetes=(
-        KubernetesSupport(versions="1.20", minimum="1.32", maximum="1.35"), older))  # fmt: skip
-    assert fix(row("cert-manager", "v1.20.3"), catalog(entry), kubernetes="1.30").endswith("(1.18 does).")
-    assert fix(row("coredns", OLD)).endswith("(EKS's default for 1.34 is v1.12.4-eksbuild.3).")
+    entry = addon(
+        "cert-manager",
+        "jetstack/cert-manager-controller",
+        kubernetes=(supports("1.20", "1.32", "1.35"), supports("1.18", "1.29", "1.31")),
+    )
+    chosen = HelmUpgrade(namespace="apps", name="cert-manager", choose=f"{FOR_130} (1.18 does)")
+    assert fix(row("cert-manager", "v1.20.3"), catalog(entry), kubernetes="1.30") == (chosen,)
+    by_eks = "that supports Kubernetes 1.34 (EKS offers v1.12.4-eksbuild.3 for it)"
+    assert fix(row("coredns", OLD)) == (HelmUpgrade(namespace="apps", name="coredns", choose=by_eks),)
+
+
+def test_without_a_default_the_newest_that_eks_offers_is_named() -> None:
+    listed = (listing("v1.19.1-eksbuild.1"), listing("v1.19.6-eksbuild.1"))
+    assert first_stop("v1.18.1-eksbuild.1", *listed) == ("v1.19.6-eksbuild.1", "")
 
 
 def cni(*listed: EksVersion) -> Catalog:
@@ -293,74 +576,74 @@ def cni(*listed: EksVersion) -> Catalog:
     return catalog(entry, tables=(EksAddonVersions(name="vpc-cni", versions=listed),))
 
 
-def offered(version: str, *, default: bool = False) -> EksVersion:
-    return EksVersion(version=version, kubernetes={"1.34": "*"}, default_for=("1.34",) if default else ())
-
-
-def only_before(version: str) -> EksVersion:
-    return EksVersion(version=version, kubernetes={"1.33": "*"})
+def listing(version: str, *, default: bool = False) -> EksVersion:
+    return offered(version, {"1.34": "*"}, *(("1.34",) if default else ()))
 
 
 def first_stop(now: str, *listed: EksVersion) -> tuple[str, str]:
-    """(the version that the command names, what its comment says comes after)."""
-    command = fix(row("cni", now, Method.EKS), cni(*listed, only_before(now)))
-    version = command.partition("--addon-version ")[2].partition(" ")[0]
-    return version, command.partition("then one minor at a time to ")[2]
+    """(the version that the update names, what its note says comes after)."""
+    update, *after = fix(row("cni", now, owner=owners.EksAddon("vpc-cni")), cni(*listed, offered(now, {"1.33": "*"})))
+    assert isinstance(update, UpdateAddon)
+    note = after[0].text if after and isinstance(after[0], Note) else ""
+    return update.version, note.removeprefix("Then one minor at a time to ").removesuffix(".")
 
 
 def test_an_addon_that_moves_one_minor_at_a_time_is_sent_to_the_next_first() -> None:
-    listed = (offered("v1.21.1-eksbuild.1", default=True), offered("v1.20.5-eksbuild.1"), offered("v1.19.6-eksbuild.1"))
+    listed = (listing("v1.21.1-eksbuild.1", default=True), listing("v1.20.5-eksbuild.1"), listing("v1.19.6-eksbuild.1"))
     assert first_stop("v1.18.1-eksbuild.1", *listed) == ("v1.19.6-eksbuild.1", "v1.21.1-eksbuild.1")
 
 
 def test_a_default_of_the_same_minor_is_one_step() -> None:
-    listed = (offered("v1.21.1-eksbuild.1"), offered("v1.20.5-eksbuild.1", default=True))
+    listed = (listing("v1.21.1-eksbuild.1"), listing("v1.20.5-eksbuild.1", default=True))
     assert first_stop("v1.20.1-eksbuild.1", *listed) == ("v1.20.5-eksbuild.1", "")
 
 
 def test_a_default_of_the_next_minor_is_one_step_though_a_newer_patch_is_listed() -> None:
-    listed = (offered("v1.21.2-eksbuild.1"), offered("v1.21.1-eksbuild.1", default=True))
+    listed = (listing("v1.21.2-eksbuild.1"), listing("v1.21.1-eksbuild.1", default=True))
     assert first_stop("v1.20.1-eksbuild.1", *listed) == ("v1.21.1-eksbuild.1", "")
 
 
 def test_without_a_step_between_the_default_is_named() -> None:
-    assert first_stop("v1.10.0-eksbuild.1", offered("v1.21.1-eksbuild.1", default=True)) == ("v1.21.1-eksbuild.1", "")
+    assert first_stop("v1.10.0-eksbuild.1", listing("v1.21.1-eksbuild.1", default=True)) == ("v1.21.1-eksbuild.1", "")
 
 
 # ── Installers ──────────────────────────────────────────────────────────────────────────────────────────────────
 
-DNS = model.ObjectRef(kind="Deployment", name="dns", namespace="apps", group="apps")
+DNS = ObjectRef.of("Deployment", "dns", "apps")
 
 
 @pytest.mark.parametrize(
-    ("method", "words"),
+    ("method", "kind"),
     [
-        (Method.HELM, "helm rollback dns -n apps"),
-        (Method.EKS, "update the add-on to the version before"),
-        (Method.ARGOCD, "argocd app rollback dns"),
-        (Method.FLUX, "revert it"),
-        (Method.MANIFEST, "kubectl rollout undo -n apps deployment/dns"),
+        (Method.HELM, HelmRollback),
+        (Method.EKS, Note),
+        (Method.ARGOCD, GitChange),
+        (Method.FLUX, GitChange),
+        (Method.MANIFEST, Run),
     ],
 )
-def test_the_way_back_in_the_installers_language(method: Method, words: str) -> None:
-    assert words in undo(row("dns", method=method), DNS)
+def test_the_way_back_is_in_the_installers_terms(method: Method, kind: type) -> None:
+    (action,) = undo(row("dns", method=method), DNS)
+    assert isinstance(action, kind)
 
 
 def test_nobody_knows_the_way_back_of_what_aws_runs() -> None:
-    assert undo(row("dns", method=Method.BUILT_IN), DNS) == ""
+    assert undo(row("dns", method=Method.BUILT_IN), DNS) == ()
 
 
 def test_a_helm_rollback_is_in_the_namespace_of_the_release_not_of_the_workload() -> None:
     elsewhere = replace(DNS, namespace="kube-system")
-    assert "helm rollback dns -n apps" in undo(row("dns"), elsewhere)
+    (action,) = undo(row("dns"), elsewhere)
+    assert isinstance(action, HelmRollback)
+    assert (action.namespace, action.name) == ("apps", "dns")
 
 
 def test_the_eks_addon_of_an_installation_is_the_one_that_claims_it() -> None:
-    claim = model.Claim(method=Method.EKS, owner="eks add-on coredns", evidence="")
+    claim = model.Claim(owner=owners.EksAddon("coredns"), evidence="")
     listed = (model.EksAddon(name="vpc-cni"), model.EksAddon(name="coredns"))
     assert eks_addon(row("coredns", claims=(claim,)), listed) == listed[1]
     assert eks_addon(row("coredns"), listed) is None
-    helm = model.Claim(method=Method.HELM, owner="eks add-on coredns", evidence="")
+    helm = model.Claim(owner=owners.HelmRelease("apps", "coredns"), evidence="")
     assert eks_addon(row("coredns", claims=(helm,)), listed) is None
 
 
@@ -370,7 +653,7 @@ def test_the_eks_addon_of_an_installation_is_the_one_that_claims_it() -> None:
 def skew(*kubelets: str, proxies: tuple[str, ...] = (), **more: Any) -> list[tuple[str, str]]:
     nodes = tuple(model.Node(name=f"n{number}", kubelet_version=text) for number, text in enumerate(kubelets))
     rows = tuple(row("kube-proxy", version, Method.MANIFEST) for version in proxies)
-    return [(item.code, item.subject) for item in of("SKW", judged(*rows, nodes=nodes, **more))]
+    return [(item.code, str(item.subject)) for item in of("SKW", judged(*rows, nodes=nodes, **more))]
 
 
 @pytest.mark.parametrize(
@@ -393,16 +676,24 @@ def test_nodes_of_one_minor_are_one_finding_and_are_counted() -> None:
     nodes = tuple(model.Node(name=f"n{number}", kubelet_version="v1.30.14-eks-1") for number in range(5))
     (item,) = of("SKW001", judged(nodes=nodes))
     assert item.evidence[0].detail == (
-        "5 nodes run kubelet 1.30: n0, n1, n2 and 2 more, 4 minors behind Kubernetes 1.34 (at most 3)"
+        "5 nodes run kubelet 1.30 (n0, n1, n2 and 2 more), 4 minors behind Kubernetes 1.34 (at most 3)"
     )
-    assert "node group" in item.fix
+    assert item.subject == NodesRef(("n0", "n1", "n2", "n3", "n4"), of=5, kubelet="1.30")
+    assert item.fix == (Note("Replace the nodes by ones of the cluster's Kubernetes first."),)
+
+
+def test_nodes_of_a_node_group_are_updated_by_it() -> None:
+    group = {"eks.amazonaws.com/nodegroup": "web"}
+    (item,) = of("SKW001", judged(nodes=(node("v1.30.14-eks-1", labels=group), node("v1.34.0-eks-1", name="n2"))))
+    (update,) = item.fix
+    assert isinstance(update, Run)
+    assert update.argv[2:] == ("update-nodegroup-version", "--cluster-name", "prod-eu-1", "--nodegroup-name", "web")
 
 
 def test_nodes_ahead_of_the_server_are_not_to_be_updated() -> None:
     (item,) = of("SKW001", judged(nodes=(model.Node(name="n1", kubelet_version="v1.35.0-eks-1"),)))
-    assert "ahead of Kubernetes 1.34" in item.evidence[0].detail
-    assert "at most" not in item.evidence[0].detail, "none may be ahead"
-    assert "Update the node group" not in item.fix
+    assert item.evidence[0].detail.endswith("1 minor newer than Kubernetes 1.34 (not allowed)")
+    assert item.fix == ()
 
 
 def test_only_the_next_minor_counts_nodes_are_updated_in_between() -> None:
@@ -417,8 +708,30 @@ def test_kube_proxy_against_the_server(version: str, code: str | None) -> None:
     assert skew(proxies=(version,)) == ([(code, "kube-proxy/apps")] if code else [])
 
 
+@pytest.mark.parametrize(
+    ("proxy", "kubelet", "found"),
+    [("v1.34.0", "v1.31.9-eks-1", False), ("v1.34.0", "v1.30.9-eks-1", True), ("v1.31.0", "v1.34.9-eks-1", False),
+     ("v1.30.0", "v1.34.9-eks-1", True)],
+    ids=["three ahead", "four ahead", "three behind", "four behind"],
+)  # fmt: skip
+def test_kube_proxy_against_the_kubelets_beside_it(proxy: str, kubelet: str, found: bool) -> None:
+    """Which Kubernetes runs need not be known for that."""
+    listed = of("SKW001", judged(row("kube-proxy", proxy, Method.MANIFEST), nodes=(node(kubelet),), cluster=UNSAID))
+    assert [item.subject for item in listed] == ([InstallationRef("kube-proxy/apps", "kube-proxy")] if found else [])
+    assert all("kubelet" in item.evidence[0].detail for item in listed)
+
+
+def test_one_component_out_of_step_in_two_ways_is_one_finding() -> None:
+    (item,) = of("SKW", judged(row("kube-proxy", "v1.30.0", Method.MANIFEST), nodes=(node("v1.34.0-eks-1"),)))
+    assert [seen.detail for seen in item.evidence] == [
+        "Kube-Proxy v1.30.0, 4 minors behind Kubernetes 1.34 (at most 3)",
+        "Kube-Proxy v1.30.0, 4 minors behind kubelet 1.34 (at most 3) on 1 nodes",
+    ]
+
+
 def test_skew_is_not_judged_where_a_version_is_unknown() -> None:
-    assert skew("", "unknown", proxies=("latest",)) == []
+    assert skew("", "unknown") == []
+    assert of("SKW", judged(row("kube-proxy", None, Method.MANIFEST), nodes=(node(),))) == []
     assert skew("v1.20.0", cluster=UNSAID) == []
 
 
@@ -434,7 +747,7 @@ NEED = Requirement(text="somebody who serves it", addon="other", alternatives=("
 
 def test_an_addon_without_what_it_cannot_do_without_is_found() -> None:
     (item,) = of("CMP003", judged(row("app"), known=needing(NEED)))
-    assert (item.subject, item.severity) == ("app/apps", Severity.REQUIRED)
+    assert (item.subject, item.severity) == (InstallationRef("app/apps", "app"), Severity.REQUIRED)
     assert item.evidence[0].detail == "needs somebody who serves it; found no other or alt"
 
 
@@ -481,111 +794,123 @@ def test_what_was_not_seen_is_not_missing(parts: dict[str, Any]) -> None:
 IDENTITY = model.PodIdentity(namespace="apps", service_account="dns", role_arn="arn:aws:iam::1:role/dns")
 
 
+def with_agent() -> Catalog:
+    entry = addon("pod-identity", "eks/agent", provides=(ClusterService.POD_IDENTITY,),
+                  install=Install(eks=EksInstall(name="eks-agent")))  # fmt: skip
+    return catalog(entry)
+
+
 def test_associations_without_the_agent_give_no_credentials() -> None:
-    (item,) = of("CMP003", judged(eks=eks(pod_identities=(IDENTITY,))))
-    assert item.evidence[0].detail == "apps/dns"
-    assert item.fix.startswith("aws eks create-addon --cluster-name prod-eu-1 --addon-name eks-pod-identity-agent")
+    many = tuple(replace(IDENTITY, service_account=f"sa{number}") for number in range(7))
+    (item,) = of("CMP003", judged(known=with_agent(), eks=eks(pod_identities=many)))
+    assert item.subject == AddOnRef("pod-identity")
+    assert item.evidence[0].detail == "apps/sa0; apps/sa1; apps/sa2; apps/sa3; apps/sa4; and 2 more"
+    assert item.fix == (CreateAddon(cluster="prod-eu-1", addon="eks-agent"),)
 
 
-def test_associations_with_the_agent_are_well() -> None:
-    for method in (Method.EKS, Method.BUILT_IN):
-        agent = row("eks-pod-identity-agent", "v1.3.4-eksbuild.1", method)
-        known = catalog(addon("eks-pod-identity-agent", "eks/eks-pod-identity-agent"))
-        assert of("CMP003", judged(agent, known=known, eks=eks(pod_identities=(IDENTITY,)))) == []
-    assert of("CMP003", judged(eks=eks())) == []
+@pytest.mark.parametrize("method", [Method.EKS, Method.BUILT_IN])
+def test_associations_with_the_agent_are_healthy(method: Method) -> None:
+    agent = row("pod-identity", "v1.3.4-eksbuild.1", method)
+    assert of("CMP003", judged(agent, known=with_agent(), eks=eks(pod_identities=(IDENTITY,)))) == []
+
+
+def test_without_associations_no_agent_is_missed() -> None:
+    assert of("CMP003", judged(known=with_agent(), eks=eks())) == []
 
 
 # ── Conflicts ───────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def conflicting(left: str, right: str, test: str) -> Catalog:
-    one = Conflict(with_=right, when="", why="both do it", addon=right, test=test)
+def conflicting(left: str, right: str, seen: ConflictSign | None) -> Catalog:
+    one = Conflict(with_=right, when="", why="both do it", addon=right, seen=seen)
     back = replace(one, with_=left, addon=left)
     return catalog(addon(left, f"acme/{left}", conflicts=(one,)), addon(right, f"acme/{right}", conflicts=(back,)))
 
 
-def conflicts(left: str, right: str, test: str, **more: Any) -> list[Finding]:
-    listed = more.pop("workloads", ())
-    rows = [row(name, workloads=tuple(w.ref for w in listed if w.name.startswith(name))) for name in (left, right)]
-    return of("CMP004", judged(*rows, known=conflicting(left, right, test), workloads=listed, **more))
+def conflicts(seen: ConflictSign | None, **parts: Any) -> list[Finding]:
+    """Of add-ons alpha and beta, whose workloads begin with their names."""
+    listed = parts.pop("workloads", ())
+    rows = [row(name, workloads=tuple(w.ref for w in listed if w.name.startswith(name))) for name in ("alpha", "beta")]
+    return of("CMP004", judged(*rows, known=conflicting("alpha", "beta", seen), workloads=listed, **parts))
 
 
 def test_a_conflict_is_said_once_though_both_sides_know_of_it() -> None:
-    (item,) = conflicts("alpha", "beta", "always")
-    assert item.subject == "alpha and beta"
+    (item,) = conflicts(ConflictSign())
+    assert item.subject == Together(("alpha", "beta"))
     assert [seen.kind for seen in item.evidence] == ["conflict", "source"]
+    assert item.evidence[0].detail == "both run: helm release apps/alpha and helm release apps/beta"
 
 
 def test_a_conflict_needs_both() -> None:
-    assert of("CMP004", judged(row("alpha"), known=conflicting("alpha", "beta", "always"))) == []
+    assert of("CMP004", judged(row("alpha"), known=conflicting("alpha", "beta", ConflictSign()))) == []
 
 
 def test_a_conflict_that_cannot_be_seen_in_a_cluster_is_not_found() -> None:
-    assert conflicts("alpha", "beta", "") == []
+    assert conflicts(None) == []
 
 
-def cilium(**data: str) -> dict[str, Any]:
-    return {"config_maps": (model.ConfigMap(name="cilium-config", namespace="kube-system", data=data),)}
+def setting(value: str | None) -> dict[str, Any]:
+    data = {} if value is None else {"mode": value}
+    return {"config_maps": (model.ConfigMap(name="alpha-config", namespace="kube-system", data=data),)}
 
 
 @pytest.mark.parametrize(
-    ("parts", "found"),
+    ("parts", "unless", "one_of"),
     [
-        (cilium(), True),
-        (cilium(**{"cni-chaining-mode": "none"}), True),
-        (cilium(**{"cni-chaining-mode": "aws-cni"}), False),
-        (cilium(**{"cni-chaining-mode": "generic-veth"}), False),
-        ({}, False),
+        (setting("chained"), False, True),
+        (setting("none"), True, False),
+        (setting(None), True, False),
+        ({}, False, False),
     ],
-    ids=["not set", "none", "chained", "generic", "not seen"],
+    ids=["named", "another", "not set", "not read"],
 )
-def test_cilium_beside_the_vpc_cni_conflicts_unless_chained(parts: dict[str, Any], found: bool) -> None:
-    assert bool(conflicts("cilium", "aws-vpc-cni", "cilium-not-chained", **parts)) is found
+def test_a_conflict_may_hang_on_a_setting(parts: dict[str, Any], unless: bool, one_of: bool) -> None:
+    key = "kube-system/alpha-config/mode"
+    assert bool(conflicts(ConflictSign(setting=key, unless=("chained", "generic")), **parts)) is unless
+    assert bool(conflicts(ConflictSign(setting=key, values=("chained", "generic")), **parts)) is one_of
 
 
 @pytest.mark.parametrize(
-    ("parts", "found"),
-    [
-        (cilium(**{"kube-proxy-replacement": "true"}), True),
-        (cilium(**{"kube-proxy-replacement": "strict"}), True),
-        (cilium(**{"kube-proxy-replacement": "false"}), False),
-        (cilium(), False),
-        ({}, False),
-    ],
+    ("init", "found"), [("quay.io/alpha/cni:v3.30.0", True), ("alpha/pod2daemon:v3", False), ("", False)]
 )
-def test_cilium_that_replaces_kube_proxy_conflicts_with_it(parts: dict[str, Any], found: bool) -> None:
-    assert bool(conflicts("cilium", "kube-proxy", "cilium-replaces-kube-proxy", **parts)) is found
+def test_a_conflict_may_show_in_an_init_container(init: str, found: bool) -> None:
+    nodes = workload("alpha-node", "alpha/node:v3.30.0", kind="DaemonSet", init=init)
+    assert bool(conflicts(ConflictSign(init_image="alpha/cni"), workloads=(nodes,))) is found
 
 
-@pytest.mark.parametrize(
-    ("init", "found"), [("calico/cni:v3.30.0", True), ("calico/pod2daemon:v3", False), ("", False)]
-)
-def test_calico_conflicts_where_it_installs_its_own_plugin(init: str, found: bool) -> None:
-    nodes = workload("calico-node", "calico/node:v3.30.0", kind="DaemonSet", init=init)
-    assert bool(conflicts("calico", "cilium", "calico-installs-cni", workloads=(nodes,))) is found
-
-
-@pytest.mark.parametrize(
-    ("karpenter", "scaler", "found"), [(2, 1, True), (2, 0, False), (0, 1, False), (2, None, False)]
-)
-def test_two_that_scale_nodes_conflict_while_both_run(karpenter: int, scaler: int | None, found: bool) -> None:
-    listed = (
-        workload("karpenter", "karpenter/controller:1.8.0", desired=karpenter),
-        workload("cluster-autoscaler", "autoscaling/cluster-autoscaler:v1.34.0", desired=scaler),
-    )
-    assert bool(conflicts("karpenter", "cluster-autoscaler", "both-scale-nodes", workloads=listed)) is found
+@pytest.mark.parametrize(("left", "right", "found"), [(2, 1, True), (2, 0, False), (0, 1, False), (2, None, False)])
+def test_a_conflict_may_need_replicas_of_both(left: int, right: int | None, found: bool) -> None:
+    listed = (workload("alpha", "acme/alpha:1", desired=left), workload("beta", "acme/beta:1", desired=right))
+    assert bool(conflicts(ConflictSign(both_scaled=True), workloads=listed)) is found
 
 
 @pytest.mark.parametrize(("name", "desired", "found"), [("-dcgm", 3, True), ("-dcgm", 0, False), ("", 3, False)])
-def test_two_dcgm_engines_conflict_on_the_same_nodes(name: str, desired: int, found: bool) -> None:
-    agent = workload(f"eks-node-monitoring-agent{name}", "eks/agent:1", kind="DaemonSet", desired=desired)
-    seen = conflicts("eks-node-monitoring-agent", "gpu-operator", "both-run-dcgm", workloads=(agent,))
-    assert bool(seen) is found
+def test_a_conflict_may_hang_on_one_workload(name: str, desired: int, found: bool) -> None:
+    agent = workload(f"alpha{name}", "acme/agent:1", kind="DaemonSet", desired=desired)
+    assert bool(conflicts(ConflictSign(workload="dcgm"), workloads=(agent,))) is found
 
 
-def test_every_test_of_the_catalogue_is_known(catalog: Catalog) -> None:
-    named = {conflict.test for entry in catalog.addons.values() for conflict in entry.conflicts if conflict.test}
-    assert named <= CONFLICT_TESTS.keys()
+def test_all_of_a_sign_must_be_seen() -> None:
+    sign = ConflictSign(workload="dcgm", both_scaled=True)
+    agent, other = workload("alpha-dcgm", "a/a:1", desired=3), workload("beta", "b/b:1", desired=1)
+    assert conflicts(sign, workloads=(agent, other)) != []
+    assert conflicts(sign, workloads=(agent, replace(other, desired=0))) == []
+
+
+@pytest.mark.parametrize(
+    ("left", "right", "parts", "found"),
+    [
+        ("cilium", "aws-vpc-cni", {"cni-chaining-mode": "none"}, True),
+        ("cilium", "aws-vpc-cni", {"cni-chaining-mode": "aws-cni"}, False),
+        ("cilium", "kube-proxy", {"kube-proxy-replacement": "true"}, True),
+        ("cilium", "kube-proxy", {"kube-proxy-replacement": "false"}, False),
+    ],
+)
+def test_the_signs_of_the_catalogue_hold(
+    catalog: Catalog, left: str, right: str, parts: dict[str, str], found: bool
+) -> None:
+    config = model.ConfigMap(name="cilium-config", namespace="kube-system", data=parts)
+    assert bool(of("CMP004", judged(row(left), row(right), known=catalog, config_maps=(config,)))) is found
 
 
 # ── Insights ────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -610,7 +935,7 @@ def insights(*given: model.EksInsight, rows: tuple[Installation, ...] = ROWS, **
 )
 def test_insights_that_did_not_pass_are_findings(status: str, severity: Severity | None) -> None:
     listed = insights(insight("Cluster health issues", status))
-    assert listed == ([("insight Cluster health issues", severity)] if severity else [])
+    assert listed == ([(InsightRef("Cluster health issues"), severity)] if severity else [])
 
 
 @pytest.mark.parametrize("name", ["EKS add-on version compatibility", "Kubelet version skew"])
@@ -620,19 +945,40 @@ def test_insights_on_what_is_judged_here_are_not_repeated(name: str) -> None:
 
 @pytest.mark.parametrize("name", ["EKS add-on version compatibility", "Kubelet version skew"])
 def test_insights_are_all_there_is_where_nothing_could_be_judged(name: str) -> None:
-    assert insights(insight(name), rows=()) == [(f"insight {name}", Severity.RECOMMENDED)]
+    assert insights(insight(name), rows=()) == [(InsightRef(name), Severity.RECOMMENDED)]
 
 
 def test_an_insight_on_skew_is_all_there_is_where_nodes_were_not_read() -> None:
     unread = model.Gap(part="nodes", reason=model.GapReason.FORBIDDEN, detail="403", permission="list nodes")
     listed = insights(insight("Kubelet version skew", "ERROR"), gaps=(unread,))
-    assert listed == [("insight Kubelet version skew", Severity.REQUIRED)]
+    assert listed == [(InsightRef("Kubelet version skew"), Severity.REQUIRED)]
 
 
 def test_an_insight_on_calls_of_deprecated_apis_says_what_no_object_shows() -> None:
     """It comes from the audit log: a client that only reads through an API that ends leaves no trace in objects."""
     name = "Deprecated APIs removed in Kubernetes v1.35"
-    assert insights(insight(name, "ERROR")) == [(f"insight {name}", Severity.REQUIRED)]
+    assert insights(insight(name, "ERROR")) == [(InsightRef(name), Severity.REQUIRED)]
+
+
+@pytest.mark.parametrize(("uri", "listed"), [("/apis/policy/v1beta1/pdbs", 0), ("/apis/policy/v1/pdbs", 1), ("", 1)])
+def test_an_insight_on_apis_is_merged_where_a_finding_names_the_version(uri: str, listed: int) -> None:
+    gone = ApiRemoval(group="policy", version="v1beta1", kind="PodDisruptionBudget", removed_in=Minor(1, 25))
+    facts = replace(CATALOG.kubernetes, removals=(gone,))
+    budget = model.DisruptionBudget(
+        name="web", namespace="shop", appliers=(model.Applier(manager="x", api_version="policy/v1beta1"),)
+    )
+    said = replace(insight("Deprecated APIs removed in Kubernetes v1.25"), resources=(uri,) if uri else ())
+    known = replace(CATALOG, kubernetes=facts)
+    result = judged(*ROWS, known=known, eks=replace(eks(), insights=(said,)), disruption_budgets=(budget,))
+    assert len(of("EKS007", result)) == listed
+    assert len(of("API001", result)) == 1
+
+
+@pytest.mark.parametrize("advice", ["", "Update it."])
+def test_an_insight_is_fixed_as_eks_says(advice: str) -> None:
+    said = replace(insight("Cluster health issues"), recommendation=advice)
+    (item,) = of("EKS007", judged(eks=replace(eks(), insights=(said,))))
+    assert fix_text(item) == (advice or "See `aws eks describe-insight`.")
 
 
 def test_an_insight_shows_its_resources() -> None:
@@ -647,8 +993,8 @@ def test_an_insight_shows_its_resources() -> None:
 
 
 def test_the_matrix_has_every_version_with_every_minor() -> None:
-    cells = matrix(CATALOG, ["coredns"], ("1.33", "1.34", "1.36"))
-    assert [(cell.version, cell.kubernetes, cell.answer.value) for cell in cells] == [
+    cells = matrix(CATALOG, ["coredns"], (Minor(1, 33), Minor(1, 34), Minor(1, 36)))
+    assert [(str(cell.version), str(cell.kubernetes), cell.answer.value) for cell in cells] == [
         ("v1.12.4-eksbuild.3", "1.33", "no"),
         ("v1.12.4-eksbuild.3", "1.34", "yes"),
         ("v1.12.4-eksbuild.3", "1.36", "unknown"),
@@ -659,12 +1005,35 @@ def test_the_matrix_has_every_version_with_every_minor() -> None:
 
 
 def test_the_matrix_of_an_upstream_addon_has_its_release_cycles() -> None:
-    entry = addon("up", "acme/up", lifecycle=(ReleaseCycle(cycle="1.20", latest="v1.20.3"), ReleaseCycle(cycle="1.19")),
-                  kubernetes=(KubernetesSupport(versions="1.20", minimum="1.32", maximum="1.35"),))  # fmt: skip
-    cells = matrix(catalog(entry), ["up"], ("1.31", "1.35"))
-    assert [(cell.version, cell.answer.value) for cell in cells] == [("v1.20.3", "no"), ("v1.20.3", "yes")]
+    entry = addon("up", "acme/up", lifecycle=(
+        ReleaseCycle(cycle="1.20", latest=Version.of("v1.20.3")), ReleaseCycle(cycle="1.19")),
+                  kubernetes=(supports("1.20", "1.32", "1.35"),))  # fmt: skip
+    cells = matrix(catalog(entry), ["up"], (Minor(1, 31), Minor(1, 35)))
+    assert [(str(cell.version), cell.answer.value) for cell in cells] == [("v1.20.3", "no"), ("v1.20.3", "yes")]
 
 
 def test_the_matrix_refuses_a_name_that_means_no_addon() -> None:
     with pytest.raises(BadInput, match=r"cordns.*did you mean"):
-        matrix(CATALOG, ["cordns"], ("1.34",))
+        matrix(CATALOG, ["cordns"], (Minor(1, 34),))
+
+
+@pytest.mark.parametrize(
+    ("oldest", "newest", "minors"),
+    [
+        ("", "", "1.33 1.34 1.35 1.36"),
+        ("1.35", "", "1.35 1.36"),
+        ("", "1.34", "1.33 1.34"),
+        ("1.30", "1.32", "1.30 1.31 1.32"),
+        ("1.38", "", "1.38"),
+        ("", "1.30", "1.30"),
+        ("1.35", "1.35", "1.35"),
+    ],
+)
+def test_the_minors_of_a_matrix(oldest: str, newest: str, minors: str) -> None:
+    low, high = (Minor.of(text) if text else None for text in (oldest, newest))
+    assert " ".join(map(str, matrix_minors(CATALOG, low, high))) == minors
+
+
+def test_a_matrix_that_ends_before_it_begins_is_refused() -> None:
+    with pytest.raises(BadInput, match=r"1\.36 to 1\.34 is no range"):
+        matrix_minors(CATALOG, Minor(1, 36), Minor(1, 34))
