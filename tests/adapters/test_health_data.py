@@ -1,4 +1,4 @@
-"""Real objects with the verdict that Argo CD gives them: those of Kubernetes and of add-ons, and all the others.
+"""Real objects with the health that Argo CD gives them: those of Kubernetes and of add-ons, and all the others.
 
 Read twice: as they are, where those stripped of every mark of an API server count as manifests; and with the time of
 creation that was stripped put back, as they were when they lived.
@@ -15,8 +15,8 @@ import pytest
 from addonctl.adapters.decoding import Decoder
 from addonctl.adapters.sources.manifests import Collection
 from addonctl.catalog import Catalog
-from addonctl.health.object_health import judge
-from addonctl.model import Cluster
+from addonctl.health import judge
+from addonctl.model import Cluster, View
 from tests.builders import NOW
 
 OURS_MIN, OTHERS_MIN = 0.97, 0.50
@@ -25,7 +25,7 @@ _OF_KUBERNETES = frozenset({"", "apps", "batch", "autoscaling", "policy", "argop
 
 @dataclass
 class Score:
-    """How many verdicts of one sort were right; a line for each that was not."""
+    """How many of one sort were judged right; a line for each that was not."""
 
     right: int = 0
     missed: list[str] = field(default_factory=list)
@@ -39,7 +39,7 @@ class Score:
 
 
 def objects(path: Path) -> list[dict[str, Any]]:
-    """The rows that hold an object at all, each named by its number, so that its verdict is found again."""
+    """The rows that hold an object at all, each named by its number, so that its health is found again."""
     with gzip.open(path, "rt") as lines:
         rows = [json.loads(line) for line in lines]
     rows = [row for row in rows if isinstance(row["obj"], dict)]
@@ -56,26 +56,27 @@ def score(rows: list[dict[str, Any]], catalog: Catalog, *, alive: bool) -> tuple
         marks = {"creationTimestamp": "2026-11-24T10:00:00Z"} if alive else {}
         document = {**row["obj"], "metadata": marks | row["obj"]["metadata"]}
         collection.add_json(json.dumps(document).encode(), row["kind"])
-    said = {one.name: one for one in judge(collection.snapshot(Cluster(name="data", source="files"), NOW))}
+    view = View(collection.snapshot(Cluster(name="data", source="files"), NOW))
+    said = {one.ref.name: one for one in judge(view)}
     ours, others = Score(), Score()
     for row in rows:
         group = row["apiVersion"].rpartition("/")[0]
         known = group in decoder.crd_groups or group in _OF_KUBERNETES or group.endswith("k8s.io")
         one, tally = said.get(row["obj"]["metadata"]["name"]), ours if known else others
-        if one and one.verdict.value == row["expected"].lower():
+        if one and one.health.value == row["expected"].lower():
             tally.right += 1
         else:
-            got = f"{one.verdict} ({one.reason})" if one else "no verdict"
+            got = f"{one.health} ({one.reason})" if one else "nothing"
             tally.missed.append(f"{row['apiVersion']} {row['kind']}: {got}, not {row['expected'].lower()}")
     return ours, others
 
 
-def test_verdicts_are_those_of_argo_cd(shared_data: Path, catalog: Catalog, capsys: pytest.CaptureFixture[str]) -> None:
+def test_health_is_that_of_argo_cd(shared_data: Path, catalog: Catalog, capsys: pytest.CaptureFixture[str]) -> None:
     rows = objects(shared_data / "health" / "expected_health.jsonl.gz")
     ours, others = score(rows, catalog, alive=False)
     ours_alive, others_alive = score(rows, catalog, alive=True)
     with capsys.disabled():
-        print(f"\nverdicts on real objects: Kubernetes and add-ons {ours} as given, {ours_alive} as living; "
+        print(f"\nhealth of real objects: Kubernetes and add-ons {ours} as given, {ours_alive} as living; "
               f"others {others} as given, {others_alive} as living")  # fmt: skip
         print("".join(f"  missed as given: {line}\n" for line in ours.missed), end="")
         print("".join(f"  missed as living: {line}\n" for line in ours_alive.missed), end="")

@@ -1,4 +1,4 @@
-"""How well each add-on is: what is wrong and only that; a score that no gap improves, a coverage that falls by it."""
+"""How healthy each add-on is: what is wrong and only that; a score that no gap improves, a coverage that it lowers."""
 
 from collections.abc import Iterable
 from dataclasses import replace
@@ -10,18 +10,24 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from addonctl import model
-from addonctl.catalog import Catalog, EksInstall, Install, WorkloadFingerprint
+from addonctl.catalog import Catalog, ClusterService, EksInstall, Install, WorkloadFingerprint
 from addonctl.dependencies import find_dependencies
-from addonctl.health import ClusterHealth, check_health
-from addonctl.health.scores import AddonHealth
+from addonctl.findings import CHECKS, MAKERS, Aspect, Capability, by_urgency
+from addonctl.health import AddonHealth, ClusterHealth, check_health, judge, judge_others
 from addonctl.inventory import take_inventory
-from addonctl.model import Condition, Finding, Health, ObjectRef, Severity
-from addonctl.workloads import all_workloads, pods_by_workload
+from addonctl.model import Condition, Finding, Health, ObjectRef, Owner, Port, Severity, View, owners
+from addonctl.render import commands
 from tests import odd
 from tests.builders import NOW, addon, eks, small_catalog, snapshot, workload
 
 ENTRIES = (
-    addon("coredns", "coredns/coredns", system=True, install=Install(eks=EksInstall(name="coredns", namespace="apps"))),
+    addon(
+        "coredns",
+        "coredns/coredns",
+        system=True,
+        auto_mode="cluster DNS",
+        install=Install(eks=EksInstall(name="coredns", namespace="apps")),
+    ),
     addon("hook", "acme/hook", crd_groups=("hook.test",)),
     addon("twin", "acme/twin", singleton=False),
 )
@@ -49,13 +55,21 @@ def pod(of: model.Workload, *containers: model.ContainerStatus, name: str = "", 
 
 
 def judged(
-    *workloads: model.Workload, known: Catalog = CATALOG, verdicts: Iterable[model.ObjectHealth] = (),
-    probes: tuple[model.ProbeAnswer, ...] = (), **parts: Any,
-) -> ClusterHealth:  # fmt: skip
-    world = snapshot(workloads=workloads, **parts)
-    inventory = take_inventory(world, known)
-    owners = find_dependencies(world, inventory, known).owners
-    return check_health(world, inventory, known, owners, verdicts, probes)
+    *workloads: model.Workload,
+    known: Catalog = CATALOG,
+    object_health: Iterable[model.ObjectHealth] = (),
+    probes: tuple[model.ProbeAnswer, ...] = (),
+    owner: Owner | None = None,
+    **parts: Any,
+) -> ClusterHealth:
+    """The health of a small cluster; `owner` keeps all that is installed in it."""
+    view = View(snapshot(workloads=workloads, **parts))
+    inventory = take_inventory(view, known)
+    if owner is not None:
+        rows = tuple(replace(row, owner=owner) for row in inventory.installations)
+        inventory = replace(inventory, installations=rows)
+    owners = find_dependencies(view, inventory, known).owners
+    return check_health(view, inventory, known, owners, object_health, probes)
 
 
 def found(*workloads: model.Workload, **parts: Any) -> list[Finding]:
@@ -76,6 +90,11 @@ def one(*workloads: model.Workload, **parts: Any) -> AddonHealth:
     return health
 
 
+def fix(item: Finding) -> str:
+    """How to fix it, as people read it."""
+    return commands.fix_text(item)
+
+
 def gaps(*parts: str) -> tuple[model.Gap, ...]:
     return tuple(model.Gap(part=part, reason=model.GapReason.FORBIDDEN, detail="403") for part in parts)
 
@@ -86,7 +105,7 @@ DNS = runs("coredns", "coredns/coredns:v1.12.4", has_topology_spread=True)
 
 def test_an_addon_that_is_well_has_no_findings() -> None:
     assert codes(HOOK, DNS, pods=(pod(HOOK), pod(DNS))) == []
-    assert one(HOOK, pods=(pod(HOOK),)).verdict is Health.HEALTHY
+    assert one(HOOK, pods=(pod(HOOK),)).health is Health.HEALTHY
 
 
 # ── Pods ────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -103,10 +122,26 @@ def status(name: str = "main", **more: Any) -> model.ContainerStatus:
 )
 def test_a_crashing_pod_is_found(crashed: model.ContainerStatus) -> None:
     item = only("HLT001", HOOK, pods=(pod(HOOK, crashed, ready=False),))
-    assert (item.subject, item.severity) == ("Deployment/apps/hook", Severity.REQUIRED)
+    assert (str(item.subject), item.severity) == ("Deployment/apps/hook", Severity.REQUIRED)
     assert item.evidence[0].subject == "apps/hook-5d78-x2x4z"
-    assert "hook-5d78-x2x4z" in item.fix
-    assert "--previous" in item.fix
+    assert "hook-5d78-x2x4z" in fix(item)
+    assert "--previous" in fix(item)
+
+
+def test_the_log_is_that_of_the_container_that_crashed() -> None:
+    """kubectl gives up at the first container that has no run before."""
+    two = pod(HOOK, status("sidecar", ready=True), status(waiting="CrashLoopBackOff", restarts=7), ready=False)
+    log = "kubectl logs -n apps pod/hook-5d78-x2x4z -c main --previous"
+    assert log in fix(only("HLT001", HOOK, pods=(two,))).splitlines()
+    again = pod(HOOK, status("sidecar", ready=True), restarted(5, timedelta(minutes=1)))
+    assert fix(only("HLT007", HOOK, pods=(again,))) == log
+
+
+def test_memory_that_ran_out_is_told_by_the_last_exit_not_by_a_name() -> None:
+    looping = status("OOMKilled-watcher", waiting="CrashLoopBackOff", restarts=7, last_exit="Error")
+    assert "memory" not in fix(only("HLT001", HOOK, pods=(pod(HOOK, looping, ready=False),)))
+    killed = replace(looping, last_exit="OOMKilled")
+    assert "memory" in fix(only("HLT001", HOOK, pods=(pod(HOOK, killed, ready=False),)))
 
 
 @pytest.mark.parametrize(
@@ -178,7 +213,13 @@ def test_a_pod_that_may_yet_be_scheduled_is_silent(more: dict[str, Any]) -> None
 
 
 def test_where_nodes_are_made_for_pods_they_may_take_a_while() -> None:
-    known = replace(CATALOG, addons={**CATALOG.addons, "karpenter": addon("karpenter", "karpenter/controller")})
+    known = replace(
+        CATALOG,
+        addons={
+            **CATALOG.addons,
+            "karpenter": addon("karpenter", "karpenter/controller", provides=(ClusterService.NODE_SCALING,)),
+        },
+    )
     scaler = runs("karpenter", "karpenter/controller:1.0", has_topology_spread=True)
 
     def listed(age: timedelta) -> bool:
@@ -222,7 +263,7 @@ def test_a_crash_loop_is_not_said_twice() -> None:
 )
 def test_fewer_pods_than_wanted(available: int, severity: Severity) -> None:
     item = only("HLT005", runs(available=available))
-    assert (item.subject, item.severity) == ("Deployment/apps/hook", severity)
+    assert (str(item.subject), item.severity) == ("Deployment/apps/hook", severity)
     assert item.evidence[0].detail == f"{available} of 2 pods available"
 
 
@@ -306,14 +347,14 @@ def test_a_system_daemon_set_keeps_off_nodes_that_have_it_built_in(compute: str)
 
 
 def test_an_addon_scaled_to_zero_is_not_healthy() -> None:
-    assert one(runs(desired=0)).verdict is Health.SUSPENDED
+    assert one(runs(desired=0)).health is Health.SUSPENDED
 
 
 def test_what_must_not_be_stopped_is_degraded_though_it_was_on_purpose() -> None:
     """Without DNS the cluster is down, and a webhook that refuses everything is no rest either."""
-    assert one(runs("coredns", "coredns/coredns:v1.12.4", desired=0)).verdict is Health.DEGRADED
+    assert one(runs("coredns", "coredns/coredns:v1.12.4", desired=0)).health is Health.DEGRADED
     refusing = one(runs(desired=0), services=(SERVICE,), webhook_configurations=(called(),))
-    assert refusing.verdict is Health.DEGRADED
+    assert refusing.health is Health.DEGRADED
 
 
 def test_a_rollout_that_is_paused_halfway_is_found() -> None:
@@ -348,6 +389,48 @@ def test_what_is_said_of_a_workload_scaled_to_zero_is_not_said_of_what_it_serves
     assert listed == ["HLT006"]
 
 
+def test_a_kind_of_workload_that_nobody_knows_is_judged_by_its_counts() -> None:
+    strange = runs(kind="Rollout", available=1)
+    item = only("HLT005", strange)
+    assert str(item.subject) == "Rollout/apps/hook"
+    assert judge(View(snapshot(workloads=(strange,)))) == ()
+
+
+GITOPS = (
+    owners.ArgoApplication("argocd", "hook"),
+    owners.FluxHelmRelease("flux-system", "hook"),
+    owners.FluxKustomization("flux-system", "hook"),
+)
+
+
+def to_change_by_hand(owner: Owner | None = None) -> list[tuple[str, Finding]]:
+    """Findings whose fix changes an object, by what kubectl would be told."""
+    service = replace(SERVICE, ports=(Port.of("web:80/TCP"),))
+    cases: list[tuple[str, str, tuple[model.Workload, ...], dict[str, Any]]] = [
+        ("rollout resume", "HLT005", (runs(paused=True, updated=1),), {}),
+        ("scale", "HLT006", (runs(desired=0),), {}),
+        ("edit", "HLT008", (HOOK,), {"services": (service,), "endpoint_slices": (slice_of(1),)}),
+        ("edit", "HLT022", (HOOK,), {"disruption_budgets": (replace(MISSES, name="hook"),)}),
+        ("delete", "HLT009", (HOOK,), {"services": (SERVICE,), "webhook_configurations": (called(),)}),
+    ]
+    lost = replace(SERVICE, labels={"app": "hook"}, selector={"app": "typo"})
+    cases.append(("edit", "HLT008", (replace(HOOK, labels={"app": "hook"}),), {"services": (lost,)}))
+    return [(verb, only(code, *workloads, owner=owner, **parts)) for verb, code, workloads, parts in cases]
+
+
+def test_what_nobody_keeps_is_changed_by_hand() -> None:
+    for verb, item in to_change_by_hand():
+        assert f"kubectl {verb} " in fix(item), item
+
+
+@pytest.mark.parametrize("owner", GITOPS, ids=lambda owner: owner.type)
+def test_what_a_gitops_controller_keeps_is_changed_where_it_is_kept(owner: Owner) -> None:
+    """It would undo a change made with kubectl."""
+    for verb, item in to_change_by_hand(owner):
+        assert f"kubectl {verb} " not in fix(item), item
+        assert f"Where {owner} is kept: " in fix(item), item
+
+
 # ── Services ────────────────────────────────────────────────────────────────────────────────────────────────────
 
 SERVICE = model.Service(name="hook", namespace="apps", selector={"app": "hook"})
@@ -359,23 +442,28 @@ def slice_of(ready: int, service: str = "hook", not_ready: int = 0) -> model.End
 
 def test_a_service_without_a_ready_pod_is_found() -> None:
     item = only("HLT008", HOOK, services=(SERVICE,), endpoint_slices=(slice_of(0, not_ready=2),))
-    assert (item.subject, item.severity) == ("Service/apps/hook", Severity.RECOMMENDED)
+    assert (str(item.subject), item.severity) == ("Service/apps/hook", Severity.RECOMMENDED)
     assert item.evidence[0].detail == "no pod behind it is ready"
     assert codes(HOOK, services=(SERVICE,)) == ["HLT008"], "no slice at all is no endpoint"
 
 
 def test_a_service_whose_ports_lead_to_no_port_of_its_pods_is_found() -> None:
-    ports = ("dns:53/UDP", "metrics:9153/TCP")
+    ports = tuple(map(Port.of, ("dns:53/UDP>dns", "metrics:9153/TCP")))
 
     def listed(workload: model.Workload, *answered: str) -> list[tuple[str, Severity]]:
         service = replace(SERVICE, selector={"app": workload.name}, ports=ports)
-        parts: dict[str, Any] = {"services": (service,), "endpoint_slices": (replace(slice_of(2), ports=answered),)}
+        parts: dict[str, Any] = {
+            "services": (service,),
+            "endpoint_slices": (replace(slice_of(2), ports=tuple(map(Port.of, answered))),),
+        }
         return [(item.evidence[0].detail, item.severity) for item in judged(workload, **parts).findings
                 if item.code == "HLT008"]  # fmt: skip
 
     dns = runs("coredns", "coredns/coredns:v1.12.4", has_topology_spread=True)
     assert listed(dns, "dns:5353/UDP", "metrics:9153/TCP") == []
-    assert listed(dns, "metrics:9153/TCP") == [("no port of its pods is what dns:53/UDP leads to", Severity.REQUIRED)]
+    assert listed(dns, "metrics:9153/TCP") == [
+        ("targetPort of dns:53/UDP (dns) matches no container port", Severity.REQUIRED)
+    ]
     assert listed(HOOK, "metrics:9153/TCP") == [], "one of several is spared: a chart may list more than its pods have"
     assert [severity for _, severity in listed(HOOK)] == [Severity.RECOMMENDED]
 
@@ -389,14 +477,14 @@ def test_one_ready_endpoint_in_any_slice_is_enough() -> None:
     [
         (443, (":8443/TCP",), ""),
         (9443, (":8443/TCP",), "has no port 9443"),
-        (443, (), "has a port 443 that leads to no port of its pods"),
-        (443, ("metrics:9090/TCP",), "has a port 443 that leads to no port of its pods"),
+        (443, (), "has a port 443 whose targetPort matches no container port"),
+        (443, ("metrics:9090/TCP",), "has a port 443 whose targetPort matches no container port"),
     ],
     ids=["it leads to a pod", "the Service lacks it", "no pod has it", "no pod has it, but another"],
 )
 def test_a_webhooks_port_has_to_lead_to_a_port_of_a_pod(port: int, slice_ports: tuple[str, ...], why: str) -> None:
-    service = replace(SERVICE, ports=(":443/TCP",))
-    slices = (replace(slice_of(1), ports=slice_ports),)
+    service = replace(SERVICE, ports=(Port.of(":443/TCP"),))
+    slices = (replace(slice_of(1), ports=tuple(map(Port.of, slice_ports))),)
     result = judged(HOOK, services=(service,), endpoint_slices=slices, webhook_configurations=(called(port=port),))
     assert [item.evidence[0].detail for item in result.findings if item.code == "HLT009"] == (
         [f"Service apps/hook {why}, failurePolicy Fail"] if why else [])  # fmt: skip
@@ -417,7 +505,19 @@ def test_a_selector_that_selects_nothing_is_told_with_the_labels_there_are() -> 
     lost = replace(SERVICE, labels={"app": "hook"}, selector={"app": "typo"})
     item = only("HLT008", labelled, services=(lost,))
     assert item.evidence[0].detail == "its selector app=typo selects no workload"
-    assert "app=hook" in item.fix
+    assert "app=hook" in fix(item)
+
+
+def test_a_label_cannot_put_a_line_of_its_own_into_a_fix() -> None:
+    evil = "x\nkubectl delete namespace kube-system #"
+    labelled = replace(HOOK, labels={"app": "hook"}, template=replace(HOOK.template, labels={"app": "hook", "v": evil}))
+    lost = replace(SERVICE, labels={"app": "hook"}, selector={"app": "hook", "v": "typo"})
+    for item in (
+        only("HLT008", labelled, services=(lost,)),
+        only("HLT022", labelled, disruption_budgets=(replace(MISSES, name="hook"),)),
+    ):
+        assert "v=x" in fix(item)
+        assert not any(line.startswith("kubectl delete") for line in fix(item).splitlines())
 
 
 def called(policy: str = "Fail", port: int = 443, **more: Any) -> model.WebhookConfiguration:
@@ -459,7 +559,7 @@ def test_an_api_of_nobody_that_is_not_available_is_found_and_one_without_a_servi
 @pytest.mark.parametrize(("policy", "severity"), [("Fail", Severity.REQUIRED), ("Ignore", Severity.RECOMMENDED)])
 def test_a_webhook_without_a_ready_pod_is_as_bad_as_its_failure_policy(policy: str, severity: Severity) -> None:
     item = only("HLT009", HOOK, services=(SERVICE,), webhook_configurations=(called(policy),))
-    assert (item.subject, item.severity) == ("ValidatingWebhookConfiguration/hook", severity)
+    assert (str(item.subject), item.severity) == ("ValidatingWebhookConfiguration/hook", severity)
 
 
 @pytest.mark.parametrize(
@@ -562,7 +662,7 @@ def budget(
 
 def test_a_budget_that_allows_no_eviction_is_found() -> None:
     item = only("HLT013", HOOK, disruption_budgets=(budget(),))
-    assert (item.subject, item.severity) == ("PodDisruptionBudget/apps/pdb", Severity.RECOMMENDED)
+    assert (str(item.subject), item.severity) == ("PodDisruptionBudget/apps/pdb", Severity.RECOMMENDED)
     assert item.evidence[0].detail == "minAvailable 2 with 2 pods: no pod may be evicted"
     zero = budget(min_available="", max_unavailable="0")
     assert only("HLT013", HOOK, disruption_budgets=(zero,)).evidence[0].detail.startswith("maxUnavailable 0 with")
@@ -583,10 +683,13 @@ def test_a_budget_that_is_well_or_of_another_is_silent(silent: model.DisruptionB
     assert codes(HOOK, disruption_budgets=(silent,)) == []
 
 
+MISSES = budget(pods=0, healthy=0, selector={"app": "typo"})
+
+
 def test_a_budget_that_guards_nothing_is_worth_knowing_in_an_addons_namespace() -> None:
     idle = budget(pods=0, healthy=0, selector={"app": "typo"})
     item = only("HLT022", HOOK, disruption_budgets=(idle,))
-    assert (item.severity, item.evidence[0].detail) == (Severity.INFO, "no pod carries app=typo")
+    assert (item.severity, item.evidence[0].detail) == (Severity.INFO, "no pod matches app=typo")
     assert codes(HOOK, disruption_budgets=(replace(idle, namespace="shop"),)) == []
     assert codes(HOOK, disruption_budgets=(replace(idle, disruptions_allowed=None),)) == [], "no status yet"
 
@@ -595,7 +698,7 @@ def test_a_budget_that_misses_the_workload_of_its_name_is_worth_fixing() -> None
     idle = replace(budget(pods=0, healthy=0, selector={"app": "typo"}), name="hook")
     item = only("HLT022", HOOK, disruption_budgets=(idle,))
     assert item.severity is Severity.RECOMMENDED
-    assert "carry app=hook" in item.fix
+    assert "carry app=hook" in fix(item)
 
 
 def test_a_budget_without_a_selector_guards_nothing_whatever_else_is_scaled_to_zero() -> None:
@@ -638,7 +741,7 @@ def lease(late: timedelta | None, holder: str = "hook-5d78-x2x4z_0a1b", **more: 
 
 def test_a_leader_that_stopped_renewing_is_found() -> None:
     item = only("HLT016", HOOK, leases=(lease(timedelta(minutes=5)),), pods=(pod(HOOK),))
-    assert (item.subject, item.severity) == ("Lease/apps/hook-leader", Severity.RECOMMENDED)
+    assert (str(item.subject), item.severity) == ("Lease/apps/hook-leader", Severity.RECOMMENDED)
     assert "300 s ago (lease of 15 s)" in item.evidence[0].detail
 
 
@@ -665,7 +768,7 @@ def test_the_workload_that_leads_is_the_one_whose_name_fits_best() -> None:
     injector = runs("hook-injector", "acme/hook:1.0")
     late = lease(timedelta(hours=1), holder="hook-injector-5d78-abcde")
     item = only("HLT016", HOOK, injector, leases=(late,), pods=(pod(injector, name="hook-injector-5d78-abcde"),))
-    assert "hook-injector" in item.fix
+    assert "hook-injector" in fix(item)
 
 
 def test_of_two_copies_the_one_beside_the_lease_is_blamed() -> None:
@@ -712,7 +815,7 @@ OWN_POD = ObjectRef(kind="Pod", name="hook-5d78-x2x4z", namespace="apps")
 def test_a_telling_event_about_an_addons_object_is_found(subject: ObjectRef, reason: str) -> None:
     parts: dict[str, Any] = {"pods": (pod(HOOK),), "services": (SERVICE,), "endpoint_slices": (slice_of(2),)}
     item = only("HLT017", HOOK, events=(event(subject, reason),), **parts)
-    assert item.subject == f"hook/apps/hook: {reason}"
+    assert str(item.subject) == f"hook/apps/hook: {reason}"
     assert item.evidence[0].detail == f"{reason} ×4: why"
 
 
@@ -737,7 +840,7 @@ def test_events_of_one_reason_are_one_finding() -> None:
     assert [(item.code, len(item.evidence)) for item in listed] == [("HLT017", 1), ("HLT017", 2)]
 
 
-REPLICAS = ObjectRef(kind="ReplicaSet", name="hook-5d78", namespace="apps")
+REPLICAS = ObjectRef.of("ReplicaSet", "hook-5d78", "apps")
 REVISION = model.Revision(kind="ReplicaSet", name="hook-5d78", namespace="apps", owners=(HOOK.ref,))
 
 
@@ -769,30 +872,60 @@ def custom(name: str, kind: str = "Hook", api_version: str = "hook.test/v1") -> 
     return model.OtherObject(name=name, namespace="apps", api_version=api_version, kind=kind)
 
 
-def verdict(of: model.OtherObject, health: Health = Health.DEGRADED) -> model.ObjectHealth:
-    return model.ObjectHealth(
-        api_version=of.api_version, kind=of.kind, namespace=of.namespace, name=of.name, verdict=health, reason="denied"
-    )
+def state(of: model.OtherObject, health: Health = Health.DEGRADED) -> model.ObjectHealth:
+    return model.ObjectHealth(ref=of.ref, api_version=of.api_version, health=health, reason="denied")
 
 
 def test_custom_resources_that_are_degraded_are_one_finding_a_kind() -> None:
     others = (custom("a"), custom("b"), custom("c", kind="Policy"))
-    listed = found(HOOK, others=others, verdicts=[verdict(each) for each in others])
-    assert [(item.code, item.subject, len(item.evidence)) for item in listed] == [
+    listed = found(HOOK, others=others, object_health=[state(each) for each in others])
+    assert [(item.code, str(item.subject), len(item.evidence)) for item in listed] == [
         ("HLT018", "Hook of hook", 2), ("HLT018", "Policy of hook", 1),
     ]  # fmt: skip
 
 
 @pytest.mark.parametrize("health", [each for each in Health if each is not Health.DEGRADED])
 def test_custom_resources_that_are_not_degraded_are_silent(health: Health) -> None:
-    assert codes(HOOK, others=(custom("a"),), verdicts=[verdict(custom("a"), health)]) == []
+    assert codes(HOOK, others=(custom("a"),), object_health=[state(custom("a"), health)]) == []
 
 
 def test_custom_resources_of_another_group_or_unjudged_are_silent() -> None:
     foreign = custom("a", api_version="other.test/v1")
-    assert codes(HOOK, others=(foreign,), verdicts=[verdict(foreign)]) == []
+    assert codes(HOOK, others=(foreign,), object_health=[state(foreign)]) == []
     assert codes(HOOK, others=(custom("a"),)) == []
-    assert codes(HOOK, others=(custom("a"),), verdicts=[verdict(foreign)]) == [], "a namesake of another group"
+    assert codes(HOOK, others=(custom("a"),), object_health=[state(foreign)]) == [], "a namesake of another group"
+
+
+def test_a_namesake_of_another_group_hides_nothing() -> None:
+    """Knative has a Certificate as well; both may bear one name."""
+    mine, foreign = custom("web"), custom("web", api_version="networking.internal.test/v1")
+    healths = [state(mine), state(foreign, Health.HEALTHY)]
+    for listed in (healths, healths[::-1]):
+        item = only("HLT018", HOOK, others=(mine, foreign), object_health=listed)
+        assert [shown.ref for shown in item.evidence] == [mine.ref]
+
+
+def test_kinds_of_one_name_in_two_groups_of_an_addon_are_two_findings() -> None:
+    known = replace(CATALOG, addons={"hook": addon("hook", "acme/hook", crd_groups=("a.test", "b.test"))})
+    both = (custom("x", api_version="a.test/v1"), custom("x", api_version="b.test/v1"))
+    listed = judged(HOOK, known=known, others=both, object_health=map(state, both)).findings
+    assert [str(item.subject) for item in listed] == ["Hook.a.test of hook", "Hook.b.test of hook"]
+
+
+def test_what_flux_and_argo_cd_are_asked_for_are_custom_resources_of_theirs() -> None:
+    groups = ("helm.toolkit.fluxcd.io", "argoproj.io")
+    known = replace(CATALOG, addons={"hook": addon("hook", "acme/hook", crd_groups=groups)})
+    failed = Condition(type="Ready", status="False", reason="InstallFailed", message="timed out")
+    parts: dict[str, Any] = {
+        "flux_helm_releases": (model.FluxHelmRelease(name="db", namespace="flux", conditions=(failed,)),),
+        "applications": (model.Application(name="shop", namespace="argocd", health="Degraded", sync="Synced"),),
+    }
+    said = tuple(judge_others(View(snapshot(**parts))))
+    listed = judged(HOOK, known=known, object_health=said, **parts).findings
+    assert [(str(item.subject), item.evidence[0].subject) for item in listed if item.code == "HLT018"] == [
+        ("HelmRelease of hook", "HelmRelease/flux/db"),
+        ("Application of hook", "Application/argocd/shop"),
+    ]
 
 
 def quota(used: str, hard: str, resource: str = "pods", namespace: str = "apps") -> model.ResourceQuota:
@@ -821,7 +954,7 @@ def test_a_quota_that_is_used_up_for_pods(full: model.ResourceQuota, found_it: b
 
 
 def answer(health: Health, addon_id: str = "hook") -> model.ProbeAnswer:
-    return model.ProbeAnswer(addon=addon_id, name="dns query", verdict=health, detail="no answer in 1 s")
+    return model.ProbeAnswer(addon=addon_id, name="dns query", health=health, detail="no answer in 1 s")
 
 
 def test_a_probe_that_failed_is_found_and_one_that_could_not_be_made_is_not() -> None:
@@ -857,7 +990,7 @@ def test_what_eks_reports(status: str, issues: tuple[model.EksIssue, ...], found
 
 def test_a_deletion_that_failed_is_not_fixed_by_an_update() -> None:
     listed = model.EksAddon(name="coredns", version="v1.12.4-eksbuild.3", status="DELETE_FAILED")
-    assert "update-addon" not in only("EKS005", DNS, eks=eks(addons=(listed,))).fix
+    assert "update-addon" not in fix(only("EKS005", DNS, eks=eks(addons=(listed,))))
 
 
 def node(name: str, status: str, age: timedelta = timedelta(days=3)) -> model.Node:
@@ -866,9 +999,9 @@ def node(name: str, status: str, age: timedelta = timedelta(days=3)) -> model.No
 
 
 def test_nodes_that_are_not_ready_are_one_finding() -> None:
-    assert only("HLT021", nodes=(node("a", "False"), node("b", "True"))).subject == "Node/a"
+    assert only("HLT021", nodes=(node("a", "False"), node("b", "True"))).subject == ObjectRef.of("Node", "a")
     both = only("HLT021", nodes=(node("a", "False"), node("b", "Unknown"), node("c", "True")))
-    assert (both.subject, len(both.evidence)) == ("2 of 3 nodes", 2)
+    assert (str(both.subject), len(both.evidence)) == ("2 of 3 nodes", 2)
     assert codes(nodes=(node("c", "True"), model.Node(name="d"))) == []
 
 
@@ -876,7 +1009,7 @@ def test_a_node_that_runs_short_is_found() -> None:
     short = Condition(type="DiskPressure", status="True", message="kubelet has disk pressure")
     pressed = replace(node("a", "True"), conditions=(*node("a", "True").conditions, short))
     item = only("HLT024", nodes=(pressed, node("b", "True")))
-    assert (item.subject, item.evidence[0].detail) == ("Node/a", "DiskPressure: kubelet has disk pressure")
+    assert (str(item.subject), item.evidence[0].detail) == ("Node/a", "DiskPressure: kubelet has disk pressure")
     relieved = replace(pressed, conditions=(*node("a", "True").conditions, replace(short, status="False")))
     assert codes(nodes=(relieved,)) == []
 
@@ -886,29 +1019,135 @@ def test_a_node_that_is_just_joining_is_not_broken() -> None:
     assert codes(nodes=(node("new", "False", timedelta(seconds=30)), node("old", "True"))) == []
 
 
+# ── Causes ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def causes(*workloads: model.Workload, **parts: Any) -> dict[str, str | None]:
+    """The findings, with the code of their cause."""
+    listed = found(*workloads, **parts)
+    named = {item.id: item.code for item in listed}
+    assert all(item.cause is None or item.cause in named for item in listed)
+    return {item.code: named[item.cause] if item.cause else None for item in listed}
+
+
+CRASHED = pod(HOOK, status(waiting="CrashLoopBackOff", restarts=5), ready=False)
+EFFECTS: dict[str, Any] = {"services": (SERVICE,), "webhook_configurations": (called(),)}
+
+
+def test_pods_that_crash_are_why_their_service_and_its_webhook_do_not_answer() -> None:
+    parts = {**EFFECTS, "api_services": (api("False"),), "pods": (CRASHED,)}
+    assert causes(runs(available=0), **parts) == {
+        "HLT001": None,
+        "HLT008": "HLT001",
+        "HLT009": "HLT008",
+        "HLT010": "HLT008",
+    }
+
+
+def test_what_was_scaled_to_zero_is_why_its_webhook_does_not_answer() -> None:
+    assert causes(runs(desired=0), **EFFECTS) == {"HLT006": None, "HLT009": "HLT006"}
+
+
+def test_causes_stand_above_their_effects_though_these_are_more_urgent() -> None:
+    listed = by_urgency(found(runs(desired=0), **EFFECTS))
+    assert [(item.code, item.severity.value) for item in listed] == [("HLT006", "recommended"), ("HLT009", "required")]
+
+
+def test_a_service_that_selects_nothing_has_no_cause_in_pods() -> None:
+    lost = replace(SERVICE, labels={"app": "hook"}, selector={"app": "typo"})
+    parts: dict[str, Any] = {"services": (lost,), "webhook_configurations": (called(),), "pods": (CRASHED,)}
+    labelled = replace(runs(available=0), labels={"app": "hook"})
+    assert causes(labelled, **parts) == {"HLT001": None, "HLT008": None, "HLT009": "HLT008"}
+
+
+def test_one_of_two_workloads_that_is_down_is_no_sure_cause() -> None:
+    other = runs("hook-b", "acme/hook:1.0")
+    both = replace(other, template=replace(other.template, labels={"app": "hook"}))
+    assert causes(runs(available=0), both, pods=(CRASHED,), **EFFECTS)["HLT008"] is None
+
+
+def test_a_ca_that_has_ended_is_why_an_api_is_not_available() -> None:
+    parts: dict[str, Any] = {"services": (SERVICE,), "endpoint_slices": (slice_of(2),)}
+    ended = replace(api("False"), ca_expires=NOW - timedelta(days=1))
+    assert causes(HOOK, api_services=(ended,), **parts) == {"HLT012": None, "HLT010": "HLT012"}
+    ending = replace(ended, ca_expires=NOW + timedelta(days=3))
+    assert causes(HOOK, api_services=(ending,), **parts) == {"HLT012": None, "HLT010": None}
+
+
+TOO_FEW = model.EksIssue(code="InsufficientNumberOfReplicas", message="unhealthy")
+
+
+@pytest.mark.parametrize(
+    ("issues", "cause"),
+    [
+        ((TOO_FEW,), "HLT005"),
+        ((TOO_FEW, model.EksIssue(code="AccessDenied", message="no role")), None),
+        ((), None),
+    ],
+    ids=["too few pods", "something else besides", "no issue is named"],
+)
+def test_eks_misses_pods_because_they_are_down(issues: tuple[model.EksIssue, ...], cause: str | None) -> None:
+    listed = model.EksAddon(name="coredns", version="v1.12.4-eksbuild.3", status="DEGRADED", issues=issues)
+    short = replace(DNS, available=1)
+    assert causes(short, eks=eks(addons=(listed,)))["EKS005"] == cause
+
+
+def unavailable_on(node_name: str, **more: Any) -> model.Pod:
+    return pod(HOOK, name=f"hook-5d78-{node_name}", node=node_name, ready=False, **more)
+
+
+@pytest.mark.parametrize("down", [("a",), ("a", "b")], ids=["one node", "two nodes"])
+def test_a_node_that_is_down_is_why_its_pods_are_not_available(down: tuple[str, ...]) -> None:
+    nodes = tuple(node(name, "Unknown" if name in down else "True") for name in "abc")
+    pods = tuple(unavailable_on(name) for name in down)
+    assert causes(runs(available=0), nodes=nodes, pods=pods) == {"HLT021": None, "HLT005": "HLT021"}
+
+
+def test_a_node_is_no_cause_where_pods_elsewhere_are_not_ready_either_or_a_rollout_is_stuck() -> None:
+    nodes = (node("a", "Unknown"), node("b", "True"))
+    assert causes(runs(available=0), nodes=nodes, pods=(unavailable_on("a"), unavailable_on("b")))["HLT005"] is None
+    stuck = runs(available=1, conditions=(STUCK,))
+    assert causes(stuck, nodes=nodes, pods=(unavailable_on("a"),))["HLT005"] is None
+
+
+def test_without_its_network_a_node_is_not_ready_and_not_the_other_way_round() -> None:
+    network = addon("hook", "acme/hook", provides=(ClusterService.POD_NETWORK,))
+    parts: dict[str, Any] = {"nodes": (node("a", "False"), node("b", "True")), "pods": (unavailable_on("a"),)}
+    known = replace(CATALOG, addons={"hook": network})
+    assert causes(runs(available=1), known=known, **parts) == {"HLT021": None, "HLT005": None}
+
+
+def test_every_code_of_health_has_a_function_that_makes_it() -> None:
+    assert {code for code, check in CHECKS.items() if check.capability is Capability.HEALTH} <= set(MAKERS)
+
+
 # ── Whose pods ──────────────────────────────────────────────────────────────────────────────────────────────────
 
 
 def test_pods_belong_to_the_deployment_of_their_replica_set_with_or_without_it() -> None:
+    def pods(*given: model.Pod, **parts: Any) -> list[model.Pod]:
+        return list(View(snapshot(workloads=(HOOK,), pods=given, **parts)).pods[HOOK.ref])
+
     hashed = pod(HOOK)
-    assert pods_by_workload(snapshot(pods=(hashed,)), [HOOK.ref]) == {HOOK.ref: [hashed]}
+    assert pods(hashed) == [hashed]
     revision = model.Revision(kind="ReplicaSet", name="renamed", namespace="apps", owners=(HOOK.ref,))
     owned = replace(hashed, owners=(ObjectRef(kind="ReplicaSet", name="renamed"),), labels={})
-    assert pods_by_workload(snapshot(pods=(owned,), revisions=(revision,)), [HOOK.ref]) == {HOOK.ref: [owned]}
-    assert pods_by_workload(snapshot(pods=(replace(hashed, namespace="b"),)), [HOOK.ref]) == {HOOK.ref: []}
+    assert pods(owned, revisions=(revision,)) == [owned]
+    assert pods(replace(hashed, namespace="b")) == []
 
 
 def test_static_and_bare_pods_are_workloads_of_their_own() -> None:
     mirror = model.Pod(name="etcd-n1", namespace="kube-system", owners=(ObjectRef(kind="Node", name="n1"),))
     made = model.Pod(name="main-1", namespace="apps", owners=(ObjectRef(kind="Cluster", name="main", group="db.test"),))
-    assert [str(each.ref) for each in all_workloads(snapshot(pods=(mirror, made)))] == [
-        "Pod/kube-system/etcd-n1", "Pod/apps/main",
-    ]  # fmt: skip
+    assert [str(ref) for ref in View(snapshot(pods=(mirror, made))).workloads] == [
+        "Pod/kube-system/etcd-n1",
+        "Pod/apps/main",
+    ]
 
 
 def test_a_workload_that_was_read_is_not_made_up_from_its_pods() -> None:
-    world = snapshot(workloads=(HOOK,), pods=(pod(HOOK), pod(HOOK, name="hook-5d78-b")))
-    assert list(all_workloads(world)) == [HOOK]
+    view = View(snapshot(workloads=(HOOK,), pods=(pod(HOOK), pod(HOOK, name="hook-5d78-b"))))
+    assert list(view.workloads.values()) == [HOOK]
 
 
 # ── Scores ──────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -921,9 +1160,13 @@ PARTS = ("workloads", "pods", "services", "endpoint_slices", "webhook_configurat
          "disruption_budgets", "leases", "events", "quotas")  # fmt: skip
 
 
-def test_all_seen_and_all_well_is_a_hundred_of_a_hundred() -> None:
+def aspects(*workloads: model.Workload, **parts: Any) -> dict[Aspect, Health]:
+    return {aspect.name: aspect.health for aspect in one(*workloads, **parts).aspects}
+
+
+def test_all_read_and_all_healthy_is_a_hundred_of_a_hundred() -> None:
     health = one(HOOK, **WELL)
-    assert (health.score, health.coverage, health.verdict) == (100, 100, Health.HEALTHY)
+    assert (health.score, health.coverage, health.health) == (100, 100, Health.HEALTHY)
 
 
 @pytest.mark.parametrize(
@@ -939,19 +1182,19 @@ def test_what_is_merely_worth_knowing_costs_nothing() -> None:
     dns = runs("coredns", "coredns/coredns:v1")
     health = one(dns, pods=(pod(dns),))
     assert codes(dns, pods=(pod(dns),)) == ["HLT015"]
-    assert (health.score, health.verdict) == (100, Health.HEALTHY)
+    assert (health.score, health.health) == (100, Health.HEALTHY)
 
 
-def test_a_verdict_is_degraded_where_something_is_required_and_on_its_way_while_pods_come() -> None:
-    assert one(runs(available=0), **WELL).verdict is Health.DEGRADED
-    assert one(runs(available=1), **WELL).verdict is Health.PROGRESSING
+def test_an_addon_is_degraded_where_something_is_required_and_on_its_way_while_pods_come() -> None:
+    assert one(runs(available=0), **WELL).health is Health.DEGRADED
+    assert one(runs(available=1), **WELL).health is Health.PROGRESSING
 
 
 @pytest.mark.parametrize("part", PARTS)
 def test_coverage_falls_with_each_part_that_was_not_read_and_the_aspect_says_which(part: str) -> None:
     health = one(HOOK, gaps=gaps(part), **WELL)
     assert health.coverage < 100
-    unknown = [aspect for aspect in health.aspects if aspect.verdict is Health.UNKNOWN]
+    unknown = [aspect for aspect in health.aspects if aspect.health is Health.UNKNOWN]
     assert next(aspect.reason for aspect in unknown) == f"{part}: forbidden"
 
 
@@ -981,22 +1224,118 @@ def test_eks_is_an_aspect_of_what_eks_keeps_and_of_nothing_else() -> None:
 def test_an_addon_of_which_no_state_was_seen_is_unknown_with_the_reason() -> None:
     record = model.HelmRelease(name="hook", namespace="apps", chart="hook", chart_version="1.0")
     health = one(helm_releases=(record,))
-    assert (health.verdict, health.score, health.coverage) == (Health.UNKNOWN, None, 0)
-    assert health.unknown_reason == "none of its workloads was seen"
+    assert (health.health, health.score, health.coverage) == (Health.UNKNOWN, None, 0)
+    assert health.unknown_reason == "none of its workloads was read"
 
 
 def test_a_manifest_says_what_is_wanted_not_how_it_is() -> None:
     files = model.Cluster(name="chart", kubernetes="v1.34.0", source="files")
     health = one(runs(available=None, ready=None), cluster=files, gaps=gaps("pods", "events"))
-    assert (health.verdict, health.score, health.coverage) == (Health.UNKNOWN, None, 0)
+    assert (health.health, health.score, health.coverage) == (Health.UNKNOWN, None, 0)
     assert health.unknown_reason == "the input holds no state of its workloads"
 
 
 def test_what_aws_runs_is_not_judged() -> None:
     built_in = [each for each in judged(eks=eks(auto_mode=True)).addons if each.id == "coredns/auto-mode"]
-    assert [(each.verdict, each.score, each.unknown_reason) for each in built_in] == [
+    assert [(each.health, each.score, each.unknown_reason) for each in built_in] == [
         (Health.UNKNOWN, None, "AWS runs it outside the cluster")
     ]
+
+
+def test_what_an_addon_does_not_have_counts_nowhere() -> None:
+    """A DaemonSet without Service, webhook, CRD or lease."""
+    agent = runs("twin", "acme/twin:1", kind="DaemonSet")
+    health = one(agent, pods=(pod(agent),))
+    assert {aspect.name: aspect.health for aspect in health.aspects} == {
+        Aspect.ROLLOUT: Health.HEALTHY,
+        Aspect.PODS: Health.HEALTHY,
+        Aspect.EVENTS: Health.HEALTHY,
+        Aspect.PROBE: Health.UNKNOWN,
+    }
+    assert health.coverage == round(100 * (30 + 20 + 5) / (30 + 20 + 5 + 10))
+
+
+@pytest.mark.parametrize(
+    ("aspect", "parts"),
+    [
+        (Aspect.ENDPOINTS, {"services": (SERVICE,), "endpoint_slices": (slice_of(2),)}),
+        (
+            Aspect.ADMISSION,
+            {"services": (SERVICE,), "endpoint_slices": (slice_of(2),), "webhook_configurations": (called(),)},
+        ),
+        (Aspect.APIS, {"crds": (crd(("Established", "True")),)}),
+        (Aspect.RESILIENCE, {"disruption_budgets": (budget(allowed=1),)}),
+        (Aspect.LEADERSHIP, {"leases": (lease(timedelta(seconds=2)),)}),
+        (
+            Aspect.CUSTOM_RESOURCES,
+            {"others": (custom("a"),), "object_health": (state(custom("a"), Health.HEALTHY),)},
+        ),
+        (Aspect.PROBE, {"probes": (answer(Health.HEALTHY),)}),
+    ],
+    ids=lambda value: value.value if isinstance(value, Aspect) else "",
+)
+def test_what_an_addon_has_counts(aspect: Aspect, parts: dict[str, Any]) -> None:
+    agent = runs(kind="DaemonSet")
+    assert aspects(agent, pods=(pod(agent),)).get(aspect, Health.UNKNOWN) is Health.UNKNOWN
+    assert aspects(agent, pods=(pod(agent),), **parts)[aspect] is Health.HEALTHY
+
+
+def test_an_addon_without_a_probe_is_not_blamed_for_it_once_others_were_probed() -> None:
+    assert aspects(HOOK)[Aspect.PROBE] is Health.UNKNOWN
+    assert Aspect.PROBE not in aspects(HOOK, probes=(answer(Health.HEALTHY, "coredns"),))
+
+
+def test_an_aspect_of_whose_objects_no_state_was_read_is_unknown() -> None:
+    known = aspects(HOOK, crds=(crd(),), others=(custom("a"),), object_health=(state(custom("a"), Health.UNKNOWN),))
+    assert known[Aspect.APIS] is known[Aspect.CUSTOM_RESOURCES] is Health.UNKNOWN
+    assert known[Aspect.PODS] is Health.UNKNOWN, "no pod of it was read, though it has some"
+    some = (state(custom("a"), Health.UNKNOWN), state(custom("b"), Health.HEALTHY))
+    assert aspects(HOOK, object_health=some)[Aspect.CUSTOM_RESOURCES] is Health.HEALTHY
+
+
+def test_a_render_is_not_healthy_though_its_chart_brings_a_pod_to_test_it() -> None:
+    files = model.Cluster(name="chart", kubernetes="v1.34.0", source="files")
+    test_pod = model.Pod(
+        name="hook-test", namespace="apps", containers=(model.ContainerStatus(name="t", image="acme/hook:1.0"),)
+    )
+    parts: dict[str, Any] = {
+        "pods": (test_pod,),
+        "services": (SERVICE,),
+        "webhook_configurations": (called(),),
+        "crds": (crd(),),
+        "disruption_budgets": (budget(allowed=None, pods=None, healthy=None),),
+        "gaps": gaps("events", "leases", "endpoint_slices"),
+    }
+    result = judged(runs(available=None, ready=None), cluster=files, **parts)
+    assert result.addons
+    assert {(health.health, health.score, health.coverage) for health in result.addons} == {(Health.UNKNOWN, None, 0)}
+    assert result.score is None
+
+
+@pytest.mark.parametrize(
+    "part", ["custom_resources", "others", "custom_resources:hooks.hook.test", "others:hooks.hook.test"]
+)
+def test_custom_resources_that_could_not_be_read_are_not_healthy(part: str) -> None:
+    others: dict[str, Any] = {"others": (custom("a"),), "object_health": (state(custom("a"), Health.HEALTHY),)}
+    health = one(HOOK, gaps=gaps(part), **others, **WELL)
+    (aspect,) = (aspect for aspect in health.aspects if aspect.name is Aspect.CUSTOM_RESOURCES)
+    assert (aspect.health, aspect.reason) == (Health.UNKNOWN, f"{part}: forbidden")
+    assert health.coverage < one(HOOK, **others, **WELL).coverage
+
+
+def test_custom_resources_of_others_that_could_not_be_read_do_not_matter() -> None:
+    parts = gaps("custom_resources:webs.web.test", "others:cronjobs.batch")
+    assert Aspect.CUSTOM_RESOURCES not in aspects(HOOK, gaps=parts, **WELL)
+
+
+def test_a_webhook_whose_service_is_gone_is_not_healthy() -> None:
+    """The inventory says so; the score of the add-on knows it."""
+    gone = replace(called().webhooks[0], service=model.ServiceTarget(namespace="apps", name="gone"))
+    half = replace(called(), webhooks=(*called().webhooks, gone))
+    parts: dict[str, Any] = {"services": (SERVICE,), "endpoint_slices": (slice_of(2),), "pods": (pod(HOOK),)}
+    health = one(HOOK, webhook_configurations=(half,), **parts)
+    assert {aspect.name: aspect.health for aspect in health.aspects}[Aspect.ADMISSION] is Health.DEGRADED
+    assert health.health is Health.DEGRADED
 
 
 def test_a_cluster_is_at_most_twenty_above_its_worst() -> None:
@@ -1022,15 +1361,17 @@ def test_an_unknown_addon_does_not_count_as_well_but_lowers_the_coverage() -> No
 @given(st.integers(0, 2**32))
 @settings(max_examples=60, deadline=None)
 def test_odd_snapshots_never_stop_it_and_numbers_stay_within_bounds(seed: int) -> None:
-    world = odd.snapshot(seed)
-    inventory = take_inventory(world, CATALOG)
-    owners = find_dependencies(world, inventory, CATALOG).owners
-    verdicts = [verdict(other) for other in world.others]
-    result = check_health(world, inventory, CATALOG, owners, verdicts, (answer(Health.DEGRADED),))
+    view = View(odd.snapshot(seed))
+    inventory = take_inventory(view, CATALOG)
+    owners = find_dependencies(view, inventory, CATALOG).owners
+    said = [state(other) for other in view.snapshot.others]
+    result = check_health(view, inventory, CATALOG, owners, said, (answer(Health.DEGRADED),))
     assert [each.id for each in result.addons] == [row.id for row in inventory.installations]
     for score, coverage in ((result.score, result.coverage), *((each.score, each.coverage) for each in result.addons)):
         assert 0 <= coverage <= 100
         assert score is None or 0 <= score <= 100
+    assert set(by_urgency(result.findings)) == set(result.findings)
+    assert all(item.cause in {None, *(other.id for other in result.findings)} for item in result.findings)
     for each in result.addons:
-        assert (each.score is None) == (each.verdict is Health.UNKNOWN) == bool(each.unknown_reason)
-    assert all(item.evidence and item.fix and item.subject for item in result.findings)
+        assert (each.score is None) == (each.health is Health.UNKNOWN) == bool(each.unknown_reason)
+    assert all(item.evidence and fix(item) and str(item.subject) for item in result.findings)

@@ -1,4 +1,4 @@
-"""Verdicts on small objects: every state that a controller can report, and none made up where nothing is told."""
+"""The health of small objects: every state that a controller can report, and none made up where nothing says so."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -11,9 +11,9 @@ from addonctl import model
 from addonctl.adapters.decoding import Decoder
 from addonctl.adapters.sources.manifests import Collection
 from addonctl.catalog import Catalog
-from addonctl.health.object_health import judge
+from addonctl.health import judge
 from addonctl.health.object_rules import RULES, rule_for
-from addonctl.model import Cluster, Health, ObjectHealth
+from addonctl.model import Cluster, Health, ObjectHealth, View
 from tests.builders import NOW, small_catalog, snapshot
 
 DECODER = Decoder(small_catalog())
@@ -21,22 +21,22 @@ WHEN = "2026-11-24T10:00:00Z"
 LATER = "2026-11-24T11:00:00Z"
 
 
-def verdict(api_version: str, kind: str, *, live: bool = True, meta: Any = None, **body: Any) -> ObjectHealth | None:
+def health_of(api_version: str, kind: str, *, live: bool = True, meta: Any = None, **body: Any) -> ObjectHealth | None:
     """What is said of one object as an API server would give it, or, not `live`, as a manifest writes it."""
     marks = {"uid": "u-1", "creationTimestamp": WHEN} if live else {}
     document = {"apiVersion": api_version, "kind": kind, "metadata": {"name": "it", **marks, **(meta or {})}, **body}
     collection = Collection(DECODER)
     collection._add_value(document, "test")
-    said = judge(collection.snapshot(Cluster(name="test"), NOW))
+    said = judge(View(collection.snapshot(Cluster(name="test"), NOW)))
     assert len(said) <= 1
     for one in said:
-        assert one.reason or one.verdict is Health.HEALTHY, one
+        assert one.reason or one.health is Health.HEALTHY, one
     return said[0] if said else None
 
 
 def word(api_version: str, kind: str, **more: Any) -> str:
-    said = verdict(api_version, kind, **more)
-    return said.verdict.value if said else "none"
+    said = health_of(api_version, kind, **more)
+    return said.health.value if said else "none"
 
 
 def conditions(*told: str) -> dict[str, Any]:
@@ -180,10 +180,10 @@ def test_pods() -> None:
 
 
 def test_a_failed_pod_tells_why() -> None:
-    evicted = verdict("v1", "Pod", status={"phase": "Failed", "reason": "Evicted"})
+    evicted = health_of("v1", "Pod", status={"phase": "Failed", "reason": "Evicted"})
     assert evicted is not None
     assert evicted.reason == "it failed: Evicted"
-    ended = verdict("v1", "Pod", spec={"containers": [{"name": "main"}]}, status={
+    ended = health_of("v1", "Pod", spec={"containers": [{"name": "main"}]}, status={
         "phase": "Failed",
         "containerStatuses": [{"name": "main", "state": {"terminated": {"exitCode": 3}}}],
     })  # fmt: skip
@@ -354,8 +354,8 @@ _OWN: list[tuple[str, str, dict[str, Any], str]] = [
 
 @pytest.mark.parametrize(("api_version", "kind", "body", "expected"), _OWN)
 def test_custom_resources_of_add_ons(api_version: str, kind: str, body: Mapping[str, Any], expected: str) -> None:
-    said = verdict(api_version, kind, **body)
-    assert (said.verdict.value if said else "none") == expected
+    said = health_of(api_version, kind, **body)
+    assert (said.health.value if said else "none") == expected
     assert said is None or said.rule == "kind"
 
 
@@ -421,8 +421,8 @@ def test_every_custom_resource_group_of_the_catalogue_is_thought_of(catalog: Cat
     ],
 )
 def test_kinds_without_a_rule(status: Any, expected: str) -> None:
-    said = verdict("example.org/v1", "Widget", meta={"generation": 2}, spec={"replicas": 2}, status=status)
-    assert (said.verdict.value if said else "none") == expected
+    said = health_of("example.org/v1", "Widget", meta={"generation": 2}, spec={"replicas": 2}, status=status)
+    assert (said.health.value if said else "none") == expected
     assert said is None or said.rule == "conditions"
 
 
@@ -452,9 +452,9 @@ _MANIFESTS: list[tuple[str, str, dict[str, Any]]] = [
 
 @pytest.mark.parametrize(("api_version", "kind", "body"), _MANIFESTS)
 def test_a_manifest_is_unknown(api_version: str, kind: str, body: Mapping[str, Any]) -> None:
-    said = verdict(api_version, kind, live=False, **body)
+    said = health_of(api_version, kind, live=False, **body)
     assert said is not None
-    assert (said.verdict, said.reason) == (Health.UNKNOWN, "the input holds no status of it")
+    assert (said.health, said.reason) == (Health.UNKNOWN, "the input holds no status of it")
 
 
 def test_a_live_object_without_status_is_waited_for() -> None:
@@ -463,9 +463,9 @@ def test_a_live_object_without_status_is_waited_for() -> None:
 
 
 def test_a_custom_resource_without_status_waits_for_its_controller_applied_or_not() -> None:
-    said = verdict("cert-manager.io/v1", "Certificate", live=False)
+    said = health_of("cert-manager.io/v1", "Certificate", live=False)
     assert said is not None
-    assert said.verdict is Health.PROGRESSING
+    assert said.health is Health.PROGRESSING
 
 
 def test_what_is_being_deleted_is_on_its_way() -> None:
@@ -477,7 +477,7 @@ def test_what_is_being_deleted_is_on_its_way() -> None:
 
 def test_metadata_alone_tells_nothing() -> None:
     other = model.OtherObject(name="it", uid="u", api_version="cert-manager.io/v1", kind="Certificate")
-    assert judge(snapshot(others=(other,))) == ()
+    assert judge(View(snapshot(others=(other,)))) == ()
 
 
 # ── Whatever a controller writes ────────────────────────────────────────────────────────────────────────────────
@@ -519,10 +519,12 @@ def test_nothing_odd_crashes_and_trouble_has_a_reason(
     world = snapshot(
         others=tuple(others), workloads=tuple(workloads), crds=(crd,), nodes=(node,), autoscalers=(scaler,)
     )
-    for said in judge(world):
-        assert said.reason or said.verdict is Health.HEALTHY, said
+    for said in judge(View(world)):
+        assert said.reason or said.health is Health.HEALTHY, said
     for bare in (other for other in others if not (other.uid or other.generation or other.has_status)):
-        assert all(said.verdict in (Health.UNKNOWN, Health.PROGRESSING) for said in judge(snapshot(others=(bare,))))
+        assert all(
+            said.health in (Health.UNKNOWN, Health.PROGRESSING) for said in judge(View(snapshot(others=(bare,))))
+        )
 
 
 def test_a_kind_is_found_by_itself_its_group_or_what_its_group_is_under() -> None:
