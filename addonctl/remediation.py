@@ -79,9 +79,10 @@ def restore(row: Installation, snapshot: Snapshot) -> tuple[Action, ...]:
     match row.owner:
         case owners.HelmRelease(namespace=namespace, name=name):
             release = next((r for r in snapshot.helm_releases if (r.namespace, r.name) == (namespace, name)), None)
-            if release is not None and release.revision:
+            revision = (release.deployed_revision or release.revision) if release else 0
+            if revision:
                 why = "to the revision that it is at: Helm makes again what is gone"
-                return (HelmRollback(namespace=namespace, name=name, revision=release.revision, why=why),)
+                return (HelmRollback(namespace=namespace, name=name, revision=revision, why=why),)
         case owners.ArgoApplication():
             return (Sync(owner=row.owner),)
         case owners.FluxHelmRelease() | owners.FluxKustomization():

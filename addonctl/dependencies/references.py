@@ -13,7 +13,6 @@ from addonctl.model import (
     KubernetesObject,
     ObjectRef,
     RoleBinding,
-    ServiceTarget,
     Strength,
     View,
     Webhook,
@@ -33,10 +32,6 @@ def find_references(view: View, catalog: Catalog) -> list[Edge]:
 def role_of(binding: RoleBinding) -> ObjectRef:
     """The role that a binding grants: a Role is one of its own namespace."""
     return ObjectRef.of(binding.role.kind, binding.role.name, binding.namespace if binding.role.kind == "Role" else "")
-
-
-def _service(target: ServiceTarget) -> ObjectRef:
-    return ObjectRef.of("Service", target.name, target.namespace)
 
 
 # ── Workloads ───────────────────────────────────────────────────────────────────────────────────────────────────
@@ -140,15 +135,13 @@ def _selectors(view: View) -> Iterator[Edge]:
         for workload in workloads:
             yield Edge(source=ref, target=workload.ref, type=EdgeType.SELECTOR, evidence=evidence)
     for budget in view.snapshot.disruption_budgets:
-        if budget.selector is None:
-            continue
-        for workload in view.selected(budget.namespace, budget.selector, budget.expressions):
+        for workload in view.guarded.get(budget.ref, ()):
             yield Edge(
                 source=budget.ref,
                 target=workload.ref,
                 type=EdgeType.SELECTOR,
                 strength=Strength.SOFT,
-                evidence=f"selector {_words(budget.selector)}",
+                evidence=f"selector {_words(budget.selector or {})}",
             )
 
 
@@ -173,21 +166,21 @@ def _by_service(configuration: WebhookConfiguration) -> Mapping[ObjectRef, list[
     found: dict[ObjectRef, list[Webhook]] = {}
     for hook in configuration.webhooks:
         if hook.service is not None:
-            found.setdefault(_service(hook.service), []).append(hook)
+            found.setdefault(hook.service.ref, []).append(hook)
     return found
 
 
 def _api_services(view: View) -> Iterator[Edge]:
     for api in view.snapshot.api_services:
         if api.service is not None:
-            target = _service(api.service)
+            target = api.service.ref
             yield Edge(source=api.ref, target=target, type=EdgeType.API_SERVICE, evidence="spec.service")
 
 
 def _crds(view: View) -> Iterator[Edge]:
     for crd in view.snapshot.crds:
         if crd.conversion is not None:
-            target = _service(crd.conversion)
+            target = crd.conversion.ref
             yield Edge(source=crd.ref, target=target, type=EdgeType.CONVERSION, evidence="spec.conversion.webhook")
     for other in view.snapshot.others:
         definition = view.crds.get((other.group, other.kind))

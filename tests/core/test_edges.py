@@ -11,7 +11,7 @@ from addonctl.adapters.sources import manifests
 from addonctl.catalog import Catalog
 from addonctl.dependencies import find_dependencies
 from addonctl.inventory import take_inventory
-from addonctl.model import EdgeType
+from addonctl.model import EdgeType, View
 from tests.builders import NOW
 
 _Edge = tuple[str, str, str, str]
@@ -29,7 +29,8 @@ def expected() -> dict[str, set[_Edge]]:
 
 def found_in(path: Path, catalog: Catalog) -> set[_Edge]:
     snapshot = manifests.read([str(path)], Decoder(catalog), taken=NOW, name="manifest")
-    graph = find_dependencies(snapshot, take_inventory(snapshot, catalog), catalog)
+    view = View(snapshot)
+    graph = find_dependencies(view, take_inventory(view, catalog), catalog)
     return {
         (str(edge.source), str(edge.target), edge.type.value, edge.strength.value)
         for edge in graph.edges

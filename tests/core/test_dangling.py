@@ -1,4 +1,4 @@
-"""What is needed and is not there: what add-ons refer to and came with, their permissions, system add-ons."""
+"""What is needed and missing: what add-ons refer to and came with, their permissions, system add-ons."""
 
 from dataclasses import replace
 from typing import Any
@@ -6,8 +6,10 @@ from typing import Any
 import pytest
 
 from addonctl import model
-from addonctl.catalog import AddOn, Catalog, Requirement, WorkloadFingerprint
-from addonctl.model import Claim, Installation, Method, ObjectRef, Severity
+from addonctl.catalog import AddOn, Catalog, ClusterService, EksInstall, Install, WorkloadFingerprint
+from addonctl.model import Claim, Finding, Installation, InstallationRef, MissingRef, ObjectRef, Owner, Severity, owners
+from addonctl.render.commands import fix_text
+from addonctl.resources import group_of
 from tests.builders import addon, eks
 from tests.core.test_dependencies import (
     CATALOG,
@@ -16,19 +18,23 @@ from tests.core.test_dependencies import (
     account,
     binding,
     catalog,
-    found,
+    dangling,
     gap,
-    of,
     row,
     runs,
 )
 
-# ── What is not there ───────────────────────────────────────────────────────────────────────────────────────────
+
+def of(code: str, *rows: Installation, **parts: Any) -> list[Finding]:
+    return [item for item in dangling(*rows, **parts) if item.code == code]
+
+
+# ── What is referred to ───────────────────────────────────────────────────────────────────────────────────────────
 
 
 def missing(*workloads: model.Workload, **parts: Any) -> list[tuple[str, Severity]]:
-    result = found(*(row(each.name, each) for each in workloads), workloads=workloads, **parts)
-    return [(item.subject, item.severity) for item in of("DEP003", result)]
+    listed = of("DEP003", *(row(each.name, each) for each in workloads), workloads=workloads, **parts)
+    return [(str(item.subject), item.severity) for item in listed]
 
 
 APP = runs("app", service_account="app")
@@ -53,7 +59,7 @@ def test_what_was_not_read_is_not_missing(parts: dict[str, Any]) -> None:
 
 
 def test_what_is_no_addons_is_not_looked_at() -> None:
-    assert of("DEP003", found(workloads=(APP,))) == []
+    assert of("DEP003", workloads=(APP,)) == []
 
 
 def test_secrets_and_config_maps_are_never_missing_they_are_not_listed() -> None:
@@ -65,13 +71,43 @@ def test_a_config_map_that_is_asked_for_by_name_can_be_missed() -> None:
     app = runs("app", config_maps=("app", "other"))
 
     def subjects(workload: model.Workload, **parts: Any) -> list[str]:
-        result = found(row("app", workload), known=known, workloads=(workload,), **parts)
-        return [item.subject for item in of("DEP003", result)]
+        listed = of("DEP003", row("app", workload), known=known, workloads=(workload,), **parts)
+        return [str(item.subject) for item in listed]
 
     assert subjects(app) == ["Deployment/apps/app needs ConfigMap/apps/app"]
     assert subjects(app, config_maps=(model.ConfigMap(name="app", namespace="apps"),)) == []
     assert subjects(app, gaps=gap("config_maps")) == []
     assert subjects(runs("app", config_maps=("app",), optional=("ConfigMap/app",))) == []
+
+
+def test_what_is_missing_is_a_value_and_its_evidence_names_the_object() -> None:
+    (item,) = of("DEP003", row("app", APP), workloads=(APP,))
+    assert item.subject == MissingRef(APP.ref, ObjectRef.of("ServiceAccount", "app", "apps"))
+    assert [each.ref for each in item.evidence] == [APP.ref]
+    (item,) = of(
+        "DEP003", HELM, workloads=(LIVE,), helm_releases=released(("Service", "", "app"), ("Service", "", "b"))
+    )
+    service = ObjectRef.of("Service", "app", "apps")
+    assert item.subject == MissingRef(InstallationRef("app", "app"), service, more=1)
+    assert [each.ref for each in item.evidence] == [service, replace(service, name="b")]
+
+
+def test_several_references_to_one_missing_object_are_one_finding() -> None:
+    twice = (binding(account()), binding(account(), name="again"))
+    (item,) = of("DEP003", row("app", APP), workloads=(APP,), service_accounts=(ACCOUNT,), role_bindings=twice)
+    assert [each.detail for each in item.evidence] == [
+        "Role/apps/reader: RoleBinding/apps/bind",
+        "Role/apps/reader: RoleBinding/apps/again",
+    ]
+
+
+def test_a_namesake_of_another_group_is_not_what_is_needed() -> None:
+    """Knative has Services as well."""
+    namesake = model.OtherObject(name="app", namespace="apps", api_version="serving.knative.dev/v1", kind="Service")
+    record = released(("Service", "", "app"))
+    assert without(HELM, helm_releases=record, others=(namesake,)) == [
+        ("app needs Service/apps/app", Severity.REQUIRED)
+    ]
 
 
 def test_a_role_that_is_bound_and_does_not_exist_is_found() -> None:
@@ -121,50 +157,52 @@ def test_a_conversion_whose_service_is_gone_is_found_whosever_it_is() -> None:
 LIVE = runs("app")
 
 
-def owned(method: Method, owner: str) -> Installation:
-    return replace(row("app", LIVE, method=method), owner=owner,
-                   claims=(Claim(method=method, owner=owner, evidence="label"),))  # fmt: skip
+def owned(owner: Owner) -> Installation:
+    return replace(row("app", LIVE, owner=owner), claims=(Claim(owner=owner, evidence="label"),))
 
 
-HELM = owned(Method.HELM, "helm release apps/web")
+HELM = owned(owners.HelmRelease("apps", "web"))
 
 
 def released(*objects: tuple[str, str, str], status: str = "deployed") -> tuple[model.HelmRelease, ...]:
-    made = tuple(model.HelmObject(api_version="v1", kind=k, namespace=ns, name=name) for k, ns, name in objects)
+    made = tuple(
+        model.HelmObject(api_version=f"{group_of(kind)}/v1".lstrip("/"), kind=kind, namespace=namespace, name=name)
+        for kind, namespace, name in objects
+    )
     return (model.HelmRelease(name="web", namespace="apps", revision=7, status=status, objects=made),)
 
 
-def lacking(*rows: Installation, known: Catalog = CATALOG, **parts: Any) -> list[tuple[str, Severity]]:
-    result = found(*rows, known=known, workloads=(LIVE,), **parts)
-    return [(item.subject, item.severity) for item in of("DEP003", result)]
+def without(*rows: Installation, known: Catalog = CATALOG, **parts: Any) -> list[tuple[str, Severity]]:
+    listed = of("DEP003", *rows, known=known, workloads=(LIVE,), **parts)
+    return [(str(item.subject), item.severity) for item in listed]
 
 
 def test_what_a_releases_manifest_has_and_the_cluster_has_not_is_found() -> None:
     record = released(("Deployment", "", "app"), ("Service", "", "app"), ("ConfigMap", "", "app"))
-    assert lacking(HELM, helm_releases=record) == [("app needs Service/apps/app", Severity.REQUIRED)]
+    assert without(HELM, helm_releases=record) == [("app needs Service/apps/app", Severity.REQUIRED)]
     there = model.Service(name="app", namespace="apps")
-    assert lacking(HELM, helm_releases=record, services=(there,)) == []
-    elsewhere = lacking(HELM, helm_releases=record, services=(replace(there, namespace="b"),))
+    assert without(HELM, helm_releases=record, services=(there,)) == []
+    elsewhere = without(HELM, helm_releases=record, services=(replace(there, namespace="b"),))
     assert elsewhere == [("app needs Service/apps/app", Severity.REQUIRED)]
 
 
 def test_a_chart_may_write_a_namespace_where_there_is_none() -> None:
     record = released(("ClusterRole", "apps", "app"))
-    assert lacking(HELM, helm_releases=record) == [("app needs ClusterRole/app", Severity.REQUIRED)]
-    assert lacking(HELM, helm_releases=record, roles=(model.Role(name="app"),)) == []
+    assert without(HELM, helm_releases=record) == [("app needs ClusterRole/app", Severity.REQUIRED)]
+    assert without(HELM, helm_releases=record, roles=(model.Role(name="app"),)) == []
 
 
-def test_what_lacks_as_a_reference_is_said_once() -> None:
+def test_what_is_missing_as_a_reference_is_reported_once() -> None:
     record = released(("ServiceAccount", "", "app"), ("Service", "", "app"))
-    result = found(HELM, workloads=(APP,), helm_releases=record)
-    assert [item.subject for item in of("DEP003", result)] == [
-        "Deployment/apps/app needs ServiceAccount/apps/app", "app needs Service/apps/app",
-    ]  # fmt: skip
+    assert [str(item.subject) for item in of("DEP003", HELM, workloads=(APP,), helm_releases=record)] == [
+        "Deployment/apps/app needs ServiceAccount/apps/app",
+        "app needs Service/apps/app",
+    ]
 
 
 def test_what_only_guards_an_addon_is_worth_a_recommendation() -> None:
     record = released(("PodDisruptionBudget", "", "app"), ("ValidatingWebhookConfiguration", "", "app"))
-    assert {severity for _, severity in lacking(HELM, helm_releases=record)} == {Severity.RECOMMENDED}
+    assert {severity for _, severity in without(HELM, helm_releases=record)} == {Severity.RECOMMENDED}
 
 
 @pytest.mark.parametrize(
@@ -178,50 +216,67 @@ def test_what_only_guards_an_addon_is_worth_a_recommendation() -> None:
     ids=["a release under way", "not read", "a file", "kinds that come and go, or are not read as a whole"],
 )
 def test_what_may_be_there_after_all_is_not_said_to_be_gone(parts: dict[str, Any]) -> None:
-    assert lacking(HELM, **parts) == []
+    assert without(HELM, **parts) == []
 
 
 def test_a_release_is_anothers_matter_where_nobody_claims_it() -> None:
-    assert lacking(row("app", LIVE), helm_releases=released(("Service", "", "app"))) == []
+    assert without(row("app", LIVE), helm_releases=released(("Service", "", "app"))) == []
 
 
 def test_the_fix_is_the_installers_own() -> None:
     record: dict[str, Any] = {"helm_releases": released(("Service", "", "app"))}
-    flux = owned(Method.FLUX, "flux helmrelease apps/site")
+    flux = owned(owners.FluxHelmRelease("apps", "site"))
     kept = model.FluxHelmRelease(name="site", namespace="apps", release="web", target_namespace="apps")
-    argocd = owned(Method.ARGOCD, "argocd application cd/app")
-    gone = ObjectRef(kind="Service", namespace="apps", name="app")
-    listed = model.Application(name="app", namespace="cd", resources=(gone,))
-    eks_app = owned(Method.EKS, "eks add-on app")
+    argocd = owned(owners.ArgoApplication("cd", "app"))
+    listed = model.Application(name="app", namespace="cd", resources=(ObjectRef.of("Service", "app", "apps"),))
 
     def fix(of_row: Installation, known: Catalog = CATALOG, **parts: Any) -> str:
-        (item,) = of("DEP003", found(of_row, known=known, workloads=(LIVE,), **parts))
-        return item.fix.splitlines()[-1]
+        (item,) = of("DEP003", of_row, known=known, workloads=(LIVE,), **parts)
+        return fix_text(item).splitlines()[-1]
 
     assert fix(HELM, **record) == "helm rollback web 7 -n apps"
     assert fix(flux, **record, flux_helm_releases=(kept,)) == "flux reconcile helmrelease site -n apps --force"
     assert fix(argocd, applications=(listed,)) == "argocd app sync cd/app"
     comes = catalog(addon("app", "acme/app", comes_with=("Service/apps/app",)))
     aws = eks(addons=(model.EksAddon(name="app", version="v1"),))
-    assert fix(eks_app, comes, eks=aws).startswith("aws eks update-addon --cluster-name prod-eu-1 --addon-name app")
-    assert fix(row("app", LIVE, method=Method.MANIFEST), comes).startswith("# apply its manifests of 1.0 again")
+    by_eks = fix(owned(owners.EksAddon("app")), comes, eks=aws)
+    assert by_eks.startswith("aws eks update-addon --cluster-name prod-eu-1 --addon-name app")
+    assert "its manifests of 1.0, as they were installed" in fix(
+        row("app", LIVE, owner=owners.Manifest("kubectl")), comes
+    )
+
+
+def test_after_a_failed_upgrade_the_release_goes_back_to_what_it_deployed() -> None:
+    (failed,) = released(status="failed")
+    release = replace(failed, deployed_revision=6)
+    web = replace(row("app", APP), owner=owners.HelmRelease("apps", "web"))
+    (item,) = of("DEP004", web, workloads=(APP,), service_accounts=(ACCOUNT,), helm_releases=(release,))
+    assert fix_text(item).splitlines()[-1] == "helm rollback web 6 -n apps"
+
+
+def test_an_application_of_another_cluster_does_not_tell_what_this_one_should_have() -> None:
+    argocd = owned(owners.ArgoApplication("cd", "app"))
+    service = ObjectRef.of("Service", "app", "apps")
+    listed = model.Application(name="app", namespace="cd", resources=(service,), destination_in_cluster=False)
+    assert without(argocd, applications=(listed,)) == []
+    assert without(argocd, applications=(replace(listed, destination_in_cluster=True),)) != []
 
 
 def test_what_every_copy_comes_with_is_missed() -> None:
     known = catalog(addon("app", "acme/app", comes_with=("APIService/v1.app.test", "Service/apps/app")))
-    assert lacking(row("app", LIVE), known=known) == [
+    assert without(row("app", LIVE), known=known) == [
         ("app needs APIService/v1.app.test and 1 more of its own", Severity.RECOMMENDED)
     ]
     api = (model.ApiService(name="v1.app.test"),)
     renamed = model.Service(name="anything", namespace="apps", selector={"app": "app"})
-    assert lacking(row("app", LIVE), known=known, api_services=api, services=(renamed,)) == []
-    assert lacking(row("app"), known=known) == [], "nothing of it runs"
+    assert without(row("app", LIVE), known=known, api_services=api, services=(renamed,)) == []
+    assert without(row("app"), known=known) == [], "nothing of it runs"
 
 
 def test_a_workload_that_every_copy_has_is_looked_for_where_the_copy_is() -> None:
     known = catalog(addon("app", "acme/app", comes_with=("Deployment/app", "Deployment/app-audit")))
     here = replace(row("app", LIVE), namespaces=("apps",))
-    assert lacking(here, known=known) == [("app needs Deployment/apps/app-audit", Severity.RECOMMENDED)]
+    assert without(here, known=known) == [("app needs Deployment/apps/app-audit", Severity.RECOMMENDED)]
 
 
 # ── Permissions ─────────────────────────────────────────────────────────────────────────────────────────────────
@@ -232,8 +287,8 @@ def unpermitted(
 ) -> list[str]:
     roles = (READER, model.Role(name="admin", rules=RULES))
     given: dict[str, Any] = {"service_accounts": (ACCOUNT,), "roles": roles}
-    result = found(row("app", app), known=known, workloads=(app,), role_bindings=bindings, **(given | parts))
-    return [item.subject for item in of("DEP004", result)]
+    listed = of("DEP004", row("app", app), known=known, workloads=(app,), role_bindings=bindings, **(given | parts))
+    return [str(item.subject) for item in listed]
 
 
 def test_an_account_to_which_no_role_is_bound_is_found() -> None:
@@ -241,18 +296,58 @@ def test_an_account_to_which_no_role_is_bound_is_found() -> None:
     assert unpermitted(binding(account("other"))) == ["ServiceAccount/apps/app"]
 
 
+def group(name: str) -> ObjectRef:
+    return ObjectRef(kind="Group", name=name, group="rbac.authorization.k8s.io")
+
+
 @pytest.mark.parametrize(
     "bound",
     [
         binding(account()),
         binding(account(), role=CLUSTER_ROLE, namespace=""),
-        binding(ObjectRef(kind="Group", name="system:serviceaccounts:apps"), role=CLUSTER_ROLE, namespace=""),
+        binding(group("system:serviceaccounts:apps"), role=CLUSTER_ROLE, namespace=""),
+        binding(group("system:serviceaccounts:apps")),
+        binding(group("system:serviceaccounts"), role=CLUSTER_ROLE, namespace=""),
+        binding(group("system:authenticated"), role=CLUSTER_ROLE, namespace=""),
         binding(ObjectRef(kind="User", name="system:serviceaccount:apps:app"), role=CLUSTER_ROLE, namespace=""),
     ],
-    ids=["role", "cluster role", "all accounts of the namespace", "the account by its user name"],
+    ids=[
+        "role",
+        "cluster role",
+        "all accounts of the namespace",
+        "the same by a role of the namespace",
+        "all accounts",
+        "everybody",
+        "the account by its user name",
+    ],
 )
 def test_an_account_with_a_role_is_silent(bound: model.RoleBinding) -> None:
     assert unpermitted(bound) == []
+
+
+DISCOVERY = model.PolicyRule(urls=("/api", "/healthz"), verbs=("get",))
+REVIEWS = model.PolicyRule(groups=("authorization.k8s.io",), resources=("selfsubjectaccessreviews",), verbs=("create",))
+
+
+@pytest.mark.parametrize(
+    ("name", "rules"),
+    [
+        ("system:authenticated", (DISCOVERY,)),
+        ("system:authenticated", (REVIEWS,)),
+        ("system:serviceaccounts", (DISCOVERY, REVIEWS)),
+        ("system:serviceaccounts", ()),
+        ("system:serviceaccounts:elsewhere", RULES),
+        ("system:unauthenticated", RULES),
+    ],
+)
+def test_what_kubernetes_grants_to_everybody_or_others_have_is_no_role(
+    name: str, rules: tuple[model.PolicyRule, ...]
+) -> None:
+    """Every cluster binds system:discovery and system:basic-user to all that are authenticated."""
+    roles = (model.Role(name="admin", rules=rules),)
+    assert unpermitted(binding(group(name), role=CLUSTER_ROLE, namespace=""), roles=roles) == [
+        "ServiceAccount/apps/app"
+    ]
 
 
 @pytest.mark.parametrize("part", ["role_bindings", "roles", "service_accounts"])
@@ -293,11 +388,37 @@ def test_an_account_without_any_role_is_said_once_though_one_waits_for_it() -> N
 def test_one_account_of_several_with_a_role_is_enough() -> None:
     """A CSI driver's node agent needs none; its controller does."""
     node = runs("app-node", service_account="node")
-    result = found(
-        row("app", node, APP), workloads=(node, APP), service_accounts=(ACCOUNT, replace(ACCOUNT, name="node")),
-        roles=(READER,), role_bindings=(binding(account()),),
-    )  # fmt: skip
-    assert of("DEP004", result) == []
+    listed = of(
+        "DEP004",
+        row("app", node, APP),
+        workloads=(node, APP),
+        service_accounts=(ACCOUNT, replace(ACCOUNT, name="node")),
+        roles=(READER,),
+        role_bindings=(binding(account()),),
+    )
+    assert listed == []
+
+
+def test_a_role_of_another_namespace_that_is_bound_does_not_bind_its_namesake() -> None:
+    elsewhere = binding(account(), role=ObjectRef.of("Role", "app"), namespace="b")
+    listed = unpermitted(binding(account()), elsewhere, roles=(OWN_ROLE, replace(OWN_ROLE, namespace="b"), READER))
+    assert listed == ["ServiceAccount/apps/app"]
+
+
+def test_several_roles_of_one_account_are_one_finding() -> None:
+    (item,) = of(
+        "DEP004",
+        row("app", APP),
+        workloads=(APP,),
+        service_accounts=(ACCOUNT,),
+        roles=(READER, OWN_ROLE, replace(OWN_ROLE, namespace="")),
+        role_bindings=(binding(account()),),
+    )
+    assert [each.detail for each in item.evidence] == [
+        "Role/apps/app is bound to nobody",
+        "ClusterRole/app is bound to nobody",
+    ]
+    assert item.subject == account()
 
 
 # ── System add-ons ──────────────────────────────────────────────────────────────────────────────────────────────
@@ -308,28 +429,38 @@ def system(addon_id: str, kind: str) -> AddOn:
 
 
 PROXY = catalog(
-    system("proxy", "DaemonSet"),
-    addon("mesh", "acme/mesh"),
-    addon("dns", "acme/dns", requires=(Requirement(text="a proxy", addon="proxy", alternatives=("mesh",)),)),
+    replace(system("proxy", "DaemonSet"), provides=(ClusterService.SERVICE_NETWORK,)),
+    addon("mesh", "acme/mesh", provides=(ClusterService.SERVICE_NETWORK,)),
 )
-LEFT = {"service_accounts": (model.ServiceAccount(name="proxy", namespace="kube-system"),),
-        "nodes": (model.Node(name="node-1"),)}  # fmt: skip
+LEFT = {
+    "service_accounts": (model.ServiceAccount(name="proxy", namespace="kube-system"),),
+    "nodes": (model.Node(name="node-1"),),
+}
 
 
 def gone(*rows: Installation, known: Catalog = PROXY, **parts: Any) -> list[str]:
-    return [item.subject for item in of("INV006", found(*rows, known=known, **(LEFT | parts)))]
+    return [str(item.subject) for item in of("INV006", *rows, known=known, **(LEFT | parts))]
 
 
 def test_a_system_addon_of_which_only_the_account_is_left_is_found() -> None:
     assert gone() == ["DaemonSet/kube-system/proxy"]
     assert gone(row("proxy", LIVE)) == []
-    (item,) = of("INV006", found(known=PROXY, **LEFT))
-    assert item.severity is Severity.REQUIRED
+    (item,) = of("INV006", known=PROXY, **LEFT)
+    assert (item.severity, item.subject) == (Severity.REQUIRED, ObjectRef.of("DaemonSet", "proxy", "kube-system"))
+    assert item.evidence[0].ref == ObjectRef.of("ServiceAccount", "proxy", "kube-system")
+
+
+def test_what_eks_offers_is_installed_by_eks_where_the_cluster_is_its_own() -> None:
+    offered = catalog(replace(system("proxy", "DaemonSet"), install=Install(eks=EksInstall(name="kube-proxy"))))
+    (item,) = of("INV006", known=offered, eks=eks(), **LEFT)
+    assert item.fix == (model.CreateAddon(cluster="prod-eu-1", addon="kube-proxy"),)
+    (item,) = of("INV006", known=PROXY, eks=eks(), **LEFT)
+    assert item.fix == (model.Apply(what="the manifests of Proxy, as they were installed"),)
 
 
 def test_a_system_addon_that_another_stands_in_for_or_aws_runs_is_not_missed() -> None:
     assert gone(row("mesh", LIVE)) == []
-    assert gone(row("proxy", method=Method.BUILT_IN)) == []
+    assert gone(row("proxy", owner=owners.AwsManaged("EKS Auto Mode"))) == []
 
 
 @pytest.mark.parametrize(
