@@ -512,7 +512,10 @@ _TABLE = (
         ),
         needs=(Need.KUBERNETES,),
         otherwise=(
-            (Severity.RECOMMENDED, "it is removed only after the next minor, or it is not known which Kubernetes runs"),
+            (
+                Severity.RECOMMENDED,
+                "it is removed only after the next minor, or neither the running nor a target Kubernetes is known",
+            ),
         ),
     ),
     Check(

@@ -29,9 +29,11 @@ _FLAVOUR = re.compile(
 )
 _KUBERNETES = re.compile(r"v?(\d{1,2})\.(\d{1,3})(?!\d)")
 _PRE_RELEASE_ORDER = {
-    "dev": 0, "snapshot": 0, "nightly": 0, "canary": 0, "preview": 1, "pre": 1, "prerelease": 1, "alpha": 1, "beta": 2,
+    **dict.fromkeys(("dev", "snapshot", "nightly", "canary"), 0),
+    **dict.fromkeys(("preview", "prerelease", "pre", "alpha"), 1),
+    "beta": 2,
     "rc": 3,
-}  # fmt: skip
+}
 _RELEASED = (9, 0)
 # At three minors a year, what has more digits is a slip of the finger.
 _MINOR_MAX = 99
@@ -277,8 +279,3 @@ def _minor_of(text: str) -> Minor:
     if match is None or int(match[2]) > _MINOR_MAX:
         raise BadInput(f"{text[:40]!r} is not a Kubernetes version", "Give major and minor, such as 1.35.")
     return Minor(int(match[1]), int(match[2]))
-
-
-def kubernetes_minor(text: str) -> Minor | None:
-    """Minor.read by its older name; adapters/api_reader.py is the last that calls it."""
-    return Minor.read(text)

@@ -119,7 +119,7 @@ class Kubernetes:
     @staticmethod
     def _since(removal: ApiRemoval, minor: Minor | None) -> bool:
         since = removal.deprecated_in or removal.removed_in
-        return since is not None and (not minor or since <= minor)
+        return since is not None and (minor is None or since <= minor)
 
     def deprecated(self, group: str, version: str, kind: str, minor: Minor | None) -> bool:
         """Whether an API version is deprecated or removed in Kubernetes `minor`; in any, where that is None."""

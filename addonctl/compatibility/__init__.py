@@ -52,7 +52,7 @@ class Compatibility:
             return cells[0]
         alike = len({cell.answer for cell in cells}) == 1
         answer = cells[0].answer if alike else Answer.UNKNOWN
-        reason = cells[-1].reason if alike else f"That depends on the Kubernetes: {self.kubernetes.reason}."
+        reason = cells[-1].reason if alike else f"It depends on which Kubernetes runs: {self.kubernetes.reason}."
         return replace(cells[-1], kubernetes=None, answer=answer, reason=reason)
 
     def target(self, installation: str) -> Cell:
