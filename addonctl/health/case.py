@@ -126,6 +126,10 @@ class Case:
         return tuple((ref, pod) for ref in self.row.workloads for pod in self.view.pods.get(ref, ()))
 
     @cached_property
+    def pod_names(self) -> frozenset[str]:
+        return frozenset(pod.name for _, pod in self.pods)
+
+    @cached_property
     def pod_troubles(self) -> Mapping[ObjectRef, PodTroubles]:
         """What the pods of each workload say is wrong with them; those of Jobs may fail, and are left out."""
         scene = self.scene

@@ -111,8 +111,8 @@ def leases_of(case: Case) -> Iterator[tuple[Lease, ObjectRef]]:
 
 
 def _is_held(case: Case, lease: Lease) -> bool:
-    """Whether its holder is a pod that is there."""
-    return any(lease.holder.startswith(pod.name) for _, pod in case.pods)
+    """Whether its holder is a pod that is there, whatever it adds to its name."""
+    return any(lease.holder[:length] in case.pod_names for length in range(1, len(lease.holder) + 1))
 
 
 @makes("HLT016")
