@@ -30,7 +30,7 @@ cluster-shell: $(VENV)/installed-dev
 	$(BIN)/python -m tests.cluster shell
 
 bench: $(VENV)/installed-dev
-	for script in help snapshot; do $(BIN)/python -m bench.bench_$$script || exit 1; done
+	for script in help snapshot scale; do $(BIN)/python -m bench.bench_$$script || exit 1; done
 
 # The locks hold hashes and no address; `make lock` renews them from pyproject.toml.
 lock: $(VENV)/installed-dev
