@@ -32,7 +32,6 @@ class EdgeType(StrEnum):
     INGRESS_CLASS = "ingress-class"
     PRIORITY_CLASS = "priority-class"
     POLICY_BINDING = "policy-binding"
-    REQUIREMENT = "requirement"  # the catalogue says so
 
 
 class Strength(StrEnum):
