@@ -206,8 +206,10 @@ def _usual(view: View, row: Installation, entry: AddOn) -> Iterator[ObjectRef]:
 
 # ── Permissions ─────────────────────────────────────────────────────────────────────────────────────────────────
 
-# Roles that allow no more than to ask who one is and what one may do; every account has them.
+# What every account has been granted: to ask who it is and what it may do; on clusters that began before Kubernetes 1.25
+# also to use EKS's PodSecurityPolicy, which is gone.
 _REVIEWS = frozenset({"authentication.k8s.io", "authorization.k8s.io"})
+_EVERYBODYS = frozenset({"podsecuritypolicies"})
 
 
 @makes("DEP004")
@@ -267,8 +269,8 @@ def _groups_of(account: ObjectRef) -> tuple[str, ...]:
 
 
 def _allows_work(role: Role) -> bool:
-    """Whether a role allows more than what Kubernetes itself grants to everybody: discovery, and reviews of oneself."""
-    return any(rule.resources and not set(rule.groups) <= _REVIEWS for rule in role.rules)
+    """Whether a role allows more than what Kubernetes and EKS themselves grant to everybody."""
+    return any(set(rule.resources) - _EVERYBODYS and not set(rule.groups) <= _REVIEWS for rule in role.rules)
 
 
 def _unbound_roles(view: View, used: Iterable[ObjectRef]) -> Iterator[Finding]:

@@ -326,6 +326,7 @@ def test_an_account_with_a_role_is_silent(bound: model.RoleBinding) -> None:
 
 
 DISCOVERY = model.PolicyRule(urls=("/api", "/healthz"), verbs=("get",))
+OLD_POLICY = model.PolicyRule(groups=("policy",), resources=("podsecuritypolicies",), verbs=("use",))
 REVIEWS = model.PolicyRule(groups=("authorization.k8s.io",), resources=("selfsubjectaccessreviews",), verbs=("create",))
 
 
@@ -335,6 +336,7 @@ REVIEWS = model.PolicyRule(groups=("authorization.k8s.io",), resources=("selfsub
         ("system:authenticated", (DISCOVERY,)),
         ("system:authenticated", (REVIEWS,)),
         ("system:serviceaccounts", (DISCOVERY, REVIEWS)),
+        ("system:authenticated", (OLD_POLICY,)),
         ("system:serviceaccounts", ()),
         ("system:serviceaccounts:elsewhere", RULES),
         ("system:unauthenticated", RULES),
