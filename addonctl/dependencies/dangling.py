@@ -206,8 +206,8 @@ def _usual(view: View, row: Installation, entry: AddOn) -> Iterator[ObjectRef]:
 
 # ── Permissions ─────────────────────────────────────────────────────────────────────────────────────────────────
 
-# What every account has been granted: to ask who it is and what it may do; on clusters that began before Kubernetes 1.25
-# also to use EKS's PodSecurityPolicy, which is gone.
+# What every account has been granted: to ask who it is and what it may do; on clusters that began before
+# Kubernetes 1.25 also to use EKS's PodSecurityPolicy, which is gone.
 _REVIEWS = frozenset({"authentication.k8s.io", "authorization.k8s.io"})
 _EVERYBODYS = frozenset({"podsecuritypolicies"})
 
