@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from addonctl.assessment import Assessed, Assessment
-from addonctl.dependencies import Dependency, Impact
+from addonctl.dependencies import AddOnRequirement, Dependency, Impact
 from addonctl.health import AddonHealth
 from addonctl.model import Edge, Finding, Gap, Severity
 
@@ -140,7 +140,7 @@ def _dependency(dependency: Dependency) -> dict[str, Any]:
     }
 
 
-def _because(reason: Any) -> str:
+def _because(reason: Edge | AddOnRequirement) -> str:
     return f"{reason.source} → {reason.target}: {reason.evidence}" if isinstance(reason, Edge) else reason.evidence
 
 

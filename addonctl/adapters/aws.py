@@ -34,6 +34,7 @@ from addonctl.model import (
     PodIdentity,
     Subnet,
 )
+from addonctl.versions import Minor
 
 # Calls at once: EKS publishes no rate limits; adaptive retries slow down by themselves when it throttles.
 PARALLEL = 8
@@ -371,7 +372,7 @@ class Aws:
         )
         return tuple(
             EksRelease(
-                version=one["clusterVersion"], released=one["releaseDate"].date(),
+                version=Minor.of(one["clusterVersion"]), released=one["releaseDate"].date(),
                 end_standard=one["endOfStandardSupportDate"].date(),
                 end_extended=one["endOfExtendedSupportDate"].date(),
             )

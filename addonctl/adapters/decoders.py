@@ -757,8 +757,10 @@ _DECODERS: Mapping[str, tuple[type[s.Object], Callable[[Any, Decoder, dict[str, 
     "HelmRelease": (s.FluxObject, _flux_helm_release),
     "Kustomization": (s.FluxObject, _flux_kustomization),
     "ConfigMap": (s.ConfigMap, _config_map),
-    **{kind: (s.FluxObject, _flux_source(kind)) for kind in (
-        "GitRepository", "HelmRepository", "OCIRepository", "HelmChart", "Bucket")},
+    **{
+        kind: (s.FluxObject, _flux_source(kind))
+        for kind in ("GitRepository", "HelmRepository", "OCIRepository", "HelmChart", "Bucket")
+    },
 }
 
 _ALL = tuple(Kind(resource, *_DECODERS[resource.kind]) for resource in RESOURCES)

@@ -98,10 +98,10 @@ class SourceOptions:
 
 def doctor(options: SourceOptions) -> list[dict[str, str]]:
     """What can be reached and read: rows of `what`, `answer` (yes, no), `detail`."""
-    from addonctl.adapters import api_reader
+    from addonctl.adapters import api_reader, decoders
 
     try:
-        checks = api_reader.doctor(options.live(catalog()).connection)
+        checks = api_reader.doctor(options.live(catalog()).connection, decoders.KINDS)
     except AddonctlError as error:
         return [{"what": "Kubernetes API", "answer": "no", "detail": str(error)}]
     return [{"what": check.what, "answer": check.answer, "detail": check.detail} for check in checks]

@@ -8,7 +8,7 @@ from collections.abc import Hashable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache, cached_property
 from graphlib import CycleError, TopologicalSorter
-from typing import TypeVar
+from typing import ClassVar, TypeVar
 
 from addonctl.catalog import Catalog, ClusterService
 from addonctl.findings import finding, makes
@@ -50,7 +50,7 @@ class AddOnRequirement:
     strength: Strength
     affects: Affects
     evidence: str
-    type: str = field(default="requirement", init=False)
+    type: ClassVar[str] = "requirement"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -84,12 +84,13 @@ def _say(text: str, style: str = "", indent: str = "") -> None:
 
 def _title(text: str) -> None:
     _print()
-    _print(Cell(text, "bold"))
+    _say(text, "bold")
 
 
 def note(text: str) -> None:
     """A line for the person, not for the pipe."""
-    print(plain(text), file=sys.stderr)
+    lines = wrap(plain(text), _console().width) if sys.stderr.isatty() else [plain(text)]
+    print(*lines, sep="\n", file=sys.stderr)
 
 
 def progress() -> ports.Progress:
@@ -457,12 +458,13 @@ def compatibility(assessment: Assessment, style: Style) -> None:
 
 
 def matrix(cells: Iterable[CompatibilityCell], style: Style) -> None:
-    """A row an add-on and version, a column a Kubernetes; `wide` says why."""
+    """A row an add-on and version, a column a Kubernetes; `wide` says why. One add-on alone was asked for by name."""
     rows: dict[tuple[str, str], dict[str, CompatibilityCell]] = {}
     for cell in cells:
         rows.setdefault((cell.addon, str(cell.version or "")), {})[str(cell.kubernetes or "")] = cell
     minors = tuple(dict.fromkeys(minor for row in rows.values() for minor in row))
-    columns = [Column("ADD-ON", Fit.CUT), Column("VERSION"), *(Column(minor or "NOW") for minor in minors)]
+    columns = [Column("ADD-ON", Fit.CUT, drop=2 if len({addon for addon, _ in rows}) == 1 else 0), Column("VERSION")]
+    columns += [Column(minor or "NOW") for minor in minors]
     columns += [Column("WHY", Fit.WRAP, drop=1)] if style.wide else []
     shown: list[list[Cell | str]] = []
     for (addon, version), row in rows.items():

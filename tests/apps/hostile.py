@@ -39,6 +39,6 @@ def _poison(value: _T) -> _T:
         return replace(value, **{
             each.name: _poison(getattr(value, each.name))
             for each in fields(value)
-            if f"{own}.{each.name}" not in _OWN
+            if each.init and f"{own}.{each.name}" not in _OWN
         })  # fmt: skip
     return value

@@ -42,7 +42,7 @@ def test_a_pipe_gets_utf_8_whatever_the_encoding(encoding: str, output: str) -> 
     done = start("analyze", "--demo", "-o", output, env={"PYTHONIOENCODING": encoding, "PYTHONUTF8": "0"})
     assert done.returncode == 0
     text = done.stdout.decode()
-    assert "→" in text or output == "html"
+    assert "→" in text or output in ("html", "markdown")
 
 
 def test_a_home_that_is_not_ours_to_read_holds_no_settings(tmp_path: Path) -> None:
@@ -90,7 +90,6 @@ def test_a_reader_that_leaves_ends_us_quietly() -> None:
         env={**os.environ, "PYTHONPATH": str(ROOT)},
     ) as process:
         assert process.stdout is not None and process.stderr is not None  # noqa: PT018 - for the types
-        process.stdout.read(10)
         process.stdout.close()
         assert process.stderr.read() == b""
         assert process.wait(timeout=60) == 1

@@ -9,19 +9,23 @@ from hypothesis import strategies as st
 
 from addonctl.assessment import Assessment
 from addonctl.dependencies import Dependencies, Dependency
-from addonctl.model import Strength
+from addonctl.model import Affects, Strength
 from addonctl.render import drawing
 from addonctl.render.escaping import plain
 
 
 def graph(*lines: str, order: tuple[str, ...] = ()) -> Dependencies:
     """From `a => b` (stops), `a -> b` (hurts changes) and `a ~> b` (soft)."""
-    kinds = {"=>": (Strength.HARD, "running"), "->": (Strength.HARD, "change"), "~>": (Strength.SOFT, "running")}
+    kinds = {
+        "=>": (Strength.HARD, Affects.RUNNING),
+        "->": (Strength.HARD, Affects.CHANGE),
+        "~>": (Strength.SOFT, Affects.RUNNING),
+    }
     found = []
     for line in lines:
         source, arrow, target = line.split()
-        strength, hurts = kinds[arrow]
-        found.append(Dependency(source=source, target=target, strength=strength, hurts=hurts, via=()))
+        strength, affects = kinds[arrow]
+        found.append(Dependency(source=source, target=target, strength=strength, affects=affects, via=()))
     return Dependencies(edges=(), addons=tuple(found), order=order)
 
 

@@ -11,9 +11,8 @@ import pytest
 from markdown_it import MarkdownIt
 
 from addonctl.apps.wiring import catalog
-from addonctl.assessment import Assessment, assess
+from addonctl.assessment import Assessment
 from addonctl.findings import CHECKS, Capability
-from addonctl.inventory import take_inventory
 from addonctl.model import Gap, GapReason, Severity, Snapshot, View
 from addonctl.render.commands import fix_text
 from addonctl.render.escaping import markdown_block, markdown_code, plain, plain_lines
@@ -21,6 +20,7 @@ from addonctl.render.junit import junit
 from addonctl.render.markdown import markdown
 from addonctl.render.sarif import sarif
 from tests import builders
+from tests.judging import assessed
 
 _CONTROL = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u202a-\u202e\ud800-\udfff\ufffe\uffff]")
 
@@ -35,8 +35,7 @@ def small() -> Assessment:
         builders.workload("cert-manager", "registry.example/jetstack/cert-manager-controller:v1.20.0", desired=1,
                           ready=1, available=1),
     )  # fmt: skip
-    view, known = View(builders.snapshot(workloads=workloads, gaps=gaps)), builders.small_catalog()
-    return assess(view, take_inventory(view, known), known, day=builders.DAY)
+    return assessed(builders.snapshot(workloads=workloads, gaps=gaps), builders.small_catalog())
 
 
 # ── Text ────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -129,7 +128,7 @@ def test_markdown_of_a_small_cluster_is_this(small: Assessment) -> None:
         "",
         "Kubernetes 1.34, standard support on EKS until 2026-12-02. As of 2026-11-24.",
         "",
-        "| health | of it seen | add-ons | findings | parts not seen |",
+        "| health | coverage | add-ons | findings | parts not read |",
         "|---|---|---|---|---|",
         f"| {small.health.score} of 100 | {small.health.coverage} % | 2 | "
         f"{', '.join(f'{sum(f.severity is s for f in small.findings)} {s}' for s in reversed(Severity))} | 1 |",
@@ -141,7 +140,7 @@ def test_markdown_of_a_small_cluster_is_this(small: Assessment) -> None:
 
 
 def test_a_quiet_cluster_says_so() -> None:
-    nothing = assess(builders.snapshot(), builders.small_catalog(), day=builders.DAY)
+    nothing = assessed(builders.snapshot(), builders.small_catalog())
     assert "## Findings\n\nNone.\n" in markdown(replace(nothing, findings=()))
 
 
@@ -237,7 +236,7 @@ def test_fingerprints_stay_when_only_the_evidence_changes(demo: Assessment) -> N
 
     later = replace(demo, findings=tuple(replace(found, evidence=()) for found in demo.findings))
     named = replace(demo.cluster, name="prod-eu-2")
-    elsewhere = replace(demo, snapshot=replace(demo.snapshot, cluster=named))
+    elsewhere = replace(demo, view=View(replace(demo.snapshot, cluster=named)))
     assert fingerprints(later) == fingerprints(demo)
     assert not set(fingerprints(elsewhere)) & set(fingerprints(demo))
     assert len(set(fingerprints(demo))) == len({(found.code, found.subject) for found in demo.findings})
@@ -271,7 +270,7 @@ def test_junit_has_one_case_a_code_and_counts_them(everything: Assessment) -> No
     for element in (root, *root.findall("testsuite")):
         for count, path in (("tests", "testcase"), ("failures", "failure"), ("skipped", "skipped")):
             assert int(element.get(count, "")) == len(list(element.iter(path)))
-    assert [suite.get("name") for suite in root][:4] == ["inventory", "compatibility", "health", "dependencies"]
+    assert [suite.get("name") for suite in root][:4] == ["inventory", "compatibility", "dependencies", "health"]
 
 
 def test_junit_fails_what_is_to_be_done_and_only_that(everything: Assessment) -> None:
@@ -296,9 +295,7 @@ def test_junit_skips_what_was_not_seen(everything: Assessment, small: Assessment
     assert skipped(everything)["EKS007"] == "eks:insights: forbidden: denied"
     assert skipped(everything)["HLT020"] == "not probed"
     assert {"HLT001", "HLT002", "HLT003", "HLT004"} <= skipped(small).keys()
-    nameless = assess(
-        builders.snapshot(cluster=replace(small.cluster, kubernetes="", source="files")), catalog(), day=builders.DAY
-    )
+    nameless = assessed(builders.snapshot(cluster=replace(small.cluster, kubernetes="", source="files")), catalog())
     assert {"CMP001", "EKS003", "SKW001", "DEP003", "DEP004"} <= skipped(nameless).keys()
 
 

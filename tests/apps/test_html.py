@@ -9,12 +9,13 @@ from itertools import pairwise
 
 import pytest
 
-from addonctl.assessment import Assessment, assess
+from addonctl.assessment import Assessment
 from addonctl.findings import CHECKS
 from addonctl.render.commands import fix_text
 from addonctl.render.escaping import plain
 from addonctl.render.html import html
 from tests import builders
+from tests.judging import assessed
 
 _VOID = frozenset({"meta", "link", "br"})
 
@@ -85,7 +86,7 @@ def test_it_says_what_was_not_seen_waived_and_old(page: _Page) -> None:
 
 def test_every_minor_has_an_answer_with_its_reason(page: _Page, everything: Assessment) -> None:
     answers = [attributes for attributes in page.all("span") if attributes.get("class") in ("yes", "no", "unknown")]
-    wanted = [check for checks in everything.compatibility.checks.values() for check in checks]
+    wanted = [each for row in everything.compatibility.cells.values() for each in row]
     assert [(each["class"], each["title"]) for each in answers] == [(each.answer, each.reason) for each in wanted]
 
 
@@ -132,7 +133,7 @@ def test_headings_do_not_skip_a_level_and_headers_have_their_scope(page: _Page) 
 
 
 def test_an_empty_cluster_has_a_page_too() -> None:
-    nothing = assess(builders.snapshot(), builders.small_catalog(), day=builders.DAY)
+    nothing = assessed(builders.snapshot(), builders.small_catalog())
     seen = _Page(html(replace(nothing, findings=())))
     assert "Nothing was found" in seen.text
     assert "No add-on depends on another" in seen.text
@@ -143,7 +144,7 @@ def test_a_cluster_of_unknown_kubernetes_says_why() -> None:
     cluster = replace(builders.snapshot().cluster, kubernetes="")
     workloads = (builders.workload("coredns", "registry.example/coredns/coredns:v1.11.4", namespace="kube-system"),)
     snapshot = builders.snapshot(cluster=cluster, workloads=workloads)
-    seen = _Page(html(assess(snapshot, builders.small_catalog(), day=builders.DAY)))
+    seen = _Page(html(assessed(snapshot, builders.small_catalog())))
     assert "Kubernetes version unknown: the input does not say which Kubernetes runs" in seen.text
 
 
