@@ -5,6 +5,7 @@ which `addonctl rbac` prints the IAM policy.
 """
 
 import base64
+import logging
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -136,6 +137,16 @@ class ClusterEndpoint:
 _Part = TypeVar("_Part")
 
 
+# Who log requests with their signatures and answers with their bodies, configurationValues and all, at DEBUG.
+_TALKATIVE = ("botocore.auth", "botocore.endpoint", "botocore.parsers", "botocore.hooks", "botocore.regions")
+
+
+def _keep_bodies_out_of_logs() -> None:
+    """Whatever level the program around us logs at: what these write at DEBUG is not for any log."""
+    for name in _TALKATIVE:
+        logging.getLogger(name).setLevel(logging.INFO)
+
+
 @dataclass(frozen=True)
 class Aws:
     """AWS as one set of credentials sees it in one region. Both None: boto3's own defaults."""
@@ -146,6 +157,8 @@ class Aws:
     @cached_property
     def _session(self) -> Any:
         import boto3
+
+        _keep_bodies_out_of_logs()
         from botocore.exceptions import ProfileNotFound
 
         try:
