@@ -24,7 +24,7 @@ from addonctl.apps.cli import cli
 from addonctl.catalog import Catalog
 from addonctl.errors import BadInput
 from addonctl.model import Snapshot
-from tests.adapters.test_connection import kubeconfig, serve
+from tests.adapters.test_api_reader import kubeconfig, serve
 from tests.builders import NOW
 from tests.canaries import BROKEN, MARK, leaks, planted
 
