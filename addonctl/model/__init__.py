@@ -93,7 +93,7 @@ class Applier:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KubernetesObject:
-    """What every object has. `annotations` holds only those that addonctl reads (adapters/wire.py lists them)."""
+    """What every object has. `annotations` holds only those that addonctl reads (adapters/decoding.py lists them)."""
 
     name: str
     namespace: str = ""
@@ -596,7 +596,7 @@ class ConditionsOf:
 class OtherObject(KubernetesObject):
     """An object of a kind that has no type here: a custom resource, or a kind of which only who wrote it matters.
 
-    `fields` are the plain values of spec and status that health rules read, by dotted path (adapters/wire.py lists
+    `fields` are the plain values of spec and status that health rules read, by dotted path (decoding.FIELDS lists
     them). `has_status` is None where only its metadata was read.
     """
 
