@@ -1,34 +1,45 @@
-"""The way to one API server: credentials, TLS, proxies and retries; bodies come back raw.
+"""The way to one API server: who asks, over which transport, how often; answers come back raw. See ApiConnection.
 
-The official client knows kubeconfigs, exec plugins, certificates and proxies; it renews exec credentials when they
-expire. Added here: renewal on 401, bounded retries, and errors that say what, where and the fix without showing a
-credential.
+kubeconfig chooses cluster and user, credentials renews what proves the user, api_transport makes the sockets,
+api_errors gives what fails its type.
 """
 
-import logging
 import os
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 from socket import socket
-from typing import Any, Protocol
-from urllib.parse import urlencode
+from typing import TYPE_CHECKING, Any, Protocol
+from urllib.parse import quote, urlencode
 
 import addonctl
-from addonctl.adapters import redact
-from addonctl.adapters.api_errors import failure, refusal
-from addonctl.errors import AddonctlError, BadInput, NotAllowed, NotReachable
+from addonctl.adapters import api_errors, credentials, kubeconfig
+from addonctl.adapters.api_protocol import JSON, Response
+from addonctl.adapters.api_transport import READ_TIMEOUT_S, Transport, authorization
+from addonctl.adapters.credentials import Credential, Credentials
+from addonctl.adapters.kubeconfig import Server
+from addonctl.errors import AddonctlError, BadInput, Broken, NotReachable, TimedOut, TooManyRequests, Unavailable
 
-# A control plane answers a TCP handshake at once or not at all; a page of 500 objects takes it seconds at worst.
-CONNECT_TIMEOUT_S, READ_TIMEOUT_S = 5, 30
-RETRIES = 4
-_RETRIED = (429, 500, 502, 503, 504)
-# Renew an EKS token this long before AWS lets it lapse: a list may take that long.
-_RENEW_BEFORE = timedelta(minutes=1)
-JSON = "application/json"
+if TYPE_CHECKING:
+    from urllib3 import BaseHTTPResponse, HTTPConnectionPool
+
+# Further attempts of a read that the server was too busy for, and of one that found no connection.
+_RETRIES_BUSY, _RETRIES_NO_CONNECTION = 4, 1
+_BACKOFF_S = 0.3
+# A server that asks for a longer wait than this is not waited for: the caller may do something else meanwhile.
+_WAIT_MAX_S = 10.0
+# A connection that was kept open may be closed by the other side just as it is used again: that shows at once.
+_BROKEN_AT_ONCE_S = 1.0
+# A page of 500 objects at etcd's limit each (1.5 MiB) is 750 MiB; more is no answer of an API server.
+_BODY_BYTES, _PIECE_BYTES = 1 << 30, 1 << 20
+# One event of a watch: an object at etcd's limit, as JSON.
+_LINE_BYTES = 16 << 20
+_ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
+_NO_API = "Check the address in the kubeconfig, VPN and proxy: no Kubernetes API answers there."
 
 
 class Endpoint(Protocol):
@@ -50,111 +61,250 @@ class Traffic:
     bytes: int = 0
 
 
-@dataclass
+@dataclass(eq=False)
 class Connection:
-    """One API server with credentials. Safe to use from several threads."""
+    """One API server with credentials; the real side of ApiConnection."""
 
     name: str
     server: str
     context: str
-    _configuration: Any
-    _reload: Callable[[Any], None]
+    _at: Server = field(repr=False)
+    _credentials: Credentials = field(repr=False)
     traffic: Traffic = field(default_factory=Traffic)
-    _lock: threading.RLock = field(default_factory=threading.RLock)
-    _rest: Any = None
+    pause: Callable[[float], None] = time.sleep
+    _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
+    _way: "tuple[Credential, Transport, HTTPConnectionPool] | None" = field(default=None, repr=False)
+
+    # ── Questions ───────────────────────────────────────────────────────────────────────────────────────────────
+
+    def request(
+        self,
+        method: str,
+        path: str,
+        query: Mapping[str, str] | None = None,
+        body: bytes | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Response:
+        """See ApiConnection."""
+        busy = lost = 0
+        while True:
+            began = time.monotonic()
+            try:
+                return self._once(method, path, query, body, headers or {})
+            except (TooManyRequests, Unavailable) as error:
+                wait = max(_BACKOFF_S * 2**busy, _asked_s(error))
+                again = method == "GET" or isinstance(error, TooManyRequests)
+                busy += 1
+                if not again or busy > _RETRIES_BUSY or wait > _WAIT_MAX_S:
+                    raise
+                self.pause(wait)
+            except NotReachable as error:
+                late = isinstance(error, TimedOut) and time.monotonic() - began > _BROKEN_AT_ONCE_S
+                lost += 1
+                if error.retry_after_s is None or method != "GET" or late or lost > _RETRIES_NO_CONNECTION:
+                    raise
+                self.pause(_BACKOFF_S)
 
     def get(self, path: str, query: Mapping[str, str] | None = None, accept: str = JSON) -> bytes:
-        """The body of a GET. Raises an AddonctlError whose type says whether trying again may help."""
-        return self._request("GET", path + (f"?{urlencode(query)}" if query else ""), accept, None)
+        """The body of a GET."""
+        return self.request("GET", path, query, headers={"Accept": accept}).body
 
     def review(self, path: str, body: bytes) -> bytes:
         """The answer to a review of one's own rights, which stores nothing."""
-        return self._request("POST", path, JSON, body)
+        return self.request("POST", path, body=body).body
 
     def dry_run(self, path: str, body: bytes) -> bytes:
         """The answer to a creation that goes through all of admission and is not stored."""
-        return self._request("POST", f"{path}?dryRun=All", JSON, body)
+        return self.request("POST", path, {"dryRun": "All"}, body).body
+
+    @contextmanager
+    def lines(
+        self, path: str, query: Mapping[str, str] | None = None, silence_s: float = READ_TIMEOUT_S
+    ) -> Iterator[Iterator[bytes]]:
+        """See ApiConnection."""
+        answer = self._answer("GET", path, query, None, {"Accept-Encoding": "identity"}, silence_s)
+        try:
+            if answer.status >= 300:
+                raise self._refusal(path, answer)
+            yield self._lines(path, answer)
+        finally:
+            answer.close()
 
     @contextmanager
     def forward(self, namespace: str, pod: str, port: int) -> Iterator[socket]:
-        """A stream to a port of a pod, through the API server. Raises NotReachable when there is none."""
-        from kubernetes import client
-        from kubernetes.stream import portforward
-        from websocket import WebSocketException
+        """See ApiConnection."""
+        from addonctl.adapters import port_forward
 
-        api = client.CoreV1Api(client.ApiClient(self._configuration))
-        ask = api.connect_get_namespaced_pod_portforward
+        path = f"/api/v1/namespaces/{quote(namespace)}/pods/{quote(pod)}/portforward?ports={port}"
+        channel = self._upgraded(path)
+        with port_forward.stream(channel, f"port {port} of pod {namespace}/{pod}") as end:
+            yield end
+
+    # ── One exchange ────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _once(
+        self, method: str, path: str, query: Mapping[str, str] | None, body: bytes | None, headers: Mapping[str, str]
+    ) -> Response:
+        answer = self._answer(method, path, query, body, headers, READ_TIMEOUT_S)
         try:
-            stream = portforward(ask, pod, namespace, ports=str(port))
-            with closing(stream.socket(port)) as end:
-                end.settimeout(CONNECT_TIMEOUT_S)
-                yield end
-                refused = stream.error(port)
-        except (client.ApiException, WebSocketException, OSError) as error:
-            why = redact.text(" ".join(str(error).split()))[:200]
-            raise NotReachable(f"port {port} of pod {namespace}/{pod} cannot be reached: {why}") from error
-        if refused:
-            raise NotReachable(f"port {port} of pod {namespace}/{pod} cannot be reached: {refused.strip()[:200]}")
+            if answer.status >= 300:
+                raise self._refusal(path, answer)
+            whole = self._whole(path, answer)
+        finally:
+            answer.release_conn()
+        said = _lower(answer)
+        wants_json = headers.get("Accept", JSON).startswith("application/json")
+        if wants_json and ("text/html" in said.get("content-type", "") or whole.lstrip()[:1] == b"<"):
+            raise Broken(f"{self.server}{path} answered with {api_errors.described(whole, said)}", _NO_API)
+        return Response(status=answer.status, headers=said, body=whole)
 
-    def _request(self, method: str, path: str, accept: str, body: bytes | None) -> bytes:
-        response = self._send(method, path, accept, body)
-        if response.status == 401:
-            with self._lock:
-                self._renew()
-            response = self._send(method, path, accept, body)
-        data: bytes = response.read()
+    def _answer(
+        self,
+        method: str,
+        path: str,
+        query: Mapping[str, str] | None,
+        body: bytes | None,
+        headers: Mapping[str, str],
+        read_timeout_s: float,
+    ) -> "BaseHTTPResponse":
+        """The head of an answer; renewed credentials are tried when it is 401."""
+        target = path + (f"?{urlencode(query)}" if query else "")
+        credential, generation = self._credentials.current()
+        answer = self._send(credential, method, target, body, headers, read_timeout_s)
+        if answer.status == 401 and self._credentials.refused(generation):
+            answer.drain_conn()
+            credential, _ = self._credentials.current()
+            answer = self._send(credential, method, target, body, headers, read_timeout_s)
         with self._lock:
             self.traffic.requests += 1
-            self.traffic.bytes += len(data)
-        if response.status >= 400:
-            headers = {key.lower(): value for key, value in response.getheaders().items()}
-            raise refusal(self.server, path, response.status, headers, data)
-        return data
+        return answer
 
-    def _send(self, method: str, path: str, accept: str, body: bytes | None) -> Any:
-        import json
+    def _send(
+        self,
+        credential: Credential,
+        method: str,
+        target: str,
+        body: bytes | None,
+        headers: Mapping[str, str],
+        read_timeout_s: float,
+    ) -> "BaseHTTPResponse":
+        from urllib3 import HTTPHeaderDict, Timeout
+        from urllib3.exceptions import HTTPError
 
-        from urllib3 import exceptions
-
-        headers = {"Accept": accept, "Accept-Encoding": "gzip", "User-Agent": f"addonctl/{addonctl.__version__}"}
+        transport, pool = self._transport(credential)
+        sent = HTTPHeaderDict(self._headers(transport, body is not None) | dict(headers))
+        for name, value in credential.headers:
+            sent.add(name, value)
+        url = f"{transport.url.path}{target}"
+        if transport.plain_proxy is not None:  # without TLS a proxy is asked for the whole URL
+            url = f"{transport.url.scheme}://{transport.url.netloc}{url}"
         try:
-            with self._lock:
-                rest = self._client()
-                token = self._configuration.get_api_key_with_prefix("BearerToken")
-            if token:
-                headers["authorization"] = token
-            if body is not None:
-                headers["Content-Type"] = JSON
-            return rest.request(
-                method, self.server + path, headers=headers, body=json.loads(body) if body else None,
-                _request_timeout=(CONNECT_TIMEOUT_S, READ_TIMEOUT_S),
-            )  # fmt: skip
-        except exceptions.HTTPError as error:
-            raise self._no_answer(error) from error
+            return pool.urlopen(
+                method,
+                url,
+                body=body,
+                headers=sent,
+                retries=False,
+                redirect=False,
+                preload_content=False,
+                timeout=Timeout(connect=None, read=read_timeout_s),  # Transport.open has its own for connecting
+            )
+        except (HTTPError, OSError) as error:
+            raise api_errors.failure(error, self._where, sent=True) from error
 
-    def _client(self) -> Any:
-        from kubernetes.client.rest import RESTClientObject
+    def _headers(self, transport: Transport, has_body: bool) -> dict[str, str]:
+        agent = f"addonctl/{addonctl.__version__}"
+        headers = {"Host": transport.url.netloc, "Accept": JSON, "Accept-Encoding": "gzip", "User-Agent": agent}
+        if has_body:
+            headers["Content-Type"] = JSON
+        if transport.plain_proxy is not None and (secret := authorization(transport.plain_proxy)):
+            headers["Proxy-Authorization"] = secret
+        return headers
 
-        if self._rest is None:
-            if not self._configuration.verify_ssl:  # the kubeconfig says so; urllib3 would warn at every request
-                import urllib3
+    def _transport(self, credential: Credential) -> "tuple[Transport, HTTPConnectionPool]":
+        """The sockets that prove themselves with this credential's certificate: a new one needs new ones."""
+        with self._lock:
+            held = self._way
+            same = held is not None and (held[0].certificate_pem, held[0].key_pem) == (
+                credential.certificate_pem,
+                credential.key_pem,
+            )
+            if held is None or not same:
+                transport = Transport(self._at, credential, self._where)
+                held = self._way = credential, transport, transport.pool()
+            return held[1], held[2]
 
-                urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
-            self._rest = RESTClientObject(self._configuration)
-        return self._rest
+    @property
+    def _where(self) -> str:
+        return f"{self.server} (context {self.context})" if self.context else self.server
 
-    def _renew(self) -> None:
-        self._reload(self._configuration)
-        self._rest = None  # a plugin may have given new certificates, which the pool holds
+    # ── Bodies ──────────────────────────────────────────────────────────────────────────────────────────────────
 
-    def _no_answer(self, error: Exception) -> AddonctlError:
-        from urllib3 import exceptions
+    def _pieces(self, answer: "BaseHTTPResponse") -> Iterator[bytes]:
+        from urllib3.exceptions import HTTPError
 
-        where = f"{self.server} (context {self.context or '-'})"
-        cause: Any = getattr(error, "reason", None) or error
-        return failure(
-            cause, where, sent=not isinstance(cause, exceptions.NewConnectionError | exceptions.ConnectTimeoutError)
-        )
+        try:
+            for piece in answer.stream(_PIECE_BYTES, decode_content=True):
+                with self._lock:
+                    self.traffic.bytes += len(piece)
+                yield piece
+        except (HTTPError, OSError) as error:
+            raise api_errors.failure(error, self._where, sent=True) from error
+
+    def _whole(self, path: str, answer: "BaseHTTPResponse") -> bytes:
+        pieces, size = [], 0
+        for piece in self._pieces(answer):
+            size += len(piece)
+            if size > _BODY_BYTES:
+                answer.close()
+                raise Broken(f"{self.server}{path} answered with more than {_BODY_BYTES >> 20} MiB", _NO_API)
+            pieces.append(piece)
+        return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
+    def _lines(self, path: str, answer: "BaseHTTPResponse") -> Iterator[bytes]:
+        rest = b""
+        for piece in self._pieces(answer):
+            *whole, rest = (rest + piece).split(b"\n")
+            yield from (line for line in whole if line)
+            if len(rest) > _LINE_BYTES:
+                raise Broken(f"{self.server}{path} sent a line of more than {_LINE_BYTES >> 20} MiB", _NO_API)
+        if rest:
+            yield rest
+
+    def _refusal(self, path: str, answer: "BaseHTTPResponse") -> AddonctlError:
+        return api_errors.refusal(self.server, path, answer.status, _lower(answer), self._whole(path, answer))
+
+    # ── WebSocket ───────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _upgraded(self, path: str) -> Any:
+        from websocket import WebSocketBadStatusException, WebSocketException
+
+        from addonctl.adapters import port_forward
+
+        for attempt in range(2):
+            credential, generation = self._credentials.current()
+            transport, _ = self._transport(credential)
+            try:
+                target = f"{transport.url.path}{path}"
+                return port_forward.handshake(transport, target, dict(credential.headers))
+            except WebSocketBadStatusException as error:
+                if error.status_code == 401 and attempt == 0 and self._credentials.refused(generation):
+                    continue
+                headers = {name.lower(): str(value) for name, value in (error.resp_headers or {}).items()}
+                body = error.resp_body or b""
+                raise api_errors.refusal(self.server, path, error.status_code, headers, body) from error
+            except (WebSocketException, OSError) as error:
+                raise api_errors.failure(error, self._where, sent=True) from error
+        raise AssertionError("the second attempt returns or raises")
+
+
+def _asked_s(error: AddonctlError) -> float:
+    """How long the server itself said to wait; 0 where it said nothing and the error has its type's own wait."""
+    return float(vars(error).get("retry_after_s") or 0)
+
+
+def _lower(answer: "BaseHTTPResponse") -> dict[str, str]:
+    return {name.lower(): value for name, value in answer.headers.items()}
 
 
 # ── Ways in ─────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -162,150 +312,34 @@ class Connection:
 
 def connect(
     context: str | None = None,
-    kubeconfig: str | None = None,
+    kubeconfig_path: str | None = None,
     *,
     eks: Endpoint | None = None,
     token: Callable[[], tuple[str, datetime]] | None = None,
 ) -> Connection:
     """A connection by EKS endpoint and token, by kubeconfig context, or by the service account of the pod we are in.
 
-    Nothing is asked of the server yet. Raises BadInput for a kubeconfig that cannot be used, NotAllowed where its
-    plugin gives no credentials.
+    Nothing is asked of the server or of a plugin yet. Raises BadInput for a kubeconfig that cannot be used.
     """
     if eks is not None and token is not None:
-        return _by_eks(eks, token)
-    if kubeconfig is None and context is None and not _kubeconfig_files() and _in_cluster():
-        return _by_service_account()
-    return _by_kubeconfig(context, kubeconfig)
+        server = Server(name=eks.name, url=eks.server.rstrip("/"), ca_pem=eks.ca_pem)
+        return Connection(eks.name, server.url, "", server, credentials.of_tokens(token))
+    in_cluster = bool(os.environ.get("KUBERNETES_SERVICE_HOST"))
+    if not kubeconfig_path and not context and in_cluster and not kubeconfig.files():
+        return by_service_account(_ACCOUNT)
+    chosen = kubeconfig.choose(context or "", kubeconfig_path or "")
+    held = credentials.of_user(chosen.user, chosen.server, chosen.context)
+    return Connection(chosen.server.name, chosen.server.url, chosen.context, chosen.server, held)
 
 
-def _configuration() -> Any:
-    from kubernetes import client
-    from urllib3.util import Retry
-
-    configuration = client.Configuration()
-    configuration.retries = Retry(
-        total=RETRIES, connect=1, read=0, status=RETRIES, redirect=0, backoff_factor=0.3, backoff_max=5,
-        status_forcelist=_RETRIED, allowed_methods=("GET",), raise_on_status=False,
-    )  # fmt: skip
-    return configuration
-
-
-def _kubeconfig_files() -> list[str]:
-    named = os.environ.get("KUBECONFIG") or str(Path.home() / ".kube" / "config")
-    return [path for path in named.split(os.pathsep) if path and Path(path).exists()]
-
-
-def _in_cluster() -> bool:
-    return bool(os.environ.get("KUBERNETES_SERVICE_HOST"))
-
-
-def _by_kubeconfig(context: str | None, path: str | None) -> Connection:
-    import yaml
-    from kubernetes import config
-
-    given = path or os.environ.get("KUBECONFIG") or None
-    if path is not None and not Path(path).exists():
-        raise BadInput(f"kubeconfig {path} does not exist", "Give its path with --kubeconfig or KUBECONFIG.")
-    if path is None and not _kubeconfig_files():
-        raise BadInput(
-            "No kubeconfig was found, and this is no pod with a service account",
-            "Give --kubeconfig, or --eks CLUSTER --region REGION; or read files with -f or --snapshot.",
-        )
-    with _quiet_log():
-        try:
-            contexts, active = config.list_kube_config_contexts(given)  # type: ignore[no-untyped-call]
-        except (config.ConfigException, OSError, ValueError, TypeError, yaml.YAMLError) as error:
-            why = redact.text(" ".join(str(error).split()))[:300]
-            raise BadInput(f"The kubeconfig cannot be used: {why}", "Check it with `kubectl config view`.") from error
-    names = [entry["name"] for entry in contexts]
-    name = context or (active or {}).get("name") or ""
-    if name not in names:
-        raise BadInput(f"There is no context {name!r} in the kubeconfig", f"There are: {', '.join(names) or 'none'}.")
-
-    def load(configuration: Any) -> None:
-        _load_kubeconfig(given, name, configuration)
-
-    configuration = _configuration()
-    load(configuration)
-    entry = next(entry["context"] for entry in contexts if entry["name"] == name)
-    return Connection(
-        name=str(entry.get("cluster") or name), server=str(configuration.host), context=name,
-        _configuration=configuration, _reload=load,
-    )  # fmt: skip
-
-
-def _load_kubeconfig(path: str | None, context: str, configuration: Any) -> None:
-    """Loads credentials; the client logs a failing plugin and goes on without any, which is an error here."""
-    import yaml
-    from kubernetes import config
-
-    configuration.api_key.pop("BearerToken", None)
-    with _quiet_log() as log:
-        try:
-            config.load_kube_config(  # type: ignore[no-untyped-call]
-                path, context, configuration, persist_config=False
-            )
-        except (config.ConfigException, OSError, ValueError, TypeError, yaml.YAMLError) as error:
-            why = redact.text(str(error))[:300]
-            raise BadInput(f"Context {context!r} cannot be used: {why}", "Check it with `kubectl`.") from error
-    if log and not configuration.api_key.get("BearerToken"):
-        why = redact.text("; ".join(log))[:300]
-        raise NotAllowed(f"The credential plugin of context {context!r} failed: {why}", "Run it by hand, or log in.")
-
-
-@contextmanager
-def _quiet_log() -> Iterator[list[str]]:
-    """What the client logs through the root logger while credentials load; it would otherwise print to stderr."""
-    caught: list[str] = []
-
-    class Catch(logging.Handler):
-        def emit(self, record: logging.LogRecord) -> None:
-            caught.append(record.getMessage())
-
-    handler, root = Catch(), logging.getLogger()
-    root.addHandler(handler)
+def by_service_account(folder: Path) -> Connection:
+    """By the account of the pod that this runs in; its token is read anew as it is replaced."""
+    host, port = os.environ["KUBERNETES_SERVICE_HOST"], os.environ.get("KUBERNETES_SERVICE_PORT", "443")
     try:
-        yield caught
-    finally:
-        root.removeHandler(handler)
-
-
-def _by_service_account() -> Connection:
-    from kubernetes import config
-
-    def load(configuration: Any) -> None:
-        try:
-            config.load_incluster_config(configuration)  # type: ignore[no-untyped-call]
-        except config.ConfigException as error:
-            raise BadInput(f"The pod's service account cannot be used: {error}", "Mount its token.") from error
-
-    configuration = _configuration()
-    load(configuration)
-    host = str(configuration.host)
-    return Connection(name="in-cluster", server=host, context="", _configuration=configuration, _reload=load)
-
-
-def _by_eks(endpoint: Endpoint, token: Callable[[], tuple[str, datetime]]) -> Connection:
-    """By AWS's word on the endpoint, with a token presigned in this process."""
-    import tempfile
-
-    configuration = _configuration()
-    configuration.host = endpoint.server.rstrip("/")
-    with tempfile.NamedTemporaryFile("w", suffix=".crt", delete=False) as handle:  # urllib3 reads a path only
-        handle.write(endpoint.ca_pem)
-    configuration.ssl_ca_cert = handle.name
-    until = [datetime.min.replace(tzinfo=UTC)]
-
-    def load(configured: Any) -> None:
-        text, until[0] = token()
-        configured.api_key["BearerToken"] = f"Bearer {text}"
-
-    def renew(configured: Any) -> None:
-        if datetime.now(UTC) >= until[0] - _RENEW_BEFORE:
-            load(configured)
-
-    configuration.refresh_api_key_hook = renew
-    return Connection(
-        name=endpoint.name, server=configuration.host, context="", _configuration=configuration, _reload=load
-    )
+        ca_pem = (folder / "ca.crt").read_text("ascii")
+    except (OSError, UnicodeError) as error:
+        why = f"The pod's service account in {folder} cannot be used"
+        raise BadInput(why, "Mount its token: automountServiceAccountToken.") from error
+    url = f"https://[{host}]:{port}" if ":" in host else f"https://{host}:{port}"
+    server = Server(name="in-cluster", url=url, ca_pem=ca_pem)
+    return Connection("in-cluster", url, "", server, credentials.of_token_file(folder / "token"))

@@ -1,6 +1,6 @@
 """Reads a live cluster into a Snapshot, and says what that takes.
 
-One list a kind (adapters/wire.py), in pages, a few at once; each page is decoded where it arrives and its bytes are
+One list a kind (adapters/decoding.py), in pages, a few at once; each page is decoded where it arrives and its bytes are
 dropped. Only API versions are asked for that Kubernetes has not deprecated. A part that cannot be read costs that
 part: it becomes a gap.
 """

@@ -5,6 +5,7 @@ which `addonctl rbac` prints the IAM policy.
 """
 
 import base64
+import logging
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -15,9 +16,9 @@ from typing import Any, TypeVar
 
 import addonctl
 from addonctl import ports
-from addonctl.adapters import eks_table, redact
+from addonctl.adapters import api_errors, aws_errors, eks_table, redact
 from addonctl.catalog import EksRelease, EksTable
-from addonctl.errors import AddonctlError, BadInput, NotAllowed, NotReachable
+from addonctl.errors import AddonctlError, BadInput, NotReachable
 from addonctl.model import (
     Eks,
     EksAddon,
@@ -39,6 +40,8 @@ from addonctl.versions import Minor
 # Calls at once: EKS publishes no rate limits; adaptive retries slow down by themselves when it throttles.
 PARALLEL = 8
 _CONNECT_TIMEOUT_S, _READ_TIMEOUT_S, _ATTEMPTS = 5, 30, 10
+# Ten attempts at an address that nobody answers at are half a minute of silence.
+_ATTEMPTS_AT_FIRST = 2
 # STS accepts the presigned URL for 15 minutes; aws CLI and aws-iam-authenticator renew after 14.
 TOKEN_VALID = timedelta(minutes=14)
 _TOKEN_URL_S = 60
@@ -103,9 +106,15 @@ def _arns(resource: str) -> str | list[str]:
 
 # ── Names ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
-_SERVER = re.compile(r"https://[0-9A-Za-z]+\.[a-z0-9-]+\.([a-z]{2}(?:-[a-z]+)+-\d)\.eks\.(?:amazonaws|api)\.")
+_REGION = r"([a-z]{2}(?:-[a-z]+)+-\d)"
+# https://ID.gr7.REGION.eks.amazonaws.com; of clusters on IPv6 https://eks-NAME.REGION.api.aws, as AWS's guide has it.
+_SERVER = re.compile(
+    rf"https://(?:[0-9A-Za-z-]+\.)+{_REGION}\.(?:eks\.(?:amazonaws|api)\.|api\.aws\b|api\.amazonwebservices\.com)",
+    re.IGNORECASE,
+)
 _ARN = re.compile(r"arn:aws[a-z-]*:eks:([a-z0-9-]+):\d{12}:cluster/([0-9A-Za-z][\w-]{0,99})")
-_EKSCTL = re.compile(r"[^@\s]*@([0-9A-Za-z][\w-]{0,99})\.([a-z]{2}(?:-[a-z]+)+-\d)\.eksctl\.io")
+# eksctl calls contexts USER@NAME.REGION.eksctl.io, and its cluster entries likewise without the user.
+_EKSCTL = re.compile(rf"(?:[^\s]*@)?([0-9A-Za-z][\w-]{{0,99}})\.{_REGION}\.eksctl\.io")
 
 
 def region_of(server: str) -> str:
@@ -115,7 +124,7 @@ def region_of(server: str) -> str:
 
 
 def cluster_of(text: str) -> tuple[str, str] | None:
-    """(region, cluster name) out of an ARN or eksctl's context name; None where `text` is neither."""
+    """(region, cluster name) out of an ARN, or of eksctl's name of a context or cluster entry; None for any other."""
     if arn := _ARN.fullmatch(text):
         return arn[1], arn[2]
     if eksctl := _EKSCTL.fullmatch(text):
@@ -137,6 +146,16 @@ class ClusterEndpoint:
 _Part = TypeVar("_Part")
 
 
+# Who log requests with their signatures and answers with their bodies, configurationValues and all, at DEBUG.
+_TALKATIVE = ("botocore.auth", "botocore.endpoint", "botocore.parsers", "botocore.hooks", "botocore.regions")
+
+
+def _keep_bodies_out_of_logs() -> None:
+    """Whatever level the program around us logs at: what these write at DEBUG is not for any log."""
+    for name in _TALKATIVE:
+        logging.getLogger(name).setLevel(logging.INFO)
+
+
 @dataclass(frozen=True)
 class Aws:
     """AWS as one set of credentials sees it in one region. Both None: boto3's own defaults."""
@@ -147,6 +166,8 @@ class Aws:
     @cached_property
     def _session(self) -> Any:
         import boto3
+
+        _keep_bodies_out_of_logs()
         from botocore.exceptions import ProfileNotFound
 
         try:
@@ -154,12 +175,12 @@ class Aws:
         except ProfileNotFound as error:
             raise BadInput(f"There is no AWS profile {self.profile!r}", "See `aws configure list-profiles`.") from error
 
-    def _client(self, service: str) -> Any:
+    def _client(self, service: str, attempts: int = _ATTEMPTS) -> Any:
         from botocore.config import Config
         from botocore.exceptions import NoRegionError
 
         config = Config(
-            retries={"mode": "adaptive", "max_attempts": _ATTEMPTS}, connect_timeout=_CONNECT_TIMEOUT_S,
+            retries={"mode": "adaptive", "total_max_attempts": attempts}, connect_timeout=_CONNECT_TIMEOUT_S,
             read_timeout=_READ_TIMEOUT_S, user_agent_extra=f"addonctl/{addonctl.__version__}",
             max_pool_connections=PARALLEL,
         )  # fmt: skip
@@ -177,9 +198,20 @@ class Aws:
         paginator = self._eks.get_paginator(operation)
         return [item for page in paginator.paginate(**arguments) for item in page.get(key) or ()]
 
+    def _described(self, cluster: str) -> Any:
+        """The first question: where no AWS answers, it says so soon; where AWS throttles, it is asked with patience."""
+        from botocore.exceptions import ClientError
+
+        try:
+            return self._client("eks", _ATTEMPTS_AT_FIRST).describe_cluster(name=cluster)["cluster"]
+        except ClientError as error:
+            if aws_errors.failure(error).retry_after_s is None:
+                raise
+            return self._eks.describe_cluster(name=cluster)["cluster"]
+
     def endpoint(self, cluster: str) -> ClusterEndpoint:
-        """Where the API server is. Raises NotAllowed or NotReachable with what would fix it."""
-        described = _or_raise("eks", lambda: self._eks.describe_cluster(name=cluster)["cluster"])
+        """Where the API server is. Raises NotFound, NotAllowed, NotReachable … with what would fix it."""
+        described = _or_raise(lambda: self._described(cluster))
         if not described.get("endpoint"):
             raise NotReachable(f"EKS cluster {cluster} has no endpoint (status {described.get('status')})", "Wait.")
         ca = base64.b64decode((described.get("certificateAuthority") or {}).get("data") or "").decode()
@@ -187,7 +219,7 @@ class Aws:
 
     def token(self, cluster: str) -> tuple[str, datetime]:
         """A bearer token for the cluster and when to renew it: a presigned GetCallerIdentity, as the aws CLI makes."""
-        return _or_raise("sts", lambda: self._presign(cluster)), datetime.now(UTC) + TOKEN_VALID
+        return _or_raise(lambda: self._presign(cluster)), datetime.now(UTC) + TOKEN_VALID
 
     def _presign(self, cluster: str) -> str:
         from botocore.signers import RequestSigner
@@ -218,7 +250,7 @@ class Aws:
     ) -> tuple[Eks | None, tuple[Gap, ...]]:
         """All that AWS says of `cluster`, and what it would not say."""
         try:
-            described = _or_gap("eks", lambda: self._eks.describe_cluster(name=cluster)["cluster"])
+            described = _or_gap("eks", lambda: self._described(cluster))
         except AddonctlError as error:  # no region, no such profile: AWS is optional, so this is a gap as well
             return None, (Gap(part="eks", reason=GapReason.NO_CREDENTIALS, detail=error.what),)
         if isinstance(described, Gap):
@@ -357,7 +389,7 @@ class Aws:
 
     def addon_versions(self, *, as_of: date) -> EksTable:
         """AWS's table of add-on versions, of this region and day."""
-        found = _or_raise("catalog refresh", lambda: self._pages("describe_addon_versions", "addons"))
+        found = _or_raise(lambda: self._pages("describe_addon_versions", "addons"))
         region = self._eks.meta.region_name
         return EksTable(
             as_of=as_of, source=f"DescribeAddonVersions, {region}", region=region,
@@ -367,7 +399,6 @@ class Aws:
     def cluster_versions(self) -> tuple[EksRelease, ...]:
         """The Kubernetes minors that EKS offers, with the days on which their support ends."""
         found = _or_raise(
-            "catalog refresh",
             lambda: self._pages("describe_cluster_versions", "clusterVersions", includeAll=True),
         )
         return tuple(
@@ -384,6 +415,10 @@ class Aws:
 # ── Failures ────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
+# This boto3 is older than the operation; the answer has another shape than its API promises.
+_NOT_PROMISED = (AttributeError, KeyError, TypeError)
+
+
 def _or_gap(part: str, ask: Callable[[], _Part]) -> "_Part | Gap":
     """The answer, or why there is none."""
     from botocore import exceptions
@@ -391,48 +426,19 @@ def _or_gap(part: str, ask: Callable[[], _Part]) -> "_Part | Gap":
     try:
         return ask()
     except exceptions.ClientError as error:
-        return _refused(part, error)
-    except (exceptions.NoCredentialsError, exceptions.PartialCredentialsError, exceptions.TokenRetrievalError,
-            exceptions.SSOError, exceptions.CredentialRetrievalError) as error:  # fmt: skip
-        return Gap(part=part, reason=GapReason.NO_CREDENTIALS, detail=f"no AWS credentials: {redact.text(str(error))}")
-    except exceptions.HTTPClientError as error:
-        return Gap(part=part, reason=GapReason.TIMEOUT, detail=redact.text(str(error)))
-    except (exceptions.BotoCoreError, AttributeError, KeyError, TypeError) as error:
-        # AttributeError: this boto3 is older than the operation; KeyError and TypeError: not what the API promises.
-        return Gap(part=part, reason=GapReason.BROKEN, detail=f"{type(error).__name__}: {redact.text(str(error))}")
+        service = "ec2" if part.startswith("ec2") else "eks"
+        return api_errors.gap(part, aws_errors.failure(error), f"{service}:{error.operation_name}")
+    except (exceptions.BotoCoreError, *_NOT_PROMISED) as error:
+        return api_errors.gap(part, aws_errors.failure(error))
 
 
-_DENIED = ("AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "Client.UnauthorizedOperation")
-_NO_LOGIN = ("ExpiredToken", "ExpiredTokenException", "UnrecognizedClientException", "InvalidClientTokenId",
-             "AuthFailure", "RequestExpired", "SignatureDoesNotMatch")  # fmt: skip
-_NOT_THERE = ("ResourceNotFoundException", "NotFoundException", "404", "UnknownOperationException", "InvalidAction")
+def _or_raise(ask: Callable[[], _Part]) -> _Part:
+    from botocore import exceptions
 
-
-def _refused(part: str, error: Any) -> Gap:
-    code = str(error.response.get("Error", {}).get("Code", ""))
-    detail = redact.text(" ".join(str(error).split()))[:300]
-    service = "ec2" if part.startswith("ec2") else "eks"
-    if code in _DENIED:
-        action = f"{service}:{error.operation_name}"
-        return Gap(part=part, reason=GapReason.FORBIDDEN, detail=detail, permission=action)
-    if code in _NO_LOGIN:
-        return Gap(part=part, reason=GapReason.NO_CREDENTIALS, detail=detail)
-    if code in _NOT_THERE:
-        return Gap(part=part, reason=GapReason.NOT_SERVED, detail=detail)
-    return Gap(part=part, reason=GapReason.TIMEOUT, detail=detail)
-
-
-def _or_raise(part: str, ask: Callable[[], _Part]) -> _Part:
-    answer = _or_gap(part, ask)
-    if not isinstance(answer, Gap):
-        return answer
-    match answer.reason:
-        case GapReason.FORBIDDEN:
-            raise NotAllowed(answer.detail, f"Allow {answer.permission}; `addonctl rbac --iam` prints the policy.")
-        case GapReason.NO_CREDENTIALS:
-            raise NotAllowed(answer.detail, "Log in to AWS, or give --profile.")
-        case _:
-            raise NotReachable(answer.detail, "Check the cluster's name and --region, then try again.")
+    try:
+        return ask()
+    except (exceptions.ClientError, exceptions.BotoCoreError, *_NOT_PROMISED) as error:
+        raise aws_errors.failure(error) from error
 
 
 # ── AWS's shapes into ours ──────────────────────────────────────────────────────────────────────────────────────

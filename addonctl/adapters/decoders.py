@@ -12,7 +12,7 @@ import msgspec
 from addonctl import model, units
 from addonctl.adapters import api_types as s
 from addonctl.adapters import forms, helm, redact
-from addonctl.adapters.decoding import EMPTY, MESSAGE_MAX, Decoder, Kind, aware, conditions, kept_annotations
+from addonctl.adapters.decoding import EMPTY, Decoder, Kind, aware, conditions, kept_annotations
 from addonctl.catalog import Form, SettingForm
 from addonctl.errors import BadInput
 from addonctl.resources import RESOURCES, group_of
@@ -613,7 +613,7 @@ def _event(o: s.Event, d: Decoder, common: dict[str, Any]) -> model.Event | None
         return None
     series = o.series or s.EventSeries()
     return model.Event(
-        **common, subject=subject, reason=o.reason or "", message=redact.text((o.message or "")[:MESSAGE_MAX]),
+        **common, subject=subject, reason=o.reason or "", message=redact.message(o.message or ""),
         count=series.count or o.count or 1,
         last_seen=aware(series.last_observed_time or o.last_timestamp or o.event_time),
     )  # fmt: skip
@@ -636,20 +636,28 @@ def _application(o: s.Application, d: Decoder, common: dict[str, Any]) -> model.
     destination = spec.destination or s.AppDestination()
     sync = spec.sync_policy.automated if spec.sync_policy else None
     return model.Application(
-        **common, project=spec.project or "", repository=redact.url(source.repo_url or ""), path=source.path or "",
-        chart=source.chart or "", target_revision=source.target_revision or "",
+        **common,
+        project=spec.project or "",
+        repository=redact.url(source.repo_url or ""),
+        path=redact.text(source.path or ""),
+        chart=source.chart or "",
+        target_revision=redact.text(source.target_revision or ""),
         destination_namespace=destination.namespace or "",
-        destination_in_cluster=(destination.server or destination.name) in (
-            None, "https://kubernetes.default.svc", "in-cluster",
+        destination_in_cluster=(destination.server or destination.name)
+        in (
+            None,
+            "https://kubernetes.default.svc",
+            "in-cluster",
         ),
-        auto_sync=sync is not None and sync.enabled is not False, self_heal=bool(sync and sync.self_heal),
+        auto_sync=sync is not None and sync.enabled is not False,
+        self_heal=bool(sync and sync.self_heal),
         sync=(status.sync.status or "") if status.sync else "",
         health=(status.health.status or "") if status.health else "",
         resources=tuple(
             model.ObjectRef(kind=r.kind or "", name=r.name or "", namespace=r.namespace or "", group=r.group or "")
             for r in status.resources or ()
         ),
-    )  # fmt: skip
+    )
 
 
 def _flux_conditions(o: s.FluxObject) -> tuple[model.Condition, ...]:
@@ -696,9 +704,13 @@ def _flux_helm_release(o: s.FluxObject, d: Decoder, common: dict[str, Any]) -> m
 def _flux_kustomization(o: s.FluxObject, d: Decoder, common: dict[str, Any]) -> model.FluxKustomization:
     spec = o.spec or s.FluxSpec()
     return model.FluxKustomization(
-        **common, path=spec.path or "", source=_flux_source_name(spec.source_ref), suspended=bool(spec.suspend),
-        prune=bool(spec.prune), conditions=_flux_conditions(o),
-    )  # fmt: skip
+        **common,
+        path=redact.text(spec.path or ""),
+        source=_flux_source_name(spec.source_ref),
+        suspended=bool(spec.suspend),
+        prune=bool(spec.prune),
+        conditions=_flux_conditions(o),
+    )
 
 
 def _flux_source(kind: str) -> Callable[[s.FluxObject, Decoder, dict[str, Any]], model.FluxSource]:

@@ -1,6 +1,6 @@
 """Kubernetes' JSON in, values of the model out: decoding pages and objects, whatever their kind.
 
-The kinds themselves, and how each becomes ours, are in kinds.py. An object that cannot be decoded costs that object:
+The kinds themselves, and how each becomes ours, are in decoders.py. An object that cannot be decoded costs that object:
 it is named and skipped.
 """
 
@@ -33,8 +33,6 @@ ANNOTATIONS = frozenset({
     "rollout.argoproj.io/workload-generation", "kubeflow-resource-stopped",
 })  # fmt: skip
 LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
-# A message longer than this says nothing more to a person, and 10,000 events are held at once.
-MESSAGE_MAX = 400
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,7 +204,7 @@ class Decoder:
             known = model.ContainerStatus(
                 name=name, image=image, image_id=image_id, ready=bool(was.ready), restarts=was.restart_count or 0,
                 waiting=waiting or "", exit_code=ended,
-                waits_for=redact.text((why or "")[:MESSAGE_MAX]), last_exit=(last.reason or "") if last else "",
+                waits_for=redact.message(why or ""), last_exit=(last.reason or "") if last else "",
                 last_exit_at=aware(last.finished_at) if last else None,
             )  # fmt: skip
             self._statuses[key] = known
@@ -378,7 +376,7 @@ def _owner_ref(owner: s.OwnerReference) -> model.ObjectRef:
 def conditions(given: Iterable[s.Condition] | None) -> tuple[model.Condition, ...]:
     return tuple(
         model.Condition(
-            type=c.type, status=c.status, reason=c.reason or "", message=redact.text((c.message or "")[:MESSAGE_MAX]),
+            type=c.type, status=c.status, reason=c.reason or "", message=redact.message(c.message or ""),
             changed=aware(c.last_transition_time), observed_generation=c.observed_generation,
             severity=c.severity or "",
         )
@@ -424,7 +422,7 @@ def _fields(shape: s.OtherObject) -> Iterator[tuple[str, str]]:
         elif isinstance(value, int | float):
             yield path, str(value)
         elif isinstance(value, str) and value and (root == "status" or path in _WORDS):
-            yield path, redact.text(value[:MESSAGE_MAX])
+            yield path, redact.message(value)
 
 
 def _free_conditions(value: Any) -> tuple[model.Condition, ...]:
@@ -463,7 +461,7 @@ def _of_pod(entry: Mapping[str, Any]) -> Iterator[model.Condition]:
     generation = observed if isinstance(observed, int) else None
     yield model.Condition(type="Observed", status="True", observed_generation=generation)
     for error in _mappings(entry.get("errors")):
-        message = redact.text(str(error.get("message") or error.get("code") or "")[:MESSAGE_MAX])
+        message = redact.message(str(error.get("message") or error.get("code") or ""))
         yield model.Condition(type="Error", status="True", message=message, observed_generation=generation)
 
 

@@ -1,62 +1,103 @@
-"""Takes out what could be a secret, before anything read becomes a value that is saved, shown or logged.
+"""The last net over free text: what looks like a credential is replaced before the text is saved, shown or logged.
 
-The rule errs to the safe side: of settings, only numbers, booleans and words that cannot hold a secret are kept; of
-free text, what looks like a credential is replaced.
+Settings do not come here: of those only what the catalogue names is kept, by its form (forms.py). Free text — messages
+of events and conditions, errors, insights — is kept whole but for what the patterns below take out; they err to the
+safe side. Called by every adapter that reads text which others wrote.
 """
 
 import re
-from collections.abc import Mapping
-from typing import Any
+from functools import cache, lru_cache
 
 REDACTED = "(redacted)"
+# A message longer than this says nothing more to a person, and 10,000 events are held at once.
+MESSAGE_MAX = 400
+# Of a message this much is searched before it is cut: a credential that the cut goes through is no longer one to see.
+_SEARCHED_MAX = 4 * MESSAGE_MAX
 
-_SECRET_KEY = re.compile(r"pass|secret|token|key|cred|auth|cert|private|connection|dsn|webhook_?url", re.IGNORECASE)
-# What a string setting may be and still be kept: number, quantity, duration, percentage, boolean, version, or one of
-# the few words that configure controllers. Anything longer or freer could be a secret.
-_SAFE_STRING = re.compile(
-    r"-?\d{1,9}(\.\d{1,6})?([numkMGTPE]i?|%|ms|s|h|d)?|true|false|v?\d{1,4}(\.\d{1,6}){1,3}(-eksbuild\.\d{1,4})?"
-    r"|Always|IfNotPresent|Never|info|debug|warn|warning|error|json|text|ipv4|ipv6|standard|strict|Fail|Ignore"
-    r"|RollingUpdate|OnDelete|Recreate|ClusterIP|LoadBalancer|NodePort|gp2|gp3|Fargate|ec2",
-)
-_CREDENTIAL = re.compile(
-    r"eyJ[\w-]{8,}\.[\w-]{8,}(\.[\w-]*)?"  # JWT
-    r"|k8s-aws-v1\.[\w-]+"
-    r"|(AKIA|ASIA)[A-Z0-9]{12,}"
-    r"|gh[pousr]_\w{16,}|xox[abp]-[\w-]{8,}|glpat-[\w-]{8,}"
-    r"|-----BEGIN[^-]*PRIVATE KEY-----[\s\S]*?(-----END[^-]*-----|$)"
-    r"|(?<=://)[^/\s:@]*:[^/\s@]*(?=@)"  # user:password@ of a URL
-    r"|(?i:(?<=bearer )|(?<=basic ))[\w.~+/=-]{8,}"
-    r"|(?i:(password|passwd|secret|token|api[_-]?key|access[_-]?key|client[_-]?secret)[\"']?\s*[=:]\s*[\"']?)"
-    r"[^\s\"',;&]{3,}",
-)
+_NAME = r"pass(?:word|wd|phrase)?|pwd|bindpw|secret|token|credentials?|(?:api|access|private|secret|signing)[_-]?key"
+# A value: to its closing quote, or to the end of the word.
+_VALUE = r"(?:\\?\"[^\"\\]+|'[^']+|[^\s\"',;&)]{3,})"
+# Words of which one must be in a text, in small letters, before the pattern is tried; then where it is from, or what
+# writes such a thing.
+_GENERAL: tuple[tuple[tuple[str, ...], str, str], ...] = (
+    (("-----begin",), "RFC 7468, OpenSSL, OpenSSH, PGP; a block that is cut off ends with the text",
+     r"-----BEGIN[ A-Z0-9_-]{0,100}(?:PRIVATE KEY|KEY BLOCK)[^-]*-----[\s\S]*?(?:-----END[^-]*-----|\Z)"),
+    (("ls0tls1crudjti",), "such a block in base64", r"LS0tLS1CRUdJTi[\w+/=]*"),
+    (("eyj",), "JWT, RFC 7519", r"eyJ[\w-]{8,}\.[\w-]{8,}(?:\.[\w-]*)?"),
+    (("k8s-aws-v1",), "aws-iam-authenticator", r"k8s-aws-v1\.[\w-]+"),
+    (("a3t", "akia", "asia", "abia", "acca", "aiza", "sg."), "AWS, Google, SendGrid; of any length: texts are cut",
+     r"\b(?:A3T[A-Z0-9]|AKIA|ASIA|ABIA|ACCA)[A-Z0-9]{8,}|\bAIza[\w-]{16,}|\bSG\.[\w.-]{16,}"),
+    (("gh", "github_pat_", "gl", "npm_", "xox", "xapp-", "sk-", "sk_", "rk_", "hvs.", "hvb.", "_v1_", "dapi", "shp",
+      "pypi-"),
+     "GitHub, GitLab, npm, Slack, OpenAI, Stripe, Vault and others; of any length likewise",
+     r"\b(?:gh[pousr]_|github_pat_|gl(?:pat|dt|rt|cbt|ptt|ft|imt|agent|oas|soat|ffct)-|npm_|xox[a-z]-|xapp-"
+     r"|sk-|[sr]k_(?:live|test|prod)_|hv[sb]\.|do[opr]_v1_|dapi|shp(?:at|ca|pa|ss)_|pypi-)[\w.-]{12,}"),
+    (("bearer ", "basic ", "negotiate "), "RFC 9110, 11; letters alone are words of a sentence",
+     r"(?i:(?<=bearer )|(?<=basic )|(?<=negotiate ))(?=\S*[\d=+/])[\w.~+/=-]{8,}"),
+    (("authorization",), "RFC 9110, 11.6.2",
+     r"(?i:(?<=authorization: )|(?<=authorization:)|(?<=authorization=))(?:\w+ )?[^\s\"',;]{3,}"),
+    (("@",), "RFC 3986, 3.2.1: user and password of a URL; there may be a slash in it that nobody escaped",
+     r"(?<=://)(?:[^\s/@\"'<>]*|[^\s/@:\"'<>]+:(?!\d{1,5}[/?#])[^\s@\"'<>]*)(?=@)"
+     r"|(?<![\w/.@-])[\w.+-]+:[^\s@/:]{3,}(?=@(?!sha\d))"),
+    (("?",), "presigned URLs of S3 and STS, tokens handed over as parameters; a timeout is none",
+     r"(?<=\?)(?!timeout=\w+(?:[\"'\s]|\Z))[\w.~%-]+=[^\s\"'<>]*"),
+    (("hooks.slack.com", "discord.com", "webhook.office.com"), "webhooks of chats: the path is the secret",
+     r"(?i:(?<=hooks\.slack\.com/)|(?<=discord\.com/api/webhooks/)|(?<=webhook\.office\.com/))[^\s\"'<>]+"),
+    (("--",), "options of a command, with a space or an equals sign",
+     rf"(?i:(?<![\w-])--?[\w-]*(?:{_NAME})[\w-]*)[ =]+{_VALUE}"),
+    (("-u ", "--user"), "curl", r"(?:(?<=\s-u )|(?<=--user )|(?<=--user=))[^\s:]+:\S+"),
+    (("passw", "secret", "token", "key"), "environment variables, the name and the value apart",
+     r"\b[A-Z][A-Z0-9_]*(?:PASSW(?:OR)?D|SECRET|TOKEN|KEY)[A-Z0-9_]*[\"']?[\s=:]+[\"']?(?=\S*[\d+/=])\S{8,}"),
+    (("pass", "pwd", "bindpw", "secret", "token", "credential", "key"), "name and value of JSON, YAML and INI",
+     rf"(?i:(?:{_NAME}|key-data)[\w-]{{0,20}})\\?[\"']?\s*(?:=>|:=|=|:)\s*{_VALUE}"),
+)  # fmt: skip
+# A part of a path as long and as mixed as this is a key, not a name.
+_KEY_IN_PATH = re.compile(r"(?<=/)(?=[\w-]*\d)(?=[\w-]*[a-z])(?=[\w-]*[A-Z])[\w-]{20,}", re.ASCII)
+_WORD_OF_A_TOKEN = re.compile(r"[\w+/=.~-]{16,}", re.ASCII)
 
 
+def message(free: str) -> str:
+    """Free text of somebody else's as long as a report shows it, with what looks like a credential replaced."""
+    return text(free[:_SEARCHED_MAX])[:MESSAGE_MAX]
+
+
+@lru_cache(maxsize=4096)
 def text(free: str) -> str:
-    """Free text (an event's message, a condition's) with what looks like a credential replaced."""
-    return _CREDENTIAL.sub(REDACTED, free)
-
-
-def settings(value: Any, key: str = "", keep: frozenset[str] = frozenset()) -> Any:
-    """Settings of any shape with keys, numbers and harmless words kept. `keep` names keys that hold no secret."""
-    if isinstance(value, Mapping):
-        return {str(name): settings(inner, _path(key, str(name)), keep) for name, inner in value.items()}
-    if isinstance(value, list | tuple):
-        return [settings(inner, key, keep) for inner in value]
-    last = key.rpartition("/")[2]
-    if value is None or isinstance(value, bool) or last in keep:
-        return value
-    if _SECRET_KEY.search(key):
-        return REDACTED
-    if isinstance(value, int | float):
-        return value
-    return value if isinstance(value, str) and _SAFE_STRING.fullmatch(value) else REDACTED
-
-
-def _path(parent: str, name: str) -> str:
-    return f"{parent}/{name}" if parent else name
+    """Free text with what looks like a credential replaced."""
+    cleaned = _replaced(free, _general())
+    return _replaced(cleaned, _vendors()) if _WORD_OF_A_TOKEN.search(cleaned) else cleaned
 
 
 def url(address: str) -> str:
-    """A URL without user, password and query: what is left names the place only."""
-    bare = re.sub(r"(?<=://)[^/@]*@", "", address)
-    return re.split(r"[?#]", bare, maxsplit=1)[0]
+    """A URL without user, password, query and keys in its path: what is left names the place only."""
+    place = re.split(r"[?#]", address, maxsplit=1)[0]
+    return text(_KEY_IN_PATH.sub(REDACTED, _USER.sub("", place)))
+
+
+_USER = re.compile(r"(?<=://)(?:[^\s/@]*|[^\s/@:]+:(?!\d{1,5}[/?#])[^\s@]*)@|^[\w.+-]+:[^\s@/:]{3,}@")
+
+
+_Rules = tuple[tuple[tuple[str, ...], re.Pattern[str]], ...]
+
+
+def _replaced(free: str, rules: _Rules) -> str:
+    low = free.lower()
+    for words, pattern in rules:
+        if any(word in low for word in words):
+            free = pattern.sub(REDACTED, free)
+    return free
+
+
+@cache
+def _general() -> _Rules:
+    return tuple((words, re.compile(pattern)) for words, _, pattern in _GENERAL)
+
+
+@cache
+def _vendors() -> _Rules:
+    """Tokens of vendors by their exact forms."""
+    import json
+    from importlib import resources
+
+    facts = json.loads((resources.files("addonctl") / "data" / "credentials.json").read_text())
+    return tuple((tuple(rule["keywords"]), re.compile(rule["pattern"], re.ASCII)) for rule in facts["rules"].values())

@@ -1,9 +1,14 @@
 """What is read of AWS, over HTTP: all of it, and what a lacking permission costs."""
 
 import base64
+import contextlib
 import json
+import socket
 import subprocess
 import sys
+import threading
+import time
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -12,7 +17,7 @@ import pytest
 
 from addonctl.adapters import eks_table
 from addonctl.adapters.aws import PERMISSIONS, Aws, cluster_of, is_set, policy, region_of
-from addonctl.errors import NotAllowed, NotReachable
+from addonctl.errors import NotAllowed, NotFound, NotReachable, NotTrusted, TimedOut
 from addonctl.model import Eks, GapReason
 from tests.builders import DAY
 from tests.eks.server import REGION, EksServer
@@ -119,12 +124,12 @@ def test_no_credentials_is_an_ordinary_case(eks: EksServer, monkeypatch: pytest.
     found, gaps = Aws(REGION).read(NAME)
     assert found is None
     assert [(gap.part, gap.reason) for gap in gaps] == [("eks", GapReason.NO_CREDENTIALS)]
-    with pytest.raises(NotAllowed, match="no AWS credentials"):
+    with pytest.raises(NotAllowed, match="No AWS credentials"):
         Aws(REGION).token(NAME)
 
 
 def test_an_unknown_cluster_is_named(eks: EksServer) -> None:
-    with pytest.raises(NotReachable, match="nowhere"):
+    with pytest.raises(NotFound, match="nowhere"):
         Aws(REGION).endpoint("nowhere")
 
 
@@ -159,6 +164,12 @@ def test_the_table_from_aws_is_the_packaged_one(eks: EksServer, tmp_path: Path) 
         ("https://0A1B.gr7.eu-central-1.eks.amazonaws.com", "eu-central-1"),
         ("https://0A1B.sk1.us-gov-west-1.eks.amazonaws.com", "us-gov-west-1"),
         ("https://0A1B.yl4.cn-north-1.eks.amazonaws.com.cn", "cn-north-1"),
+        ("https://eks-prod.eu-central-1.api.aws", "eu-central-1"),
+        ("https://0a1b.gr7.us-gov-west-1.api.aws:443", "us-gov-west-1"),
+        ("https://eks-prod.cn-north-1.api.amazonwebservices.com.cn", "cn-north-1"),
+        ("https://api.aws", ""),
+        ("https://eu-central-1.example.com", ""),
+        ("https://0A1B.gr7.eu-central-1.api.awsome.example", ""),
         ("https://10.0.0.1:6443", ""),
     ],
 )
@@ -170,10 +181,86 @@ def test_names_of_clusters_in_contexts() -> None:
     arn = "arn:aws-us-gov:eks:us-gov-west-1:123456789012:cluster/prod"
     assert cluster_of(arn) == ("us-gov-west-1", "prod")
     assert cluster_of("admin@prod.eu-central-1.eksctl.io") == ("eu-central-1", "prod")
+    assert cluster_of("i-0@b@prod.eu-central-1.eksctl.io") == ("eu-central-1", "prod")
+    assert cluster_of("prod.eu-central-1.eksctl.io") == ("eu-central-1", "prod")
     assert cluster_of("kind-kind") is None
+    assert cluster_of("a prod.eu-central-1.eksctl.io") is None
 
 
 def test_the_policy_allows_what_is_asked_for_and_no_write() -> None:
     actions = {action for statement in policy()["Statement"] for action in statement["Action"]}
     assert actions == {permission.action for permission in PERMISSIONS}
     assert all(action.split(":")[1].startswith(("Describe", "List")) for action in actions)
+
+
+# ── Where no AWS answers ────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.fixture
+def no_aws(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
+    """Credentials, and an endpoint of the test's choice."""
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIAEXAMPLE")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "example")
+    return lambda url: monkeypatch.setenv("AWS_ENDPOINT_URL", url)
+
+
+def listening(answer: bytes) -> tuple[str, Callable[[], None]]:
+    """A server that hangs up after `answer`: its address, and how to end it."""
+    server = socket.create_server(("127.0.0.1", 0))
+
+    def serve() -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                connection, _ = server.accept()
+                with connection:
+                    connection.recv(65536)
+                    connection.sendall(answer)
+
+    thread = threading.Thread(target=serve, daemon=True)
+    thread.start()
+
+    def end() -> None:
+        server.shutdown(socket.SHUT_RDWR)
+        server.close()
+        thread.join(2)
+
+    return f"127.0.0.1:{server.getsockname()[1]}", end
+
+
+def test_an_aws_that_cannot_be_reached_says_so_soon(no_aws: Callable[[str], None]) -> None:
+    no_aws("http://127.0.0.1:9")
+    began = time.monotonic()
+    found, gaps = Aws(REGION).read(NAME)
+    with pytest.raises(NotReachable, match="AWS cannot be reached") as caught:
+        Aws(REGION).endpoint(NAME)
+    assert time.monotonic() - began < 10
+    assert found is None
+    assert [gap.reason for gap in gaps] == [GapReason.NOT_REACHABLE]
+    assert "network" in caught.value.fix
+    assert "proxy" in caught.value.fix
+    assert caught.value.retry_after_s is not None
+
+
+@pytest.mark.parametrize(
+    ("scheme", "answer", "expected"),
+    [("https", b"HTTP/1.1 400 plain\r\n\r\n", NotTrusted), ("http", b"", TimedOut)],
+)
+def test_an_aws_that_hangs_up_or_is_not_trusted(
+    no_aws: Callable[[str], None], scheme: str, answer: bytes, expected: type[Exception]
+) -> None:
+    address, end = listening(answer)
+    no_aws(f"{scheme}://{address}")
+    with pytest.raises(expected):
+        Aws(REGION).endpoint(NAME)
+    end()
+
+
+def test_a_proxy_that_is_not_there_is_not_reachable(
+    no_aws: Callable[[str], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    no_aws("https://eks.invalid")
+    monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:9")
+    monkeypatch.delenv("NO_PROXY", raising=False)
+    monkeypatch.delenv("no_proxy", raising=False)
+    with pytest.raises(NotReachable, match="proxy"):
+        Aws(REGION).endpoint(NAME)

@@ -1,6 +1,6 @@
-"""The way to the API server where a real one cannot show it: renewal on 401, throttling, expired lists, proxies.
+"""Reading a server with awkward moments, which a small one on loopback plays: expired lists, refusals, odd answers.
 
-A small server on loopback plays the awkward moments; everything else is tested on a real cluster (tests/cluster).
+The way there is tested in tests/contracts, reading as a whole on a real cluster (tests/cluster).
 """
 
 import json
@@ -16,7 +16,7 @@ import pytest
 from addonctl.adapters import api_connection as way
 from addonctl.adapters import api_reader
 from addonctl.adapters.decoding import Decoder
-from addonctl.errors import BadInput, Broken, NotAllowed, NotReachable
+from addonctl.errors import Broken
 from addonctl.model import GapReason
 from tests.builders import NOW, small_catalog
 
@@ -93,76 +93,6 @@ def kubeconfig(folder: Path, server: str, user: dict[str, Any], **cluster: Any) 
     return str(path)
 
 
-def plugin(folder: Path, version: str, expires: str = "2099-01-01T00:00:00Z") -> dict[str, Any]:
-    """An exec plugin that gives a new token at every call: token-1, token-2 …"""
-    script = folder / "plugin.py"
-    script.write_text(
-        "import json, pathlib\n"
-        f"count = pathlib.Path({str(folder / 'count')!r})\n"
-        "n = int(count.read_text()) + 1 if count.exists() else 1\n"
-        "count.write_text(str(n))\n"
-        f"print(json.dumps({{'apiVersion': 'client.authentication.k8s.io/{version}', 'kind': 'ExecCredential',"
-        f"'status': {{'token': f'token-{{n}}', 'expirationTimestamp': {expires!r}}}}}))\n"
-    )
-    exec_ = {"apiVersion": f"client.authentication.k8s.io/{version}", "command": sys.executable, "args": [str(script)],
-             "interactiveMode": "Never"}  # fmt: skip
-    return {"exec": exec_}
-
-
-@pytest.mark.parametrize("version", ["v1", "v1beta1"])
-def test_a_refused_token_is_renewed_once(serve: Any, tmp_path: Path, version: str) -> None:
-    server = serve(lambda _, headers: (200, {"ok": 1}) if headers["authorization"] == "Bearer token-2" else (401, {}))
-    connection = way.connect(None, kubeconfig(tmp_path, server.url, plugin(tmp_path, version)))
-    assert json.loads(connection.get("/version")) == {"ok": 1}
-    assert [headers["authorization"] for _, headers in server.seen] == ["Bearer token-1", "Bearer token-2"]
-    assert server.seen[0][1]["user-agent"].startswith("addonctl/")
-
-
-def test_an_expired_token_is_renewed_before_it_is_used(serve: Any, tmp_path: Path) -> None:
-    server = serve(lambda *_: (200, {}))
-    past = plugin(tmp_path, "v1", expires="2020-01-01T00:00:00Z")
-    way.connect(None, kubeconfig(tmp_path, server.url, past)).get("/version")
-    assert server.seen[0][1]["authorization"] == "Bearer token-2"
-
-
-def test_credentials_that_stay_refused_are_an_error(serve: Any, tmp_path: Path) -> None:
-    server = serve(lambda *_: status(401, "Unauthorized"))
-    with pytest.raises(NotAllowed, match="answered 401: Unauthorized"):
-        way.connect(None, kubeconfig(tmp_path, server.url, {"token": "x"})).get("/version")
-    assert len(server.seen) == 2
-
-
-def test_throttling_is_waited_out(serve: Any, tmp_path: Path) -> None:
-    answers = iter([(429, {}), (503, {}), (200, {"ok": 1})])
-    server = serve(lambda *_: next(answers))
-    connection = way.connect(None, kubeconfig(tmp_path, server.url, {"token": "x"}))
-    assert json.loads(connection.get("/version")) == {"ok": 1}
-
-
-def test_a_proxy_is_used(serve: Any, tmp_path: Path) -> None:
-    proxy = serve(lambda path, _: (200, {"asked": path}))
-    config = kubeconfig(tmp_path, "http://kubernetes.invalid", {"token": "x"}, **{"proxy-url": proxy.url})
-    asked = json.loads(way.connect(None, config).get("/version"))["asked"]
-    assert asked == "http://kubernetes.invalid/version"
-
-
-@pytest.mark.parametrize(
-    ("config", "words"),
-    [("", "There is no context"), ("a: [", "cannot be used"), ("kind: Config\ncontexts: 5\n", "cannot be used")],
-)
-def test_a_kubeconfig_that_cannot_be_used_is_named(tmp_path: Path, config: str, words: str) -> None:
-    path = tmp_path / "config"
-    path.write_text(config)
-    with pytest.raises(BadInput) as error:
-        way.connect(None, str(path))
-    assert words in str(error.value) or "cannot be used" in str(error.value)
-
-
-def test_a_server_that_is_not_there_is_named(tmp_path: Path) -> None:
-    with pytest.raises(NotReachable, match=r"http://127\.0\.0\.1:9 \(context c\) cannot be reached"):
-        way.connect(None, kubeconfig(tmp_path, "http://127.0.0.1:9", {"token": "x"})).get("/version")
-
-
 # ── Reading from a server with awkward moments ──────────────────────────────────────────────────────────────────
 
 CORE = {"version": "v1", "resources": [{"resource": "pods", "scope": "Namespaced"}, {"resource": "nodes"}]}
@@ -183,6 +113,7 @@ def reading(serve: Any, folder: Path, answer: Callable[[str], Answer | None]) ->
 
     server = serve(route)
     connection = way.connect(None, kubeconfig(folder, server.url, {"token": "x"}))
+    connection.pause = lambda _: None
     return api_reader.read(connection, Decoder(small_catalog()), now=NOW)
 
 
@@ -279,6 +210,7 @@ def reading_crds(
 
     server = serve(route)
     connection = way.connect(None, kubeconfig(folder, server.url, {"token": "x"}))
+    connection.pause = lambda _: None
     decoder = Decoder(small_catalog())
     snapshot = api_reader.read(connection, decoder, now=NOW, namespace=namespace or None)
     return snapshot, [path for path, _ in server.seen]
