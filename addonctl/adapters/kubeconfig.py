@@ -184,10 +184,11 @@ class _Merged:
 
 
 def files() -> list[Path]:
-    """The kubeconfigs that exist, of those in KUBECONFIG, else the default one."""
+    """The kubeconfigs that exist, of those in KUBECONFIG, else the default one. A home that cannot be read has none."""
     named = os.environ.get("KUBECONFIG")
-    paths = [path for path in named.split(os.pathsep) if path] if named else [str(Path.home() / ".kube" / "config")]
-    return [Path(path) for path in dict.fromkeys(paths) if Path(path).exists()]
+    default = os.path.expanduser(os.path.join("~", ".kube", "config"))
+    paths = [path for path in named.split(os.pathsep) if path] if named else [default]
+    return [Path(path) for path in dict.fromkeys(paths) if os.path.exists(path)]
 
 
 def choose(context: str = "", path: str = "") -> Chosen:
@@ -195,7 +196,7 @@ def choose(context: str = "", path: str = "") -> Chosen:
 
     Raises BadInput with what is wrong and where.
     """
-    if path and not Path(path).exists():
+    if path and not os.path.exists(path):
         raise BadInput(f"The kubeconfig {path} does not exist", "Give its path with --kubeconfig or KUBECONFIG.")
     paths = [Path(path)] if path else files()
     if not paths:

@@ -735,6 +735,16 @@ def test_a_kubeconfig_that_is_missing_is_named(connect: Open, lab: Lab) -> None:
         connect("")
 
 
+def test_a_home_that_cannot_be_read_holds_no_kubeconfig(
+    connect: Open, lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", f"/proc/self/root{lab.folder}/{'x' * 300}")  # a stat that fails, for root too
+    with pytest.raises(errors.BadInput, match="No kubeconfig was found"):
+        connect("")
+    with pytest.raises(errors.BadInput, match="does not exist"):
+        connect(f"{lab.folder}/{'x' * 300}")
+
+
 # ── Ports of pods ───────────────────────────────────────────────────────────────────────────────────────────────
 
 
