@@ -11,7 +11,9 @@ from typing import Protocol, runtime_checkable
 from addonctl.model import Inventory, ProbeAnswer, Snapshot, View
 
 Progress = Callable[[str, int, int], None]
-"""Called while reading: what is being read, how many parts are done, how many there are. Must not raise."""
+"""Called while reading: what is being read, how many parts are done, how many there are (0: not known).
+
+The last call has as many done as there are. Must not raise."""
 
 
 def silent(what: str, done: int, total: int) -> None:

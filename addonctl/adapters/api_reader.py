@@ -18,7 +18,7 @@ from addonctl import ports
 from addonctl.adapters import api_errors, helm
 from addonctl.adapters.api_connection import Connection, connect
 from addonctl.adapters.decoders import CONFIG_MAPS, KINDS
-from addonctl.adapters.decoding import Decoder, Kind, Tally
+from addonctl.adapters.decoding import NOT_JSON, Decoder, Kind, Tally
 from addonctl.catalog import Catalog, Kubernetes, plural
 from addonctl.errors import AddonctlError, Broken, Expired, NotFound, NotReachable, NotServed, Unavailable
 from addonctl.model import (
@@ -207,7 +207,7 @@ def _ask(connection: Connection, path: str, shape: type[_Shape], *, accept: str 
 def _decoded(connection: Connection, path: str, shape: type[_Shape], body: bytes) -> _Shape:
     try:
         return msgspec.json.decode(body, type=shape)
-    except msgspec.DecodeError as error:
+    except NOT_JSON as error:
         why = api_errors.described(body, {}) if body.lstrip()[:1] != b"{" else f"JSON of another shape: {error}"
         raise Broken(f"{connection.server}{path} answered with {why}", _NOT_KUBERNETES) from error
 
@@ -444,7 +444,7 @@ def _run(jobs: list[_Job], parts: _Parts, progress: ports.Progress) -> None:
             progress(job.permission.removeprefix("list "), done, len(jobs))
             try:
                 items, broken = future.result()
-            except (AddonctlError, msgspec.DecodeError) as error:
+            except (AddonctlError, *NOT_JSON) as error:
                 gap = _gap(job, error)
                 parts.gaps += [gap] if gap else []
                 continue

@@ -248,6 +248,8 @@ class Decoder:
 
 
 EMPTY: dict[str, str] = {}
+# How bytes say that they are no JSON of what was asked for; a string that is no UTF-8 is only found when it is decoded.
+NOT_JSON = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 _NOTHING = (0, 0)
 
 
@@ -283,7 +285,7 @@ def _decoded(shape: type[_Shape], raw: "bytes | msgspec.Raw | Mapping[str, Any]"
         if isinstance(raw, Mapping):
             return msgspec.convert(_tolerant(raw), shape, strict=False)
         return msgspec.json.decode(raw, type=shape, strict=False)
-    except (msgspec.DecodeError, RecursionError) as error:
+    except NOT_JSON as error:
         raise BadInput(f"{_name_of(raw)} cannot be read: {error}") from error
 
 
@@ -343,7 +345,7 @@ def _name_of(raw: Any) -> str:
         meta = raw.get("metadata")
         meta = meta if isinstance(meta, Mapping) else {}
         return f"{raw.get('kind') or 'object'} {meta.get('namespace') or '-'}/{meta.get('name') or '-'}"[:200]
-    except (msgspec.DecodeError, AttributeError, RecursionError):
+    except (*NOT_JSON, AttributeError):
         return "an object"
 
 

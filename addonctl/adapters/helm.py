@@ -137,9 +137,8 @@ def _objects(manifest: str) -> Iterator[HelmObject]:
     for document in _DOCUMENT.split(manifest):
         if not document.strip():
             continue
-        found = _scanned(document) or _parsed(document)
-        if found is not None:
-            yield found
+        found = _scanned(document)
+        yield from (found,) if found is not None else _parsed(document)
 
 
 def _scanned(document: str) -> HelmObject | None:
@@ -152,7 +151,7 @@ def _scanned(document: str) -> HelmObject | None:
         return None
     block = body[: end.start()] if (end := re.search(r"^[^\s#]", body, re.MULTILINE)) else body
     names = dict(re.findall(rf"^ {{{indent}}}(name|namespace):[ \t]*(\S+)", block, re.MULTILINE))
-    if "name" not in names:
+    if "name" not in names or top["kind"][2] == "List":
         return None
     plain = {key: value.strip("\"'") for key, value in names.items()}
     return HelmObject(
@@ -161,22 +160,24 @@ def _scanned(document: str) -> HelmObject | None:
     )  # fmt: skip
 
 
-def _parsed(document: str) -> HelmObject | None:
+def _parsed(document: str) -> Iterator[HelmObject]:
     import yaml
 
     try:
         value = yaml.load(document, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
     except (yaml.YAMLError, ValueError, RecursionError):
-        return None
-    meta = value.get("metadata") if isinstance(value, Mapping) else None
-    if not isinstance(meta, Mapping) or not _word(meta.get("name")):
-        return None
-    return HelmObject(
-        api_version=_word(value.get("apiVersion")),
-        kind=_word(value.get("kind")),
-        name=_word(meta.get("name")),
-        namespace=_word(meta.get("namespace")),
-    )
+        return
+    # Charts may wrap objects in a List; Kubernetes knows no List of Lists.
+    listed = value.get("items") if isinstance(value, Mapping) else None
+    for item in listed if isinstance(listed, list) else (value,):
+        meta = item.get("metadata") if isinstance(item, Mapping) else None
+        if isinstance(meta, Mapping) and _word(meta.get("name")):
+            yield HelmObject(
+                api_version=_word(item.get("apiVersion")),
+                kind=_word(item.get("kind")),
+                name=_word(meta.get("name")),
+                namespace=_word(meta.get("namespace")),
+            )
 
 
 def _word(value: object) -> str:

@@ -64,7 +64,7 @@ class SourceOptions:
         if self.snapshot:
             return saved.SnapshotFile(Path(self.snapshot))
         if self.files:
-            return saved.Manifests(self.files, known, CLOCK, self.kubernetes)
+            return saved.Manifests(self.files, known, CLOCK, self.kubernetes, progress=self.progress)
         return saved.Demo() if self.demo else self.live(known)
 
     def live(self, known: "Catalog") -> "LiveCluster":

@@ -84,7 +84,7 @@ def uses(view: View, kubernetes: Kubernetes) -> Iterator[ApiUse]:
             git = _flux_keeper(thing) or applications.get(ref)
             yield from _written(ref, removal, appliers, git)
     flux = _flux_releases(view)
-    for release in view.snapshot.helm_releases:
+    for release in view.helm_releases:
         owner = owners.HelmRelease(release.namespace, release.name)
         for item in release.objects:
             removal = kubernetes.removal(item.api_version, item.kind)

@@ -7,7 +7,7 @@ from urllib.parse import quote
 from addonctl import __version__
 from addonctl.assessment import Assessment
 from addonctl.findings import CHECKS, Check
-from addonctl.model import Finding, Gap, Severity
+from addonctl.model import Finding, Gap, GapReason, Severity
 from addonctl.render.commands import fix_text
 from addonctl.render.documents import DUE
 from addonctl.render.escaping import plain, plain_document, plain_lines
@@ -29,7 +29,7 @@ def sarif(assessment: Assessment) -> dict[str, Any]:
         }},
         "automationDetails": {"id": f"addonctl/{_path(assessment.cluster.name)}/"},
         "invocations": [{
-            "executionSuccessful": True,
+            "executionSuccessful": all(gap.reason is not GapReason.BROKEN for gap in assessment.gaps),
             "toolExecutionNotifications": [_notification(gap) for gap in assessment.gaps],
         }],
         "columnKind": "unicodeCodePoints",

@@ -20,7 +20,7 @@ from addonctl.render.commands import Line, LineKind, fix_lines
 from addonctl.render.documents import dump, gap_lines, snapshot_document
 from addonctl.render.escaping import plain
 from addonctl.render.grades import grade
-from addonctl.render.tables import Cell, Column, Fit, lay_out, wrap
+from addonctl.render.tables import Cell, Column, Fit, cut, lay_out, wrap
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -99,7 +99,9 @@ def progress() -> ports.Progress:
         return ports.silent
 
     def show(what: str, done: int, total: int) -> None:
-        sys.stderr.write(f"\r\x1b[K{'' if done >= total else f'reading {what} ({done}/{total})'}")
+        of = f" ({done}/{total})" if total else ""
+        line = "" if done >= total > 0 else cut(f"reading {plain(what)}{of}", _console().width - 1)
+        sys.stderr.write(f"\r\x1b[K{line}")
         sys.stderr.flush()
 
     return show

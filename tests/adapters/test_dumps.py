@@ -1,9 +1,11 @@
 """Input that people already have: every form is read, what is broken is named, nothing crashes the scan."""
 
+import base64
 import gzip
 import io
 import json
 import tarfile
+import tracemalloc
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +15,7 @@ from hypothesis import strategies as st
 
 from addonctl.adapters.decoders import KINDS
 from addonctl.adapters.decoding import Decoder
-from addonctl.adapters.sources import manifests
+from addonctl.adapters.sources import manifests, snapshot_file
 from addonctl.catalog import Catalog
 from addonctl.errors import BadInput
 from addonctl.inventory import take_inventory
@@ -97,6 +99,95 @@ def test_a_file_without_objects_is_an_error_with_a_fix(tmp_path: Path, body: byt
     with pytest.raises(BadInput, match="no Kubernetes object") as error:
         read(path)
     assert error.value.fix
+
+
+def broken(snapshot: Snapshot) -> str:
+    """What the gap of documents says."""
+    gap = snapshot.gap("documents")
+    return gap.detail if gap else ""
+
+
+def test_one_file_that_cannot_be_read_costs_itself_by_name(tmp_path: Path) -> None:
+    text = json.dumps(DEPLOYMENT)
+    (tmp_path / "a.json").write_text(text)
+    (tmp_path / "cut.json.gz").write_bytes(gzip.compress(text.encode())[:-20])
+    (tmp_path / "gone.yaml").symlink_to(tmp_path / "nowhere")
+    bundle(tmp_path / "cut.tgz")
+    (tmp_path / "cut.tgz").write_bytes((tmp_path / "cut.tgz").read_bytes()[:-60])
+    (tmp_path / "zipped.yaml").write_bytes(b"PK\x03\x04\x14\x00")
+    snapshot = read(tmp_path)
+    assert "coredns" in {workload.name for workload in snapshot.workloads}
+    assert all(name in broken(snapshot) for name in ("cut.json.gz: ", "gone.yaml: No such file", "cut.tgz: "))
+    assert "zipped.yaml: zip archives are not read; unpack it" in broken(snapshot)
+    assert "a.json" not in broken(snapshot)
+
+
+def test_a_string_that_is_no_utf_8_costs_its_object(tmp_path: Path) -> None:
+    other = json.dumps(DEPLOYMENT).encode().replace(b'"coredns"', b'"caf\xe9"')
+    path = tmp_path / "list.json"
+    path.write_bytes(b'{"kind":"List","items":[' + json.dumps(DEPLOYMENT).encode() + b"," + other + b"]}")
+    snapshot = read(path)
+    assert [workload.name for workload in snapshot.workloads] == ["coredns"]
+    assert "utf-8" in broken(snapshot)
+    assert "caf" not in broken(snapshot)
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-be", "utf-8-sig"])
+def test_a_byte_order_mark_is_no_part_of_the_text(tmp_path: Path, encoding: str) -> None:
+    mark = "\ufeff" if encoding == "utf-16-be" else ""
+    path = tmp_path / "powershell.json"
+    path.write_bytes((mark + json.dumps(DEPLOYMENT)).encode(encoding))
+    assert [workload.name for workload in read(path).workloads] == ["coredns"]
+
+
+def test_reading_a_small_file_takes_little_memory(tmp_path: Path) -> None:
+    path = tmp_path / "small.json.gz"
+    path.write_bytes(gzip.compress(json.dumps(DEPLOYMENT).encode()))
+    tracemalloc.start()
+    try:
+        read(path)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 64 << 20
+
+
+def test_a_file_larger_than_the_limit_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(manifests, "_FILE_MAX_BYTES", 1000)
+    (tmp_path / "a.json").write_text(json.dumps(DEPLOYMENT))
+    (tmp_path / "bomb.json.gz").write_bytes(gzip.compress(b" " * 5_000_000))
+    assert "bomb.json.gz: it is larger than" in broken(read(tmp_path))
+
+
+def test_a_saved_snapshot_is_told_from_manifests(tmp_path: Path) -> None:
+    path = tmp_path / "prod-eu-1.snap"
+    snapshot_file.save(Snapshot(taken=NOW, cluster=Cluster(name="prod-eu-1")), path)
+    with pytest.raises(BadInput, match="it is a saved snapshot; read it with --snapshot"):
+        read(path)
+
+
+def test_what_is_read_is_told_on_the_way(tmp_path: Path) -> None:
+    for name in ("a.json", "b.json"):
+        (tmp_path / name).write_text(json.dumps(DEPLOYMENT))
+    told: list[tuple[str, int, int]] = []
+    manifests.read([str(tmp_path)], DECODER, taken=NOW, progress=lambda *now: told.append(now))
+    assert [(Path(what).name, done, total) for what, done, total in told] == [
+        ("a.json", 0, 0), ("b.json", 1, 0), ("", 1, 1),
+    ]  # fmt: skip
+
+
+def test_a_release_that_helm_keeps_in_a_config_map_is_read(tmp_path: Path) -> None:
+    record = {"name": "cm", "namespace": "security", "version": 3, "info": {"status": "deployed"}}
+    labels = {"owner": "helm", "name": "cm", "status": "deployed", "version": "3"}
+    kept = {
+        "apiVersion": "v1", "kind": "ConfigMap",
+        "metadata": {"name": "sh.helm.release.v1.cm.v3", "namespace": "security", "labels": labels},
+        "data": {"release": base64.b64encode(gzip.compress(json.dumps(record).encode())).decode()},
+    }  # fmt: skip
+    path = tmp_path / "release.json"
+    path.write_text(json.dumps(kept))
+    (release,) = read(path).helm_releases
+    assert (release.namespace, release.name, release.revision, release.status) == ("security", "cm", 3, "deployed")
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:

@@ -101,3 +101,12 @@ def test_a_name_that_unfolds_without_end_is_none() -> None:
     odd = f"kind: ConfigMap\napiVersion: v1\n{bomb}metadata: {{name: *p}}\n"
     secret = stored(1, "deployed", manifest=odd)
     assert helm.release_from_secret_data(secret["data"]["release"], namespace="m").objects == ()  # type: ignore[index]
+
+
+def test_the_objects_of_a_list_count() -> None:
+    listed = "apiVersion: batch/v1beta1\n  kind: CronJob\n  metadata: {name: nightly}"
+    secret = stored(1, "deployed", manifest=f"apiVersion: v1\nkind: List\nitems:\n- {listed}\n- no object\n")
+    release = helm.release_from_secret_data(secret["data"]["release"], namespace="a")  # type: ignore[index]
+    assert [(item.api_version, item.kind, item.name) for item in release.objects] == [
+        ("batch/v1beta1", "CronJob", "nightly")
+    ]

@@ -229,6 +229,15 @@ def test_sarif_tells_what_was_not_seen(everything: Assessment) -> None:
     assert "Grant: list leases.coordination.k8s.io." in notes[0]["message"]["text"]
 
 
+def test_a_document_that_could_not_be_read_leaves_sarif_incomplete(everything: Assessment) -> None:
+    assert sarif(everything)["runs"][0]["invocations"][0]["executionSuccessful"] is True
+    broken = Gap(part="documents", reason=GapReason.BROKEN, detail="b.yaml: no YAML")
+    seen = replace(everything, view=View(replace(everything.snapshot, gaps=(broken,))))
+    invocation = sarif(seen)["runs"][0]["invocations"][0]
+    assert invocation["executionSuccessful"] is False
+    assert "b.yaml" in invocation["toolExecutionNotifications"][0]["message"]["text"]
+
+
 def test_fingerprints_stay_when_only_the_evidence_changes(demo: Assessment) -> None:
     def fingerprints(assessment: Assessment) -> list[str]:
         results = sarif(assessment)["runs"][0]["results"]

@@ -202,6 +202,10 @@ def test_each_helm_release_is_a_finding_of_its_own() -> None:
     ]
 
 
+def test_what_is_uninstalled_writes_nothing_any_more() -> None:
+    assert codes(helm_releases=(replace(release(OLD), status="uninstalled"),)) == []
+
+
 def test_a_helm_manifest_in_force_is_silent() -> None:
     assert codes(helm_releases=(release(replace(OLD, api_version="policy/v1")),)) == []
 

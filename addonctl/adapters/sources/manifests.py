@@ -5,23 +5,26 @@ archives. What is unknown or broken is named in a gap and skipped. What the file
 "no Services in the input" is not "no Services in the cluster".
 """
 
+import codecs
 import gzip
 import re
 import sys
 import tarfile
 import zlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
-from typing import IO, Any, cast
+from typing import IO, Any, NoReturn, cast
 
 import msgspec
 
+from addonctl import ports
 from addonctl.adapters import helm, redact
 from addonctl.adapters.decoders import CONFIG_MAPS, KINDS
-from addonctl.adapters.decoding import Decoder, Kind, Tally, refuse_bombs
+from addonctl.adapters.decoding import NOT_JSON, Decoder, Kind, Tally, refuse_bombs
+from addonctl.adapters.sources import snapshot_file
 from addonctl.catalog import plural
 from addonctl.errors import BadInput
 from addonctl.model import Applier, Cluster, CustomResources, Gap, GapReason, KubernetesObject, OtherObject, Snapshot
@@ -31,6 +34,7 @@ _ARCHIVES = (".tar", ".tgz", ".tar.gz")
 # One document larger than this is no Kubernetes object list that kubectl would print in one piece.
 _FILE_MAX_BYTES = 4 << 30
 _FILES_MAX = 100_000
+_PIECE_BYTES = 1 << 20
 # How many broken documents are named; the rest is counted.
 _NAMED_MAX = 20
 _YAML_MARKER = re.compile(rb"^---(?=\s|$)", re.MULTILINE)
@@ -40,6 +44,7 @@ _LEGACY_GROUPS = frozenset({"extensions", ""})
 _ALL_KINDS = (*KINDS, CONFIG_MAPS)
 _BY_KIND: dict[tuple[str, str], Kind] = {(kind.group, kind.kind): kind for kind in _ALL_KINDS}
 _BY_LEGACY: dict[str, Kind] = {kind.kind: kind for kind in reversed(_ALL_KINDS) if not kind.of.optional}
+_RELEASES = _BY_KIND["", "Secret"]
 _BY_FILE_NAME = {kind.of.plural: kind for kind in reversed(_ALL_KINDS)}
 _PARTS = tuple(dict.fromkeys(kind.part for kind in KINDS if not kind.of.optional))
 
@@ -65,6 +70,20 @@ class Collection:
         self.documents = 0
         self.kubernetes = ""
 
+    def add(self, body: bytes, source: str) -> None:
+        """A file's text, whichever of both it is."""
+        body = _utf_8(body)
+        if body.startswith(_ZIP):
+            self.cannot_read(source, "zip archives are not read; unpack it")
+        elif body.lstrip()[:1] in (b"{", b"["):
+            self.add_json(body, source)
+        else:
+            self.add_yaml(body, source)
+
+    def cannot_read(self, source: str, why: str) -> None:
+        """It costs itself, by name."""
+        self._broken.append(f"{source}: {why}")
+
     def add_json(self, body: bytes, source: str) -> None:
         """One JSON document: an object, a List, an array of objects, or what /version answers."""
         try:
@@ -72,12 +91,14 @@ class Collection:
                 self._add_items(msgspec.json.decode(body, type=list[msgspec.Raw]), source, "")
                 return
             head = msgspec.json.decode(body, type=_Head)
-        except (msgspec.DecodeError, RecursionError) as error:
-            self._broken.append(f"{source}: {error}")
+        except NOT_JSON as error:
+            self.cannot_read(source, str(error))
             return
         self._note_version(head.git_version or (head.info or {}).get("gitVersion"))
         if head.items is not None:
             self._add_items(head.items, source, (head.kind or "").removesuffix("List"))
+        elif snapshot_file.is_one(body):
+            self.cannot_read(source, "it is a saved snapshot; read it with --snapshot")
         elif head.kind:
             self._add_one(body, head.kind, head.api_version or "", source)
 
@@ -122,7 +143,7 @@ class Collection:
         for number, raw in enumerate(items, start=1):
             try:
                 head = msgspec.json.decode(raw, type=_Head)
-            except (msgspec.DecodeError, RecursionError):
+            except NOT_JSON:
                 head = _Head()
             kind = head.kind or list_kind or _kind_of_file(source)
             if head.items is not None:
@@ -142,8 +163,10 @@ class Collection:
         self._seen.add(part)
         try:
             item = self._decoder.one(kind, raw) if kind else self._decoder.other(api_version, kind_name, raw)
+            if item is None and kind is CONFIG_MAPS:  # where Helm is told to keep its records in ConfigMaps
+                part, item = _RELEASES.part, self._decoder.one(_RELEASES, raw)
         except BadInput as error:
-            self._broken.append(f"{source}: {error.what}")
+            self.cannot_read(source, error.what)
             return
         if item is not None:
             self._parts.setdefault(part, []).append(_with_file_version(item, api_version))
@@ -222,17 +245,28 @@ def yaml_loader() -> Any:
 # ── Files ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def read(paths: Iterable[str], decoder: Decoder, *, taken: datetime, name: str = "", kubernetes: str = "") -> Snapshot:
+def read(
+    paths: Iterable[str],
+    decoder: Decoder,
+    *,
+    taken: datetime,
+    name: str = "",
+    kubernetes: str = "",
+    progress: ports.Progress = ports.silent,
+) -> Snapshot:
     """The objects in `paths`: files, folders, archives, and `-` for standard input.
 
-    Raises BadInput when a path does not exist or nothing in them is a Kubernetes object.
+    What cannot be read is named in the gap `documents`, and the rest goes on. Raises BadInput when a path does not
+    exist or nothing in them is a Kubernetes object.
     """
     collection, given = Collection(decoder), list(paths)
-    for body, source in _files(given):
-        if _is_json(body):
-            collection.add_json(body, source)
-        else:
-            collection.add_yaml(body, source)
+    for number, (source, load) in enumerate(_files(given)):
+        progress(source, number, 0)
+        try:
+            collection.add(load(), source)
+        except _UNREADABLE as error:
+            collection.cannot_read(source, _why(error))
+    progress("", 1, 1)
     snapshot = collection.snapshot(Cluster(name=name or _named(given), kubernetes=kubernetes, source="files"), taken)
     if not collection.documents:
         broken = snapshot.gap("documents")
@@ -246,57 +280,96 @@ def _named(given: list[str]) -> str:
     return given[0] if len(given) == 1 else f"{len(given)} files and folders"
 
 
-def _is_json(body: bytes) -> bool:
-    return body.lstrip()[:1] in (b"{", b"[")
+_ZIP = b"PK\x03\x04"
+_UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 
-def _files(paths: list[str]) -> Iterator[tuple[bytes, str]]:
+def _utf_8(body: bytes) -> bytes:
+    """Without a byte order mark; PowerShell writes UTF-16 where a command's output is sent to a file."""
+    if body.startswith(_UTF_16):
+        return body.decode("utf-16", errors="replace").encode()
+    return body.removeprefix(codecs.BOM_UTF8)
+
+
+_Load = Callable[[], bytes]
+_UNREADABLE = (OSError, EOFError, zlib.error, tarfile.TarError, MemoryError)
+
+
+def _why(error: BaseException) -> str:
+    if isinstance(error, MemoryError):
+        return "there is not enough memory to read it"
+    return (isinstance(error, OSError) and error.strerror) or str(error)
+
+
+def _files(paths: list[str]) -> Iterator[tuple[str, _Load]]:
+    """Each file by name, and what reads it."""
     count = 0
     for given in paths:
-        for body, source in _of_path(given):
+        for found in _of_path(given):
             count += 1
             if count > _FILES_MAX:
                 raise BadInput(f"{given}: more than {_FILES_MAX} files", "Give the folder that holds the objects.")
-            yield body, source
+            yield found
 
 
-def _of_path(given: str) -> Iterator[tuple[bytes, str]]:
-    if given == "-":
-        yield sys.stdin.buffer.read(_FILE_MAX_BYTES), "standard input"
-        return
+def _of_path(given: str) -> Iterator[tuple[str, _Load]]:
     path = Path(given)
-    try:
-        if path.is_dir():
-            for inner in sorted(path.rglob("*")):
-                if inner.is_file() and _readable(inner.name):
-                    yield from _of_file(inner)
-        else:
-            yield from _of_file(path)
-    except (OSError, EOFError, zlib.error, tarfile.TarError) as error:
-        raise BadInput(f"{given} cannot be read: {getattr(error, 'strerror', None) or error}", "Check it.") from error
+    if given == "-":
+        yield "standard input", partial(_plain, sys.stdin.buffer)
+    elif path.is_dir():
+        for inner in sorted(path.rglob("*")):
+            if _readable(inner.name) and not inner.is_dir():
+                yield from _of_file(inner)
+    elif path.exists():
+        yield from _of_file(path)
+    else:
+        web = given.startswith(("http://", "https://"))
+        fix = "addonctl fetches nothing: pipe it in with `curl -sL URL |` and -f -." if web else "Check the path."
+        raise BadInput(f"{given} cannot be read: No such file or directory", fix)
 
 
 def _readable(name: str) -> bool:
     return name.removesuffix(".gz").endswith((*_SUFFIXES, *_ARCHIVES)) or name.endswith(_ARCHIVES)
 
 
-def _of_file(path: Path) -> Iterator[tuple[bytes, str]]:
-    if path.name.endswith(_ARCHIVES):
+def _of_file(path: Path) -> Iterator[tuple[str, _Load]]:
+    if not path.name.endswith(_ARCHIVES):
+        yield str(path), partial(_of_disk, path)
+        return
+    try:
         with tarfile.open(path) as archive:
             for member in archive:
                 if member.isfile() and member.name.removesuffix(".gz").endswith(_SUFFIXES):
-                    yield _plain(cast("IO[bytes]", archive.extractfile(member))), member.name
-        return
+                    yield member.name, partial(_plain, cast("IO[bytes]", archive.extractfile(member)))
+    except _UNREADABLE as error:  # cut off, perhaps: its members up to there count
+        yield str(path), partial(_fail, error)
+
+
+def _fail(error: BaseException) -> NoReturn:
+    raise error
+
+
+def _of_disk(path: Path) -> bytes:
     with path.open("rb") as handle:
-        yield _plain(handle), str(path)
+        return _plain(handle)
 
 
 def _plain(handle: IO[bytes]) -> bytes:
-    """A file's bytes, unpacked if gzipped, never more than the limit."""
-    body = handle.read(_FILE_MAX_BYTES)
+    """A file's bytes, unpacked if gzipped."""
+    body = _whole(handle)
     if not body.startswith(b"\x1f\x8b"):
         return body
     import io
 
     with gzip.open(io.BytesIO(body)) as unpacked:
-        return unpacked.read(_FILE_MAX_BYTES)
+        return _whole(cast("IO[bytes]", unpacked))
+
+
+def _whole(handle: IO[bytes]) -> bytes:
+    """All of it, by pieces: a read of n bytes takes the memory of n, however little there is."""
+    body = bytearray()
+    while piece := handle.read(_PIECE_BYTES):
+        body += piece
+        if len(body) > _FILE_MAX_BYTES:
+            raise OSError(f"it is larger than {_FILE_MAX_BYTES >> 30} GiB")
+    return bytes(body)

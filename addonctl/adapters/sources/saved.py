@@ -33,8 +33,8 @@ class Manifests:
     catalog: Catalog
     clock: ports.Clock
     kubernetes: str = ""
-    namespace: str = ""
     name: str = ""
+    progress: ports.Progress = ports.silent
 
     def named(self, cluster: str) -> "Manifests":
         return replace(self, name=cluster)
@@ -44,7 +44,14 @@ class Manifests:
         from addonctl.adapters.sources import manifests
 
         decoder = Decoder(self.catalog)
-        return manifests.read(self.paths, decoder, taken=self.clock.now(), name=self.name, kubernetes=self.kubernetes)
+        return manifests.read(
+            self.paths,
+            decoder,
+            taken=self.clock.now(),
+            name=self.name,
+            kubernetes=self.kubernetes,
+            progress=self.progress,
+        )
 
 
 @dataclass(frozen=True)

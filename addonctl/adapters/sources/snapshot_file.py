@@ -46,6 +46,11 @@ def _packed(value: object) -> str:
     raise NotImplementedError(type(value))
 
 
+def is_one(body: bytes) -> bool:
+    """Whether an unpacked file begins as a saved snapshot does."""
+    return _SCHEMA_FIRST.match(body) is not None
+
+
 _snapshots = msgspec.json.Decoder(Snapshot, dec_hook=_unpacked)
 
 
@@ -117,7 +122,7 @@ def decode(body: bytes, name: str) -> Snapshot:
             raise BadInput(newer, "Update addonctl.")
         with without_collector():
             return _snapshots.decode(body)
-    except (msgspec.DecodeError, RecursionError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise BadInput(f"{name} is no snapshot: {error}", fix) from error
 
 
