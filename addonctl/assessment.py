@@ -40,7 +40,7 @@ _TABLE_OLD = timedelta(days=120)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Assessed:
-    """One installation with its health, and whether its version goes with the running and the target Kubernetes."""
+    """One installation with its health, and whether its version supports the running and the target Kubernetes."""
 
     installation: Installation
     running: Cell

@@ -213,7 +213,10 @@ class Aws:
         """Where the API server is. Raises NotFound, NotAllowed, NotReachable … with what would fix it."""
         described = _or_raise(lambda: self._described(cluster))
         if not described.get("endpoint"):
-            raise NotReachable(f"EKS cluster {cluster} has no endpoint (status {described.get('status')})", "Wait.")
+            raise NotReachable(
+                f"EKS cluster {cluster} has no endpoint (status {described.get('status')})",
+                f"`aws eks wait cluster-active --name {cluster}`.",
+            )
         ca = base64.b64decode((described.get("certificateAuthority") or {}).get("data") or "").decode()
         return ClusterEndpoint(name=cluster, server=described["endpoint"], ca_pem=ca)
 

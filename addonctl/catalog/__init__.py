@@ -177,10 +177,10 @@ class Catalog:
         close = difflib.get_close_matches(name.lower(), {*self._names, *self.eks.addons}, n=3)
         return f" (did you mean {', '.join(close)}?)" if close else ""
 
-    # ── Which version goes with which Kubernetes ────────────────────────────────────────────────────────────────────
+    # ── Which version supports which Kubernetes ─────────────────────────────────────────────────────────────────────
 
     def check(self, name: str, version: Version, minor: Minor) -> Cell:
-        """Whether `version` of the add-on goes with a Kubernetes minor.
+        """Whether `version` of the add-on supports a Kubernetes minor.
 
         EKS's table answers for what EKS lists; upstream's published range, or the version skew policy for a component
         of Kubernetes, for the rest. Raises BadInput for an add-on that does not exist.
@@ -228,7 +228,7 @@ class Catalog:
             behind = asked.minor.minor - own.minor
             most = f"at most {rule.minors_behind} are allowed"
             return asked.no(f"{subject} is {behind} minors behind Kubernetes {asked.minor}; {most}.", source)
-        return asked.yes(f"{subject} goes with Kubernetes {asked.minor} by the version skew policy.", source)
+        return asked.yes(f"{subject} supports Kubernetes {asked.minor} by the version skew policy.", source)
 
 
 @dataclass(frozen=True, slots=True)

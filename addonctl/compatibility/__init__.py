@@ -1,4 +1,4 @@
-"""What goes with what: each installation with the running Kubernetes and the next ones, and with the other add-ons.
+"""What supports what: each installation the running Kubernetes and the next ones, and the other add-ons.
 
 AWS's table answers where AWS lists an add-on, upstream's published ranges elsewhere; answers are yes, no, or unknown
 with the reason. Also the skew of nodes and kube-proxy, end of support, API versions that end and what EKS's own

@@ -1,4 +1,4 @@
-"""Whether what is installed goes with the Kubernetes minors that are judged, and how to update what does not.
+"""Whether what is installed supports the Kubernetes minors that are judged, and how to update what does not.
 
 Decided from the catalogue, by the EKS add-on's own name where EKS keeps an installation. Called by __init__.py.
 """

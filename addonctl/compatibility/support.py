@@ -122,7 +122,7 @@ def _up_to(running: Minor, target: Minor) -> tuple[Minor, ...]:
     if target < running:
         raise BadInput(
             f"The target Kubernetes {target} is older than the running {running}",
-            f"Give a later one; `addonctl matrix --kubernetes {target}` shows what an older one goes with.",
+            f"Give a later one; `addonctl matrix --kubernetes {target}` shows what an older one supports.",
         )
     return running.up_to(target)
 
