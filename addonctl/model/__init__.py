@@ -2,10 +2,11 @@
 
 Kubernetes as observed (`cluster`), installers' and AWS's records (`records`), one cluster at one time (`snapshot`) with
 its indexes (`view`), add-ons in it (`installation`, `owners`), how it is (`health`, `edge`), what to know (`finding`)
-and what to do (`action`). Owners and records share names: owners are used qualified (`owners.HelmRelease`).
+and what to do (`action`). Owners and records share names: owners are used qualified (`owners.HelmRelease`), and
+so is what is lossless (`live.Release`), of which a `checkpoint` is made.
 """
 
-from addonctl.model import owners
+from addonctl.model import live, owners
 from addonctl.model.action import (
     Action,
     Apply,
@@ -228,6 +229,7 @@ __all__ = [
     "Webhook",
     "WebhookConfiguration",
     "Workload",
+    "live",
     "names_of",
     "owners",
     "selects",

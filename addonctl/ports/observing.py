@@ -1,8 +1,4 @@
-"""What the core asks of the world, as small questions in our own types. adapters/ answers them; sim/ will too.
-
-Reading and writing are different ports. What goes wrong is an error of errors.py, whose type says whether trying again
-may help. Each port has one contract suite (tests/contracts) that every side of it passes.
-"""
+"""Reading a cluster as a whole: the time, one cluster as a Snapshot, probes of what only add-ons can answer."""
 
 from collections.abc import Callable
 from datetime import datetime
