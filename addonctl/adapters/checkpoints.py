@@ -33,9 +33,7 @@ _KEY_BYTES, _NONCE_BYTES, _SALT_BYTES = 32, 12, 16
 _FILE_MAX_BYTES, _PLAIN_MAX_BYTES = 256 << 20, 2 << 30
 # An entry is a line of some 400 bytes.
 _ENTRY_MAX_BYTES = 16 << 10
-_OWNERS: dict[str, Any] = {
-    next(one.default for one in fields(owner) if one.name == "type"): owner for owner in get_args(owners.Owner)
-}
+_OWNERS: dict[str, Any] = {str(owner.__dataclass_fields__["type"].default): owner for owner in get_args(owners.Owner)}
 
 
 class CheckpointFolder:
@@ -227,7 +225,9 @@ def _unpacked(body: bytes) -> bytes:
 def _checkpoint(said: dict[str, Any]) -> Checkpoint:
     """A union of dataclasses is more than msgspec decodes: the owner is found by its type."""
     owner = dict(said.pop("owner"))
-    many = {name: tuple(map(_object, said.pop(name))) for name in ("objects", "crds", "custom_resources")}
+    many: dict[str, Any] = {
+        name: tuple(map(_object, said.pop(name))) for name in ("objects", "crds", "custom_resources")
+    }
     manager = said.pop("manager")
     return Checkpoint(
         owner=_OWNERS[owner.pop("type")](**owner),

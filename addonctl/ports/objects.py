@@ -36,9 +36,7 @@ class ObjectReader(Protocol):
         """
         ...
 
-    def watch(
-        self, kind: live.Kind, namespace: str = "", labels: str = "", since: live.Listing | None = None
-    ) -> Watch:
+    def watch(self, kind: live.Kind, namespace: str = "", labels: str = "", since: live.Listing | None = None) -> Watch:
         """What happens after `since`; None begins with everything that is there, as Added.
 
         Lost connections are renewed where they broke off. When the server no longer has the past (410), everything is
