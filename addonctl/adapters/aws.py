@@ -175,7 +175,8 @@ class Aws:
         except ProfileNotFound as error:
             raise BadInput(f"There is no AWS profile {self.profile!r}", "See `aws configure list-profiles`.") from error
 
-    def _client(self, service: str, attempts: int = _ATTEMPTS) -> Any:
+    def client(self, service: str, attempts: int = _ATTEMPTS) -> Any:
+        """A client of boto3 with our limits. Raises BadInput without a region or with an unknown profile."""
         from botocore.config import Config
         from botocore.exceptions import NoRegionError
 
@@ -191,7 +192,7 @@ class Aws:
 
     @cached_property
     def _eks(self) -> Any:
-        return self._client("eks")
+        return self.client("eks")
 
     def _pages(self, operation: str, key: str, **arguments: Any) -> list[Any]:
         """All pages of a list operation, joined."""
@@ -203,7 +204,7 @@ class Aws:
         from botocore.exceptions import ClientError
 
         try:
-            return self._client("eks", _ATTEMPTS_AT_FIRST).describe_cluster(name=cluster)["cluster"]
+            return self.client("eks", _ATTEMPTS_AT_FIRST).describe_cluster(name=cluster)["cluster"]
         except ClientError as error:
             if aws_errors.failure(error).retry_after_s is None:
                 raise
@@ -227,7 +228,7 @@ class Aws:
     def _presign(self, cluster: str) -> str:
         from botocore.signers import RequestSigner
 
-        client = self._client("sts")
+        client = self.client("sts")
         session = self._session
         signer = RequestSigner(
             client.meta.service_model.service_id, client.meta.region_name, "sts", "v4", session.get_credentials(),
@@ -369,7 +370,7 @@ class Aws:
     def _subnets(self, ids: tuple[str, ...]) -> list[Subnet]:
         if not ids:
             return []
-        answer = self._client("ec2").describe_subnets(SubnetIds=list(ids))
+        answer = self.client("ec2").describe_subnets(SubnetIds=list(ids))
         return [
             Subnet(
                 id=one["SubnetId"], zone=one.get("AvailabilityZone", ""), cidr=one.get("CidrBlock", ""),
@@ -383,7 +384,7 @@ class Aws:
         wanted = sorted(set(names))
         found = []
         for start in range(0, len(wanted), _TYPES_PER_CALL):
-            pages = self._client("ec2").get_paginator("describe_instance_types")
+            pages = self.client("ec2").get_paginator("describe_instance_types")
             for page in pages.paginate(InstanceTypes=wanted[start : start + _TYPES_PER_CALL]):
                 found += [_instance_type(one) for one in page["InstanceTypes"]]
         return found

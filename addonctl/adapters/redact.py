@@ -6,7 +6,9 @@ safe side. Called by every adapter that reads text which others wrote.
 """
 
 import re
+from collections.abc import Iterator, Mapping
 from functools import cache, lru_cache
+from typing import Any
 
 REDACTED = "(redacted)"
 # A message longer than this says nothing more to a person, and 10,000 events are held at once.
@@ -101,3 +103,37 @@ def _vendors() -> _Rules:
 
     facts = json.loads((resources.files("addonctl") / "data" / "credentials.json").read_text())
     return tuple((tuple(rule["keywords"]), re.compile(rule["pattern"], re.ASCII)) for rule in facts["rules"].values())
+
+
+# Shorter words are names and numbers, which an error is made of.
+_QUOTED_MIN = 6
+
+
+def without(free: str, settings_sent: Any) -> str:
+    """Free text that does not quote the settings that were sent: JSON or YAML text, or what was read from it."""
+    for value in sorted(set(_leaves(_read(settings_sent))), key=len, reverse=True):
+        free = free.replace(value, REDACTED)
+    return free
+
+
+def _read(settings_sent: Any) -> Any:
+    """What a text says, so that its keys may be quoted; the text itself where it says nothing."""
+    import yaml
+
+    if not isinstance(settings_sent, str):
+        return settings_sent
+    try:
+        return yaml.safe_load(settings_sent)
+    except (yaml.YAMLError, ValueError, RecursionError):
+        return settings_sent
+
+
+def _leaves(value: Any) -> Iterator[str]:
+    if isinstance(value, Mapping):
+        for inner in value.values():
+            yield from _leaves(inner)
+    elif isinstance(value, list | tuple):
+        for inner in value:
+            yield from _leaves(inner)
+    elif isinstance(value, str):
+        yield from (word for word in re.findall(r"[^\s\"'{}\[\],]+", value) if len(word) >= _QUOTED_MIN)

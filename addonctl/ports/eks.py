@@ -13,7 +13,10 @@ class EksAddons(Protocol):
         ...
 
     def describe(self, addon: str) -> live.Addon:
-        """The add-on; DEGRADED, CREATE_FAILED and UPDATE_FAILED are statuses, not errors. Raises NotFound."""
+        """The add-on; DEGRADED, CREATE_FAILED and UPDATE_FAILED are statuses, not errors.
+
+        Raises NotFound; Unavailable while its parts are of different times.
+        """
         ...
 
     def update_status(self, addon: str, update_id: str) -> EksUpdate:
@@ -29,8 +32,9 @@ class EksAddonWriter(Protocol):
     """Changes of add-ons. Everything is said each time, since EKS takes what is left out for a wish.
 
     `token` makes a call safe to repeat: the same token is the same change, answered again. `role_arn` empty: no role.
-    All raise Conflict while EKS is at work on the add-on (one change at a time; no delay is known: follow the update),
-    Invalid when EKS refuses what is asked (a version that it does not offer here, configuration not of its schema).
+    `create` and `update` raise Conflict while EKS is at work on the add-on (one change at a time; no delay is known:
+    follow the update), and Invalid when EKS refuses what is asked (a version that it does not offer for this cluster,
+    configuration that is not of its schema). No error quotes the configuration.
     """
 
     def create(

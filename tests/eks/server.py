@@ -105,11 +105,12 @@ class AddonResponse(EKSResponse):
         return self._page("ListAddons", "addons", [name for where, name in self.state.addons if where == cluster])
 
     def describe_addon(self) -> ActionResult:
-        addon = self.state.addon(self._cluster, self._get_param("addonName"))
+        addon = self.state.described(self._cluster, self._get_param("addonName"))
         return self._answer("DescribeAddon", {"addon": addon})
 
     def delete_addon(self) -> ActionResult:
-        addon = self.state.delete(self._cluster, self._get_param("addonName"))
+        preserve = str(self._get_param("preserve")).lower() == "true"
+        addon = self.state.delete(self._cluster, self._get_param("addonName"), preserve)
         return self._answer("DeleteAddon", {"addon": addon})
 
     def _updates(self) -> list[dict[str, Any]]:
@@ -123,6 +124,8 @@ class AddonResponse(EKSResponse):
         found = next((one for one in self._updates() if one["id"] == self._get_param("updateId")), None)
         if found is None:
             raise Refusal("ResourceNotFoundException", "No update found")
+        if addon := self._get_param("addonName"):
+            self.state.asked_after(self._cluster, addon)
         return self._answer("DescribeUpdate", {"update": found})
 
     def list_insights(self) -> ActionResult:
@@ -148,7 +151,10 @@ class AddonResponse(EKSResponse):
 
     def describe_pod_identity_association(self) -> ActionResult:
         wanted = self._get_param("associationId")
-        found = next(one for one in self.state.associations[self._cluster] if one["associationId"] == wanted)
+        known = self.state.associations.get(self._cluster, ())
+        found = next((one for one in known if one["associationId"] == wanted), None)
+        if found is None:
+            raise Refusal("ResourceNotFoundException", f"No association {wanted} found")
         return self._answer("DescribePodIdentityAssociation", {"association": found})
 
     def list_capabilities(self) -> ActionResult:

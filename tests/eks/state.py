@@ -36,6 +36,8 @@ class State:
     table: Mapping[str, dict[str, Any]]
     applier: Applier | None = None
     auto_finish: bool = True
+    asks_to_finish: int | None = None  # else: a change ends when it has been asked after so many times
+    stale_asks: int = 0  # so many times DescribeAddon answers after an update as if there had been none
     denied: set[str] = field(default_factory=set)  # operations answered with AccessDenied
     throttled: dict[str, int] = field(default_factory=dict)  # operation → how many more times
     fail_next: tuple[str, str] | None = None  # (error code, message) for the next update
@@ -46,6 +48,8 @@ class State:
     associations: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
     capabilities: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
     tokens: dict[str, dict[str, Any]] = field(default_factory=dict)  # clientRequestToken → first answer
+    deleted: list[tuple[str, bool]] = field(default_factory=list)  # (add-on, preserve)
+    stale: dict[tuple[str, str], list[dict[str, Any]]] = field(default_factory=dict)  # answers still to be given
     violations: list[str] = field(default_factory=list)  # answers that botocore's model does not allow
 
     def addon(self, cluster: str, name: str) -> dict[str, Any]:
@@ -54,8 +58,29 @@ class State:
             raise Refusal("ResourceNotFoundException", f"No addon: {name} found in cluster: {cluster}")
         return found
 
+    def described(self, cluster: str, name: str) -> dict[str, Any]:
+        """What DescribeAddon answers, which may be late."""
+        if late := self.stale.get((cluster, name)):
+            return late.pop()
+        found = self.addon(cluster, name)
+        if found["status"] == "CREATING":
+            self.asked_after(cluster, name)
+        return found
+
+    def asked_after(self, cluster: str, name: str) -> None:
+        """Lets what is in flight go on: it ends by being watched."""
+        if self.asks_to_finish is None or self.addons[cluster, name]["status"] not in _AT_WORK:
+            return
+        self.asks_to_finish -= 1
+        if self.asks_to_finish < 0:
+            self.asks_to_finish = None
+            self.finish()
+
     def create(self, cluster: str, wanted: Mapping[str, Any]) -> dict[str, Any]:
         """CreateAddon: the version must be listed for the cluster's Kubernetes, and the add-on must be new."""
+        token = wanted.get("clientRequestToken")
+        if token in self.tokens:
+            return self.tokens[token]
         name = wanted["addonName"]
         if (cluster, name) in self.addons:
             raise Refusal("ResourceInUseException", f"Addon already exists: {name}")
@@ -73,6 +98,8 @@ class State:
                 addon[key] = wanted[key]
         addon["podIdentityAssociations"] = self._associate(cluster, arn, wanted.get("podIdentityAssociations") or ())
         self.addons[cluster, name] = addon
+        if token:
+            self.tokens[token] = addon
         self._settle(cluster, addon, "CREATE_FAILED")
         return addon
 
@@ -83,10 +110,12 @@ class State:
             return self.tokens[token]
         name = wanted["addonName"]
         addon = self.addon(cluster, name)
-        if addon["status"] in ("UPDATING", "CREATING", "DELETING"):
+        if addon["status"] in _AT_WORK:
             text = f"Addon {name} cannot be updated as it is currently in {addon['status']} state"
             raise Refusal("ResourceInUseException", text)
-        addon["addonVersion"] = self._listed(cluster, name, wanted.get("addonVersion") or addon["addonVersion"])
+        version = self._listed(cluster, name, wanted.get("addonVersion") or addon["addonVersion"])
+        self.stale[cluster, name] = [dict(addon) for _ in range(self.stale_asks)]
+        addon["addonVersion"] = version
         if wanted.get("serviceAccountRoleArn"):
             addon["serviceAccountRoleArn"] = wanted["serviceAccountRoleArn"]
         else:
@@ -111,9 +140,11 @@ class State:
         self._settle(cluster, addon, "DEGRADED")
         return update
 
-    def delete(self, cluster: str, name: str) -> dict[str, Any]:
+    def delete(self, cluster: str, name: str, preserve: bool = False) -> dict[str, Any]:
         addon = self.addon(cluster, name)
         del self.addons[cluster, name]
+        self._drop_owned(cluster, addon["addonArn"])
+        self.deleted.append((name, preserve))
         return addon | {"status": "DELETING"}
 
     def finish(self) -> None:
@@ -123,7 +154,7 @@ class State:
                 self._finish_one(cluster, addon, "CREATE_FAILED" if addon["status"] == "CREATING" else "DEGRADED")
 
     def _settle(self, cluster: str, addon: dict[str, Any], failed: str) -> None:
-        if self.auto_finish:
+        if self.auto_finish and self.asks_to_finish is None:
             self._finish_one(cluster, addon, failed)
 
     def _finish_one(self, cluster: str, addon: dict[str, Any], failed: str) -> None:
@@ -174,6 +205,7 @@ class State:
         self.associations[cluster] = kept
 
 
+_AT_WORK = ("UPDATING", "CREATING", "DELETING")
 _PARAMS = (
     "addonVersion", "serviceAccountRoleArn", "resolveConflicts", "configurationValues", "podIdentityAssociations",
 )  # fmt: skip
