@@ -15,6 +15,8 @@ from addonctl.model.cluster import ObjectRef
 from addonctl.model.owners import Owner
 from addonctl.model.records import EksIssue
 
+FIELD_MANAGER = "addonctl"
+"""Whose fields are those that we write."""
 RUN_ANNOTATION = "addonctl/run"
 """Carries the id of the run that wrote an object last, where the writer was asked to leave one."""
 

@@ -41,7 +41,8 @@ class ObjectReader(Protocol):
 
         Lost connections are renewed where they broke off. When the server no longer has the past (410), everything is
         listed again and what changed meanwhile is told: no object is told twice in the same state, and one that is
-        gone is told as Deleted. Raises NotServed when the kind goes away, and what is no matter of time (NotAllowed).
+        gone is told as Deleted. Raises NotServed when the kind goes away, what is no matter of time (NotAllowed), and
+        what has not been for minutes (NotReachable).
         """
         ...
 
@@ -50,7 +51,12 @@ class ObjectWriter(Protocol):
     """Changes of single objects. `dry_run` goes through admission and all checks, and stores nothing."""
 
     def apply(
-        self, document: Mapping[str, Any], *, manager: str, force: bool = False, dry_run: bool = False
+        self,
+        document: Mapping[str, Any],
+        *,
+        manager: str = live.FIELD_MANAGER,
+        force: bool = False,
+        dry_run: bool = False,
     ) -> live.Object:
         """The object after a server-side apply of `document` in the name of `manager`. Applying twice changes nothing.
 

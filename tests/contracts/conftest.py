@@ -1,0 +1,36 @@
+"""What the suites of several ports share: a real API server, bare or named by ADDONCTL_CONTRACT_KUBECONFIG."""
+
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from addonctl.adapters.api_connection import connect
+from addonctl.adapters.api_objects import ApiObjects
+from tests.contracts import bare_api_server
+from tests.contracts.bare_api_server import BareApiServer
+
+
+@dataclass(frozen=True)
+class Api:
+    """An API server for tests: `compact` makes it forget its past, where that can be done."""
+
+    kubeconfig: Path
+    compact: Callable[[str], None] | None = None
+
+    def objects(self, run: str = "") -> ApiObjects:
+        return ApiObjects(connect(None, str(self.kubeconfig)), run)
+
+
+@pytest.fixture(scope="session")
+def api() -> Iterator[Api]:
+    """A real API server: of a cluster that was named, or a bare one, where it is built."""
+    if named := os.environ.get("ADDONCTL_CONTRACT_KUBECONFIG"):
+        yield Api(Path(named))
+        return
+    if absent := bare_api_server.missing():
+        pytest.skip(f"a real API server needs {absent}")
+    with BareApiServer() as server:
+        yield Api(server.kubeconfig, server.compact)
