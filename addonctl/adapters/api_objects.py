@@ -298,7 +298,7 @@ class ApiWatch:
         failures = 0
         while not self._closed.is_set():
             try:
-                for event in self._session() if self._since else self._listed():
+                for event in self._session():
                     failures = 0
                     yield event
                     if self._closed.is_set():
@@ -332,6 +332,8 @@ class ApiWatch:
             yield live.Added(found) if before is None else live.Modified(found)
 
     def _session(self) -> Iterator[live.WatchEvent]:
+        if not self._since:
+            yield from self._listed()
         kind, namespace, labels = self._what
         path = self._objects._at(kind, lambda served: served.path(namespace))
         query = {"watch": "1", "allowWatchBookmarks": "true", "timeoutSeconds": str(_WATCH_S)}
