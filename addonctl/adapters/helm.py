@@ -55,7 +55,7 @@ _records = msgspec.json.Decoder(_Release)
 def release_from_secret_data(encoded: bytes | str, *, namespace: str) -> HelmRelease:
     """The release that `data.release` of a Secret holds (base64, once or twice). Raises BadInput when it is broken."""
     try:
-        record = _records.decode(_unpacked(encoded))
+        record = _records.decode(unpacked(encoded))
     except (msgspec.DecodeError, binascii.Error, zlib.error, ValueError, RecursionError) as error:
         raise BadInput(
             f"a Helm release record in {namespace} cannot be read: {error}", "See `helm history`."
@@ -63,7 +63,7 @@ def release_from_secret_data(encoded: bytes | str, *, namespace: str) -> HelmRel
     return _release(record, namespace)
 
 
-def _unpacked(encoded: bytes | str) -> bytes:
+def unpacked(encoded: bytes | str) -> bytes:
     """The record's JSON: a Secret's data is base64 of what Helm stored; Helm's own is base64 of gzip, or plain."""
     stored = base64.b64decode(encoded, validate=True)
     if not stored.startswith((_GZIP_MAGIC, b"{")):
@@ -88,7 +88,7 @@ def _release(record: _Release, namespace: str) -> HelmRelease:
         app_version=chart.app_version or "",
         revision=record.version or 0,
         status=info.status or "",
-        updated=_when(info.last_deployed),
+        updated=when(info.last_deployed),
         deployed_revision=record.version if info.status == _DEPLOYED else None,
         objects=tuple(_objects(record.manifest or "")),
     )
@@ -118,7 +118,7 @@ def _one(revisions: list[HelmRelease]) -> HelmRelease:
     return replace(deployed, revision=newest.revision, status=newest.status, updated=newest.updated)
 
 
-def _when(text: str | None) -> datetime | None:
+def when(text: str | None) -> datetime | None:
     """Helm writes Go's RFC 3339 with nanoseconds; an empty or zero time is none."""
     try:
         when = datetime.fromisoformat(re.sub(r"(\.\d{6})\d+", r"\1", text or "")) if text else None

@@ -1,0 +1,218 @@
+"""Helm releases of one cluster to the letter: read from Helm's Secrets, changed by the `helm` program.
+
+ports.HelmReleases needs no program, ports.HelmWriter has `helm` 3 or 4 do it, so that hooks, CRDs and waiting are
+Helm's own. Values go by a file that nobody else can read and that is gone afterwards, never by the command line.
+"""
+
+import binascii
+import os
+import re
+import subprocess
+import tempfile
+import zlib
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from addonctl import ports
+from addonctl.adapters import helm, redact
+from addonctl.errors import (
+    AddonctlError,
+    BadInput,
+    Broken,
+    Conflict,
+    Forbidden,
+    Invalid,
+    NotAllowed,
+    NotFound,
+    NotReachable,
+    TimedOut,
+)
+from addonctl.model import live
+
+_SECRETS = live.Kind("", "Secret", "v1")
+_MAJORS = (3, 4)
+_VERSION_TIMEOUT_S = 30
+# Helm ends by its own --timeout, which counts per operation: hooks before and after, and the wait.
+_OPERATIONS = 3
+
+
+class _Metadata(msgspec.Struct, rename="camel"):
+    name: str = ""
+    version: str = ""
+    app_version: str = ""
+
+
+class _Chart(msgspec.Struct):
+    metadata: _Metadata | None = None
+
+
+class _Info(msgspec.Struct):
+    status: str = ""
+    last_deployed: str | None = None
+
+
+class _Record(msgspec.Struct):
+    """Helm's own shape of a release, in its Secrets and in `-o json`."""
+
+    name: str
+    namespace: str
+    version: int
+    info: _Info | None = None
+    chart: _Chart | None = None
+    config: dict[str, Any] | None = None
+    manifest: str = ""
+
+
+class HelmSecrets:
+    """ports.HelmReleases, over the Secrets that Helm keeps; other drivers are not read."""
+
+    def __init__(self, objects: ports.ObjectReader) -> None:
+        self._objects = objects
+
+    def history(self, namespace: str, name: str) -> tuple[live.Release, ...]:
+        found = sorted((_release(record) for record in self._records(namespace, name)), key=lambda one: one.revision)
+        if not found:
+            raise NotFound(f"There is no Helm release {namespace}/{name}")
+        return tuple(found)
+
+    def manifest(self, namespace: str, name: str, revision: int) -> str:
+        for record in self._records(namespace, name, f",version={revision}"):
+            return record.manifest
+        raise NotFound(f"Helm release {namespace}/{name} has no revision {revision}")
+
+    def _records(self, namespace: str, name: str, labels: str = "") -> Iterator[_Record]:
+        for secret in self._objects.list(_SECRETS, namespace, f"owner=helm,name={name}{labels}"):
+            try:
+                stored = helm.unpacked((secret.document.get("data") or {}).get("release", ""))
+                yield msgspec.json.decode(stored, type=_Record)
+            except (msgspec.MsgspecError, binascii.Error, zlib.error, ValueError):
+                # Not `from` the error: its words may quote what it could not read.
+                raise Broken(f"{secret} is no record of Helm's", "See `helm history`.") from None
+
+
+def _release(record: _Record) -> live.Release:
+    info = record.info or _Info()
+    chart = (record.chart.metadata if record.chart else None) or _Metadata()
+    return live.Release(
+        namespace=record.namespace,
+        name=record.name,
+        revision=record.version,
+        status=info.status,
+        chart=chart.name,
+        chart_version=chart.version,
+        app_version=chart.app_version,
+        updated=helm.when(info.last_deployed),
+        values=record.config or {},
+    )
+
+
+class HelmBinary:
+    """ports.HelmWriter. `program` is a path or a name on PATH; `kubeconfig` and `context` name the cluster."""
+
+    def __init__(
+        self, releases: ports.HelmReleases, kubeconfig: Path, context: str = "", program: str = "helm"
+    ) -> None:
+        self._releases, self._program = releases, program
+        self._cluster = [f"--kubeconfig={kubeconfig}", *([f"--kube-context={context}"] if context else [])]
+
+    def upgrade(
+        self,
+        namespace: str,
+        name: str,
+        *,
+        chart: str,
+        version: str,
+        values: Mapping[str, Any],
+        timeout_s: int,
+        dry_run: bool = False,
+    ) -> live.Release:
+        if re.search(r"^-|://[^/]*@", chart):
+            raise BadInput("A chart is a path or an address without credentials", "Use `helm registry login`.")
+        which = [f"--version={version}"] if version else []
+        with _in_a_file(values) as file:
+            arguments = ["upgrade", name, chart, *which, "--reset-values", f"--values={file}", "--output=json"]
+            arguments += ["--dry-run=server"] if dry_run else []
+            said = self._run(namespace, arguments, timeout_s, values)
+        try:
+            return _release(msgspec.json.decode(said, type=_Record))
+        except msgspec.MsgspecError:
+            raise Broken("What helm printed is no release", f"See `helm history -n {namespace} {name}`.") from None
+
+    def rollback(self, namespace: str, name: str, *, revision: int, timeout_s: int, dry_run: bool = False) -> None:
+        kept = next((one for one in self._releases.history(namespace, name) if one.revision == revision), None)
+        if kept is None:
+            raise NotFound(f"Helm release {namespace}/{name} has no revision {revision}")
+        dry = ["--dry-run=server" if self._major >= 4 else "--dry-run"] if dry_run else []
+        self._run(namespace, ["rollback", name, str(revision), *dry], timeout_s, kept.values)
+
+    def uninstall(self, namespace: str, name: str, *, timeout_s: int, dry_run: bool = False) -> None:
+        dry = ["--dry-run"] if dry_run else []
+        try:
+            self._run(namespace, ["uninstall", name, *dry], timeout_s, {})
+        except NotFound:
+            return
+
+    @cached_property
+    def _major(self) -> int:
+        """Raises BadInput where there is no helm, or one that is not known here."""
+        said = self._called(["version", "--template={{.Version}}"], _VERSION_TIMEOUT_S).stdout.strip()
+        found = re.match(r"v?(\d+)\.", said)
+        if found is None or int(found[1]) not in _MAJORS:
+            raise BadInput(f"{self._program} is helm {said[:40] or '(no version)'}", "Install helm 3 or 4.")
+        return int(found[1])
+
+    def _run(self, namespace: str, arguments: list[str], timeout_s: int, secret: Mapping[str, Any]) -> str:
+        """What helm prints. `secret` is what must not stand in an error."""
+        assert self._major in _MAJORS
+        limits = [f"--namespace={namespace}", f"--timeout={timeout_s}s", "--wait"]
+        done = self._called([*arguments, *limits, *self._cluster], timeout_s * _OPERATIONS + _VERSION_TIMEOUT_S)
+        if done.returncode:
+            raise _refusal(f"{namespace}/{arguments[1]}", redact.without(done.stderr, secret))
+        return done.stdout
+
+    def _called(self, arguments: list[str], timeout_s: float) -> "subprocess.CompletedProcess[str]":
+        environment = {**os.environ, "HELM_DRIVER": "secret"}
+        environment.pop("HELM_DEBUG", None)
+        command = [self._program, *arguments]
+        try:
+            return subprocess.run(
+                command, capture_output=True, text=True, timeout=timeout_s, check=False, env=environment,
+                stdin=subprocess.DEVNULL, errors="replace",
+            )  # fmt: skip
+        except OSError as error:
+            raise BadInput(f"{self._program} cannot be run: {error.strerror}", "Install helm 3 or 4.") from error
+        except subprocess.TimeoutExpired:
+            raise TimedOut(f"helm {arguments[0]} did not end in {timeout_s:.0f} s", "Read its history first.") from None
+
+
+@contextmanager
+def _in_a_file(values: Mapping[str, Any]) -> Iterator[Path]:
+    """The values as JSON, which is YAML, in a folder of our own; both are gone afterwards."""
+    with tempfile.TemporaryDirectory(prefix="addonctl-") as folder:  # mode 0700
+        path = Path(folder) / "values.json"
+        descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
+        with os.fdopen(descriptor, "wb") as handle:
+            handle.write(msgspec.json.encode(values))
+        yield path
+
+
+# Helm's words by what they mean; the first that matches counts.
+_REFUSALS: tuple[tuple[str, type[AddonctlError]], ...] = (
+    (r"release: not found|release not loaded|has no deployed releases|has no .* version", NotFound),
+    (r"another operation .* is in progress|conflict occurred|Apply failed with \d+ conflict|cannot be imported", Conflict),
+    (r"timed out|deadline exceeded|not ready|resource .* not ready", TimedOut),
+    (r"cluster unreachable|connection refused|no such host|i/o timeout|dial tcp", NotReachable),
+    (r"is forbidden|cannot .* resource", Forbidden),
+    (r"Unauthorized|must be logged in", NotAllowed),
+)
+
+
+def _refusal(release: str, said: str) -> AddonctlError:
+    line = redact.text(" ".join(said.split()).removeprefix("Error: "))[:300]
+    kind = next((kind for words, kind in _REFUSALS if re.search(words, said, re.IGNORECASE)), Invalid)
+    return kind(f"helm refused to change {release}: {line}")

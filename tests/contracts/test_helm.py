@@ -1,0 +1,350 @@
+"""The contract of ports.HelmReleases and ports.HelmWriter: a real helm against a real API server.
+
+A simulated side is added as another parameter of `side`. Releases hold ConfigMaps and Secrets only, so they are ready
+at once; one chart holds a Deployment, which a bare API server never makes ready.
+"""
+
+import base64
+import json
+import os
+import shutil
+import stat
+import subprocess
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from addonctl import ports
+from addonctl.adapters.helm_binary import HelmBinary, HelmSecrets
+from addonctl.errors import BadInput, Broken, Conflict, Invalid, NotFound, NotReachable, TimedOut
+from addonctl.model import ObjectRef, live
+from tests.cluster import build
+from tests.contracts.conftest import Api
+from tests.contracts.test_objects import Side as Objects
+from tests.contracts.test_objects import side as objects_side
+
+objects = objects_side
+SECRET = "hunter2-hunter2"
+VALUES = {"greeting": "hello", "password": SECRET, "deep": {"list": [1, "two", {"three": 3.5}], "off": False}}
+_TEMPLATE = """\
+apiVersion: v1
+kind: ConfigMap
+metadata: {name: {{ .Release.Name }}}
+data:
+  greeting: {{ .Values.greeting | quote }}
+  default: {{ .Values.default | quote }}
+---
+apiVersion: v1
+kind: Secret
+metadata: {name: {{ .Release.Name }}}
+stringData: {password: {{ .Values.password | quote }}}
+"""
+_BROKEN = '{{ fail (printf "this chart does not like %s" .Values.password) }}\n'
+_NEVER_READY = """\
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: {{ .Release.Name }}}
+spec:
+  selector: {matchLabels: {app: x}}
+  template:
+    metadata: {labels: {app: x}}
+    spec: {containers: [{name: x, image: "registry.local/none:1"}]}
+"""
+
+
+def program() -> str:
+    """The helm that was built for the cluster tests, else the one on PATH."""
+    return str(build.HELM.folder / "helm") if build.HELM.built else shutil.which("helm") or ""
+
+
+@dataclass(frozen=True)
+class Side:
+    """The ports; `charts` holds greeter-1.0.0, greeter-2.0.0, broken and never-ready."""
+
+    reader: ports.HelmReleases
+    writer: ports.HelmWriter
+    namespace: str
+    charts: Path
+
+    def upgrade(self, version: str = "2.0.0", **more: Any) -> live.Release:
+        wanted: dict[str, Any] = {"values": VALUES, "timeout_s": 30, "version": ""}
+        chart = str(self.charts / f"greeter-{version}")
+        return self.writer.upgrade(self.namespace, "one", **({"chart": chart} | wanted | more))
+
+    @property
+    def newest(self) -> live.Release:
+        return self.reader.history(self.namespace, "one")[-1]
+
+
+def write_chart(folder: Path, version: str, template: str) -> None:
+    (folder / "templates").mkdir(parents=True)
+    chart = {
+        "apiVersion": "v2",
+        "name": folder.name.partition("-")[0],
+        "version": version,
+        "appVersion": f"app {version}",
+    }
+    (folder / "Chart.yaml").write_text(yaml.safe_dump(chart))
+    (folder / "values.yaml").write_text(f"default: of {version}\ngreeting: none\npassword: none\n")
+    (folder / "templates" / "all.yaml").write_text(template)
+
+
+@pytest.fixture(scope="session")
+def charts(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("charts")
+    for version in ("1.0.0", "2.0.0"):
+        write_chart(folder / f"greeter-{version}", version, _TEMPLATE)
+    write_chart(folder / "broken", "3.0.0", _BROKEN)
+    write_chart(folder / "never-ready", "3.0.0", _NEVER_READY)
+    return folder
+
+
+@pytest.fixture(params=["helm"])
+def side(
+    request: pytest.FixtureRequest,
+    api: Api,
+    objects: Objects,
+    charts: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Iterator[Side]:
+    """One release, `one`, of greeter 1.0.0."""
+    if not program():
+        pytest.skip("the helm side needs helm on PATH (or python -m tests.cluster build)")
+    for name in ("HELM_CACHE_HOME", "HELM_CONFIG_HOME", "HELM_DATA_HOME"):
+        monkeypatch.setenv(name, str(tmp_path / name))
+    reader = HelmSecrets(objects.reader)
+    side = Side(reader, HelmBinary(reader, api.kubeconfig, program=program()), objects.namespace, charts)
+    (tmp_path / "values.json").write_text(json.dumps(VALUES))
+    install = [
+        program(),
+        "install",
+        "one",
+        charts / "greeter-1.0.0",
+        "-n",
+        side.namespace,
+        "-f",
+        tmp_path / "values.json",
+    ]
+    subprocess.run([*install, f"--kubeconfig={api.kubeconfig}"], check=True, timeout=60, capture_output=True)
+    (tmp_path / "values.json").unlink()
+    yield side
+    side.writer.uninstall(side.namespace, "one", timeout_s=30)
+
+
+def test_what_helm_has_recorded(side: Side) -> None:
+    (first,) = side.reader.history(side.namespace, "one")
+    assert (first.name, first.namespace, first.revision, first.status) == ("one", side.namespace, 1, "deployed")
+    assert (first.chart, first.chart_version, first.app_version) == ("greeter", "1.0.0", "app 1.0.0")
+    assert first.updated is not None
+    assert first.values == VALUES, "what the user set, and nothing of the chart's own"
+    assert SECRET not in repr(first)
+    documents = list(yaml.safe_load_all(side.reader.manifest(side.namespace, "one", 1)))
+    assert sorted(one["kind"] for one in documents) == ["ConfigMap", "Secret"]
+
+
+def test_an_upgrade_has_exactly_the_values_given(side: Side) -> None:
+    done = side.upgrade()
+    assert (done.revision, done.status, done.chart_version, done.values) == (2, "deployed", "2.0.0", VALUES)
+    assert side.newest.values == VALUES
+    assert "of 2.0.0" in side.reader.manifest(side.namespace, "one", 2), "defaults are the new chart's"
+    assert side.upgrade(values={"greeting": "bye"}).values == {"greeting": "bye"}
+    assert [one.status for one in side.reader.history(side.namespace, "one")] == [
+        "superseded",
+        "superseded",
+        "deployed",
+    ]
+
+
+@pytest.mark.parametrize(
+    "value", [0, 1, -1, 1500000, 2**31, 2**53 - 1, 0.1, 1e21, "1e3", "0x10", "yes", "", "a\nb: c", "null", None, [], {}]
+)
+def test_values_keep_their_types(side: Side, value: Any) -> None:
+    done = side.upgrade(values={"deep": {"x": value, "other": 1}})
+    assert done.values == {"deep": {"x": value, "other": 1}}
+    assert type(done.values["deep"]["x"]) in (type(value), int)
+    assert side.newest.values == done.values
+
+
+def test_a_rollback_is_a_new_revision_of_what_was(side: Side) -> None:
+    side.upgrade(values={"greeting": "bye"})
+    side.writer.rollback(side.namespace, "one", revision=1, timeout_s=30)
+    newest = side.newest
+    assert (newest.revision, newest.status, newest.chart_version, newest.values) == (3, "deployed", "1.0.0", VALUES)
+    assert side.reader.manifest(side.namespace, "one", 3) == side.reader.manifest(side.namespace, "one", 1)
+
+
+def test_a_dry_run_renders_and_stores_nothing(side: Side, objects: Objects) -> None:
+    would = side.upgrade(values={"greeting": "bye"}, dry_run=True)
+    assert (would.revision, would.chart_version, would.values) == (2, "2.0.0", {"greeting": "bye"})
+    side.writer.rollback(side.namespace, "one", revision=1, timeout_s=30, dry_run=True)
+    side.writer.uninstall(side.namespace, "one", timeout_s=30, dry_run=True)
+    assert [one.revision for one in side.reader.history(side.namespace, "one")] == [1]
+    assert objects.reader.get(objects.ref("one")).document["data"]["greeting"] == "hello"
+    with pytest.raises(Invalid):
+        side.upgrade(chart=str(side.charts / "broken"), dry_run=True)
+
+
+def test_uninstalling_twice_is_no_error(side: Side, objects: Objects) -> None:
+    side.writer.uninstall(side.namespace, "one", timeout_s=30)
+    side.writer.uninstall(side.namespace, "one", timeout_s=30)
+    with pytest.raises(NotFound):
+        objects.reader.get(objects.ref("one"))
+    with pytest.raises(NotFound):
+        side.reader.history(side.namespace, "one")
+
+
+def test_what_is_not_there(side: Side) -> None:
+    with pytest.raises(NotFound):
+        side.reader.history(side.namespace, "none")
+    with pytest.raises(NotFound, match="revision 9"):
+        side.reader.manifest(side.namespace, "one", 9)
+    with pytest.raises(NotFound, match="revision 9"):
+        side.writer.rollback(side.namespace, "one", revision=9, timeout_s=30)
+    with pytest.raises(NotFound):
+        side.writer.upgrade(
+            side.namespace, "none", chart=str(side.charts / "greeter-1.0.0"), version="", values={}, timeout_s=30
+        )
+    assert side.newest.revision == 1
+
+
+def test_a_chart_that_cannot_be_rendered_is_invalid_and_tells_no_value(side: Side) -> None:
+    with pytest.raises(Invalid, match="this chart does not like") as error:
+        side.upgrade(chart=str(side.charts / "broken"))
+    assert SECRET not in str(error.value)
+    assert side.newest.status == "deployed", "the release is as it was"
+
+
+def test_what_does_not_become_ready_stays_applied(side: Side, api: Api) -> None:
+    if api.compact is None:
+        pytest.skip("on a cluster, the Deployment may become ready")
+    with pytest.raises(TimedOut):
+        side.upgrade(chart=str(side.charts / "never-ready"), timeout_s=2)
+    newest = side.newest
+    assert (newest.revision, newest.status, newest.chart) == (2, "failed", "never")
+    side.writer.rollback(side.namespace, "one", revision=1, timeout_s=30)
+    assert side.newest.status == "deployed"
+
+
+def test_a_pending_operation_is_a_conflict(side: Side, objects: Objects) -> None:
+    """As a helm that was killed leaves it: the newest revision is still pending."""
+    (record,) = objects.reader.list(live.Kind("", "Secret"), side.namespace, "owner=helm,version=1")
+    said = json.loads(_unpacked(record.document["data"]["release"]))
+    said |= {"version": 2, "info": {**said["info"], "status": "pending-upgrade"}}
+    labels = {"owner": "helm", "name": "one", "version": "2", "status": "pending-upgrade"}
+    metadata = {"name": "sh.helm.release.v1.one.v2", "namespace": side.namespace, "labels": labels}
+    packed = base64.b64encode(base64.b64encode(json.dumps(said).encode())).decode()
+    secret = {"apiVersion": "v1", "kind": "Secret", "type": "helm.sh/release.v1", "metadata": metadata}
+    objects.writer.apply({**secret, "data": {"release": packed}})
+    assert side.newest.status == "pending-upgrade"
+    with pytest.raises(Conflict):
+        side.upgrade()
+
+
+def _unpacked(text: str) -> bytes:
+    from addonctl.adapters import helm
+
+    return helm.unpacked(text)
+
+
+def test_somebody_elses_object_is_a_conflict(side: Side, objects: Objects) -> None:
+    objects.writer.delete(objects.ref("one"))
+    objects.writer.apply(objects.config_map("one", greeting="mine"), manager="somebody")
+    with pytest.raises(Conflict):
+        side.upgrade()
+    assert objects.reader.get(objects.ref("one")).document["data"] == {"greeting": "mine"}
+
+
+# ── Of the program alone ────────────────────────────────────────────────────────────────────────────────────────
+
+_SPY = """\
+#!/bin/sh
+for word in "$@"; do
+  echo "$word" >>"{log}"
+  file="${{word#--values=}}"
+  if [ "$file" != "$word" ]; then
+    stat -c 'mode %a' "$file" "$(dirname "$file")" >>"{log}"
+    echo "$file" >"{log}.file"
+  fi
+done
+env >>"{log}"
+exec {program} "$@"
+"""
+
+
+def test_no_value_stands_in_a_command_line_or_stays_behind(side: Side, api: Api, tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    spy = tmp_path / "spy"
+    spy.write_text(_SPY.format(log=log, program=program()))
+    spy.chmod(0o755)
+    writer = HelmBinary(side.reader, api.kubeconfig, "bare", str(spy))
+    for chart in ("greeter-2.0.0", "broken"):
+        try:
+            writer.upgrade(
+                side.namespace, "one", chart=str(side.charts / chart), version="", values=VALUES, timeout_s=30
+            )
+        except Invalid:
+            assert chart == "broken"
+        said = log.read_text()
+        assert "--reset-values" in said
+        assert SECRET not in said
+        assert "mode 600\nmode 700\n" in said
+        assert not Path((tmp_path / "log.file").read_text().strip()).parent.exists()
+
+
+def test_helm_has_to_be_there_and_known(side: Side, api: Api, tmp_path: Path) -> None:
+    odd = tmp_path / "odd"
+    for text, words in (("echo v2.17.0", "is helm v2.17.0"), ("exit 0", "no version")):
+        odd.write_text(f"#!/bin/sh\n{text}\n")
+        odd.chmod(0o755)
+        with pytest.raises(BadInput, match=words):
+            HelmBinary(side.reader, api.kubeconfig, program=str(odd)).uninstall(side.namespace, "one", timeout_s=1)
+    with pytest.raises(BadInput, match="cannot be run"):
+        HelmBinary(side.reader, api.kubeconfig, program=str(tmp_path / "none")).uninstall("a", "b", timeout_s=1)
+
+
+@pytest.mark.parametrize("chart", ["--kubeconfig=/dev/null", "oci://me:hunter2@registry.example/chart"])
+def test_a_chart_is_no_option_and_holds_no_credentials(side: Side, chart: str) -> None:
+    with pytest.raises(BadInput) as error:
+        side.upgrade(chart=chart)
+    assert "hunter2" not in str(error.value)
+
+
+def test_a_server_that_is_not_there(side: Side, api: Api, tmp_path: Path) -> None:
+    config = json.loads(api.kubeconfig.read_text()) if api.compact else pytest.skip("not with a cluster's kubeconfig")
+    config["clusters"][0]["cluster"]["server"] = "https://127.0.0.1:9"
+    (tmp_path / "kubeconfig").write_text(json.dumps(config))
+    writer = HelmBinary(side.reader, tmp_path / "kubeconfig", program=program())
+    with pytest.raises(NotReachable):
+        writer.uninstall(side.namespace, "one", timeout_s=1)
+    assert side.newest.status == "deployed"
+
+
+def test_a_record_that_cannot_be_read_is_named_and_not_quoted(side: Side, objects: Objects) -> None:
+    labels = {"owner": "helm", "name": "odd", "version": "1"}
+    name = "sh.helm.release.v1.odd.v1"
+    metadata = {"name": name, "namespace": side.namespace, "labels": labels}
+    secret = {"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "stringData": {"release": SECRET}}
+    objects.writer.apply(secret)
+    with pytest.raises(Broken, match=r"sh\.helm\.release\.v1\.odd\.v1") as error:
+        side.reader.history(side.namespace, "odd")
+    assert SECRET not in str(error.value)
+    objects.writer.delete(ObjectRef(kind="Secret", name=name, namespace=side.namespace))
+
+
+def test_temporary_files_are_private(side: Side) -> None:
+    """The umask of whoever calls makes no difference."""
+    from addonctl.adapters import helm_binary
+
+    before = os.umask(0)
+    try:
+        with helm_binary._in_a_file(VALUES) as path:
+            assert stat.S_IMODE(path.stat().st_mode) == 0o600
+            assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
+    finally:
+        os.umask(before)
+    assert not path.parent.exists()
