@@ -204,8 +204,9 @@ def _in_a_file(values: Mapping[str, Any]) -> Iterator[Path]:
 # Helm's words by what they mean; the first that matches counts.
 _REFUSALS: tuple[tuple[str, type[AddonctlError]], ...] = (
     (r"release: not found|release not loaded|has no deployed releases|has no .* version", NotFound),
-    (r"another operation .* is in progress|conflict occurred|Apply failed with \d+ conflict|cannot be imported", Conflict),
-    (r"timed out|deadline exceeded|not ready|resource .* not ready", TimedOut),
+    (r"another operation .* is in progress", Conflict),
+    (r"conflict occurred|Apply failed with \d+ conflict|cannot be imported", Conflict),
+    (r"timed out|deadline exceeded|not ready", TimedOut),
     (r"cluster unreachable|connection refused|no such host|i/o timeout|dial tcp", NotReachable),
     (r"is forbidden|cannot .* resource", Forbidden),
     (r"Unauthorized|must be logged in", NotAllowed),

@@ -12,7 +12,7 @@ from enum import StrEnum
 from typing import Any
 
 from addonctl.model.cluster import ObjectRef
-from addonctl.model.owners import Owner
+from addonctl.model.owners import ArgoApplication, FluxHelmRelease, FluxKustomization
 from addonctl.model.records import EksIssue
 
 FIELD_MANAGER = "addonctl"
@@ -199,6 +199,10 @@ class Release:
 # ── GitOps ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
+Reconciled = ArgoApplication | FluxHelmRelease | FluxKustomization
+"""Owners that a GitOps controller reconciles from an object in the cluster."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Suspension:
     """What stood where a controller was told to leave its hands off, so that resuming restores exactly that.
@@ -207,7 +211,7 @@ class Suspension:
     another one of the same name is not resumed by it.
     """
 
-    owner: Owner
+    owner: Reconciled
     uid: str
     path: tuple[str, ...]
     was: bool | Mapping[str, Any] | None

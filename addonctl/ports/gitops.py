@@ -3,9 +3,7 @@
 from typing import Protocol
 
 from addonctl.model import live
-from addonctl.model.owners import ArgoApplication, FluxHelmRelease, FluxKustomization
-
-Reconciled = ArgoApplication | FluxHelmRelease | FluxKustomization
+from addonctl.model.owners import ArgoApplication, FluxHelmRelease
 
 
 class GitOpsWriter(Protocol):
@@ -15,7 +13,7 @@ class GitOpsWriter(Protocol):
     by a GitOps controller, which is then to be changed instead, or somebody else changes it at the same moment.
     """
 
-    def suspend(self, owner: Reconciled) -> live.Suspension:
+    def suspend(self, owner: live.Reconciled) -> live.Suspension:
         """Stops automatic synchronisation, and says what was there. One that is running is not waited for.
 
         Suspending what is suspended changes nothing; its Suspension then restores just that.

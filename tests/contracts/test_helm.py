@@ -120,15 +120,15 @@ def side(
     reader = HelmSecrets(objects.reader)
     side = Side(reader, HelmBinary(reader, api.kubeconfig, program=program()), objects.namespace, charts)
     (tmp_path / "values.json").write_text(json.dumps(VALUES))
+    values = tmp_path / "values.json"
     install = [
         program(),
         "install",
         "one",
-        charts / "greeter-1.0.0",
-        "-n",
-        side.namespace,
+        f"{charts}/greeter-1.0.0",
+        f"--namespace={side.namespace}",
         "-f",
-        tmp_path / "values.json",
+        f"{values}",
     ]
     subprocess.run([*install, f"--kubeconfig={api.kubeconfig}"], check=True, timeout=60, capture_output=True)
     (tmp_path / "values.json").unlink()
