@@ -176,18 +176,22 @@ class HelmBinary:
         return done.stdout
 
     def _called(self, arguments: list[str], timeout_s: float) -> "subprocess.CompletedProcess[str]":
-        environment = {**os.environ, "HELM_DRIVER": "secret"}
-        environment.pop("HELM_DEBUG", None)
         command = [self._program, *arguments]
         try:
             return subprocess.run(
-                command, capture_output=True, text=True, timeout=timeout_s, check=False, env=environment,
+                command, capture_output=True, text=True, timeout=timeout_s, check=False, env=_environment(),
                 stdin=subprocess.DEVNULL, errors="replace",
             )  # fmt: skip
         except OSError as error:
             raise BadInput(f"{self._program} cannot be run: {error.strerror}", "Install helm 3 or 4.") from error
         except subprocess.TimeoutExpired:
             raise TimedOut(f"helm {arguments[0]} did not end in {timeout_s:.0f} s", "Read its history first.") from None
+
+
+def _environment() -> dict[str, str]:
+    """Ours, without what would lead helm to another cluster or make it print more."""
+    ours = {name: value for name, value in os.environ.items() if not name.startswith("HELM_KUBE")}
+    return {**ours, "HELM_DRIVER": "secret", "HELM_DEBUG": "false"}
 
 
 @contextmanager

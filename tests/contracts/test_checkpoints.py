@@ -175,9 +175,12 @@ def test_stored_in_clear_is_said(store: Store, tmp_path: Path) -> None:
     assert ("not encrypted" in str(entry)) is (entry.key == "")
 
 
-def test_only_the_owner_may_read(store: Store, tmp_path: Path) -> None:
+@pytest.mark.parametrize("folder_is_there", [False, True])
+def test_only_the_owner_may_read(store: Store, tmp_path: Path, folder_is_there: bool) -> None:
     before = os.umask(0)
     try:
+        if folder_is_there:
+            (tmp_path / "state" / "checkpoints").mkdir(parents=True)
         store().save(full())
         store().export(tmp_path / "state" / "all.tar")
     finally:

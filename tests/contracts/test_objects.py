@@ -7,13 +7,16 @@ import itertools
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import pytest
 
 from addonctl import ports
-from addonctl.errors import AddonctlError, BadInput, Conflict, Invalid, NotFound, NotServed, TooManyRequests
+from addonctl.adapters.api_objects import ApiObjects
+from addonctl.adapters.api_protocol import ApiConnection
+from addonctl.errors import AddonctlError, BadInput, Conflict, Invalid, NotFound, NotServed, TimedOut, TooManyRequests
 from addonctl.model import ObjectRef, live
 from tests.contracts.conftest import Api
 
@@ -564,11 +567,84 @@ def test_a_closed_watch_ends(side: Side, watching: Callable[..., Watcher]) -> No
     began = time.monotonic()
     watcher.end()
     assert time.monotonic() - began < 15
+    side.writer.apply(side.config_map("b"))
     with side.reader.watch(CONFIG_MAPS, side.namespace) as watch:
-        assert isinstance(next(iter(watch)), live.Added)
+        events = iter(watch)
+        assert isinstance(next(events), live.Added)
+    assert list(events) == [], "also what it knew already"
     assert list(watch) == []
 
 
 def test_a_watch_of_nothing_that_is_served(side: Side) -> None:
     with pytest.raises(NotServed):
         next(iter(side.reader.watch(live.Kind("nothing.example.org", "Thing"))))
+
+
+# ── Of this side alone ──────────────────────────────────────────────────────────────────────────────────────────
+
+
+class Awkward:
+    """The real connection, at awkward moments: pages that expire between each other, watches that break off."""
+
+    def __init__(self, real: ApiConnection, after_page: Callable[[], None] = lambda: None, break_off: int = 0) -> None:
+        self._real, self._after_page, self._break_off = real, after_page, break_off
+        self.broken = 0
+        self.name, self.server, self.context, self.forward = real.name, real.server, real.context, real.forward
+
+    def request(self, *asked: Any) -> Any:
+        answer = self._real.request(*asked)
+        if b'"continue"' in answer.body:
+            self._after_page()
+        return answer
+
+    @contextmanager
+    def lines(self, *asked: Any) -> Iterator[Iterator[bytes]]:
+        with self._real.lines(*asked) as lines:
+            yield self._until_broken(lines)
+
+    def _until_broken(self, lines: Iterator[bytes]) -> Iterator[bytes]:
+        for number, line in enumerate(lines):
+            if self.broken < self._break_off and number == 1:
+                self.broken += 1
+                raise TimedOut("the connection broke off")
+            yield line
+
+
+def test_a_list_whose_pages_expire_is_read_anew(side: Side, api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    if side.forget is None:
+        pytest.skip("this server's past cannot be made to expire")
+    monkeypatch.setattr("addonctl.adapters.api_objects._PAGE", 2)
+    for name in "abcde":
+        side.writer.apply(side.config_map(name))
+    left = [1]
+
+    def expire() -> None:
+        if left.pop() if left else 0:
+            side.writer.delete(side.ref("e"))
+            side.forget(live.Listing((), side.writer.apply(side.config_map("f")).resource_version))  # type: ignore[misc]
+
+    reader = ApiObjects(Awkward(api.objects().connection, expire))
+    assert [found.ref.name for found in reader.list(CONFIG_MAPS, side.namespace)] == list("abcdf")
+    assert left == []
+
+
+def test_a_watch_that_breaks_off_loses_and_repeats_nothing(
+    side: Side, api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("addonctl.adapters.api_objects._WATCH_S", 4)
+    connection = Awkward(api.objects().connection, break_off=3)
+    watcher = Watcher(ApiObjects(connection).watch(CONFIG_MAPS, side.namespace))
+    watcher.start()
+    side.writer.apply(side.config_map("first"))
+    expected = [("Added", "first")]
+    watcher.expect(*expected)
+    for number in range(12):
+        side.writer.apply(side.config_map("a", x=str(number)))
+        side.writer.apply(side.config_map(f"n{number}"))
+        expected.append(("Modified" if number else "Added", "a"))
+        expected.append(("Added", f"n{number}"))
+        time.sleep(0.3)
+    watcher.until(lambda: watcher.told[-1:] == [("Added", "n11")])
+    assert connection.broken == 3
+    assert watcher.told == expected
+    watcher.end()

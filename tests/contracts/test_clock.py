@@ -1,0 +1,19 @@
+"""The contract of ports.Clock; a simulated one is another parameter."""
+
+from datetime import UTC, datetime
+
+import pytest
+
+from addonctl import ports
+from addonctl.adapters.clock import SystemClock
+
+
+@pytest.mark.parametrize("clock", [SystemClock()])
+def test_the_time_is_aware_and_in_utc(clock: ports.Clock) -> None:
+    first, second = clock.now(), clock.now()
+    assert first.tzinfo is UTC
+    assert first <= second
+
+
+def test_the_systems_clock_tells_the_time() -> None:
+    assert abs((SystemClock().now() - datetime.now(UTC)).total_seconds()) < 5
