@@ -101,7 +101,7 @@ def test_a_memory_limit_is_said_in_words(tmp_path: Path) -> None:
     big.write_text(json.dumps({"kind": "List", "items": [{"kind": "Pod", "metadata": {"name": "x" * (200 * MEBI)}}]}))
 
     def limit() -> None:
-        resource.setrlimit(resource.RLIMIT_AS, (700 * MEBI, 700 * MEBI))
+        resource.setrlimit(resource.RLIMIT_AS, (350 * MEBI, 350 * MEBI))
 
     done = start("inventory", "-f", str(big), before=limit)
     assert done.returncode == 1
