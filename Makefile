@@ -2,14 +2,21 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+LOWEST := .venv-lowest
 
-.PHONY: demo test lint docs cluster cluster-test cluster-shell bench lock clean
+.PHONY: demo test test-lowest lint docs cluster cluster-test lab bench prove lock clean
 
 demo: $(VENV)/installed
 	@$(BIN)/addonctl analyze --demo
 
 test: $(VENV)/installed-dev
-	$(BIN)/python -m pytest tests --ignore=tests/cluster
+	$(BIN)/python -m pytest tests --ignore=tests/cluster -n auto -rs
+
+# The same tests with the oldest versions of everything that pyproject.toml allows.
+test-lowest: $(VENV)/installed-dev
+	@$(BIN)/uv venv -q --clear --python $(BIN)/python $(LOWEST)
+	@$(BIN)/uv pip install -q --python $(LOWEST)/bin/python --resolution lowest-direct -e '.[dev]'
+	$(LOWEST)/bin/python -m pytest tests --ignore=tests/cluster -n auto -rs
 
 lint: $(VENV)/installed-dev
 	$(BIN)/ruff check .
@@ -20,35 +27,49 @@ lint: $(VENV)/installed-dev
 docs: $(VENV)/installed-dev
 	$(BIN)/python scripts/check_docs.py
 
+# PARTS: of control-plane, simulated, helm, nodes (these four if none is named), more-coredns, popeye.
 cluster: $(VENV)/installed-dev
-	$(BIN)/python -m tests.cluster build
+	$(BIN)/python -m tests.cluster build $(PARTS)
 
+TESTS ?= tests/cluster
 cluster-test: $(VENV)/installed-dev
-	$(BIN)/python -m pytest tests/cluster
+	$(BIN)/python -m pytest $(TESTS) -rs
 
-cluster-shell: $(VENV)/installed-dev
-	$(BIN)/python -m tests.cluster shell
+lab: $(VENV)/installed-dev
+	@$(BIN)/python -m tests.cluster lab $(if $(SIMULATED),--simulated $(SIMULATED))
 
 bench: $(VENV)/installed-dev
 	for script in help snapshot scale; do $(BIN)/python -m bench.bench_$$script || exit 1; done
+
+# What takes longer than .ci/run may; its figures belong into the note of a release.
+prove: bench
+	$(BIN)/python -m tests.cluster build control-plane nodes helm simulated popeye
+	$(BIN)/python -m tests.cluster starts 20
+	$(BIN)/python -m pytest tests/cluster -rs
+	for script in cluster_scan faults_beside_popeye; do $(BIN)/python -m bench.$$script || exit 1; done
 
 # The locks hold hashes and no address; `make lock` renews them from pyproject.toml.
 lock: $(VENV)/installed-dev
 	$(BIN)/uv pip compile --universal --generate-hashes --no-emit-index-url --no-header -q pyproject.toml -o requirements.lock
 	$(BIN)/uv pip compile --universal --generate-hashes --no-emit-index-url --no-header -q --extra dev pyproject.toml -o requirements-dev.lock
 
-$(VENV)/bin/python:
-	$(PYTHON) -m venv $(VENV)
+# Only a whole environment is used again: venv leaves half of one behind where Debian's python3-venv is missing.
+$(VENV)/made:
+	@$(PYTHON) -c 'import sys; v = sys.version_info; \
+	sys.exit(0 if v >= (3, 11) else "Python 3.11 or newer is needed; this is %d.%d. Another one: make PYTHON=python3.12 ..." % v[:2])'
+	@rm -rf $(VENV)
+	@$(PYTHON) -m venv $(VENV)
+	@touch $@
 
-$(VENV)/installed: requirements.lock pyproject.toml | $(VENV)/bin/python
+$(VENV)/installed: requirements.lock pyproject.toml | $(VENV)/made
 	@$(BIN)/pip install -q --disable-pip-version-check --require-hashes -r requirements.lock
 	@$(BIN)/pip install -q --disable-pip-version-check --no-deps -e .
 	@touch $@
 
-$(VENV)/installed-dev: requirements-dev.lock pyproject.toml | $(VENV)/bin/python
+$(VENV)/installed-dev: requirements-dev.lock pyproject.toml | $(VENV)/made
 	@$(BIN)/pip install -q --disable-pip-version-check --require-hashes -r requirements-dev.lock
 	@$(BIN)/pip install -q --disable-pip-version-check --no-deps -e .
 	@touch $@ $(VENV)/installed
 
 clean:
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) $(LOWEST) .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -1,11 +1,9 @@
 """Makes the demo snapshot: builds the demo cluster for real, reads it as `addonctl snapshot save` does, and stores it.
 
-Needs what the cluster tests need (`make cluster`) and, for the EKS of the tests, a folder of DescribeAddonVersions
-output: `python -m scripts.make_demo FOLDER`.
+Needs what the cluster tests need (`make cluster`): `python -m scripts.make_demo`.
 """
 
 import os
-import sys
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,7 +16,7 @@ from addonctl.adapters.sources import snapshot_file
 from addonctl.model import Snapshot
 from tests.cluster import dozen
 from tests.cluster.cluster import Cluster
-from tests.eks.server import REGION, EksServer, version_table
+from tests.eks.server import REGION, EksServer, packaged_table
 
 TARGET = Path(__file__).parents[1] / "addonctl" / "data" / "demo.json.gz"
 
@@ -37,8 +35,7 @@ def read(cluster: Cluster) -> Snapshot:
 
 
 def main() -> None:
-    table = version_table(Path(sys.argv[1]))
-    with Cluster(real_nodes=0, simulated_nodes=3) as cluster, EksServer(table) as server:
+    with Cluster(real_nodes=0, simulated_nodes=3) as cluster, EksServer(packaged_table()) as server:
         os.environ.update(server.environment)
         dozen.install(cluster, server)
         snapshot = read(cluster)

@@ -2,5 +2,5 @@
 
 `build.py` makes binaries and images from Go modules into a cache; `cluster.py` runs a control plane; `node.py` adds
 real nodes (containerd and kubelet, each in a network namespace of its own) and kwok adds simulated ones. By hand:
-`make cluster`, `make cluster-shell`.
+`make cluster`, `make lab`.
 """

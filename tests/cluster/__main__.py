@@ -1,9 +1,7 @@
-"""The cluster by hand: `python -m tests.cluster build|shell|down`."""
+"""The cluster by hand: `python -m tests.cluster build|lab|starts|down`."""
 
 import argparse
-import os
 import signal
-import subprocess
 import sys
 import time
 
@@ -16,36 +14,49 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.cluster", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
     make = commands.add_parser("build", help="build binaries and images into the cache")
-    make.add_argument("--with", dest="extra", action="append", default=[], choices=sorted(build.OPTIONAL))
-    shell = commands.add_parser("shell", help="start a cluster with add-ons and a shell in it; ends with the shell")
-    shell.add_argument("--simulated", type=int, default=0, help="simulated nodes to add")
+    make.add_argument("parts", nargs="*", metavar="PART", help=f"of {', '.join(build.PARTS)}; as a rule the first four")
+    lab = commands.add_parser("lab", help="a cluster with add-ons and an EKS API, until Ctrl-C")
+    lab.add_argument("--simulated", type=int, default=0, metavar="N", help="simulated nodes to add")
+    starts = commands.add_parser("starts", help="start a cluster N times, one after the other")
+    starts.add_argument("count", type=int, metavar="N")
     commands.add_parser("down", help="clean up after a run that was killed")
     given = parser.parse_args()
-    if given.command == "build":
-        build.build(given.extra)
-    elif given.command == "down":
-        clean(RUN)
-    else:
-        _shell(given.simulated)
+    match given.command:
+        case "build":
+            build.build(given.parts)
+        case "lab":
+            _lab(given.simulated)
+        case "starts":
+            _starts(given.count)
+        case _:
+            clean(RUN)
 
 
-def _shell(simulated: int) -> None:
-    from tests.cluster.addons import install
+def _lab(simulated: int) -> None:
+    from tests.cluster.lab import Lab
 
-    lacks = build.missing()
-    if lacks:
-        raise SystemExit(f"A cluster needs {', '.join(lacks)}.")
+    parts = ("control-plane", "nodes", "helm", *(["simulated"] if simulated else []))
+    build.build(parts)
+    if absent := build.missing(*parts):
+        raise SystemExit(f"The lab needs {', '.join(absent)}.")
     # SIGTERM ends like Ctrl-C: through the context manager, which cleans up.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
-    with Cluster(simulated_nodes=simulated) as cluster:
-        install(cluster)
-        print(f"export KUBECONFIG={cluster.kubeconfig}", flush=True)
-        environment = {**os.environ, "KUBECONFIG": str(cluster.kubeconfig), "PATH": f"{RUN}/bin:{os.environ['PATH']}"}
-        if sys.stdin.isatty():
-            subprocess.run([os.environ.get("SHELL", "/bin/sh")], env=environment, check=False)
-            return
-        while True:  # no terminal: stay up until Ctrl-C
-            time.sleep(1)
+    began = time.monotonic()
+    with Lab(simulated) as lab:
+        print(f"The lab is up, after {time.monotonic() - began:.0f} s. Paste into another shell:\n")
+        print(lab.greeting(), end="\n\nCtrl-C ends the lab.\n", flush=True)
+        signal.pause()
+
+
+def _starts(count: int) -> None:
+    """Each start is a cluster of two nodes that become ready; the first that does not ends it all with its logs."""
+    took = []
+    for number in range(1, count + 1):
+        began = time.monotonic()
+        with Cluster():
+            took.append(time.monotonic() - began)
+        print(f"start {number} of {count}: {took[-1]:.1f} s", flush=True)
+    print(f"{count} of {count} starts came up, in {min(took):.1f} to {max(took):.1f} s")
 
 
 if __name__ == "__main__":

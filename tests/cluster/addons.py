@@ -6,13 +6,13 @@ from tests.cluster import build
 from tests.cluster.cluster import Cluster
 from tests.cluster.processes import wait_for
 
-_MANIFESTS = Path(__file__).parent / "manifests"
+MANIFESTS = Path(__file__).parent / "manifests"
 
 
 def install(cluster: Cluster) -> None:
     """Applies them all and waits until they are ready."""
     for name in ("kube-proxy", "coredns", "metrics-server"):
-        cluster.apply((_MANIFESTS / f"{name}.yaml").read_text())
+        cluster.apply((MANIFESTS / f"{name}.yaml").read_text())
     gatekeeper = (build.GATEKEEPER_MANIFEST.folder / "gatekeeper.yaml").read_text()
     # There is no registry to pull from, and one replica of three is enough here.
     gatekeeper = gatekeeper.replace("imagePullPolicy: Always", "imagePullPolicy: IfNotPresent")
@@ -25,4 +25,9 @@ def install(cluster: Cluster) -> None:
     cluster.ready("deployment/metrics-server")
     for name in ("gatekeeper-controller-manager", "gatekeeper-audit"):
         cluster.ready(f"deployment/{name}", "gatekeeper-system")
+    metrics_flow(cluster)
+
+
+def metrics_flow(cluster: Cluster) -> None:
+    """Waits until metrics-server has read a node."""
     wait_for("metrics", lambda: "node-0" in cluster.kubectl("top", "nodes", check=False), 60)

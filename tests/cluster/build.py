@@ -1,7 +1,8 @@
 """Builds what the cluster runs into a cache: each artefact in a folder named after what it is built from.
 
-A changed version, flag or source gives a new folder, so only that is built again. Needs Go, gcc and, to install
-Debian's runc and CNI plugins, root.
+A changed version, flag or source gives a new folder, so only that is built again. Artefacts come in parts, so that
+whoever needs an API server alone does not wait for the rest. Needs Go, gcc and, to install Debian's runc and CNI
+plugins, root.
 """
 
 import hashlib
@@ -10,7 +11,8 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,13 +23,17 @@ KUBERNETES = "v1.36.3"
 COMPONENTS = (
     "etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler", "kubelet", "kube-proxy", "kubectl",
 )  # fmt: skip
-COREDNS = ("v1.11.4", "v1.12.4", "v1.13.2")
+# The versions that the cluster runs, and those that it can be updated to or from.
+COREDNS, COREDNS_MORE = ("v1.12.4", "v1.13.2"), ("v1.11.4", "v1.14.3")
 METRICS_SERVER, GATEKEEPER = "v0.9.0", "v3.23.1"
+PROXY_NAME = f"registry.k8s.io/kube-proxy:{KUBERNETES}"
 PAUSE_IMAGE = "registry.local/pause:1"
 WITNESS_IMAGE = "registry.local/witness:1"
 # Debian's packages: runc (crun refuses the OCI version that kubelet asks for), CNI plugins, packet filters.
 DEBIAN = ("runc", "containernetworking-plugins", "iptables", "conntrack", "iproute2", "gcc", "libc6-dev", "util-linux")
 _BUILD_TIMEOUT_S = 1500
+# Go compiles on every core by itself; a second build fills the time in which the first one links.
+_SIDE_BY_SIDE = 2
 
 
 def cache() -> Path:
@@ -112,7 +118,10 @@ CONTAINERD = _go_install(
 HELM = _go_install("helm", "helm.sh/helm/v4/cmd/helm@v4.3.1")
 POPEYE = _module("popeye", "github.com/derailed/popeye", "popeye")
 _WITNESS = _module("witness", ".", "witness")
-_COREDNS = {version: _go_install(f"coredns-{version}", f"github.com/coredns/coredns@{version}") for version in COREDNS}
+_COREDNS = {
+    version: _go_install(f"coredns-{version}", f"github.com/coredns/coredns@{version}")
+    for version in (*COREDNS, *COREDNS_MORE)
+}
 _METRICS = _go_install("metrics-server", f"sigs.k8s.io/metrics-server/cmd/metrics-server@{METRICS_SERVER}")
 _GATEKEEPER = _go_install("gatekeeper", f"github.com/open-policy-agent/gatekeeper/v3@{GATEKEEPER}")
 
@@ -142,11 +151,11 @@ def _proxy_image(folder: Path) -> None:
         files[f"usr/sbin/{name}"] = tool
     conntrack = Path(shutil.which("conntrack") or "/usr/sbin/conntrack")
     files["usr/sbin/conntrack"] = conntrack
-    # An extension whose own library lacks is only missed when a rule needs it: `statistic`, for a second endpoint.
+    # An extension whose own library is absent is only missed when a rule needs it: `statistic`, for a second endpoint.
     extensions = list(next(Path("/usr/lib").glob("*/xtables")).glob("*.so"))
     libraries = {*extensions, *(found for file in (tool, conntrack, *extensions) for found in _libraries(file))}
     files |= {str(library).lstrip("/"): library for library in libraries}
-    write_image(folder / "image.tar", f"registry.k8s.io/kube-proxy:{KUBERNETES}", files, ("/usr/sbin/kube-proxy",))
+    write_image(folder / "image.tar", PROXY_NAME, files, ("/usr/sbin/kube-proxy",))
 
 
 def _libraries(binary: Path) -> Iterable[Path]:
@@ -157,27 +166,62 @@ def _libraries(binary: Path) -> Iterable[Path]:
 PROXY_IMAGE = Artefact(
     "image-kube-proxy", (str(CONTROL_PLANE.folder), (HERE / "oci.py").read_text(), "nft, extensions"), _proxy_image
 )
-IMAGES = (
-    PAUSE,
-    _image(WITNESS_IMAGE, _WITNESS, "witness", "witness"),
-    PROXY_IMAGE,
-    *(_image(f"registry.k8s.io/coredns/coredns:{v}", _COREDNS[v], "coredns", "coredns") for v in COREDNS),
-    _image(f"registry.k8s.io/metrics-server/metrics-server:{METRICS_SERVER}", _METRICS, "metrics-server",
-           "metrics-server"),
-    _image(f"docker.io/openpolicyagent/gatekeeper:{GATEKEEPER}", _GATEKEEPER, "gatekeeper", "manager"),
-)  # fmt: skip
+
+
+def coredns_image(version: str) -> str:
+    return f"registry.k8s.io/coredns/coredns:{version}"
+
+
+METRICS_SERVER_IMAGE = f"registry.k8s.io/metrics-server/metrics-server:{METRICS_SERVER}"
+_COREDNS_IMAGES = {v: _image(coredns_image(v), made, "coredns", "coredns") for v, made in _COREDNS.items()}
+_WITNESS_ARTEFACT = _image(WITNESS_IMAGE, _WITNESS, "witness", "witness")
+_METRICS_IMAGE = _image(METRICS_SERVER_IMAGE, _METRICS, "metrics-server", "metrics-server")
+_GATEKEEPER_IMAGE = _image(f"docker.io/openpolicyagent/gatekeeper:{GATEKEEPER}", _GATEKEEPER, "gatekeeper", "manager")
+_IMAGES = (PAUSE, _WITNESS_ARTEFACT, PROXY_IMAGE, *_COREDNS_IMAGES.values(), _METRICS_IMAGE, _GATEKEEPER_IMAGE)
+
+
+def upstream_images(addon: str, version: str) -> list[str]:
+    """The image that is built of what an EKS add-on's version is made from; empty where none is."""
+    plain = version.partition("-")[0]
+    match addon:
+        case "kube-proxy":  # EKS names it after another patch than the control plane has here
+            return [PROXY_NAME]
+        case "metrics-server":
+            return [METRICS_SERVER_IMAGE] if plain == METRICS_SERVER else []
+        case "coredns":
+            return [coredns_image(plain)] if plain in _COREDNS and _COREDNS_IMAGES[plain].built else []
+    raise ValueError(addon)
+
+
+def images() -> list[Path]:
+    """The images that are built, to be imported on every node."""
+    return [artefact.folder / "image.tar" for artefact in _IMAGES if artefact.built]
 
 
 def _from_module(name: str, module: str, files: Sequence[str], target: str) -> Artefact:
     """Files that a Go module ships beside its code, joined into one: read where Go keeps it, not copied into ours."""
 
     def make(folder: Path) -> None:
-        run("go", "mod", "download", module)
-        modules = subprocess.run(["go", "env", "GOMODCACHE"], capture_output=True, text=True, check=True).stdout.strip()
-        texts = [(Path(modules) / module / file).read_text() for file in files]
-        (folder / target).write_text("\n---\n".join(texts))
+        source = _downloaded(module)
+        (folder / target).write_text("\n---\n".join((source / file).read_text() for file in files))
 
     return Artefact(name, (module, *files), make)
+
+
+def _chart(name: str, module: str, chart: str) -> Artefact:
+    """A Helm chart that a Go module ships under charts/."""
+
+    def make(folder: Path) -> None:
+        shutil.copytree(_downloaded(module) / "charts" / chart, folder / chart)
+
+    return Artefact(name, (module, chart), make)
+
+
+def _downloaded(module: str) -> Path:
+    """Where Go keeps a module."""
+    run("go", "mod", "download", module)
+    modules = subprocess.run(["go", "env", "GOMODCACHE"], capture_output=True, text=True, check=True).stdout.strip()
+    return Path(modules) / module
 
 
 _STAGES = ("node/fast/node-initialize", "node/heartbeat-with-lease/node-heartbeat-with-lease", "pod/general/pod-create",
@@ -189,53 +233,67 @@ GATEKEEPER_MANIFEST = _from_module(
     "gatekeeper-manifest", f"github.com/open-policy-agent/gatekeeper/v3@{GATEKEEPER}", ["deploy/gatekeeper.yaml"],
     "gatekeeper.yaml",
 )  # fmt: skip
-BINARIES = (
-    CONTROL_PLANE,
-    KWOK,
-    CONTAINERD,
-    HELM,
-    *_COREDNS.values(),
-    _WITNESS,
-    _METRICS,
-    _GATEKEEPER,
-    STAGES,
-    GATEKEEPER_MANIFEST,
-)
-OPTIONAL = {"popeye": POPEYE}
+GATEKEEPER_CHART = _chart("gatekeeper-chart", f"github.com/open-policy-agent/gatekeeper/v3@{GATEKEEPER}", "gatekeeper")
+
+# What each part adds; within a part, an image comes after its binary.
+PARTS: Mapping[str, tuple[Artefact, ...]] = {
+    "control-plane": (CONTROL_PLANE,),
+    "simulated": (KWOK, STAGES),
+    "helm": (HELM, GATEKEEPER_CHART),
+    "nodes": (
+        CONTAINERD, *(_COREDNS[version] for version in COREDNS), _METRICS, _GATEKEEPER, _WITNESS, GATEKEEPER_MANIFEST,
+        PAUSE, PROXY_IMAGE, *(_COREDNS_IMAGES[version] for version in COREDNS), _METRICS_IMAGE, _GATEKEEPER_IMAGE,
+        _WITNESS_ARTEFACT,
+    ),
+    "more-coredns": (
+        *(_COREDNS[version] for version in COREDNS_MORE), *(_COREDNS_IMAGES[version] for version in COREDNS_MORE),
+    ),
+    "popeye": (POPEYE,),
+}  # fmt: skip
+USUAL = ("control-plane", "simulated", "helm", "nodes")
 
 
-def missing() -> list[str]:
-    """What lacks for a cluster: root, Go, or artefacts that are not built yet. Empty when all is there."""
-    lacks = [] if os.geteuid() == 0 else ["root"]
+def missing(*parts: str) -> list[str]:
+    """What is missing for a cluster: root, Go, or artefacts that are not built yet. Empty when all is there."""
+    absent = [] if os.geteuid() == 0 else ["root"]
     if not shutil.which("go"):
-        lacks.append("Go")
-    unbuilt = [artefact.name for artefact in (*BINARIES, *IMAGES) if not artefact.built]
-    return [*lacks, *([f"`make cluster` (not built: {', '.join(unbuilt)})"] if unbuilt else [])]
+        absent.append("Go")
+    unbuilt = [artefact.name for artefact in _unbuilt(parts)]
+    return [*absent, *([f"`make cluster` (not built: {', '.join(unbuilt)})"] if unbuilt else [])]
+
+
+def _unbuilt(parts: Sequence[str]) -> list[Artefact]:
+    return [artefact for part in parts or USUAL for artefact in PARTS[part] if not artefact.built]
 
 
 def install_debian_packages() -> None:
-    """Installs what lacks of Debian's packages."""
+    """Installs those of Debian's packages that are not there."""
     listed = subprocess.run(
         ["dpkg-query", "-W", "-f", "${Package} ${db:Status-Abbrev}\n", *DEBIAN], capture_output=True, text=True,
         check=False,
     ).stdout  # fmt: skip
-    lacking = [name for name in DEBIAN if f"{name} ii" not in listed]
-    if lacking and os.geteuid() != 0:
-        raise SystemExit(f"These Debian packages lack: {' '.join(lacking)}. Install them, or run this as root.")
-    if lacking:
+    absent = [name for name in DEBIAN if f"{name} ii" not in listed]
+    if absent and os.geteuid() != 0:
+        raise SystemExit(f"Debian packages are missing: {' '.join(absent)}. Install them, or run this as root.")
+    if absent:
         run("apt-get", "update", "-q")
-        run("apt-get", "install", "-y", "-q", "--no-install-recommends", *lacking)
+        run("apt-get", "install", "-y", "-q", "--no-install-recommends", *absent)
 
 
-def build(extra: Sequence[str] = ()) -> None:
-    """Builds all that lacks, saying what and how long it took."""
+def build(parts: Sequence[str] = ()) -> None:
+    """Builds all that is missing of these parts, saying what and how long it took."""
     install_debian_packages()
     began = time.monotonic()
-    for artefact in (*BINARIES, *IMAGES, *(OPTIONAL[name] for name in extra)):
-        if artefact.built:
-            continue
-        start = time.monotonic()
-        print(f"{artefact.name} …", end=" ", flush=True, file=sys.stderr)
-        artefact.build()
-        print(f"{time.monotonic() - start:.0f} s", file=sys.stderr)
-    print(f"The cluster is built, in {time.monotonic() - began:.0f} s: {cache()}", file=sys.stderr)
+    unbuilt = _unbuilt(parts)
+    images = [artefact for artefact in unbuilt if artefact in _IMAGES]
+    with ThreadPoolExecutor(_SIDE_BY_SIDE) as pool:
+        list(pool.map(_build_one, (artefact for artefact in unbuilt if artefact not in images)))
+        list(pool.map(_build_one, images))
+    if unbuilt:
+        print(f"built in {time.monotonic() - began:.0f} s, into {cache()}", file=sys.stderr)
+
+
+def _build_one(artefact: Artefact) -> None:
+    start = time.monotonic()
+    artefact.build()
+    print(f"  {artefact.name}: {time.monotonic() - start:.0f} s", file=sys.stderr, flush=True)

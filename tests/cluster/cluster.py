@@ -26,6 +26,9 @@ SERVICES, SERVICE_HOST, DNS_ADDRESS = "10.0.0.0/16", "10.0.0.1", "10.0.0.10"
 ADMIN_TOKEN = "admin"  # a cluster on a bridge of this machine, gone in minutes
 RUN = Path(tempfile.gettempdir()) / "addonctl-cluster"
 _NODE_IP = "10.251.0.1"  # of every simulated node: without one, pods on a node's own network never become ready
+# Beside real nodes, simulated ones are kept for the pods that tolerate them: an add-on that landed there would run in
+# name only.
+TAINT = {"key": "kwok.x-k8s.io/node", "value": "fake", "effect": "NoSchedule"}
 _ETCD = "http://127.0.0.1:12379"
 _AUDIT_POLICY = """\
 apiVersion: audit.k8s.io/v1
@@ -39,12 +42,22 @@ class Cluster:
     """One cluster at a time on a machine; `with Cluster() as cluster:` starts and ends it."""
 
     def __init__(
-        self, real_nodes: int = 2, simulated_nodes: int = 0, stages: Sequence[Path] = (), *, controllers: bool = True,
+        self,
+        real_nodes: int = 2,
+        simulated_nodes: int = 0,
+        stages: Sequence[Path] = (),
+        *,
+        controllers: bool = True,
         all_apis: bool = False,
-    ) -> None:  # fmt: skip
+        context: str = "cluster",
+        authenticator: str = "",
+    ) -> None:
         self._real, self._simulated, self._stages = real_nodes, simulated_nodes, stages
         self._controllers = controllers  # without them objects are stored and nothing follows from them
         self._all_apis = all_apis  # also alpha and beta versions, which are off by default
+        self._context = context  # its name in the kubeconfig
+        self._authenticator = authenticator  # URL of a webhook that reviews tokens which the API server does not know
+        self._nodes: list[Node] = []
         self._lock: IO[str] | None = None
         self._bin = RUN / "bin"
         self._records = Records(RUN)
@@ -73,13 +86,7 @@ class Cluster:
         try:
             self._prepare()
             self._control_plane()
-            nodes = [Node(number, self._real, RUN, self._records) for number in range(self._real)]
-            with ThreadPoolExecutor() as pool:  # importing images is most of a node's start
-                list(pool.map(lambda node: node.start(HOST, self.kubeconfig, DNS_ADDRESS), nodes))
-            if nodes:
-                wait_for(
-                    "nodes", lambda: self.kubectl("get", "nodes", "--no-headers").count(" Ready ") == len(nodes), 90
-                )
+            self._real_nodes()
             if self._simulated:
                 self.simulate_nodes(self._simulated)
         except BaseException:
@@ -127,6 +134,11 @@ class Cluster:
         path.write_text(json.dumps(self._kubeconfig(token)))
         return path
 
+    def name_image(self, image: str, name: str) -> None:
+        """Gives an image another name on every real node, as a mirror or AWS would serve it."""
+        for node in self._nodes:
+            node.name_image(image, name)
+
     def simulate_nodes(self, count: int) -> None:
         """Adds nodes that kwok plays; their pods run nothing."""
         if not any("kwok" in line for line in self._records.noted("process")):
@@ -137,8 +149,8 @@ class Cluster:
                 *(f"--config={stage}" for stage in self._stages or (build.STAGES.folder / "stages.yaml",)),
             )  # fmt: skip
         have = self.kubectl("get", "nodes", "-l", "type=kwok", "--no-headers", check=False).count("\n")
-        nodes = "\n---\n".join(json.dumps(_simulated(number)) for number in range(have, have + count))
-        self.apply(nodes)
+        nodes = (_simulated(number, taint=bool(self._real)) for number in range(have, have + count))
+        self.apply("\n---\n".join(map(json.dumps, nodes)))
 
     def freeze(self, process: str) -> None:
         """Makes a process of the cluster hang (`kubelet-1`), until it is thawed."""
@@ -158,20 +170,30 @@ class Cluster:
         self._records.note("link", BRIDGE)
         sh("ip", "link", "add", BRIDGE, "type", "bridge")
         sh("ip", "addr", "add", f"{HOST}/24", "dev", BRIDGE)
+        # Whoever asks a simulated node's kubelet is refused at once, where nobody's address would make him wait.
+        sh("ip", "addr", "add", f"{_NODE_IP}/32", "dev", BRIDGE)
         sh("ip", "link", "set", BRIDGE, "up")
         sh("sysctl", "-w", "net.ipv4.ip_forward=1")
         write_certificates(RUN / "pki")
         (RUN / "tokens.csv").write_text(f"{ADMIN_TOKEN},admin,admin,system:masters\n")
         (RUN / "audit-policy.yaml").write_text(_AUDIT_POLICY)
         self.kubeconfig.write_text(json.dumps(self._kubeconfig(ADMIN_TOKEN)))
+        if self._authenticator:
+            (RUN / "authenticator.json").write_text(json.dumps(_webhook(self._authenticator)))
+
+    def _real_nodes(self) -> None:
+        self._nodes = [Node(number, self._real, RUN, self._records) for number in range(self._real)]
+        with ThreadPoolExecutor() as pool:  # importing images is most of a node's start
+            list(pool.map(lambda node: node.start(HOST, self.kubeconfig, DNS_ADDRESS), self._nodes))
+        wait_for("nodes", lambda: self.kubectl("get", "nodes", "--no-headers").count(" Ready ") == self._real, 90)
 
     def _kubeconfig(self, token: str) -> dict[str, Any]:
         ca = base64.b64encode(self.ca_file.read_bytes()).decode()
         return {
-            "apiVersion": "v1", "kind": "Config", "current-context": "cluster",
+            "apiVersion": "v1", "kind": "Config", "current-context": self._context,
             "clusters": [{"name": "cluster", "cluster": {"server": self.server, "certificate-authority-data": ca}}],
             "users": [{"name": "user", "user": {"token": token}}],
-            "contexts": [{"name": "cluster", "context": {"cluster": "cluster", "user": "user"}}],
+            "contexts": [{"name": self._context, "context": {"cluster": "cluster", "user": "user"}}],
         }  # fmt: skip
 
     def _control_plane(self) -> None:
@@ -221,8 +243,15 @@ class Cluster:
             "--requestheader-group-headers=X-Remote-Group", "--requestheader-extra-headers-prefix=X-Remote-Extra-",
             f"--proxy-client-cert-file={pki}/front-proxy.crt", f"--proxy-client-key-file={pki}/front-proxy.key",
             *(["--runtime-config=api/all=true"] if self._all_apis else []),
+            *(self._token_review_flags() if self._authenticator else []),
             f"--audit-policy-file={RUN}/audit-policy.yaml", f"--audit-log-path={self.audit_log}",
         ]  # fmt: skip
+
+    def _token_review_flags(self) -> list[str]:
+        return [
+            f"--authentication-token-webhook-config-file={RUN}/authenticator.json",
+            "--authentication-token-webhook-version=v1",
+        ]
 
     def _api_ready(self) -> bool:
         request = urllib.request.Request(f"{self.server}/readyz", headers={"Authorization": f"Bearer {ADMIN_TOKEN}"})
@@ -235,7 +264,16 @@ class Cluster:
         return False
 
 
-def _simulated(number: int) -> dict[str, Any]:
+def _webhook(url: str) -> dict[str, Any]:
+    """A webhook as the API server wants it described: a kubeconfig."""
+    return {
+        "apiVersion": "v1", "kind": "Config", "current-context": "webhook",
+        "clusters": [{"name": "webhook", "cluster": {"server": url}}], "users": [{"name": "api-server", "user": {}}],
+        "contexts": [{"name": "webhook", "context": {"cluster": "webhook", "user": "api-server"}}],
+    }  # fmt: skip
+
+
+def _simulated(number: int, *, taint: bool) -> dict[str, Any]:
     size = {"cpu": "8", "memory": "32Gi", "pods": "110"}
     return {
         "apiVersion": "v1", "kind": "Node",
@@ -247,7 +285,7 @@ def _simulated(number: int) -> dict[str, Any]:
                 "node.kubernetes.io/instance-type": "m5.2xlarge",
             },
         },
-
+        "spec": {"taints": [TAINT] if taint else []},
         "status": {"allocatable": size, "capacity": size},
     }  # fmt: skip
 

@@ -1,33 +1,94 @@
-"""Clusters for the tests. Without what they need the tests skip, saying what lacks; in CI that is a failure."""
+"""Clusters for the tests. Without what they need the tests skip, saying what is missing; in CI that is a failure.
+
+One cluster runs at a time: it is kept while tests ask for the same kind, and ended when they ask for another.
+"""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from typing import Any, TypeVar
 
 import pytest
 
-from tests.cluster import build
+from tests.cluster import build, dozen
 from tests.cluster.addons import install
 from tests.cluster.cluster import Cluster
+from tests.cluster.lab import Lab
+from tests.eks.server import EksServer, packaged_table
+
+T = TypeVar("T")
+
+
+class Kept:
+    """The cluster that runs, and its kind."""
+
+    def __init__(self) -> None:
+        self._kind, self._running = "", ExitStack()
+        self._given: Any = None
+
+    def get(self, kind: str, start: Callable[[], AbstractContextManager[T]], *parts: str) -> T:
+        """The cluster of this kind, started where it does not run; `parts` is what has to be built for it."""
+        if absent := build.missing("control-plane", *parts):
+            reason = f"a real cluster needs {', '.join(absent)}"
+            (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)(reason)
+        if kind != self._kind:
+            self.end()
+            self._given, self._kind = self._running.enter_context(start()), kind
+        given: T = self._given
+        return given
+
+    def end(self) -> None:
+        """Ends what runs; the machine is free for a cluster that a test starts by itself."""
+        self._kind, self._given = "", None
+        self._running.close()
 
 
 @pytest.fixture(scope="session")
-def able() -> None:
-    """Whether a cluster can be had here at all."""
-    if lacks := build.missing():
-        reason = f"a real cluster needs {', '.join(lacks)}"
-        (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)(reason)
+def kept() -> Iterator[Kept]:
+    keeper = Kept()
+    yield keeper
+    keeper.end()
 
 
-@pytest.fixture(scope="module")
-def cluster(able: None) -> Iterator[Cluster]:
-    """Two real nodes with the real add-ons running. One cluster at a time: it ends with the module."""
+@contextmanager
+def _with_addons() -> Iterator[Cluster]:
     with Cluster() as started:
         install(started)
         yield started
 
 
 @pytest.fixture(scope="module")
-def api_server(able: None) -> Iterator[Cluster]:
+def cluster(kept: Kept) -> Cluster:
+    """Two real nodes with the real add-ons running. Whoever changes something puts it back."""
+    return kept.get("add-ons", _with_addons, "nodes")
+
+
+@pytest.fixture(scope="module")
+def lab(kept: Kept) -> Lab:
+    """The same with an EKS API beside it; EKS, Helm and Flux hold the add-ons."""
+    return kept.get("lab", Lab, "nodes", "helm")
+
+
+@pytest.fixture(scope="module")
+def api_server(kept: Kept) -> Cluster:
     """An API server alone: objects are stored, nothing follows from them."""
-    with Cluster(real_nodes=0, controllers=False) as started:
-        yield started
+    return kept.get("API server", lambda: Cluster(real_nodes=0, controllers=False))
+
+
+@pytest.fixture(scope="module")
+def every_api(kept: Kept) -> Cluster:
+    """An API server alone, with alpha and beta versions, too."""
+    return kept.get("every API", lambda: Cluster(real_nodes=0, controllers=False, all_apis=True))
+
+
+@contextmanager
+def _world() -> Iterator[dozen.World]:
+    with Cluster(real_nodes=0, simulated_nodes=3) as cluster, EksServer(packaged_table()) as server:
+        dozen.install(cluster, server)
+        yield cluster, server
+
+
+@pytest.fixture(scope="module")
+def world(kept: Kept) -> dozen.World:
+    """More than a dozen add-ons by every means, on simulated nodes (dozen.py)."""
+    return kept.get("dozen", _world, "simulated", "helm")

@@ -18,7 +18,9 @@ from tests.eks.server import EksServer
 
 NAME = "prod-eu-1"
 ECR = "602401143452.dkr.ecr.eu-central-1.amazonaws.com"
+CRD = "CustomResourceDefinition"
 Object = dict[str, Any]
+World = tuple[Cluster, EksServer]
 _ON_THE_HOST = ("aws-node", "kube-proxy", "eks-pod-identity-agent", "kps-prometheus-node-exporter")
 
 
@@ -61,7 +63,7 @@ def crd(group: str, kind: str, version: str, plural: str = "") -> Object:
     )
     schema = {"openAPIV3Schema": {"type": "object", "x-kubernetes-preserve-unknown-fields": True}}
     return {
-        "apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition",
+        "apiVersion": "apiextensions.k8s.io/v1", "kind": CRD,
         "metadata": _meta(f"{plural}.{group}"),
         "spec": {
             "group": group, "scope": "Namespaced", "names": {"kind": kind, "plural": plural},
@@ -326,7 +328,7 @@ def _what_they_come_with(cluster: Cluster) -> None:
         for kind, _, name in knowledge.load().addons[addon].own_objects():
             if cluster.kubectl("get", kind, name, "-n", addon, "--ignore-not-found", "-o", "name"):
                 continue
-            if kind == "CustomResourceDefinition":
+            if kind == CRD:
                 plural, _, group = name.partition(".")
                 _apply(cluster, crd(group, plural.removesuffix("s").capitalize(), "v1", plural=plural))
             elif kind == "APIService":

@@ -76,8 +76,16 @@ class Node:
             path=f"{tools}:/usr/sbin:/sbin",
         )  # fmt: skip
         self.records.wait_for(name, lambda: bool(sh(tools / "ctr", "-a", socket, "version")))
-        for image in build.IMAGES:
-            sh(tools / "ctr", "-a", socket, "-n", "k8s.io", "images", "import", image.folder / "image.tar")
+        for image in build.images():
+            self._ctr("import", image)
+
+    def name_image(self, image: str, name: str) -> None:
+        """Gives an image of this node another name; kubelet then finds it under that one, too."""
+        self._ctr("tag", "--force", image, name)
+
+    def _ctr(self, *command: str | Path) -> None:
+        ctr = build.CONTAINERD.folder / "ctr"
+        sh(ctr, "-a", self.folder / "c.sock", "-n", "k8s.io", "images", *command)
 
     def _cni(self) -> dict[str, Any]:
         ranges = [[{"subnet": f"10.245.{self.number}.0/24"}]]
@@ -110,12 +118,15 @@ def _address(number: int) -> str:
 
 
 # Without CAP_SYS_RESOURCE runc cannot lower a pod's OOM score: restrict_oom_score_adj makes containerd not ask.
+# Every containerd would bind the one socket of its NRI plugin, and now and then the second dies of that at its start.
 _CONTAINERD = """\
 version = 3
 root = "{folder}/containerd"
 state = "{folder}/state"
 [grpc]
 address = "{folder}/c.sock"
+[plugins."io.containerd.nri.v1.nri"]
+disable = true
 [plugins."io.containerd.cri.v1.images".pinned_images]
 sandbox = "{pause}"
 [plugins."io.containerd.cri.v1.runtime"]

@@ -3,7 +3,6 @@ by what `kubectl apply` noted when the object was last applied.
 """
 
 import json
-from collections.abc import Iterator
 from datetime import date
 from typing import Any
 
@@ -80,12 +79,6 @@ _BODIES: dict[tuple[str, str], dict[str, Any]] = {
         "resource": {"group": "apps", "version": "v1", "resource": "deployments"}}},
 }  # fmt: skip
 _LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
-
-
-@pytest.fixture(scope="module")
-def every_api(able: None) -> Iterator[Cluster]:
-    with Cluster(real_nodes=0, controllers=False, all_apis=True) as started:
-        yield started
 
 
 def served(cluster: Cluster) -> dict[tuple[str, str], list[str]]:

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.cluster.cluster import RUN
+from tests.cluster.conftest import Kept
 from tests.cluster.processes import mounts_below, processes_below, sh
 
 
@@ -22,10 +23,11 @@ def traces() -> list[str]:
 
 
 @pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])
-def test_an_interrupted_cluster_leaves_nothing(able: None, sent: signal.Signals) -> None:
+def test_an_interrupted_lab_leaves_nothing(kept: Kept, sent: signal.Signals) -> None:
+    kept.end()
     assert traces() == []
     started = subprocess.Popen(
-        [sys.executable, "-m", "tests.cluster", "shell"], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+        [sys.executable, "-m", "tests.cluster", "lab"], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL, cwd=Path(__file__).parents[2],
     )  # fmt: skip
     try:

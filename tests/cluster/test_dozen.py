@@ -4,26 +4,14 @@ import json
 import shlex
 import subprocess
 import sys
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.cluster import dozen
 from tests.cluster.cluster import Cluster
-from tests.eks.server import REGION, EksServer, version_table
-
-World = tuple[Cluster, EksServer]
-
-
-@pytest.fixture(scope="module")
-def world(able: None, shared_data: Path) -> Iterator[World]:
-    table = version_table(shared_data / "eks" / "addon-versions")
-    with Cluster(real_nodes=0, simulated_nodes=3) as cluster, EksServer(table) as server:
-        dozen.install(cluster, server)
-        yield cluster, server
-        assert server.state.violations == []
+from tests.cluster.dozen import World
+from tests.eks.server import REGION, EksServer
 
 
 @pytest.fixture(scope="module")
@@ -97,3 +85,7 @@ def test_the_fix_of_a_helm_release_makes_again_what_is_gone(world: World, analys
     assert tool == "helm"
     cluster.helm(*arguments)
     assert cluster.kubectl("get", "service", "-n", "cert-manager", "cert-manager-webhook", "-o", "name")
+
+
+def test_all_that_aws_answered_was_of_its_model(world: World) -> None:
+    assert world[1].state.violations == []

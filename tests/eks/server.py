@@ -4,11 +4,9 @@ Requests are validated by botocore in the client; every answer is held against b
 not allow is recorded in `state.violations`, which the fixture wants empty.
 """
 
-import gzip
 import json
 import urllib.request
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 from botocore.session import Session
@@ -18,6 +16,8 @@ from moto.eks import urls
 from moto.eks.responses import EKSResponse
 from moto.moto_server.threaded_moto_server import ThreadedMotoServer
 
+from addonctl.adapters import eks_table
+from addonctl.catalog import EksAddonVersions, EksVersion
 from tests.eks.state import Refusal, State
 
 REGION = "eu-central-1"
@@ -198,10 +198,38 @@ _PATHS = {
 }
 
 
-def version_table(folder: Path) -> dict[str, dict[str, Any]]:
-    """AddonInfo by add-on out of a folder of DescribeAddonVersions output."""
-    infos = (json.loads(gzip.decompress(path.read_bytes())) for path in sorted(folder.iterdir()))
-    return {info["addonName"]: info for info in infos}
+def packaged_table() -> dict[str, dict[str, Any]]:
+    """AddonInfo by add-on out of the table that comes with addonctl."""
+    return {name: _info(addon) for name, addon in eks_table.packaged().addons.items()}
+
+
+def _info(addon: EksAddonVersions) -> dict[str, Any]:
+    return {
+        "addonName": addon.name,
+        "type": addon.type,
+        "owner": addon.owner,
+        "publisher": addon.publisher,
+        "defaultNamespace": addon.namespace,
+        "addonVersions": [_version(version) for version in addon.versions],
+    }
+
+
+def _version(version: EksVersion) -> dict[str, Any]:
+    return {
+        "addonVersion": version.version,
+        "architecture": list(version.architectures),
+        "computeTypes": list(version.compute_types),
+        "requiresConfiguration": version.requires_configuration,
+        "requiresIamPermissions": version.requires_iam,
+        "compatibilities": [
+            {
+                "clusterVersion": minor,
+                "platformVersions": platforms.split(","),
+                "defaultVersion": minor in version.default_for,
+            }
+            for minor, platforms in version.kubernetes.items()
+        ],
+    }
 
 
 class EksServer:

@@ -8,13 +8,21 @@ from datetime import UTC, datetime
 from typing import Any
 
 Applier = Callable[[str, str, str, Mapping[str, Any]], None]
-"""(cluster, add-on, version, configuration values) → applies what EKS would; raises Conflict."""
+"""(cluster, add-on, version, configuration values) → applies what EKS would; raises Conflict or NotReady."""
 
 ACCOUNT = "123456789012"
 
 
 class Conflict(Exception):
     """Server-side apply met fields that another manager owns."""
+
+    code = "ConfigurationConflict"
+
+
+class NotReady(Conflict):
+    """What was applied did not become ready in time."""
+
+    code = "InsufficientNumberOfReplicas"
 
 
 class Refusal(Exception):
@@ -149,7 +157,7 @@ class State:
 
     def finish(self) -> None:
         """Ends every update in flight."""
-        for (cluster, _), addon in self.addons.items():
+        for (cluster, _), addon in list(self.addons.items()):
             if addon["status"] in ("CREATING", "UPDATING"):
                 self._finish_one(cluster, addon, "CREATE_FAILED" if addon["status"] == "CREATING" else "DEGRADED")
 
@@ -166,7 +174,7 @@ class State:
                 values = json.loads(addon.get("configurationValues") or "{}")
                 self.applier(cluster, addon["addonName"], addon["addonVersion"], values)
             except Conflict as conflict:
-                problem = ("ConfigurationConflict", str(conflict))
+                problem = (conflict.code, str(conflict))
         addon["status"] = failed if problem else "ACTIVE"
         issues = [{"code": problem[0], "message": problem[1], "resourceIds": []}] if problem else []
         addon["health"] = {"issues": issues}
