@@ -39,7 +39,8 @@ def _lab(simulated: int) -> None:
     build.build(parts)
     if absent := build.missing(*parts):
         raise SystemExit(f"The lab needs {', '.join(absent)}.")
-    # SIGTERM ends like Ctrl-C: through the context manager, which cleans up.
+    # Both end it through the context manager, which cleans up; background jobs of a shell would ignore SIGINT.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     began = time.monotonic()
     with Lab(simulated) as lab:

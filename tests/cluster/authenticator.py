@@ -55,7 +55,9 @@ class Authenticator(ThreadingHTTPServer):
         headers = signed.get("X-Amz-SignedHeaders", [""])[0]
         if signed.get("Action") != ["GetCallerIdentity"] or _NAME_HEADER not in headers.split(";"):
             raise ValueError("the token is no GetCallerIdentity that names a cluster")
-        request = urllib.request.Request(url, headers={_NAME_HEADER: self._cluster})
+        # AWS sees by its name that STS is asked; moto, which is all services under one, by this header alone.
+        service = f"AWS4-HMAC-SHA256 Credential={signed.get('X-Amz-Credential', [''])[0]}"
+        request = urllib.request.Request(url, headers={_NAME_HEADER: self._cluster, "Authorization": service})
         with urllib.request.urlopen(request, timeout=10) as answer:
             found = ElementTree.fromstring(answer.read()).findtext(_ARN)
         if not found:

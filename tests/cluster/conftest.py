@@ -65,8 +65,8 @@ def cluster(kept: Kept) -> Cluster:
 
 @pytest.fixture(scope="module")
 def lab(kept: Kept) -> Lab:
-    """The same with an EKS API beside it; EKS, Helm and Flux hold the add-ons."""
-    return kept.get("lab", Lab, "nodes", "helm")
+    """The same with an EKS API beside it, and simulated nodes: EKS, Helm and Flux hold the add-ons."""
+    return kept.get("lab", lambda: Lab(simulated=20), "nodes", "helm", "simulated")
 
 
 @pytest.fixture(scope="module")

@@ -102,6 +102,7 @@ class Node:
         }  # fmt: skip
 
     def _kubelet_configuration(self, dns: str) -> dict[str, Any]:
+        """A Secret that changes is seen in seconds, not after a minute: Gatekeeper waits for its own to start."""
         return {
             "apiVersion": "kubelet.config.k8s.io/v1beta1", "kind": "KubeletConfiguration", "failCgroupV1": False,
             "cgroupDriver": "cgroupfs", "cgroupRoot": f"/{self.netns}", "failSwapOn": False, "address": "0.0.0.0",
@@ -110,6 +111,7 @@ class Node:
             "clusterDNS": [dns], "clusterDomain": "cluster.local", "enforceNodeAllocatable": [],
             "evictionHard": {"memory.available": "100Mi"}, "resolvConf": "", "podLogsDir": f"{self.folder}/logs",
             "maxPods": 60, "imageMinimumGCAge": "24h", "nodeStatusUpdateFrequency": "4s",
+            "syncFrequency": "5s",
         }  # fmt: skip
 
 

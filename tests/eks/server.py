@@ -5,6 +5,7 @@ not allow is recorded in `state.violations`, which the fixture wants empty.
 """
 
 import json
+import logging
 import urllib.request
 from collections.abc import Mapping
 from typing import Any
@@ -243,6 +244,7 @@ class EksServer:
 
     def __enter__(self) -> "EksServer":
         _current.append(self.state)
+        logging.getLogger("werkzeug").setLevel(logging.ERROR)  # not a line for every request
         self._server.start()
         reset = urllib.request.Request(f"{self.url}/moto-api/reset", method="POST")
         urllib.request.urlopen(reset, timeout=10).close()  # moto keeps its state over servers of one process
