@@ -12,10 +12,11 @@ demo: $(VENV)/installed
 test: $(VENV)/installed-dev
 	$(BIN)/python -m pytest tests --ignore=tests/cluster -n auto -rs
 
-# The same tests with the oldest versions of everything that pyproject.toml allows.
+# The same tests with the oldest versions that pyproject.toml allows of what addonctl needs.
 test-lowest: $(VENV)/installed-dev
 	@$(BIN)/uv venv -q --clear --python $(BIN)/python $(LOWEST)
-	@$(BIN)/uv pip install -q --python $(LOWEST)/bin/python --resolution lowest-direct -e '.[dev]'
+	@$(BIN)/uv pip compile -q --resolution lowest-direct pyproject.toml -o $(LOWEST)/versions.txt
+	@$(BIN)/uv pip install -q --python $(LOWEST)/bin/python -c $(LOWEST)/versions.txt -e '.[dev]'
 	$(LOWEST)/bin/python -m pytest tests --ignore=tests/cluster -n auto -rs
 
 lint: $(VENV)/installed-dev

@@ -19,6 +19,18 @@ from tests.eks.server import EksServer, packaged_table
 T = TypeVar("T")
 
 
+_KINDS = ("cluster", "lab", "api_server", "every_api", "world")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tests of one kind stand together, so that each kind is started once; in a kind their order stays."""
+    items.sort(key=lambda item: max((n for n, kind in enumerate(_KINDS) if kind in _fixtures(item)), default=-1))
+
+
+def _fixtures(item: pytest.Item) -> list[str]:
+    return getattr(item, "fixturenames", [])
+
+
 class Kept:
     """The cluster that runs, and its kind."""
 
