@@ -18,7 +18,7 @@ def addonctl(cluster: Cluster, *arguments: str, kubeconfig: Path | None = None) 
     """What addonctl prints, run as a user runs it."""
     command = [*PROGRAM, *arguments, "--kubeconfig", str(kubeconfig or cluster.kubeconfig)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
-    assert (done.returncode, done.stderr) == (0, "")
+    assert done.returncode == 0, done.stderr
     return done.stdout
 
 
@@ -122,4 +122,6 @@ def test_a_missing_context_is_named(cluster: Cluster) -> None:
         text=True, check=False,
     )  # fmt: skip
     assert done.returncode == 1
-    assert done.stderr == "Error: There is no context 'nowhere' in the kubeconfig\nFix: There are: cluster.\n"
+    assert done.stderr == (
+        f"Error: There is no context 'nowhere' in the kubeconfig {cluster.kubeconfig}\nFix: There are: cluster.\n"
+    )

@@ -58,7 +58,8 @@ def _wanted() -> list[dict[str, Any]]:
 def _apply(cluster: Cluster, items: list[dict[str, Any]]) -> None:
     """Object by object: the API server refuses some, such as webhooks whose URL holds a password."""
     body = json.dumps({"apiVersion": "v1", "kind": "List", "items": items})
-    cluster.kubectl("apply", "--server-side", "--force-conflicts", "-f", "-", stdin=body, check=False)
+    strict = "--validate=false"  # a status as it was read, which is no whole one
+    cluster.kubectl("apply", "--server-side", "--force-conflicts", strict, "-f", "-", stdin=body, check=False)
 
 
 def _with_status(cluster: Cluster, item: dict[str, Any]) -> None:
