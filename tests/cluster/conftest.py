@@ -6,6 +6,7 @@ One cluster runs at a time: it is kept while tests ask for the same kind, and en
 import os
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
+from pathlib import Path
 from typing import Any, TypeVar
 
 import pytest
@@ -23,8 +24,12 @@ _KINDS = ("cluster", "lab", "api_server", "every_api", "world")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Tests of one kind stand together, so that each kind is started once; in a kind their order stays."""
-    items.sort(key=lambda item: max((n for n, kind in enumerate(_KINDS) if kind in _fixtures(item)), default=-1))
+    """Files of one kind stand together, so that each kind is started once; in a kind their order stays."""
+    kinds: dict[Path, int] = {}
+    for item in items:
+        kind = max((n for n, name in enumerate(_KINDS) if name in _fixtures(item)), default=-1)
+        kinds[item.path] = max(kind, kinds.get(item.path, -1))
+    items.sort(key=lambda item: kinds[item.path])
 
 
 def _fixtures(item: pytest.Item) -> list[str]:
@@ -40,14 +45,18 @@ class Kept:
 
     def get(self, kind: str, start: Callable[[], AbstractContextManager[T]], *parts: str) -> T:
         """The cluster of this kind, started where it does not run; `parts` is what has to be built for it."""
-        if absent := build.missing("control-plane", *parts):
-            reason = f"a real cluster needs {', '.join(absent)}"
-            (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)(reason)
+        self.need(*parts)
         if kind != self._kind:
             self.end()
             self._given, self._kind = self._running.enter_context(start()), kind
         given: T = self._given
         return given
+
+    def need(self, *parts: str) -> None:
+        """Goes on only where these parts are built."""
+        if absent := build.missing("control-plane", *parts):
+            reason = f"a real cluster needs {', '.join(absent)}"
+            (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)(reason)
 
     def end(self) -> None:
         """Ends what runs; the machine is free for a cluster that a test starts by itself."""

@@ -24,6 +24,7 @@ def traces() -> list[str]:
 
 @pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])
 def test_an_interrupted_lab_leaves_nothing(kept: Kept, sent: signal.Signals) -> None:
+    kept.need("nodes", "helm")
     kept.end()
     assert traces() == []
     started = subprocess.Popen(
