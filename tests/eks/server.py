@@ -217,14 +217,14 @@ def _info(addon: EksAddonVersions) -> dict[str, Any]:
 
 def _version(version: EksVersion) -> dict[str, Any]:
     return {
-        "addonVersion": version.version,
+        "addonVersion": str(version.version),
         "architecture": list(version.architectures),
         "computeTypes": list(version.compute_types),
         "requiresConfiguration": version.requires_configuration,
         "requiresIamPermissions": version.requires_iam,
         "compatibilities": [
             {
-                "clusterVersion": minor,
+                "clusterVersion": str(minor),
                 "platformVersions": platforms.split(","),
                 "defaultVersion": minor in version.default_for,
             }
