@@ -9,15 +9,9 @@ from pathlib import Path
 import pytest
 
 from addonctl.findings import CHECKS
+from tests.apps.terminal import in_fork as run
 
 ROOT = Path(__file__).parents[2]
-
-
-def run(*arguments: str, stdin: str | None = None) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "addonctl", *arguments], capture_output=True, text=True, check=False, input=stdin,
-        timeout=60,
-    )  # fmt: skip
 
 
 @pytest.fixture(scope="module")

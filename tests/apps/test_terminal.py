@@ -9,8 +9,8 @@ import pytest
 
 from addonctl.findings import CHECKS
 from addonctl.render.tables import cell_width
+from tests.apps.terminal import in_fork as run
 from tests.apps.terminal import in_terminal
-from tests.apps.test_cli import run
 
 WIDTHS = (60, 80, 120, 200)
 
