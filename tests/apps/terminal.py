@@ -79,7 +79,6 @@ def _run(arguments: tuple[str, ...]) -> None:
         sys.stdin, sys.stdout, sys.stderr = (os.fdopen(n, mode) for n, mode in ((0, "r"), (1, "w"), (2, "w")))
         sys.argv = ["addonctl", *arguments]
         main()
-        code = 0
     except SystemExit as exit_:
         code = exit_.code if isinstance(exit_.code, int) else int(exit_.code is not None)
     except BaseException:  # noqa: BLE001 - the fork must never return into the tests
