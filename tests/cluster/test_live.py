@@ -1,6 +1,7 @@
 """The scan of a real cluster: what it finds, what it costs, what it never does."""
 
 import json
+import os
 import socket
 import struct
 import subprocess
@@ -17,7 +18,8 @@ PROGRAM = [sys.executable, "-m", "addonctl"]
 def addonctl(cluster: Cluster, *arguments: str, kubeconfig: Path | None = None) -> str:
     """What addonctl prints, run as a user runs it."""
     command = [*PROGRAM, *arguments, "--kubeconfig", str(kubeconfig or cluster.kubeconfig)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    environment = {**os.environ, "PYTHONFAULTHANDLER": "1"}  # should the interpreter itself fall, stderr says where
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 0, done.stderr
     return done.stdout
 
