@@ -48,9 +48,10 @@ def _case(suite: ET.Element, code: Check, assessment: Assessment) -> None:
 
 def _not_checked(code: Check, assessment: Assessment) -> str:
     """Why nothing can be said by a code; empty where it was checked."""
-    gaps = {gap.part: gap for gap in assessment.gaps}
     for part in code.parts:
-        gap = gaps.get(part) or (gaps.get("eks") if part.startswith("eks:") else None)
+        # `eks` holds all of `eks:…`; a gap `part:resource` is one of a part that was read but for it.
+        whole = (part, "eks") if part.startswith("eks:") else (part,)
+        gap = next((g for g in assessment.gaps if g.part in whole or g.part.startswith(f"{part}:")), None)
         if gap is not None:
             return f"{gap.part}: {gap.reason.value}: {gap.detail}"
     lacks = {

@@ -308,6 +308,16 @@ def test_junit_skips_what_was_not_seen(everything: Assessment, small: Assessment
     assert {"CMP001", "EKS003", "SKW001", "DEP003", "DEP004"} <= skipped(nameless).keys()
 
 
+def test_one_resource_that_could_not_be_read_passes_no_case(demo: Assessment) -> None:
+    part = "custom_resources:certificates.cert-manager.io"
+    gap = Gap(part=part, reason=GapReason.FORBIDDEN, detail="403")
+    seen = replace(demo, findings=(), view=View(replace(demo.snapshot, gaps=(gap,))))
+    cases = {case.get("name", "")[:6]: case for case in ET.fromstring(junit(seen)).iter("testcase")}
+    skipped = cases["HLT018"].find("skipped")
+    assert skipped is not None
+    assert skipped.get("message") == f"{part}: forbidden: 403"
+
+
 def test_junit_of_a_hostile_cluster_parses_and_shows_the_attack_as_text(hostile: Assessment) -> None:
     text = junit(hostile)
     assert not _CONTROL.search(text)
