@@ -11,7 +11,7 @@ from typing import Any, Self, TypeVar
 
 import msgspec
 
-from addonctl.adapters import api_errors
+from addonctl.adapters import api_errors, shapes
 from addonctl.adapters.api_protocol import ApiConnection
 from addonctl.errors import (
     AddonctlError,
@@ -255,7 +255,7 @@ class ApiObjects:
 
 def _decoded(body: bytes, path: str) -> dict[str, Any]:
     try:
-        found = msgspec.json.decode(body)
+        found = shapes.decode(body)
     except msgspec.DecodeError:
         found = None
     if not isinstance(found, dict):

@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from addonctl import ports
-from addonctl.adapters import api_errors, helm
+from addonctl.adapters import api_errors, helm, shapes
 from addonctl.adapters.api_connection import Connection, connect
 from addonctl.adapters.decoders import CONFIG_MAPS, KINDS
 from addonctl.adapters.decoding import NOT_JSON, Decoder, Kind, Tally
@@ -206,7 +206,7 @@ def _ask(connection: Connection, path: str, shape: type[_Shape], *, accept: str 
 
 def _decoded(connection: Connection, path: str, shape: type[_Shape], body: bytes) -> _Shape:
     try:
-        return msgspec.json.decode(body, type=shape)
+        return shapes.decode(body, shape)
     except NOT_JSON as error:
         why = api_errors.described(body, {}) if body.lstrip()[:1] != b"{" else f"JSON of another shape: {error}"
         raise Broken(f"{connection.server}{path} answered with {why}", _NOT_KUBERNETES) from error

@@ -23,6 +23,7 @@ from typing import Any, get_args
 
 import msgspec
 
+from addonctl.adapters import shapes
 from addonctl.errors import BadInput, Broken, NotFound, NotReachable
 from addonctl.model import live, owners
 from addonctl.model.checkpoint import CHECKPOINT_SCHEMA, Checkpoint, CheckpointEntry, SecretPrint
@@ -69,7 +70,7 @@ class CheckpointFolder:
         entry = _read_entry(path.stem, line)
         try:
             plain = _unpacked(self._opened(entry, body, line + b"\n"))
-            return _checkpoint(msgspec.json.decode(plain))
+            return _checkpoint(shapes.decode(plain))
         except (msgspec.MsgspecError, zlib.error, EOFError, KeyError, TypeError, ValueError):
             # Not `from` the error: its words may quote what it could not read.
             raise Broken(f"Checkpoint {path.stem} is not one that this version writes") from None
@@ -206,10 +207,10 @@ def _entry(kept: Checkpoint, size: int, key: str) -> CheckpointEntry:
 
 def _read_entry(id: str, line: bytes) -> CheckpointEntry:
     try:
-        said = msgspec.json.decode(line)
+        said = shapes.decode(line)
         if said.pop("schema") > CHECKPOINT_SCHEMA:
             raise Broken(f"Checkpoint {id} was written by a newer addonctl", "Upgrade addonctl.")
-        return msgspec.convert({"id": id, **said}, CheckpointEntry)
+        return shapes.convert({"id": id, **said}, CheckpointEntry)
     except (msgspec.MsgspecError, AttributeError, KeyError, TypeError):
         raise Broken(f"{id}{_SUFFIX} is no checkpoint") from None
 
@@ -231,11 +232,11 @@ def _checkpoint(said: dict[str, Any]) -> Checkpoint:
     manager = said.pop("manager")
     return Checkpoint(
         owner=_OWNERS[owner.pop("type")](**owner),
-        taken=msgspec.convert(said.pop("taken"), datetime),
-        eks=msgspec.convert(said.pop("eks"), live.Addon | None),
-        helm=msgspec.convert(said.pop("helm"), live.Release | None),
+        taken=shapes.convert(said.pop("taken"), datetime),
+        eks=shapes.convert(said.pop("eks"), live.Addon | None),
+        helm=shapes.convert(said.pop("helm"), live.Release | None),
         manager=_object(manager) if manager else None,
-        secrets=msgspec.convert(said.pop("secrets"), tuple[SecretPrint, ...]),
+        secrets=shapes.convert(said.pop("secrets"), tuple[SecretPrint, ...]),
         **many,
         **said,
     )

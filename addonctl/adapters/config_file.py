@@ -13,6 +13,7 @@ from pathlib import Path
 
 import msgspec
 
+from addonctl.adapters import shapes
 from addonctl.errors import BadInput
 from addonctl.findings import CHECKS
 from addonctl.waivers import Waiver
@@ -52,7 +53,7 @@ def load(given: str = "") -> Settings:
         facts = yaml.load(body, Loader=yaml_loader()) or {}
         if isinstance(facts, dict) and facts.get("waivers", ()) is None:
             facts = {**facts, "waivers": []}
-        settings = msgspec.convert(facts, Settings)
+        settings = shapes.convert(facts, Settings)
     except (yaml.YAMLError, msgspec.ValidationError) as error:
         why = " ".join(str(error).split())
         raise BadInput(f"The settings {path} cannot be used: {why}", _FIX) from error

@@ -19,7 +19,7 @@ from typing import Any
 
 import msgspec
 
-from addonctl.adapters import redact
+from addonctl.adapters import redact, shapes
 from addonctl.adapters.kubeconfig import Plugin, Server, User
 from addonctl.errors import AddonctlError, BadInput, NotAllowed
 
@@ -163,7 +163,7 @@ def _by_plugin(plugin: Plugin, server: Server, context: str, fixed: Credential) 
     printed = _run(plugin, server, f"The credential plugin {plugin.command!r} of context {context!r}")
     what = f"The credential plugin {plugin.command!r} of context {context!r} printed"
     try:
-        said = msgspec.json.decode(printed, type=_ExecCredential)
+        said = shapes.decode(printed, _ExecCredential)
     except msgspec.DecodeError as error:  # its text names places and types, no value
         raise NotAllowed(f"{what} no ExecCredential: {error}", _LOG_IN) from error
     if said.kind != "ExecCredential" or said.api_version != plugin.api_version:

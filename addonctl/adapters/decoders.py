@@ -11,7 +11,7 @@ import msgspec
 
 from addonctl import model, units
 from addonctl.adapters import api_types as s
-from addonctl.adapters import forms, helm, redact
+from addonctl.adapters import forms, helm, redact, shapes
 from addonctl.adapters.decoding import EMPTY, Decoder, Kind, aware, conditions, kept_annotations
 from addonctl.catalog import Form, SettingForm
 from addonctl.errors import BadInput
@@ -377,7 +377,7 @@ def _autoscaler(o: s.Autoscaler, d: Decoder, common: dict[str, Any]) -> model.Au
 
 def _annotated_conditions(text: str) -> list[s.Condition] | None:
     try:
-        return msgspec.json.decode(text, type=list[s.Condition])
+        return shapes.decode(text, list[s.Condition])
     except msgspec.DecodeError:
         return None
 

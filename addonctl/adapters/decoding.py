@@ -7,13 +7,14 @@ it is named and skipped.
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from typing import Any, TypeVar
 
 import msgspec
 
 from addonctl import images, model, units
 from addonctl.adapters import api_types as s
-from addonctl.adapters import redact
+from addonctl.adapters import redact, shapes
 from addonctl.catalog import Catalog, SettingForm, VersionFrom
 from addonctl.errors import BadInput
 from addonctl.resources import Resource
@@ -258,23 +259,21 @@ class _OtherList(s.Shape):
     metadata: s.ListMeta | None = None
 
 
-_other_list = msgspec.json.Decoder(_OtherList)
-_decoders: dict[type[s.Object], tuple[Any, Any]] = {}
+_other_list = shapes.decoder(_OtherList)
 
 
+@cache
 def _list_decoders(shape: type[s.Object]) -> tuple[Any, Any]:
     """Decoders of a list of `shape`: straight into it, and leaving each item as raw JSON."""
-    if shape not in _decoders:
-        straight, raw = (
-            msgspec.defstruct(
-                "List",
-                [("items", list[item] | None, None), ("metadata", s.ListMeta | None, None)],  # type: ignore[valid-type]
-                gc=False,
-            )
-            for item in (shape, msgspec.Raw)
+    straight, raw = (
+        msgspec.defstruct(
+            "List",
+            [("items", list[item] | None, None), ("metadata", s.ListMeta | None, None)],  # type: ignore[valid-type]
+            gc=False,
         )
-        _decoders[shape] = msgspec.json.Decoder(straight), msgspec.json.Decoder(raw)
-    return _decoders[shape]
+        for item in (shape, msgspec.Raw)
+    )
+    return shapes.decoder(straight), shapes.decoder(raw)
 
 
 _Shape = TypeVar("_Shape", bound=s.Object)
@@ -283,8 +282,8 @@ _Shape = TypeVar("_Shape", bound=s.Object)
 def _decoded(shape: type[_Shape], raw: "bytes | msgspec.Raw | Mapping[str, Any]") -> _Shape:
     try:
         if isinstance(raw, Mapping):
-            return msgspec.convert(_tolerant(raw), shape, strict=False)
-        return msgspec.json.decode(raw, type=shape, strict=False)
+            return shapes.convert(_tolerant(raw), shape, strict=False)
+        return shapes.decode(raw, shape, strict=False)
     except NOT_JSON as error:
         raise BadInput(f"{_name_of(raw)} cannot be read: {error}") from error
 
@@ -341,7 +340,7 @@ def _name_of(raw: Any) -> str:
     """Names a broken object as well as it can be named."""
     try:
         if not isinstance(raw, Mapping):
-            raw = msgspec.json.decode(raw)
+            raw = shapes.decode(raw)
         meta = raw.get("metadata")
         meta = meta if isinstance(meta, Mapping) else {}
         return f"{raw.get('kind') or 'object'} {meta.get('namespace') or '-'}/{meta.get('name') or '-'}"[:200]
@@ -365,7 +364,7 @@ def kept_annotations(annotations: dict[str, str] | None) -> dict[str, str]:
 
 def _last_applied_version(text: str) -> str:
     try:
-        return msgspec.json.decode(text, type=s.LastApplied).api_version
+        return shapes.decode(text, s.LastApplied).api_version
     except msgspec.DecodeError:
         return ""
 
@@ -436,7 +435,7 @@ def _free_conditions(value: Any) -> tuple[model.Condition, ...]:
         if isinstance(item, dict) and isinstance(item.get("status"), bool):  # YAML's unquoted True
             item["status"] = str(item["status"])
         try:
-            found.append(msgspec.convert(item, s.Condition, strict=False))
+            found.append(shapes.convert(item, s.Condition, strict=False))
         except msgspec.ValidationError:
             continue
     return conditions(found)

@@ -17,6 +17,7 @@ from typing import Any
 
 import msgspec
 
+from addonctl.adapters import shapes
 from addonctl.catalog import EksAddonVersions, EksTable, EksVersion
 from addonctl.errors import BadInput
 from addonctl.versions import Minor, Version
@@ -92,7 +93,7 @@ def save(table: EksTable, folder: Path) -> Path:
 
 def _decode(body: bytes, name: str) -> EksTable:
     try:
-        stored = msgspec.json.decode(gzip.decompress(body), type=_File)
+        stored = shapes.decode(gzip.decompress(body), _File)
     except (msgspec.DecodeError, OSError, EOFError, zlib.error) as error:
         raise BadInput(f"{name} of EKS add-on versions is damaged: {error}", _RENEW) from error
     if stored.format != _FORMAT:

@@ -1,6 +1,6 @@
 """How the values of addonctl that msgspec does not know are written and read: versions, ranges and minors, as text.
 
-One pair of hooks, for the packaged facts, snapshots and caches: `msgspec.convert(…, dec_hook=decode)`,
+One pair of hooks, for the packaged facts, snapshots and caches: `shapes.convert(…, dec_hook=decode)`,
 `msgspec.json.encode(…, enc_hook=encode)`.
 """
 

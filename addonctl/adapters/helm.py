@@ -15,6 +15,7 @@ from datetime import datetime
 
 import msgspec
 
+from addonctl.adapters import shapes
 from addonctl.errors import BadInput
 from addonctl.model import HelmObject, HelmRelease
 
@@ -49,7 +50,7 @@ class _Release(msgspec.Struct):
     manifest: str | None = None
 
 
-_records = msgspec.json.Decoder(_Release)
+_records = shapes.decoder(_Release)
 
 
 def release_from_secret_data(encoded: bytes | str, *, namespace: str) -> HelmRelease:

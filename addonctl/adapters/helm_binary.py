@@ -19,7 +19,7 @@ from typing import Any
 import msgspec
 
 from addonctl import ports
-from addonctl.adapters import helm, redact
+from addonctl.adapters import helm, redact, shapes
 from addonctl.errors import (
     AddonctlError,
     BadInput,
@@ -89,7 +89,7 @@ class HelmSecrets:
         for secret in self._objects.list(_SECRETS, namespace, f"owner=helm,name={name}{labels}"):
             try:
                 stored = helm.unpacked((secret.document.get("data") or {}).get("release", ""))
-                yield msgspec.json.decode(stored, type=_Record)
+                yield shapes.decode(stored, _Record)
             except (msgspec.MsgspecError, binascii.Error, zlib.error, ValueError):
                 # Not `from` the error: its words may quote what it could not read.
                 raise Broken(f"{secret} is no record of Helm's", "See `helm history`.") from None
@@ -139,7 +139,7 @@ class HelmBinary:
             arguments += ["--dry-run=server"] if dry_run else []
             said = self._run(namespace, arguments, timeout_s, values)
         try:
-            return _release(msgspec.json.decode(said, type=_Record))
+            return _release(shapes.decode(said, _Record))
         except msgspec.MsgspecError:
             raise Broken("What helm printed is no release", f"See `helm history -n {namespace} {name}`.") from None
 

@@ -9,7 +9,7 @@ from typing import Any, TypeVar, get_args, get_type_hints
 import msgspec
 import yaml
 
-from addonctl.adapters import eks_table, encoding
+from addonctl.adapters import eks_table, encoding, shapes
 from addonctl.catalog import AddOn, Catalog, Kubernetes
 from addonctl.errors import BadInput
 
@@ -29,7 +29,7 @@ def load(cache_dir: Path | None = None) -> Catalog:
 def _read(file: Traversable, kind: type[_Fact]) -> _Fact:
     try:
         facts = yaml.load(file.read_bytes(), Loader=_LOADER)
-        return msgspec.convert(facts, kind, dec_hook=encoding.decode)
+        return shapes.convert(facts, kind, dec_hook=encoding.decode)
     except (yaml.YAMLError, msgspec.ValidationError) as error:
         raise BadInput(f"{file.name}: {error}", f"Its fields are those of addonctl.catalog.{kind.__name__}.") from error
 

@@ -15,7 +15,7 @@ from urllib.parse import quote, urlsplit
 
 import msgspec
 
-from addonctl.adapters import redact
+from addonctl.adapters import redact, shapes
 from addonctl.errors import BadInput
 
 _CHECK = "Check it with `kubectl config view`."
@@ -215,7 +215,7 @@ def _read(path: Path) -> _File:
 
     try:
         document = yaml.load(path.read_bytes(), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
-        return msgspec.convert({} if document is None else document, type=_File)
+        return shapes.convert({} if document is None else document, _File)
     except OSError as error:
         why = error.strerror or type(error).__name__
     except yaml.MarkedYAMLError as error:  # without its excerpt of the file

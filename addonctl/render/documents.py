@@ -34,12 +34,11 @@ def plain(value: Any) -> Any:
 
 def dump(document: Any, output: str) -> str:
     """A document as JSON (indented) or YAML."""
-    encoded = msgspec.json.encode(document, enc_hook=str)
     if output == "json":
-        return msgspec.json.format(encoded, indent=2).decode() + "\n"
+        return msgspec.json.format(msgspec.json.encode(document, enc_hook=str), indent=2).decode() + "\n"
     import yaml
 
-    return yaml.safe_dump(msgspec.json.decode(encoded), sort_keys=False, allow_unicode=True, width=120)
+    return yaml.safe_dump(plain(document), sort_keys=False, allow_unicode=True, width=120)
 
 
 # ── Assessments ─────────────────────────────────────────────────────────────────────────────────────────────────

@@ -21,7 +21,7 @@ from typing import IO, Any, NoReturn, cast
 import msgspec
 
 from addonctl import ports
-from addonctl.adapters import helm, redact
+from addonctl.adapters import helm, redact, shapes
 from addonctl.adapters.decoders import CONFIG_MAPS, KINDS
 from addonctl.adapters.decoding import NOT_JSON, Decoder, Kind, Tally, refuse_bombs
 from addonctl.adapters.sources import snapshot_file
@@ -88,9 +88,9 @@ class Collection:
         """One JSON document: an object, a List, an array of objects, or what /version answers."""
         try:
             if body.lstrip()[:1] == b"[":
-                self._add_items(msgspec.json.decode(body, type=list[msgspec.Raw]), source, "")
+                self._add_items(shapes.decode(body, list[msgspec.Raw]), source, "")
                 return
-            head = msgspec.json.decode(body, type=_Head)
+            head = shapes.decode(body, _Head)
         except NOT_JSON as error:
             self.cannot_read(source, str(error))
             return
@@ -142,7 +142,7 @@ class Collection:
     def _add_items(self, items: list[msgspec.Raw], source: str, list_kind: str) -> None:
         for number, raw in enumerate(items, start=1):
             try:
-                head = msgspec.json.decode(raw, type=_Head)
+                head = shapes.decode(raw, _Head)
             except NOT_JSON:
                 head = _Head()
             kind = head.kind or list_kind or _kind_of_file(source)

@@ -16,6 +16,7 @@ from pathlib import Path
 
 import msgspec
 
+from addonctl.adapters import shapes
 from addonctl.errors import BadInput, NotReachable
 from addonctl.model import SNAPSHOT_SCHEMA, Port, Snapshot
 
@@ -51,7 +52,7 @@ def is_one(body: bytes) -> bool:
     return _SCHEMA_FIRST.match(body) is not None
 
 
-_snapshots = msgspec.json.Decoder(Snapshot, dec_hook=_unpacked)
+_snapshots: msgspec.json.Decoder[Snapshot] = shapes.decoder(Snapshot, dec_hook=_unpacked)
 
 
 def save(snapshot: Snapshot, path: Path) -> None:
@@ -129,7 +130,7 @@ def decode(body: bytes, name: str) -> Snapshot:
 def _schema(body: bytes) -> int:
     """The schema number, which we write first; wherever else it stands, the whole document is searched for it."""
     first = _SCHEMA_FIRST.match(body)
-    return int(first[1]) if first else msgspec.json.decode(body, type=_Header).schema
+    return int(first[1]) if first else shapes.decode(body, _Header).schema
 
 
 @contextmanager
