@@ -14,6 +14,7 @@ import msgspec
 
 T = TypeVar("T")
 _Hook = Callable[[type, Any], Any]
+_Body = bytes | str | msgspec.Raw
 _describing = threading.Lock()
 
 
@@ -25,12 +26,12 @@ def decoder(shape: Any, *, strict: bool = True, dec_hook: _Hook | None = None) -
 
 
 @overload
-def decode(body: bytes | str | msgspec.Raw, shape: type[T], *, strict: bool = True) -> T: ...
+def decode(body: _Body, shape: type[T], *, strict: bool = True, dec_hook: _Hook | None = None) -> T: ...
 @overload
-def decode(body: bytes | str | msgspec.Raw, shape: Any = Any, *, strict: bool = True) -> Any: ...
-def decode(body: bytes | str | msgspec.Raw, shape: Any = Any, *, strict: bool = True) -> Any:
+def decode(body: _Body, shape: Any = Any, *, strict: bool = True, dec_hook: _Hook | None = None) -> Any: ...
+def decode(body: _Body, shape: Any = Any, *, strict: bool = True, dec_hook: _Hook | None = None) -> Any:
     """The value of `shape` that a JSON text holds. Raises msgspec.DecodeError, UnicodeDecodeError, RecursionError."""
-    return decoder(shape, strict=strict).decode(body)
+    return decoder(shape, strict=strict, dec_hook=dec_hook).decode(body)
 
 
 @overload

@@ -52,9 +52,6 @@ def is_one(body: bytes) -> bool:
     return _SCHEMA_FIRST.match(body) is not None
 
 
-_snapshots: msgspec.json.Decoder[Snapshot] = shapes.decoder(Snapshot, dec_hook=_unpacked)
-
-
 def save(snapshot: Snapshot, path: Path) -> None:
     """Writes a snapshot, readable by its owner only. Raises NotReachable when the disk refuses."""
     body = packed(snapshot)
@@ -122,7 +119,7 @@ def decode(body: bytes, name: str) -> Snapshot:
             newer = f"{name} was written by a newer addonctl (schema {schema}, this one reads {SNAPSHOT_SCHEMA})"
             raise BadInput(newer, "Update addonctl.")
         with without_collector():
-            return _snapshots.decode(body)
+            return shapes.decode(body, Snapshot, dec_hook=_unpacked)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise BadInput(f"{name} is no snapshot: {error}", fix) from error
 
