@@ -420,14 +420,20 @@ def _counter(connection: Connection, decoder: Decoder, api_version: str, kind: s
 
     def run() -> tuple[list[Any], list[str]]:
         tally = Tally(api_version.rpartition("/")[0], kind, path.rpartition("/")[2])
+        broken: list[str] = []
 
         def take(body: bytes) -> str:
             page = decoder.others(api_version, kind, body)
             tally.add(page.items)
+            broken.extend(page.skipped)
             return page.next
 
-        _pages(connection, path, {}, take, tally.clear, _METADATA_ONLY)
-        return ([tally.sum()] if tally.count else []), []
+        def restart() -> None:
+            tally.clear()
+            broken.clear()
+
+        _pages(connection, path, {}, take, restart, _METADATA_ONLY)
+        return ([tally.sum()] if tally.count else []), broken
 
     return run
 

@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 import addonctl
 from addonctl import ports
 from addonctl.adapters import api_errors, aws_errors, eks_table, redact
-from addonctl.catalog import EksRelease, EksTable
+from addonctl.catalog import EksTable
 from addonctl.errors import AddonctlError, BadInput, NotReachable
 from addonctl.model import (
     Eks,
@@ -35,7 +35,6 @@ from addonctl.model import (
     PodIdentity,
     Subnet,
 )
-from addonctl.versions import Minor
 
 # Calls at once: EKS publishes no rate limits; adaptive retries slow down by themselves when it throttles.
 PARALLEL = 8
@@ -77,7 +76,6 @@ PERMISSIONS = tuple(
         ("eks:ListCapabilities", "cluster/*", "eks:capabilities"),
         ("eks:DescribeCapability", "capability/*/*/*/*", "eks:capabilities"),
         ("eks:DescribeAddonVersions", "*", "catalog refresh"),
-        ("eks:DescribeClusterVersions", "*", "catalog refresh"),
         ("ec2:DescribeSubnets", "*", "ec2:subnets"),
         ("ec2:DescribeInstanceTypes", "*", "ec2:instance_types"),
     )
@@ -306,7 +304,7 @@ class Aws:
             is_configured=is_set(addon.get("configurationValues") or ""),
             issues=_issues((addon.get("health") or {}).get("issues")),
             updates=tuple(self._updates(cluster, name)) if busy else (),
-            created=addon.get("createdAt"), modified=addon.get("modifiedAt"),
+            created=_utc(addon.get("createdAt")), modified=_utc(addon.get("modifiedAt")),
         )  # fmt: skip
 
     def _updates(self, cluster: str, addon: str) -> list[EksUpdate]:
@@ -400,21 +398,6 @@ class Aws:
             addons=eks_table.from_describe(found),
         )  # fmt: skip
 
-    def cluster_versions(self) -> tuple[EksRelease, ...]:
-        """The Kubernetes minors that EKS offers, with the days on which their support ends."""
-        found = _or_raise(
-            lambda: self._pages("describe_cluster_versions", "clusterVersions", includeAll=True),
-        )
-        return tuple(
-            EksRelease(
-                version=Minor.of(one["clusterVersion"]), released=one["releaseDate"].date(),
-                end_standard=one["endOfStandardSupportDate"].date(),
-                end_extended=one["endOfExtendedSupportDate"].date(),
-            )
-            for one in found
-            if one.get("releaseDate") and one.get("endOfStandardSupportDate") and one.get("endOfExtendedSupportDate")
-        )  # fmt: skip
-
 
 # ── Failures ────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -448,6 +431,11 @@ def _or_raise(ask: Callable[[], _Part]) -> _Part:
 # ── AWS's shapes into ours ──────────────────────────────────────────────────────────────────────────────────────
 
 
+def _utc(when: datetime | None) -> datetime | None:
+    """boto3 gives times in the zone of this machine."""
+    return when.astimezone(UTC) if when is not None else None
+
+
 def is_set(values: str) -> bool:
     """Whether configurationValues (JSON or YAML, as its owner sent it) hold anything."""
     return "".join(values.split()) not in ("", "{}", "null", "---")
@@ -479,7 +467,7 @@ def _update(one: Mapping[str, Any], addon: str) -> EksUpdate:
     params = {param["type"]: str(param.get("value") or "") for param in one.get("params") or ()}
     return EksUpdate(
         id=one["id"], type=one.get("type", ""), status=one.get("status", ""), addon=addon,
-        created=one.get("createdAt"), params=_fitting(params), errors=_issues(one.get("errors")),
+        created=_utc(one.get("createdAt")), params=_fitting(params), errors=_issues(one.get("errors")),
     )  # fmt: skip
 
 
@@ -505,7 +493,7 @@ def _insight(one: Mapping[str, Any]) -> EksInsight:
     return EksInsight(
         id=one["id"], name=one.get("name", ""), category=one.get("category", ""), status=status.get("status", ""),
         kubernetes_version=one.get("kubernetesVersion") or "", reason=redact.text(status.get("reason") or ""),
-        recommendation=redact.text(one.get("recommendation") or ""), refreshed=one.get("lastRefreshTime"),
+        recommendation=redact.text(one.get("recommendation") or ""), refreshed=_utc(one.get("lastRefreshTime")),
         resources=tuple(filter(None, resources)),
         addons={detail["name"]: tuple(detail.get("compatibleVersions") or ()) for detail in details},
     )  # fmt: skip

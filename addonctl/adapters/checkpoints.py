@@ -13,7 +13,6 @@ import hashlib
 import os
 import secrets
 import tarfile
-import tempfile
 import zlib
 from collections.abc import Iterator
 from dataclasses import fields, replace
@@ -23,7 +22,7 @@ from typing import Any, get_args
 
 import msgspec
 
-from addonctl.adapters import shapes
+from addonctl.adapters import shapes, whole_file
 from addonctl.errors import BadInput, Broken, NotFound, NotReachable
 from addonctl.model import live, owners
 from addonctl.model.checkpoint import CHECKPOINT_SCHEMA, Checkpoint, CheckpointEntry, SecretPrint
@@ -111,20 +110,7 @@ class CheckpointFolder:
     def _write(self, name: str, stored: bytes) -> None:
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._folder.chmod(0o700)
-        with tempfile.NamedTemporaryFile(dir=self._folder, prefix=".", delete=False) as half:  # mode 0600
-            try:
-                half.write(stored)
-                half.flush()
-                os.fsync(half.fileno())
-                os.replace(half.name, self._folder / name)
-            except BaseException:
-                os.unlink(half.name)
-                raise
-        folder = os.open(self._folder, os.O_RDONLY)
-        try:
-            os.fsync(folder)  # else the name may be gone after a power cut
-        finally:
-            os.close(folder)
+        whole_file.write(self._folder / name, stored)
 
     def _opened(self, entry: CheckpointEntry, body: bytes, line: bytes) -> bytes:
         if not entry.key:

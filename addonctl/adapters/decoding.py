@@ -6,7 +6,7 @@ it is named and skipped.
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import cache
 from typing import Any, TypeVar
 
@@ -349,10 +349,10 @@ def _name_of(raw: Any) -> str:
 
 
 def aware(when: datetime | None) -> datetime | None:
-    """Times without a zone come from YAML; Kubernetes' times are UTC."""
-    from datetime import UTC
-
-    return when.replace(tzinfo=UTC) if when is not None and when.tzinfo is None else when
+    """A time in UTC. One without a zone comes from YAML and is so already, as Kubernetes' times are."""
+    if when is None or when.tzinfo is UTC:
+        return when
+    return when.replace(tzinfo=UTC) if when.tzinfo is None else when.astimezone(UTC)
 
 
 def kept_annotations(annotations: dict[str, str] | None) -> dict[str, str]:

@@ -6,8 +6,6 @@ packaged one from DescribeAddonVersions output.
 """
 
 import gzip
-import os
-import tempfile
 import zlib
 from collections.abc import Iterable, Mapping
 from datetime import date
@@ -17,9 +15,9 @@ from typing import Any
 
 import msgspec
 
-from addonctl.adapters import shapes
+from addonctl.adapters import shapes, whole_file
 from addonctl.catalog import EksAddonVersions, EksTable, EksVersion
-from addonctl.errors import BadInput
+from addonctl.errors import BadInput, NotReachable
 from addonctl.versions import Minor, Version
 
 FILE_NAME = "addon-versions.json.gz"
@@ -80,14 +78,20 @@ def cached(folder: Path) -> EksTable | None:
 
 
 def save(table: EksTable, folder: Path) -> Path:
-    """Writes the table whole or not at all; equal tables give equal bytes. Returns where."""
-    folder.mkdir(parents=True, exist_ok=True)
+    """Writes the table whole or not at all; equal tables give equal bytes. Returns where.
+
+    Raises NotReachable when the disk refuses.
+    """
     path = folder / FILE_NAME
     body = gzip.compress(msgspec.json.encode(_pack(table)), compresslevel=9, mtime=0)
-    with tempfile.NamedTemporaryFile(dir=folder, delete=False) as half:
-        half.write(body)
-    os.chmod(half.name, 0o644)
-    os.replace(half.name, path)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        whole_file.write(path, body, mode=0o644)
+    except OSError as error:
+        raise NotReachable(
+            f"{path} cannot be written: {error.strerror}",
+            "Check free space and permissions, or set ADDONCTL_CACHE_DIR.",
+        ) from error
     return path
 
 

@@ -11,7 +11,7 @@ import re
 import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
-from datetime import datetime
+from datetime import UTC, datetime
 
 import msgspec
 
@@ -120,12 +120,12 @@ def _one(revisions: list[HelmRelease]) -> HelmRelease:
 
 
 def when(text: str | None) -> datetime | None:
-    """Helm writes Go's RFC 3339 with nanoseconds; an empty or zero time is none."""
+    """Helm writes Go's RFC 3339, with nanoseconds, in the zone where it ran; an empty or zero time is none."""
     try:
         when = datetime.fromisoformat(re.sub(r"(\.\d{6})\d+", r"\1", text or "")) if text else None
     except ValueError:
         return None
-    return when if when is not None and when.tzinfo is not None and when.year > 1 else None
+    return when.astimezone(UTC) if when is not None and when.tzinfo is not None and when.year > 1 else None
 
 
 _DOCUMENT = re.compile(r"^---[ \t]*(?:#.*)?$", re.MULTILINE)

@@ -227,6 +227,16 @@ def test_a_custom_resource_that_may_not_be_listed_is_a_gap_of_its_own(serve: Any
     assert [item.name for item in snapshot.others] == ["a"]
 
 
+def test_of_what_is_only_counted_a_broken_one_is_named_too(serve: Any, tmp_path: Path) -> None:
+    listed = 200, {"items": [{"metadata": {"name": "a"}}, {"metadata": {"name": ["b"]}}], "metadata": {}}
+    counted = crd("orders", {key: value for key, value in V1.items() if key != "subresources"})
+    snapshot, _ = reading_crds(serve, tmp_path, lambda path: listed if "orders" in path else None, counted)
+    assert [(each.plural, each.count) for each in snapshot.custom_resources] == [("orders", 1)]
+    gap = snapshot.gap("custom_resources:orders.cert-manager.io")
+    assert gap.reason is GapReason.BROKEN
+    assert "Certificate number 1: object -/['b'] cannot be read" in gap.detail
+
+
 def test_a_custom_resource_in_deprecated_versions_only_is_a_gap(serve: Any, tmp_path: Path) -> None:
     gone = OLD | {"served": False}
     snapshot, asked = reading_crds(serve, tmp_path, lambda _: None, crd("certificates", OLD), crd("issuers", gone))

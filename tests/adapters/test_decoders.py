@@ -217,3 +217,15 @@ def test_labels_shared_by_an_alias_are_read(decoder: Decoder) -> None:
 def test_a_label_is_a_text(decoder: Decoder) -> None:
     with pytest.raises(BadInput, match="a list or a mapping"):
         decoder.one(KINDS[0], {"metadata": {"name": "n", "labels": {"x": ["y"]}}})
+
+
+# ── Times ───────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(
+    "written", ["2026-01-01T02:30:00Z", "2026-01-01T08:00:00+05:30", "2026-01-01T02:30:00"], ids=["Z", "offset", "none"]
+)
+def test_times_are_in_utc(decoder: Decoder, written: Any) -> None:
+    kind = next(entry for entry in KINDS if entry.kind == "Namespace")
+    created = decoder.one(kind, {"metadata": {"name": "a", "creationTimestamp": written}}).created
+    assert (created, created.tzinfo) == (datetime(2026, 1, 1, 2, 30, tzinfo=UTC), UTC)

@@ -9,7 +9,7 @@ import pytest
 
 from addonctl.adapters import eks_table
 from addonctl.catalog import Answer, Catalog, EksTable
-from addonctl.errors import BadInput
+from addonctl.errors import BadInput, NotReachable
 from addonctl.versions import Minor, Version
 from tests.builders import small_catalog
 
@@ -78,3 +78,11 @@ def test_a_version_that_cannot_be_read_is_refused_by_its_text() -> None:
     piece = {"addonName": "a", "addonVersions": [{"addonVersion": "newest"}]}
     with pytest.raises(BadInput, match="'newest' cannot be read as a version"):
         eks_table.from_describe([piece])
+
+
+def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+    """Root writes everywhere: here a file stands where the folder should."""
+    (tmp_path / "cache").write_text("no folder")
+    with pytest.raises(NotReachable, match=r"cache/addon-versions.json.gz cannot be written: ") as error:
+        eks_table.save(small_catalog().eks, tmp_path / "cache")
+    assert "ADDONCTL_CACHE_DIR" in error.value.fix

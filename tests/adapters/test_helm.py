@@ -4,6 +4,7 @@ import base64
 import gzip
 import itertools
 import json
+from datetime import UTC
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -110,3 +111,10 @@ def test_the_objects_of_a_list_count() -> None:
     assert [(item.api_version, item.kind, item.name) for item in release.objects] == [
         ("batch/v1beta1", "CronJob", "nightly")
     ]
+
+
+def test_times_are_in_utc() -> None:
+    """Helm writes the zone of whoever ran it."""
+    when = helm.when("2026-03-01T09:30:00.123456789+05:30")
+    assert when is not None
+    assert (when.isoformat(), when.tzinfo) == ("2026-03-01T04:00:00.123456+00:00", UTC)

@@ -77,6 +77,21 @@ def test_everything_is_read(cluster: EksServer) -> None:
     assert (eks.instance_types[0].vcpus, eks.instance_types[0].network_interfaces) == (2, 3)
 
 
+def test_times_are_in_utc_wherever_this_runs(cluster: EksServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    try:
+        with monkeypatch.context() as patch:
+            patch.setenv("TZ", "Asia/Tokyo")
+            time.tzset()
+            eks, _ = read()
+    finally:
+        time.tzset()
+    times = [addon.created for addon in eks.addons] + [addon.modified for addon in eks.addons]
+    times += [update.created for addon in eks.addons for update in addon.updates] + [eks.insights[0].refreshed]
+    assert len(times) >= 6
+    assert {when.tzinfo for when in times if when is not None} == {UTC}
+    assert eks.insights[0].refreshed == datetime(2026, 11, 23, tzinfo=UTC)
+
+
 def test_no_secret_gets_through(cluster: EksServer) -> None:
     eks, _ = read()
     text = msgspec.json.encode(eks).decode()

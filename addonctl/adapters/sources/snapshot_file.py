@@ -6,9 +6,7 @@ reads. Fields that a snapshot of an older schema lacks take their defaults.
 
 import gc
 import gzip
-import os
 import re
-import tempfile
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,7 +14,7 @@ from pathlib import Path
 
 import msgspec
 
-from addonctl.adapters import shapes
+from addonctl.adapters import shapes, whole_file
 from addonctl.errors import BadInput, NotReachable
 from addonctl.model import SNAPSHOT_SCHEMA, Port, Snapshot
 
@@ -56,15 +54,7 @@ def save(snapshot: Snapshot, path: Path) -> None:
     """Writes a snapshot, readable by its owner only. Raises NotReachable when the disk refuses."""
     body = packed(snapshot)
     try:
-        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as half:
-            try:
-                half.write(body)
-                half.flush()
-                os.fsync(half.fileno())  # a name that points to nothing would be worse than no file
-                os.replace(half.name, path)
-            except BaseException:
-                Path(half.name).unlink(missing_ok=True)
-                raise
+        whole_file.write(path, body)
     except OSError as error:
         raise NotReachable(
             f"{path} cannot be written: {error.strerror}", "Check free space and permissions, or give another path."
