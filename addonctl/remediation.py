@@ -17,12 +17,13 @@ from addonctl.model import (
     ObjectRef,
     Owner,
     Run,
-    Snapshot,
     Sync,
     UpdateAddon,
+    View,
     owners,
 )
 
+_ROLE_UNKNOWN = "AWS was not asked: if the add-on has an IAM role, add --service-account-role-arn, else EKS drops it"
 _GITOPS = (owners.ArgoApplication, owners.FluxHelmRelease, owners.FluxKustomization)
 
 
@@ -49,13 +50,19 @@ def eks_addon(row: Installation, listed: Iterable[EksAddon]) -> EksAddon | None:
 
 
 def update_addon(cluster: str, name: str, version: str, installed: EksAddon | None, why: str = "") -> UpdateAddon:
-    """UpdateAddon with all that EKS would drop or reset if it were left out: the IAM role, the configuration."""
+    """UpdateAddon with all that EKS would drop or reset if it were left out: the IAM role, the configuration.
+
+    Where it is not known whether there is a configuration, it is kept: none is kept as well. `installed` is None where
+    AWS was not asked; a role cannot be sent then, and that is said.
+    """
+    if installed is None:
+        why = " ".join(filter(None, (why, _ROLE_UNKNOWN)))
     return UpdateAddon(
         cluster=cluster,
         addon=name,
         version=version,
         role_arn=installed.service_account_role_arn if installed else "",
-        keep_configuration=installed is not None and installed.is_configured,
+        keep_configuration=installed is None or installed.is_configured is not False,
         why=why,
     )
 
@@ -74,11 +81,11 @@ def undo(row: Installation, ref: ObjectRef) -> tuple[Action, ...]:
     return ()
 
 
-def restore(row: Installation, snapshot: Snapshot) -> tuple[Action, ...]:
+def restore(row: Installation, view: View) -> tuple[Action, ...]:
     """Puts the objects of an add-on back as its installer has them, its version unchanged."""
     match row.owner:
         case owners.HelmRelease(namespace=namespace, name=name):
-            release = next((r for r in snapshot.helm_releases if (r.namespace, r.name) == (namespace, name)), None)
+            release = next((r for r in view.helm_releases if (r.namespace, r.name) == (namespace, name)), None)
             revision = (release.deployed_revision or release.revision) if release else 0
             if revision:
                 why = "to the revision that it is at: Helm makes again what is gone"
@@ -88,10 +95,11 @@ def restore(row: Installation, snapshot: Snapshot) -> tuple[Action, ...]:
         case owners.FluxHelmRelease() | owners.FluxKustomization():
             return (Sync(owner=row.owner, force=isinstance(row.owner, owners.FluxHelmRelease)),)
         case owners.EksAddon():
-            listed = eks_addon(row, snapshot.eks.addons) if snapshot.eks else None
+            eks = view.snapshot.eks
+            listed = eks_addon(row, eks.addons) if eks else None
             if listed is not None:
                 why = "ask EKS for the installed version once more:"
-                return (update_addon(snapshot.cluster.name, listed.name, listed.version, listed, why),)
+                return (update_addon(view.snapshot.cluster.name, listed.name, listed.version, listed, why),)
     version = f" of {row.version}" if row.version else ""
     return (Apply(what=f"its manifests{version}, as they were installed"),)
 

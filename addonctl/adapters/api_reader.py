@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from addonctl import ports
-from addonctl.adapters import api_errors, helm, shapes
+from addonctl.adapters import api_errors, shapes
 from addonctl.adapters.api_connection import Connection, connect
 from addonctl.adapters.decoders import CONFIG_MAPS, KINDS
 from addonctl.adapters.decoding import NOT_JSON, Decoder, Kind, Tally
@@ -30,6 +30,7 @@ from addonctl.model import (
     GapReason,
     OtherObject,
     Snapshot,
+    current_releases,
 )
 from addonctl.versions import Minor
 
@@ -119,7 +120,7 @@ def read(
         context=connection.context, namespace=namespace or "",
     )  # fmt: skip
     parts.items.setdefault("custom_resources", []).extend(_tallied(crds, parts.items.get("others", ())))
-    parts.items["helm_releases"] = list(helm.current(parts.items.get("helm_releases", ())))
+    parts.items["helm_releases"] = list(current_releases(parts.items.get("helm_releases", ())))
     items: dict[str, Any] = {part: tuple(found) for part, found in parts.items.items()}
     return Snapshot(taken=now, cluster=cluster, gaps=tuple(_merged(parts.gaps)), **items)
 

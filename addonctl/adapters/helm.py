@@ -9,8 +9,7 @@ import base64
 import binascii
 import re
 import zlib
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import replace
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 
 import msgspec
@@ -21,8 +20,8 @@ from addonctl.model import HelmObject, HelmRelease
 
 # etcd keeps objects below 1.5 MiB and gzip shrinks a chart some tenfold; what is larger than this is a bomb.
 _RECORD_MAX_BYTES = 64 << 20
-# Statuses in Helm's own words.
-_DEPLOYED, _UNINSTALLED = "deployed", "uninstalled"
+# A status in Helm's own words.
+_DEPLOYED = "deployed"
 _GZIP_MAGIC = b"\x1f\x8b"
 
 
@@ -93,30 +92,6 @@ def _release(record: _Release, namespace: str) -> HelmRelease:
         deployed_revision=record.version if info.status == _DEPLOYED else None,
         objects=tuple(_objects(record.manifest or "")),
     )
-
-
-def current(records: Iterable[HelmRelease]) -> tuple[HelmRelease, ...]:
-    """One release of all the revisions that are stored of it, in the order in which each was first met.
-
-    A failed upgrade leaves the deployed revision before it in place: the newest tells how it went, the deployed one
-    what runs.
-    """
-    by_release: dict[tuple[str, str], list[HelmRelease]] = {}
-    for record in records:
-        by_release.setdefault((record.namespace, record.name), []).append(record)
-    return tuple(_one(revisions) for revisions in by_release.values())
-
-
-def _one(revisions: list[HelmRelease]) -> HelmRelease:
-    newest = max(revisions, key=lambda record: record.revision)
-    deployed = max(
-        (record for record in revisions if record.deployed_revision is not None),
-        key=lambda record: record.revision,
-        default=None,
-    )
-    if deployed is None or newest.status == _UNINSTALLED:
-        return newest
-    return replace(deployed, revision=newest.revision, status=newest.status, updated=newest.updated)
 
 
 def when(text: str | None) -> datetime | None:

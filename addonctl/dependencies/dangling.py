@@ -151,7 +151,7 @@ def _own_object(view: View, row: Installation, gone: Mapping[ObjectRef, str], se
     """`gone`: what is missing, and who says that it should be there."""
     shown = (Evidence(kind="record", subject=str(ref), detail=why, ref=ref) for ref, why in gone.items())
     subject = MissingRef(InstallationRef(row.id, row.addon), next(iter(gone)), len(gone) - 1)
-    return finding("DEP003", subject, *shown, fix=restore(row, view.snapshot), severity=severity)
+    return finding("DEP003", subject, *shown, fix=restore(row, view), severity=severity)
 
 
 @dataclass(frozen=True)
@@ -162,7 +162,7 @@ class _Records:
 
     @cached_property
     def _releases(self) -> Mapping[tuple[str, str], HelmRelease]:
-        deployed = (release for release in self.view.snapshot.helm_releases if release.status == "deployed")
+        deployed = (release for release in self.view.helm_releases if release.status == "deployed")
         return {(release.namespace, release.name): release for release in deployed}
 
     @cached_property
@@ -228,7 +228,7 @@ def _without_permission(view: View, edges: Sequence[Edge], inventory: Inventory,
         why = next((f"{role} allows nothing" for account in used for role in grants.hollow_of(account)), "")
         detail = why or "no RoleBinding or ClusterRoleBinding names it"
         evidence = Evidence(kind="rbac", subject=str(used[0]), detail=detail, ref=used[0])
-        powerless.setdefault(used[0], finding("DEP004", used[0], evidence, fix=restore(row, view.snapshot)))
+        powerless.setdefault(used[0], finding("DEP004", used[0], evidence, fix=restore(row, view)))
     yield from powerless.values()
     used_at_all = {accounts[ref] for row in inventory.installations for ref in row.workloads if ref in accounts}
     yield from _unbound_roles(view, used_at_all - set(powerless))
@@ -311,7 +311,7 @@ def _system_addons(view: View, inventory: Inventory, catalog: Catalog) -> Iterat
         gone = next((each for each in addon.fingerprints.workloads if each.name in accounts), None)
         if gone is not None and not (unknown and gone.kind == "DaemonSet"):
             row = rows.get(addon.id)
-            fix = restore(row, view.snapshot) if row else (_install(addon, view.snapshot),)
+            fix = restore(row, view) if row else (_install(addon, view.snapshot),)
             yield _system_addon(ObjectRef.of(gone.kind, gone.name, _SYSTEM), fix)
 
 

@@ -89,7 +89,7 @@ def _configuration(group: Group, owner: Owner, applications: Mapping[tuple[str, 
     """Where the settings live that one would change, in the installer's words; for people, nobody takes it apart."""
     match owner:
         case owners.EksAddon():
-            unset = group.eks is not None and not group.eks.is_configured
+            unset = group.eks is not None and group.eks.is_configured is False
             return f"configurationValues of {owner}" + (" (none set)" if unset else "")
         case owners.ArgoApplication():
             app = applications.get((owner.namespace, owner.name))

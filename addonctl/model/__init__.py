@@ -112,6 +112,7 @@ from addonctl.model.records import (
     NodeGroup,
     PodIdentity,
     Subnet,
+    current_releases,
 )
 from addonctl.model.snapshot import SNAPSHOT_SCHEMA, Cluster, Gap, GapReason, Snapshot
 from addonctl.model.view import Backends, View
@@ -229,6 +230,7 @@ __all__ = [
     "Webhook",
     "WebhookConfiguration",
     "Workload",
+    "current_releases",
     "live",
     "names_of",
     "owners",

@@ -37,7 +37,7 @@ class UpdateAddon:
     """EKS UpdateAddon. Omitting the role would drop it, omitting the configuration would reset it: both are sent.
 
     `keep_configuration`: the add-on's present configurationValues are read again and sent along, since a Snapshot does
-    not hold them. `version` may be the installed one, to make EKS apply it once more.
+    not hold them; none remain none. `version` may be the installed one, to make EKS apply it once more.
     """
 
     cluster: str

@@ -1,12 +1,14 @@
 """What installers and AWS wrote down: Helm releases, Argo CD and Flux objects, what EKS describes. Values, as read."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import ClassVar
 
 from addonctl.model.cluster import Condition, KubernetesObject, ObjectRef
 from addonctl.resources import Resource, resource
+
+_DEPLOYED, _UNINSTALLED = "deployed", "uninstalled"  # in Helm's own words
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,6 +39,32 @@ class HelmRelease:
     updated: datetime | None = None
     deployed_revision: int | None = None
     objects: tuple[HelmObject, ...] = ()
+
+    @property
+    def is_installed(self) -> bool:
+        """False where only its history is kept (`helm uninstall --keep-history`)."""
+        return self.status != _UNINSTALLED
+
+
+def current_releases(records: Iterable[HelmRelease]) -> tuple[HelmRelease, ...]:
+    """One release of all the revisions that are stored of it, in the order in which each was first met.
+
+    A failed upgrade leaves the deployed revision before it in place: the newest tells how it went, the deployed one
+    what runs. What is current already stays as it is.
+    """
+    by_release: dict[tuple[str, str], list[HelmRelease]] = {}
+    for record in records:
+        by_release.setdefault((record.namespace, record.name), []).append(record)
+    return tuple(map(_current, by_release.values()))
+
+
+def _current(revisions: Sequence[HelmRelease]) -> HelmRelease:
+    newest = max(revisions, key=lambda record: record.revision)
+    deployed = [record for record in revisions if record.deployed_revision is not None or record.status == _DEPLOYED]
+    if not deployed or not newest.is_installed:
+        return newest
+    running = max(deployed, key=lambda record: record.revision)
+    return replace(running, revision=newest.revision, status=newest.status, updated=newest.updated)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -155,7 +183,7 @@ class EksAddon:
     publisher: str = ""
     service_account_role_arn: str = ""
     pod_identities: tuple[PodIdentity, ...] = ()
-    is_configured: bool = False  # its owner set configurationValues
+    is_configured: bool | None = None  # its owner set configurationValues; None: not known
     issues: tuple[EksIssue, ...] = ()
     updates: tuple[EksUpdate, ...] = ()  # those in flight, and the last one
     created: datetime | None = None

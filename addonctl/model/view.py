@@ -25,7 +25,7 @@ from addonctl.model.cluster import (
     Workload,
     selects,
 )
-from addonctl.model.records import HelmRelease
+from addonctl.model.records import HelmRelease, current_releases
 from addonctl.model.snapshot import Gap, Snapshot
 
 _NODE_LEASES = "kube-node-lease"
@@ -266,16 +266,8 @@ class View:
 
     @cached_property
     def helm_releases(self) -> tuple[HelmRelease, ...]:
-        """The Helm releases that are installed, one of each: its newest `deployed` record, with the newest status.
-
-        Without a deployed record the newest one stands. A release whose newest status is `uninstalled` is history that
-        Helm was asked to keep. The objects of a failed newer record count as well: Helm may have made them.
-        """
-        records: dict[tuple[str, str], list[HelmRelease]] = {}
-        for record in self.snapshot.helm_releases:
-            records.setdefault((record.namespace, record.name), []).append(record)
-        installed = map(_one_release, records.values())
-        return tuple(release for release in installed if release.status != "uninstalled")
+        """The Helm releases that are installed, one of each."""
+        return tuple(release for release in current_releases(self.snapshot.helm_releases) if release.is_installed)
 
     # ── The rest ────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -344,15 +336,6 @@ class View:
         for event in self.snapshot.events:
             found.setdefault(event.subject, []).append(event)
         return found
-
-
-def _one_release(records: Sequence[HelmRelease]) -> HelmRelease:
-    """What the records of one release say together."""
-    newest = max(records, key=lambda record: record.revision)
-    deployed = (record for record in records if record.status == "deployed")
-    running = max(deployed, key=lambda record: record.revision, default=newest)
-    objects = tuple(dict.fromkeys((*running.objects, *newest.objects)))
-    return replace(running, status=newest.status, objects=objects)
 
 
 def _controller(thing: KubernetesObject) -> ObjectRef | None:

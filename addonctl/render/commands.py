@@ -133,6 +133,10 @@ def _eks(verb: str, cluster: str, addon: str) -> tuple[str, ...]:
     return ("aws", "eks", verb, "--cluster-name", cluster, "--addon-name", addon)
 
 
+# What is sent back must be a configuration also where there is none: `--output text` writes null as "None".
+_CONFIGURATION = 'addon.configurationValues || `"{}"`'
+
+
 def _update_addon(action: UpdateAddon) -> str:
     words = [*_eks("update-addon", action.cluster, action.addon), "--addon-version", action.version]
     words += ["--resolve-conflicts", action.resolve_conflicts]
@@ -143,7 +147,7 @@ def _update_addon(action: UpdateAddon) -> str:
     current = command(
         *_eks("describe-addon", action.cluster, action.addon),
         "--query",
-        "addon.configurationValues",
+        _CONFIGURATION,
         "--output",
         "text",
     )

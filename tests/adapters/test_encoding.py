@@ -1,4 +1,4 @@
-"""Versions, ranges and minors are texts in files, and come back as what they were."""
+"""Versions, ranges, minors and ports are texts in files, and come back as what they were."""
 
 from dataclasses import dataclass
 
@@ -6,6 +6,7 @@ import msgspec
 import pytest
 
 from addonctl.adapters import encoding
+from addonctl.model import Port
 from addonctl.versions import Minor, Version, VersionRange
 
 
@@ -14,14 +15,17 @@ class Row:
     version: Version
     fits: VersionRange
     minor: Minor | None = None
+    port: Port | None = None
 
 
-ROW = Row(Version.of("v1.12.4-eksbuild.3"), VersionRange.of("1.12 - 1.14"), Minor(1, 35))
+ROW = Row(
+    Version.of("v1.12.4-eksbuild.3"), VersionRange.of("1.12 - 1.14"), Minor(1, 35), Port("https", 443, target="8443")
+)
 
 
 def test_values_are_written_as_their_text_and_read_back() -> None:
     body = msgspec.json.encode(ROW, enc_hook=encoding.encode)
-    assert body == b'{"version":"v1.12.4-eksbuild.3","fits":"1.12 - 1.14","minor":"1.35"}'
+    assert body == b'{"version":"v1.12.4-eksbuild.3","fits":"1.12 - 1.14","minor":"1.35","port":"https:443/TCP>8443"}'
     assert msgspec.json.decode(body, type=Row, dec_hook=encoding.decode) == ROW
 
 
@@ -38,6 +42,7 @@ def test_none_stays_none() -> None:
         ("fits", "2 - 1", "ends before it begins"),
         ("minor", "1,34", "is not a Kubernetes version"),
         ("minor", 1.3, "is written as a text"),
+        ("port", "dns", "is not a port"),
     ],
 )
 def test_what_is_none_of_them_is_refused_with_its_place(field: str, written: object, words: str) -> None:

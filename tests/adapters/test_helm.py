@@ -13,7 +13,7 @@ from addonctl.adapters import helm
 from addonctl.adapters.decoding import Decoder
 from addonctl.adapters.sources import manifests
 from addonctl.catalog import Catalog
-from addonctl.model import HelmRelease
+from addonctl.model import HelmRelease, current_releases
 from tests.builders import NOW
 
 STATUSES = ("deployed", "superseded", "failed", "pending-upgrade", "pending-rollback", "uninstalled", "uninstalling")
@@ -48,29 +48,29 @@ def summary(release: HelmRelease) -> tuple[int, str, str, int | None]:
 
 def test_a_failed_upgrade_leaves_the_version_that_runs() -> None:
     for records in itertools.permutations((record(3, "superseded"), record(4, "deployed"), record(5, "failed"))):
-        assert [summary(one) for one in helm.current(records)] == [(5, "failed", "4.0.0", 4)]
+        assert [summary(one) for one in current_releases(records)] == [(5, "failed", "4.0.0", 4)]
 
 
 def test_a_dump_with_the_whole_history_gives_the_newest() -> None:
     history = [record(number, "superseded") for number in range(55, 65)]
-    assert [summary(one) for one in helm.current([record(65, "deployed"), *history])] == [
+    assert [summary(one) for one in current_releases([record(65, "deployed"), *history])] == [
         (65, "deployed", "65.0.0", 65)
     ]
 
 
 def test_a_first_installation_that_failed_has_no_deployed_revision() -> None:
-    assert [summary(one) for one in helm.current([record(1, "failed")])] == [(1, "failed", "1.0.0", None)]
+    assert [summary(one) for one in current_releases([record(1, "failed")])] == [(1, "failed", "1.0.0", None)]
 
 
 def test_of_what_is_uninstalled_only_its_history_is_kept() -> None:
-    (gone,) = helm.current([record(1, "superseded"), record(2, "uninstalled")])
+    (gone,) = current_releases([record(1, "superseded"), record(2, "uninstalled")])
     assert summary(gone) == (2, "uninstalled", "2.0.0", None)
 
 
 @given(st.lists(st.tuples(st.integers(1, 9), st.sampled_from(STATUSES)), unique_by=lambda pair: pair[0], min_size=1))
 def test_whatever_is_stored_there_is_one_release(revisions: list[tuple[int, str]]) -> None:
     """The newest revision's status, the newest deployed one's version, in whatever order they are met."""
-    (one,) = helm.current([record(*pair) for pair in revisions])
+    (one,) = current_releases([record(*pair) for pair in revisions])
     newest, status = max(revisions)
     deployed = [number for number, status in revisions if status == "deployed"]
     assert (one.revision, one.status) == (newest, status)
@@ -81,7 +81,7 @@ def test_whatever_is_stored_there_is_one_release(revisions: list[tuple[int, str]
 def test_releases_of_one_name_in_two_namespaces_are_two() -> None:
     from dataclasses import replace
 
-    assert len(helm.current([record(1, "deployed"), replace(record(1, "deployed"), namespace="b")])) == 2
+    assert len(current_releases([record(1, "deployed"), replace(record(1, "deployed"), namespace="b")])) == 2
 
 
 def test_files_give_one_release_each(tmp_path: object, catalog: Catalog) -> None:

@@ -14,7 +14,11 @@ def test_it_is_on_the_disk_before_it_has_its_name(tmp_path: Path, monkeypatch: p
     done: list[str] = []
 
     def noted(name: str, act: Callable[..., Any]) -> Callable[..., Any]:
-        return lambda *given: (done.append(name), act(*given))[1]
+        def noting(*given: Any) -> None:
+            done.append(name)
+            act(*given)
+
+        return noting
 
     monkeypatch.setattr(os, "fsync", noted("fsync", os.fsync))
     monkeypatch.setattr(os, "replace", noted("replace", os.replace))

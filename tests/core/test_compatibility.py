@@ -526,9 +526,18 @@ def test_an_eks_addon_is_updated_with_what_update_addon_would_drop() -> None:
 
 
 def test_an_update_says_no_more_than_is_set() -> None:
-    for installed in (model.EksAddon(name="coredns"), None):
-        update = update_addon("c", "coredns", "v2", installed)
-        assert (update.role_arn, update.keep_configuration) == ("", False)
+    update = update_addon("c", "coredns", "v2", model.EksAddon(name="coredns", is_configured=False))
+    assert (update.role_arn, update.keep_configuration, update.why) == ("", False, "")
+
+
+def test_a_configuration_of_which_nothing_is_known_is_kept_and_a_role_is_asked_for() -> None:
+    """A snapshot of an older addonctl does not say whether there is one; AWS may not have been asked at all."""
+    update = update_addon("c", "coredns", "v2", model.EksAddon(name="coredns"))
+    assert (update.keep_configuration, update.why) == (True, "")
+    unasked = update_addon("c", "coredns", "v2", None, why="first:")
+    assert unasked.keep_configuration
+    assert unasked.why.startswith("first: AWS was not asked")
+    assert "--service-account-role-arn" in unasked.why
 
 
 FOR_130 = "that supports Kubernetes 1.30"

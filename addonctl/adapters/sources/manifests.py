@@ -21,13 +21,23 @@ from typing import IO, Any, NoReturn, cast
 import msgspec
 
 from addonctl import ports
-from addonctl.adapters import helm, redact, shapes
+from addonctl.adapters import redact, shapes
 from addonctl.adapters.decoders import CONFIG_MAPS, KINDS
 from addonctl.adapters.decoding import NOT_JSON, Decoder, Kind, Tally, refuse_bombs
 from addonctl.adapters.sources import snapshot_file
 from addonctl.catalog import plural
 from addonctl.errors import BadInput
-from addonctl.model import Applier, Cluster, CustomResources, Gap, GapReason, KubernetesObject, OtherObject, Snapshot
+from addonctl.model import (
+    Applier,
+    Cluster,
+    CustomResources,
+    Gap,
+    GapReason,
+    KubernetesObject,
+    OtherObject,
+    Snapshot,
+    current_releases,
+)
 
 _SUFFIXES = (".json", ".yaml", ".yml")
 _ARCHIVES = (".tar", ".tgz", ".tar.gz")
@@ -188,7 +198,7 @@ class Collection:
             detail = "; ".join(self._broken[:_NAMED_MAX]) + more
             gaps.append(Gap(part="documents", reason=GapReason.BROKEN, detail=detail))
         self._parts["custom_resources"] = list(self._tallied())
-        self._parts["helm_releases"] = list(helm.current(self._parts.get("helm_releases", ())))
+        self._parts["helm_releases"] = list(current_releases(self._parts.get("helm_releases", ())))
         parts: dict[str, Any] = {part: tuple(items) for part, items in self._parts.items()}
         known = replace(cluster, kubernetes=cluster.kubernetes or self.kubernetes)
         return Snapshot(taken=taken, cluster=known, gaps=tuple(gaps), **parts)

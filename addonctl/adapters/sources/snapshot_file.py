@@ -14,9 +14,9 @@ from pathlib import Path
 
 import msgspec
 
-from addonctl.adapters import shapes, whole_file
+from addonctl.adapters import encoding, shapes, whole_file
 from addonctl.errors import BadInput, NotReachable
-from addonctl.model import SNAPSHOT_SCHEMA, Port, Snapshot
+from addonctl.model import SNAPSHOT_SCHEMA, Snapshot
 
 # Level 1: a tenth of the time of level 9 for a quarter more bytes; JSON of Kubernetes shrinks tenfold either way.
 _GZIP_LEVEL = 1
@@ -30,19 +30,6 @@ _SCHEMA_FIRST = re.compile(rb'\{"schema":(\d{1,9}),')
 
 class _Header(msgspec.Struct):
     schema: int
-
-
-def _unpacked(wanted: type, text: object) -> object:
-    """A Port is its text on disk."""
-    if wanted is Port and isinstance(text, str):
-        return Port.of(text)
-    raise NotImplementedError(wanted)
-
-
-def _packed(value: object) -> str:
-    if isinstance(value, Port):
-        return value.text
-    raise NotImplementedError(type(value))
 
 
 def is_one(body: bytes) -> bool:
@@ -74,7 +61,7 @@ def default_name(snapshot: Snapshot) -> str:
 
 def encode(snapshot: Snapshot) -> bytes:
     """The snapshot as JSON."""
-    return msgspec.json.encode(snapshot, enc_hook=_packed)
+    return msgspec.json.encode(snapshot, enc_hook=encoding.encode)
 
 
 def load(path: Path) -> Snapshot:
@@ -109,7 +96,7 @@ def decode(body: bytes, name: str) -> Snapshot:
             newer = f"{name} was written by a newer addonctl (schema {schema}, this one reads {SNAPSHOT_SCHEMA})"
             raise BadInput(newer, "Update addonctl.")
         with without_collector():
-            return shapes.decode(body, Snapshot, dec_hook=_unpacked)
+            return shapes.decode(body, Snapshot, dec_hook=encoding.decode)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise BadInput(f"{name} is no snapshot: {error}", fix) from error
 
