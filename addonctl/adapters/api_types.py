@@ -871,6 +871,7 @@ class FluxSpec(Shape):
     source_ref: CrossRef | None = None
     release_name: str | None = None
     target_namespace: str | None = None
+    kube_config: Present | None = None  # whether there is one; what it points to is not read
     suspend: bool | None = None
     prune: bool | None = None
     path: str | None = None

@@ -454,13 +454,18 @@ def _issues(issues: Iterable[Mapping[str, Any]] | None) -> tuple[EksIssue, ...]:
 
 def _cluster(one: Mapping[str, Any], region: str) -> EksCluster:
     return EksCluster(
-        name=one["name"], arn=one.get("arn", ""), region=region, status=one.get("status", ""),
-        version=one.get("version", ""), platform_version=one.get("platformVersion") or "",
+        name=one["name"],
+        arn=one.get("arn", ""),
+        region=region,
+        endpoint=one.get("endpoint") or "",
+        status=one.get("status", ""),
+        version=one.get("version", ""),
+        platform_version=one.get("platformVersion") or "",
         support_type=(one.get("upgradePolicy") or {}).get("supportType", ""),
         auto_mode=bool((one.get("computeConfig") or {}).get("enabled")),
         health_issues=tuple(issue.code for issue in _issues((one.get("health") or {}).get("issues"))),
         subnets=tuple((one.get("resourcesVpcConfig") or {}).get("subnetIds") or ()),
-    )  # fmt: skip
+    )
 
 
 def _update(one: Mapping[str, Any], addon: str) -> EksUpdate:

@@ -643,12 +643,8 @@ def _application(o: s.Application, d: Decoder, common: dict[str, Any]) -> model.
         chart=source.chart or "",
         target_revision=redact.text(source.target_revision or ""),
         destination_namespace=destination.namespace or "",
-        destination_in_cluster=(destination.server or destination.name)
-        in (
-            None,
-            "https://kubernetes.default.svc",
-            "in-cluster",
-        ),
+        destination=redact.url(destination.server or destination.name or ""),
+        destination_in_cluster=not destination.server and destination.name in (None, "", "in-cluster"),
         auto_sync=sync is not None and sync.enabled is not False,
         self_heal=bool(sync and sync.self_heal),
         sync=(status.sync.status or "") if status.sync else "",
@@ -696,6 +692,7 @@ def _flux_helm_release(o: s.FluxObject, d: Decoder, common: dict[str, Any]) -> m
         source=_flux_source_name(chart.source_ref or spec.chart_ref),
         release=_short_release_name(spec.release_name or default),
         target_namespace=target,
+        elsewhere=spec.kube_config is not None,
         suspended=bool(spec.suspend),
         conditions=_flux_conditions(o),
     )

@@ -119,10 +119,10 @@ def _still_writing(kind: str, appliers: Sequence[Applier], kubernetes: Kubernete
 
 
 def _applications(view: View) -> dict[ObjectRef, Owner]:
-    """Objects that the status of an Argo CD Application lists."""
+    """Objects that the status of an Argo CD Application lists, which deploys to this cluster."""
     return {
         view.located(ref, app.destination_namespace): owners.ArgoApplication(app.namespace, app.name, app.auto_sync)
-        for app in view.snapshot.applications
+        for app in view.applications
         for ref in app.resources
     }
 
@@ -143,7 +143,7 @@ def _flux_releases(view: View) -> dict[tuple[str, str], Owner]:
     """Helm releases that a HelmRelease of Flux keeps."""
     return {
         (each.target_namespace, each.release): owners.FluxHelmRelease(each.namespace, each.name)
-        for each in view.snapshot.flux_helm_releases
+        for each in view.flux_helm_releases
     }
 
 

@@ -167,12 +167,11 @@ class _Records:
 
     @cached_property
     def _kept_by_flux(self) -> Mapping[tuple[str, str], tuple[str, str]]:
-        return {(o.namespace, o.name): (o.target_namespace, o.release) for o in self.view.snapshot.flux_helm_releases}
+        return {(o.namespace, o.name): (o.target_namespace, o.release) for o in self.view.flux_helm_releases}
 
     @cached_property
     def _applications(self) -> Mapping[tuple[str, str], tuple[ObjectRef, ...]]:
-        here = (app for app in self.view.snapshot.applications if app.destination_in_cluster)
-        return {(app.namespace, app.name): app.resources for app in here}
+        return {(app.namespace, app.name): app.resources for app in self.view.applications}
 
     def of(self, owner: Owner) -> Iterator[tuple[ObjectRef, str]]:
         """Each object, and who says that it should be there."""

@@ -45,6 +45,7 @@ class Ownership:
     """The installers' records of one View, asked object by object."""
 
     def __init__(self, view: View) -> None:
+        self._view = view
         self._records = _made_by_helm(view)
         self._applications = _listed_by_argocd(view)
         self._named_applications: dict[str, list[Application]] = {}
@@ -97,7 +98,7 @@ class Ownership:
             return None
         namespace, _, name = written.rpartition("_")
         known = [app for app in self._named_applications.get(name, ()) if namespace in ("", app.namespace)]
-        here = next((app for app in known if app.destination_in_cluster), None)
+        here = next((app for app in known if self._view.deploys_here(app)), None)
         if here is not None:
             return _application(here)
         return None if known else owners.ArgoApplication(namespace, name)
@@ -186,13 +187,8 @@ def _located(view: View, item: HelmObject, release: HelmRelease) -> ObjectRef:
 
 
 def _listed_by_argocd(view: View) -> Mapping[ObjectRef, owners.ArgoApplication]:
-    """What the Applications that deploy to this cluster list. On a hub most deploy elsewhere, often the same names."""
-    return {
-        ref: _application(app)
-        for app in view.snapshot.applications
-        if app.destination_in_cluster
-        for ref in app.resources
-    }
+    """What the Applications that deploy to this cluster list."""
+    return {ref: _application(app) for app in view.applications for ref in app.resources}
 
 
 def _application(app: Application) -> owners.ArgoApplication:
@@ -209,7 +205,7 @@ def _kept_by_flux(
         release = (record.namespace, record.name) if record is not None else _annotated_release(workload)
         if flux is not None and release is not None:
             found[release] = flux
-    for declared in view.snapshot.flux_helm_releases:
+    for declared in view.flux_helm_releases:
         found[declared.target_namespace, declared.release] = owners.FluxHelmRelease(declared.namespace, declared.name)
     return found
 

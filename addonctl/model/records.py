@@ -79,7 +79,8 @@ class Application(KubernetesObject):
     chart: str = ""
     target_revision: str = ""
     destination_namespace: str = ""
-    destination_in_cluster: bool = True
+    destination: str = ""  # URL, ARN or Argo CD's name of the cluster that it deploys to, without credentials
+    destination_in_cluster: bool = True  # none is named, or by Argo CD's name for the one that it runs in
     auto_sync: bool = False
     self_heal: bool = False
     sync: str = ""
@@ -98,6 +99,7 @@ class FluxHelmRelease(KubernetesObject):
     source: str = ""
     release: str = ""
     target_namespace: str = ""
+    elsewhere: bool = False  # it deploys to the cluster of a kubeconfig, which nobody reads
     suspended: bool = False
     conditions: tuple[Condition, ...] = ()
 
@@ -135,6 +137,7 @@ class EksCluster:
     name: str
     arn: str = ""
     region: str = ""
+    endpoint: str = ""
     status: str = ""
     version: str = ""
     platform_version: str = ""

@@ -25,11 +25,13 @@ from addonctl.model.cluster import (
     Workload,
     selects,
 )
-from addonctl.model.records import HelmRelease, current_releases
+from addonctl.model.records import Application, FluxHelmRelease, HelmRelease, current_releases
 from addonctl.model.snapshot import Gap, Snapshot
 
 _NODE_LEASES = "kube-node-lease"
 _NAME_LABEL = "kubernetes.io/metadata.name"
+# Names of the API server that hold within every cluster, as _address writes them.
+_IN_CLUSTER = frozenset({"https://kubernetes.default.svc", "https://kubernetes.default.svc.cluster.local"})
 _OWNED_BY_KINDS = ("DaemonSet", "StatefulSet", "Job", "Deployment", "CronJob")
 
 
@@ -269,6 +271,29 @@ class View:
         """The Helm releases that are installed, one of each."""
         return tuple(release for release in current_releases(self.snapshot.helm_releases) if release.is_installed)
 
+    # ── Argo CD and Flux ────────────────────────────────────────────────────────────────────────────────────────────
+
+    @cached_property
+    def _addresses(self) -> frozenset[str]:
+        """How others write this cluster: its API server's URLs, and the ARN by which an EKS capability knows it."""
+        eks = self.snapshot.eks
+        of_eks = (eks.cluster.endpoint, eks.cluster.arn) if eks is not None else ()
+        return frozenset(map(_address, filter(None, (self.snapshot.cluster.server, *of_eks)))) | _IN_CLUSTER
+
+    @cached_property
+    def applications(self) -> tuple[Application, ...]:
+        """The Applications that deploy to this cluster; on a hub most deploy elsewhere, often the same names."""
+        return tuple(app for app in self.snapshot.applications if self.deploys_here(app))
+
+    def deploys_here(self, app: Application) -> bool:
+        """Whether an Application deploys to the cluster that it was read from."""
+        return app.destination_in_cluster or _address(app.destination) in self._addresses
+
+    @cached_property
+    def flux_helm_releases(self) -> tuple[FluxHelmRelease, ...]:
+        """The HelmReleases of Flux whose Helm releases are in this cluster, as far as that is known."""
+        return tuple(each for each in self.snapshot.flux_helm_releases if not each.elsewhere)
+
     # ── The rest ────────────────────────────────────────────────────────────────────────────────────────────────
 
     @cached_property
@@ -336,6 +361,11 @@ class View:
         for event in self.snapshot.events:
             found.setdefault(event.subject, []).append(event)
         return found
+
+
+def _address(written: str) -> str:
+    """A URL or ARN as it is compared: case, the usual port and a slash at the end tell nothing apart."""
+    return written.lower().rstrip("/").removesuffix(":443")
 
 
 def _controller(thing: KubernetesObject) -> ObjectRef | None:

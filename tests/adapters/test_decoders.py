@@ -155,6 +155,27 @@ def test_of_a_storage_class_only_what_decides_price_and_speed_is_kept(decoder: D
     assert read.parameters == {"type": "gp3", "iops": "3000", "encrypted": "true"}
 
 
+# ── Argo CD ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+_EKS_SERVER = "https://0A1B2C3D4E5F6A7B8C9D0E1F2A3B4C5D.gr7.eu-central-1.eks.amazonaws.com"
+
+
+@pytest.mark.parametrize(
+    ("destination", "read"),
+    [
+        ({}, ("", True)),
+        ({"name": "in-cluster"}, ("in-cluster", True)),
+        ({"server": "", "name": ""}, ("", True)),
+        ({"name": "prod-eu-2"}, ("prod-eu-2", False)),
+        ({"server": _EKS_SERVER}, (_EKS_SERVER, False)),
+        ({"server": "https://me:hunter2@prod.example"}, ("https://prod.example", False)),
+    ],
+)
+def test_where_an_application_deploys(decoder: Decoder, destination: dict[str, str], read: tuple[str, bool]) -> None:
+    app = decoded(decoder, "Application", {"destination": destination})
+    assert (app.destination, app.destination_in_cluster) == read
+
+
 # ── Flux ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -179,6 +200,11 @@ def test_a_chart_of_flux_is_read_though_its_chart_is_a_name(decoder: Decoder) ->
 )  # fmt: skip
 def test_flux_shortens_long_names_of_releases(decoder: Decoder, name: str, target: str, release: str) -> None:
     assert decoded(decoder, "HelmRelease", {"targetNamespace": target}, name=name).release == release
+
+
+def test_a_release_in_the_cluster_of_a_kubeconfig_is_elsewhere(decoder: Decoder) -> None:
+    assert decoded(decoder, "HelmRelease", {"kubeConfig": {"secretRef": {"name": "prod"}}}).elsewhere
+    assert not decoded(decoder, "HelmRelease", {}).elsewhere
 
 
 # ── YAML that unfolds ───────────────────────────────────────────────────────────────────────────────────────────

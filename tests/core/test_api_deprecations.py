@@ -492,12 +492,17 @@ def test_an_object_of_argo_cd_is_changed_where_its_application_keeps_it() -> Non
     (item,) = found(disruption_budgets=(budget(wrote("policy/v1beta1", "argocd-controller")),), applications=(app,))
     owner = owners.ArgoApplication("argocd", "shop")
     assert item.fix == (GitChange(owner=owner, change="write it as apiVersion: policy/v1"),)
+    hub = replace(app, destination="prod-eu-2", destination_in_cluster=False)
+    (item,) = found(disruption_budgets=(budget(wrote("policy/v1beta1", "argocd-controller")),), applications=(hub,))
+    assert not any(isinstance(action, GitChange) for action in item.fix), "it deploys to another cluster"
 
 
 def test_a_chart_that_flux_installs_is_changed_in_its_helmrelease() -> None:
     keeper = model.FluxHelmRelease(name="web", namespace="flux-system", release="web", target_namespace="shop")
     (item,) = found(helm_releases=(release(OLD),), flux_helm_releases=(keeper,))
     assert [type(action) for action in item.fix] == [Run, GitChange], "helm upgrade would be undone"
+    (item,) = found(helm_releases=(release(OLD),), flux_helm_releases=(replace(keeper, elsewhere=True),))
+    assert GitChange not in [type(action) for action in item.fix], "its release is in another cluster"
 
 
 def test_each_kind_of_writer_has_its_fix() -> None:

@@ -146,6 +146,38 @@ def test_applications_of_a_hub_own_nothing_here() -> None:
     assert codes(tracked, applications=(remote,)) == []
 
 
+SERVER = "https://0A1B2C3D4E5F6A7B8C9D0E1F2A3B4C5D.gr7.eu-central-1.eks.amazonaws.com"
+ARN = "arn:aws:eks:eu-central-1:111122223333:cluster/prod-eu-1"
+
+
+@pytest.mark.parametrize(
+    ("destination", "here"),
+    [
+        ("https://kubernetes.default.svc", True),
+        ("https://kubernetes.default.svc:443/", True),
+        (SERVER, True),
+        (SERVER.lower() + "/", True),
+        (ARN, True),  # so EKS's own Argo CD names clusters
+        ("https://bastion.example:8443", True),  # through which the cluster was read
+        (SERVER.replace("0A1B", "1A1B"), False),
+        (ARN.replace("prod", "test"), False),
+        ("https://bastion.example:8444", False),
+        ("prod-eu-2", False),
+    ],
+)
+def test_an_application_may_name_this_cluster_by_any_of_its_addresses(destination: str, here: bool) -> None:
+    app = application("dns", DNS, destination=destination, destination_in_cluster=False)
+    at = model.EksCluster(name="prod-eu-1", arn=ARN, endpoint=SERVER)
+    cluster = model.Cluster(name="prod-eu-1", server="https://bastion.example:8443")
+    owner = owner_of(
+        dns(annotations=TRACKED_DNS, **applied_by("kubectl")),
+        applications=(app,),
+        cluster=cluster,
+        eks=model.Eks(cluster=at),
+    )
+    assert owner == (owners.ArgoApplication("argocd", "dns") if here else owners.Manifest("kubectl"))
+
+
 def test_a_namesake_that_deploys_here_owns_what_is_tracked() -> None:
     remote = application("dns", destination_in_cluster=False)
     here = model.Application(name="dns", namespace="team")
@@ -189,6 +221,14 @@ def test_a_helm_release_that_flux_keeps_is_flux() -> None:
     parts: dict[str, Any] = {"flux_helm_releases": (kept,), "helm_releases": (release(),)}
     assert owner_of(dns(annotations=HELM), **parts) == owners.FluxHelmRelease("flux-system", "dns")
     assert codes(dns(annotations=HELM), **parts) == []
+
+
+def test_a_helm_release_object_for_another_cluster_keeps_nothing_here() -> None:
+    kept = model.FluxHelmRelease(
+        name="dns", namespace="flux-system", release="dns", target_namespace="apps", elsewhere=True
+    )
+    parts: dict[str, Any] = {"flux_helm_releases": (kept,), "helm_releases": (release(),)}
+    assert owner_of(dns(annotations=HELM), **parts) == owners.HelmRelease("apps", "dns")
 
 
 def test_helm_is_the_means_of_flux_also_where_its_objects_were_not_read() -> None:

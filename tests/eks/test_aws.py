@@ -66,6 +66,7 @@ def read() -> tuple[Eks, dict[str, tuple[GapReason, str]]]:
 def test_everything_is_read(cluster: EksServer) -> None:
     eks, gaps = read()
     assert gaps == {}
+    assert eks.cluster.endpoint.startswith("https://")
     assert (eks.cluster.version, eks.cluster.platform_version, eks.cluster.auto_mode) == ("1.34", "eks.5", True)
     coredns, ebs = sorted(eks.addons, key=lambda addon: addon.name, reverse=True)
     assert (coredns.name, coredns.status, coredns.version) == ("coredns", "DEGRADED", "v1.13.2-eksbuild.21")
