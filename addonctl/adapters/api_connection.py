@@ -93,7 +93,7 @@ class Connection:
                 return self._once(method, path, query, body, headers or {})
             except (TooManyRequests, Unavailable) as error:
                 wait = max(_BACKOFF_S * 2**busy, _asked_s(error))
-                again = method == "GET" or isinstance(error, TooManyRequests)
+                again = method == "GET" or (isinstance(error, TooManyRequests) and not _is_of_a_budget(error))
                 busy += 1
                 if not again or busy > _RETRIES_BUSY or wait > _WAIT_MAX_S:
                     raise
@@ -296,6 +296,11 @@ class Connection:
             except (WebSocketException, OSError) as error:
                 raise api_errors.failure(error, self._where, sent=True) from error
         raise AssertionError("the second attempt returns or raises")
+
+
+def _is_of_a_budget(error: AddonctlError) -> bool:
+    """Whether a PodDisruptionBudget refuses an eviction: that is 429 as well, and no matter of the server's load."""
+    return any(cause.reason == "DisruptionBudget" for cause in error.causes)
 
 
 def _asked_s(error: AddonctlError) -> float:

@@ -31,7 +31,8 @@ class ApiConnection(Protocol):
     NotAllowed also come from a kubeconfig or plugin that gives no credentials.
 
     Credentials are renewed before they expire, and once for any number of answers of 401. A GET is tried again for
-    some seconds while the server is overloaded; a write only where it was not accepted at all (429).
+    some seconds while the server is overloaded; a write only where the server was too busy to take it (429, but for
+    that of a PodDisruptionBudget, which refuses an eviction).
     """
 
     @property

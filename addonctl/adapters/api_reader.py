@@ -98,7 +98,7 @@ def read(
 
     Raises NotReachable or NotAllowed only when the server itself cannot be asked anything.
     """
-    progress(f"from {connection.server}", 0, 1)
+    progress(f"from {connection.server}", 0, 0)
     kubernetes = _ask(connection, "/version", _Version).gitVersion
     served = discover(connection)
     parts, jobs = _Parts(), list(_jobs(connection, decoder, served, namespace))
@@ -448,7 +448,7 @@ def _run(jobs: list[_Job], parts: _Parts, progress: ports.Progress) -> None:
     try:
         running: list[tuple[_Job, Future[tuple[list[Any], list[str]]]]] = [(job, pool.submit(job.run)) for job in jobs]
         for done, (job, future) in enumerate(running, start=1):
-            progress(job.permission.removeprefix("list "), done, len(jobs))
+            progress(job.permission.partition(" ")[2], done, len(jobs))
             try:
                 items, broken = future.result()
             except (AddonctlError, *NOT_JSON) as error:

@@ -210,6 +210,12 @@ def choose(context: str = "", path: str = "") -> Chosen:
     return _chosen(merged, context, ", ".join(map(str, paths)))
 
 
+def contexts(path: str = "") -> tuple[str, ...]:
+    """The names of all contexts, of the same files as `choose`; for a shell that completes them. Raises BadInput."""
+    read = (_read(one) for one in ([Path(path)] if path else files()))
+    return tuple(dict.fromkeys(named.name for file in read for named in file.contexts or ()))
+
+
 def _read(path: Path) -> _File:
     import yaml
 

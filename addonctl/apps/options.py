@@ -33,7 +33,7 @@ def _completes(values: Callable[[click.Context], Iterable[str]]) -> Callable[...
 
 
 def _contexts(ctx: click.Context) -> Iterable[str]:
-    from addonctl.adapters.kubeconfig_names import contexts
+    from addonctl.adapters.kubeconfig import contexts
 
     return contexts(str(ctx.params.get("kubeconfig") or ""))
 

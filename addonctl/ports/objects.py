@@ -102,7 +102,8 @@ class ObjectWriter(Protocol):
     def evict(self, pod: ObjectRef, *, dry_run: bool = False) -> None:
         """Asks for a pod's end as a drain does. No such pod: no error.
 
-        Raises TooManyRequests while a PodDisruptionBudget forbids it (try again), Unavailable when several budgets
-        select the pod, which no waiting cures.
+        Raises TooManyRequests while a PodDisruptionBudget forbids it: at once, for when to try again is the caller's
+        decision, and with the cause DisruptionBudget, which tells it from throttling. Raises Unavailable when several
+        budgets select the pod, which no waiting cures.
         """
         ...

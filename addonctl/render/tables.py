@@ -133,6 +133,16 @@ def cut(text: str, width: int) -> str:
     return kept.rstrip() + _ELLIPSIS
 
 
+def cut_front(text: str, width: int) -> str:
+    """The same for what tells most at its end: a path."""
+    if cell_width(text) <= width:
+        return text
+    kept = text
+    while kept and cell_width(kept) > width - 1:
+        kept = kept[1:]
+    return _ELLIPSIS + kept
+
+
 def wrap(text: str, width: int) -> list[str]:
     """A text in lines of at most `width` columns, broken at words; a longer word is broken where it must be."""
     lines, line = [], ""

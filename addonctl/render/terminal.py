@@ -20,7 +20,7 @@ from addonctl.render.commands import Line, LineKind, fix_lines
 from addonctl.render.documents import dump, gap_lines, snapshot_document
 from addonctl.render.escaping import plain
 from addonctl.render.grades import grade
-from addonctl.render.tables import Cell, Column, Fit, cut, lay_out, wrap
+from addonctl.render.tables import Cell, Column, Fit, cut_front, lay_out, wrap
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -99,12 +99,17 @@ def progress() -> ports.Progress:
         return ports.silent
 
     def show(what: str, done: int, total: int) -> None:
-        of = f" ({done}/{total})" if total else ""
-        line = "" if done >= total > 0 else cut(f"reading {plain(what)}{of}", _console().width - 1)
+        line = "" if done >= total > 0 else _progress_line(plain(what), done, total, _console().width - 1)
         sys.stderr.write(f"\r\x1b[K{line}")
         sys.stderr.flush()
 
     return show
+
+
+def _progress_line(what: str, done: int, total: int, width: int) -> str:
+    """What is being read and how far that is; the count is whole however long the name is."""
+    count = f" ({done}/{total})" if total else f" ({done})" if done else ""
+    return f"reading {cut_front(what, width - len('reading ') - len(count))}{count}"
 
 
 def _table(columns: Sequence[Column], rows: Iterable[Sequence[Cell | str]], *, headers: bool = True) -> None:
@@ -288,7 +293,7 @@ def _addon(addon: Assessed, style: Style) -> list[Cell | str]:
         _answer(addon.target),
         _score(addon.health.score, addon.health.coverage),
         row.method.value,
-        _owner_name(row.owner),
+        _owner_name(row.owner) or (getattr(row.owner, "reason", "") if style.wide else "") or "-",
         ",".join(row.namespaces) or "-",
     ]
     if style.wide:
@@ -305,7 +310,7 @@ def _owner_name(owner: Owner) -> str:
             return name
         case owners.HelmRelease() | owners.ArgoApplication() | owners.FluxHelmRelease() | owners.FluxKustomization():
             return "/".join(filter(None, (owner.namespace, owner.name or "?")))
-    return str(owner) or "-"
+    return str(owner)
 
 
 def _answer(cell: CompatibilityCell) -> Cell:

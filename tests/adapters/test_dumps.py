@@ -172,7 +172,7 @@ def test_what_is_read_is_told_on_the_way(tmp_path: Path) -> None:
     told: list[tuple[str, int, int]] = []
     manifests.read([str(tmp_path)], DECODER, taken=NOW, progress=lambda *now: told.append(now))
     assert [(Path(what).name, done, total) for what, done, total in told] == [
-        ("a.json", 0, 0), ("b.json", 1, 0), ("", 1, 1),
+        ("a.json", 1, 0), ("b.json", 2, 0), ("", 1, 1),
     ]  # fmt: skip
 
 

@@ -89,6 +89,19 @@ def test_no_headers() -> None:
     assert "ADD-ON" not in lines[0]
 
 
+def test_why_no_owner_is_known_is_said(tmp_path: Path) -> None:
+    meta = {"name": "coredns", "namespace": "kube-system", "uid": "4a3e"}
+    containers = [{"name": "coredns", "image": "registry.k8s.io/coredns/coredns:v1.11.1"}]
+    deployment = {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": meta}
+    dump = tmp_path / "dump.json"
+    dump.write_text(json.dumps(deployment | {"spec": {"template": {"spec": {"containers": containers}}}}))
+    why = "the dump has no managedFields; take it with --show-managed-fields"
+    (row,) = json.loads(run("inventory", "-f", str(dump), "-o", "json").stdout)["installations"]
+    assert (row["owner"], row["owner_ref"]) == ("", {"reason": why, "type": "undetermined"})
+    assert why in run("inventory", "-f", str(dump), "-o", "wide").stdout
+    assert why not in run("inventory", "-f", str(dump)).stdout
+
+
 @pytest.mark.parametrize(("limit", "code"), [("never", 0), ("required", 2), ("info", 2)])
 def test_findings_decide_the_exit_code_when_asked(limit: str, code: int) -> None:
     assert run("analyze", "--demo", "--fail-on", limit).returncode == code

@@ -3,6 +3,7 @@
 import json
 import re
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -81,6 +82,19 @@ def test_long_lines_of_a_finding_go_on_under_its_text() -> None:
     lines = in_terminal(80, "analyze", "--demo").splitlines()
     start = next(n for n, line in enumerate(lines) if line.startswith("REQUIRED"))
     assert lines[start + 1].startswith(" " * 12)
+
+
+def test_files_that_are_read_are_named_and_counted(tmp_path: Path) -> None:
+    deep = tmp_path / ("very-long-name-of-a-folder-" * 3)
+    deep.mkdir()
+    pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "p"}}
+    for path in (tmp_path / "a.json", deep / "b.json"):
+        path.write_text(json.dumps(pod))
+    shown = in_terminal(80, "inventory", "-f", str(tmp_path))
+    told = [part.strip() for part in shown.split("\r") if part.startswith("reading ")]
+    assert [line.endswith(end) for line, end in zip(told, ("/a.json (1)", "-/b.json (2)"), strict=True)] == [True, True]
+    assert told[1].startswith("reading …")
+    assert all(cell_width(line) < 80 for line in told)
 
 
 def test_a_pipe_is_uncut_and_no_line_ends_in_blanks() -> None:

@@ -251,6 +251,20 @@ def test_a_write_is_repeated_only_where_it_was_not_accepted(connect: Open, lab: 
     assert len(server.seen) == sent
 
 
+def test_what_a_disruption_budget_refuses_is_not_asked_again(connect: Open, lab: Lab) -> None:
+    cause = {"reason": "DisruptionBudget", "message": "The disruption budget web needs 2 healthy pods and has 2"}
+    words = "Cannot evict pod as it would violate the pod's disruption budget."
+    server = lab.serve(
+        lambda _: refusal(
+            429, words, reason="TooManyRequests", details={"name": "web-1", "causes": [cause], "retryAfterSeconds": 10}
+        )
+    )
+    pauses: list[float] = []
+    with pytest.raises(errors.TooManyRequests, match="disruption budget") as caught:
+        connect(lab.config(server.url), pauses=pauses).request("POST", "/api/v1/x/eviction", body=b"{}")
+    assert (len(server.seen), pauses, caught.value.retry_after_s) == (1, [], 10)
+
+
 def test_an_answer_that_is_cut_off_is_no_answer(connect: Open, lab: Lab) -> None:
     server = lab.serve(lambda _: Answer(body={"ok": 1}, cut=True))
     with pytest.raises(errors.TimedOut, match="broke off"):

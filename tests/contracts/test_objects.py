@@ -337,6 +337,7 @@ def test_a_budget_forbids_an_eviction_for_now(side: Side, alone: None) -> None:
     with pytest.raises(TooManyRequests, match="disruption budget") as error:
         side.writer.evict(pod)
     assert error.value.retry_after_s is not None
+    assert [cause.reason for cause in error.value.causes] == ["DisruptionBudget"]
     assert not side.reader.get(pod).metadata.get("deletionTimestamp")
     budget(side, "none", allowed=1)
     side.writer.evict(pod, dry_run=True)

@@ -270,7 +270,7 @@ def read(
     exist or nothing in them is a Kubernetes object.
     """
     collection, given = Collection(decoder), list(paths)
-    for number, (source, load) in enumerate(_files(given)):
+    for number, (source, load) in enumerate(_files(given), start=1):
         progress(source, number, 0)
         try:
             collection.add(load(), source)
