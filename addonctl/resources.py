@@ -66,37 +66,63 @@ RESOURCES: tuple[Resource, ...] = (
     Resource("endpoint_slices", "discovery.k8s.io", "EndpointSlice", "endpointslices"),
     Resource("disruption_budgets", "policy", "PodDisruptionBudget", "poddisruptionbudgets", complete=True),
     Resource(
-        "autoscalers", "autoscaling", "HorizontalPodAutoscaler", "horizontalpodautoscalers", versions=("v2",),
+        "autoscalers",
+        "autoscaling",
+        "HorizontalPodAutoscaler",
+        "horizontalpodautoscalers",
+        versions=("v2",),
         complete=True,
     ),
     Resource(
-        "webhook_configurations", ADMISSION, "MutatingWebhookConfiguration", "mutatingwebhookconfigurations",
-        namespaced=False, complete=True,
-    ),
-    Resource(
-        "webhook_configurations", ADMISSION, "ValidatingWebhookConfiguration", "validatingwebhookconfigurations",
-        namespaced=False, complete=True,
-    ),
-    Resource(
-        "api_services", "apiregistration.k8s.io", "APIService", "apiservices", namespaced=False, complete=True
-    ),
-    Resource(
-        "crds", "apiextensions.k8s.io", "CustomResourceDefinition", "customresourcedefinitions", namespaced=False,
+        "webhook_configurations",
+        ADMISSION,
+        "MutatingWebhookConfiguration",
+        "mutatingwebhookconfigurations",
+        namespaced=False,
         complete=True,
     ),
     Resource(
-        "admission_policies", ADMISSION, "ValidatingAdmissionPolicy", "validatingadmissionpolicies", namespaced=False,
+        "webhook_configurations",
+        ADMISSION,
+        "ValidatingWebhookConfiguration",
+        "validatingwebhookconfigurations",
+        namespaced=False,
+        complete=True,
+    ),
+    Resource("api_services", "apiregistration.k8s.io", "APIService", "apiservices", namespaced=False, complete=True),
+    Resource(
+        "crds",
+        "apiextensions.k8s.io",
+        "CustomResourceDefinition",
+        "customresourcedefinitions",
+        namespaced=False,
+        complete=True,
+    ),
+    Resource(
+        "admission_policies",
+        ADMISSION,
+        "ValidatingAdmissionPolicy",
+        "validatingadmissionpolicies",
+        namespaced=False,
         optional=True,
     ),
     Resource(
-        "admission_policy_bindings", ADMISSION, "ValidatingAdmissionPolicyBinding",
-        "validatingadmissionpolicybindings", namespaced=False, optional=True,
+        "admission_policy_bindings",
+        ADMISSION,
+        "ValidatingAdmissionPolicyBinding",
+        "validatingadmissionpolicybindings",
+        namespaced=False,
+        optional=True,
     ),
     Resource("csi_drivers", STORAGE, "CSIDriver", "csidrivers", namespaced=False, complete=True),
     Resource("storage_classes", STORAGE, "StorageClass", "storageclasses", namespaced=False, complete=True),
     Resource(
-        "volume_snapshot_classes", "snapshot.storage.k8s.io", "VolumeSnapshotClass", "volumesnapshotclasses",
-        namespaced=False, optional=True,
+        "volume_snapshot_classes",
+        "snapshot.storage.k8s.io",
+        "VolumeSnapshotClass",
+        "volumesnapshotclasses",
+        namespaced=False,
+        optional=True,
     ),
     Resource("volumes", "", "PersistentVolume", "persistentvolumes", namespaced=False),
     Resource("volume_claims", "", "PersistentVolumeClaim", "persistentvolumeclaims", complete=True),
@@ -114,11 +140,13 @@ RESOURCES: tuple[Resource, ...] = (
     Resource("events", "", "Event", "events", selector=_WARNINGS),
     Resource("config_maps", "", "ConfigMap", "configmaps", by_name=True, complete=True),
     Resource("helm_releases", "", "Secret", "secrets", selector=_RELEASES),
+    Resource("applications", "argoproj.io", "Application", "applications", versions=("v1alpha1",), optional=True),
     Resource(
-        "applications", "argoproj.io", "Application", "applications", versions=("v1alpha1",), optional=True
-    ),
-    Resource(
-        "flux_helm_releases", _HELM, "HelmRelease", "helmreleases", versions=("v2", "v2beta2", "v2beta1"),
+        "flux_helm_releases",
+        _HELM,
+        "HelmRelease",
+        "helmreleases",
+        versions=("v2", "v2beta2", "v2beta1"),
         optional=True,
     ),
     Resource(
@@ -129,7 +157,7 @@ RESOURCES: tuple[Resource, ...] = (
     _flux_source("OCIRepository", "ocirepositories"),
     _flux_source("HelmChart", "helmcharts"),
     _flux_source("Bucket", "buckets"),
-)  # fmt: skip
+)
 
 _BY_KIND: Mapping[str, Resource] = MappingProxyType({resource.kind: resource for resource in RESOURCES})
 _BY_KEY: Mapping[tuple[str, str], Resource] = MappingProxyType({(r.group, r.kind): r for r in RESOURCES})

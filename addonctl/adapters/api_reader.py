@@ -103,10 +103,7 @@ def read(
     served = discover(connection)
     parts, jobs = _Parts(), list(_jobs(connection, decoder, served, namespace))
     _run(jobs, parts, progress)
-    for kind in KINDS:
-        if served.version(kind) is None and not kind.of.optional:
-            detail = f"the API server serves no {kind.of.name} in {', '.join(kind.of.versions)}"
-            parts.gaps.append(Gap(part=kind.part, reason=GapReason.NOT_SERVED, detail=detail))
+    parts.gaps += _not_served(served)
     crds: list[CustomResourceDefinition] = parts.items.get("crds", [])
     minor = Minor.read(kubernetes)
     more = [
@@ -116,13 +113,23 @@ def read(
     parts.gaps += [one for one in more if isinstance(one, Gap)]
     _run([one for one in more if isinstance(one, _Job)], parts, progress)
     cluster = Cluster(
-        name=connection.name, kubernetes=kubernetes, server=connection.server,
-        context=connection.context, namespace=namespace or "",
-    )  # fmt: skip
+        name=connection.name,
+        kubernetes=kubernetes,
+        server=connection.server,
+        context=connection.context,
+        namespace=namespace or "",
+    )
     parts.items.setdefault("custom_resources", []).extend(_tallied(crds, parts.items.get("others", ())))
     parts.items["helm_releases"] = list(current_releases(parts.items.get("helm_releases", ())))
     items: dict[str, Any] = {part: tuple(found) for part, found in parts.items.items()}
     return Snapshot(taken=now, cluster=cluster, gaps=tuple(_merged(parts.gaps)), **items)
+
+
+def _not_served(served: Served) -> Iterator[Gap]:
+    for kind in KINDS:
+        if served.version(kind) is None and not kind.of.optional:
+            detail = f"the API server serves no {kind.of.name} in {', '.join(kind.of.versions)}"
+            yield Gap(part=kind.part, reason=GapReason.NOT_SERVED, detail=detail)
 
 
 def _tallied(crds: Iterable[CustomResourceDefinition], others: Iterable[OtherObject]) -> Iterator[CustomResources]:
@@ -299,9 +306,13 @@ def _lister(connection: Connection, decoder: Decoder, kind: Kind, path: str) -> 
 
 
 def _pages(
-    connection: Connection, path: str, query: dict[str, str], take: Callable[[bytes], str],
-    restart: Callable[[], None], accept: str = "application/json",
-) -> None:  # fmt: skip
+    connection: Connection,
+    path: str,
+    query: dict[str, str],
+    take: Callable[[bytes], str],
+    restart: Callable[[], None],
+    accept: str = "application/json",
+) -> None:
     """Feeds every page of a list to `take`, which answers with the next page's token.
 
     Lists are read at the newest resourceVersion on purpose: with resourceVersion=0 older servers ignore the limit and
@@ -364,10 +375,12 @@ def _version_to_read(crd: CustomResourceDefinition) -> CrdVersion | None:
 
 
 # Groups whose kinds are asked, not stored, or that are no API of the server.
-_NOT_STORED = frozenset({
-    "admission.k8s.io", "apidiscovery.k8s.io", "audit.k8s.io", "authentication.k8s.io", "authorization.k8s.io",
-    "extensions", "kubeadm.k8s.io",
-})  # fmt: skip
+_NOT_STORED = frozenset(
+    """
+    admission.k8s.io apidiscovery.k8s.io audit.k8s.io authentication.k8s.io authorization.k8s.io
+    extensions kubeadm.k8s.io
+    """.split()
+)
 
 
 def _changing(kubernetes: Kubernetes) -> list[tuple[str, str]]:
@@ -498,15 +511,18 @@ def cluster_role_yaml(kinds: Iterable[Kind], catalog: Catalog, more: Iterable[di
     import yaml
 
     role = {
-        "apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRole", "metadata": {"name": "addonctl-read"},
+        "apiVersion": "rbac.authorization.k8s.io/v1",
+        "kind": "ClusterRole",
+        "metadata": {"name": "addonctl-read"},
         "rules": [*_rules(kinds, catalog), *more],
-    }  # fmt: skip
+    }
     binding = {
-        "apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRoleBinding",
+        "apiVersion": "rbac.authorization.k8s.io/v1",
+        "kind": "ClusterRoleBinding",
         "metadata": {"name": "addonctl-read"},
         "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "addonctl-read"},
         "subjects": [{"apiGroup": "rbac.authorization.k8s.io", "kind": "Group", "name": "addonctl-readers"}],
-    }  # fmt: skip
+    }
     return _ROLE_HEAD + yaml.safe_dump_all([role, binding], sort_keys=False, default_flow_style=None, width=120)
 
 
@@ -551,17 +567,21 @@ def doctor(connection: Connection, kinds: Iterable[Kind]) -> tuple[Check, ...]:
     with ThreadPoolExecutor(PARALLEL) as pool:
         allowed = list(pool.map(lambda kind: _may_list(connection, kind), wanted))
     return head, *(
-        Check(what=f"list {kind.of.name}", answer="yes" if may else "no",
-              detail="" if may else f"without it: {kind.part.replace('_', ' ')} unknown")
+        Check(
+            what=f"list {kind.of.name}",
+            answer="yes" if may else "no",
+            detail="" if may else f"without it: {kind.part.replace('_', ' ')} unknown",
+        )
         for kind, may in zip(wanted, allowed, strict=True)
-    )  # fmt: skip
+    )
 
 
 def _may_list(connection: Connection, kind: Kind) -> bool:
     review = {
-        "apiVersion": "authorization.k8s.io/v1", "kind": "SelfSubjectAccessReview",
+        "apiVersion": "authorization.k8s.io/v1",
+        "kind": "SelfSubjectAccessReview",
         "spec": {"resourceAttributes": {"verb": "list", "group": kind.group, "resource": kind.of.plural}},
-    }  # fmt: skip
+    }
     path = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
     answer = connection.review(path, json.dumps(review).encode())
     return _decoded(connection, path, _Review, answer).status.allowed

@@ -179,10 +179,12 @@ class Aws:
         from botocore.exceptions import NoRegionError
 
         config = Config(
-            retries={"mode": "adaptive", "total_max_attempts": attempts}, connect_timeout=_CONNECT_TIMEOUT_S,
-            read_timeout=_READ_TIMEOUT_S, user_agent_extra=f"addonctl/{addonctl.__version__}",
+            retries={"mode": "adaptive", "total_max_attempts": attempts},
+            connect_timeout=_CONNECT_TIMEOUT_S,
+            read_timeout=_READ_TIMEOUT_S,
+            user_agent_extra=f"addonctl/{addonctl.__version__}",
             max_pool_connections=PARALLEL,
-        )  # fmt: skip
+        )
         try:
             return self._session.client(service, config=config)
         except NoRegionError as error:
@@ -229,13 +231,20 @@ class Aws:
         client = self.client("sts")
         session = self._session
         signer = RequestSigner(
-            client.meta.service_model.service_id, client.meta.region_name, "sts", "v4", session.get_credentials(),
+            client.meta.service_model.service_id,
+            client.meta.region_name,
+            "sts",
+            "v4",
+            session.get_credentials(),
             session.events,
-        )  # fmt: skip
+        )
         request = {
-            "method": "GET", "url": f"{client.meta.endpoint_url}/?Action=GetCallerIdentity&Version=2011-06-15",
-            "body": {}, "headers": {"x-k8s-aws-id": cluster}, "context": {},
-        }  # fmt: skip
+            "method": "GET",
+            "url": f"{client.meta.endpoint_url}/?Action=GetCallerIdentity&Version=2011-06-15",
+            "body": {},
+            "headers": {"x-k8s-aws-id": cluster},
+            "context": {},
+        }
         url = signer.generate_presigned_url(
             request, region_name=client.meta.region_name, expires_in=_TOKEN_URL_S, operation_name=""
         )
@@ -297,15 +306,20 @@ class Aws:
         addon = self._eks.describe_addon(clusterName=cluster, addonName=name)["addon"]
         busy = addon.get("status") in ("UPDATING", "DEGRADED", "UPDATE_FAILED")
         return EksAddon(
-            name=name, status=addon.get("status", ""), version=addon.get("addonVersion", ""),
-            arn=addon.get("addonArn", ""), namespace=(addon.get("namespaceConfig") or {}).get("namespace", ""),
-            owner=addon.get("owner", ""), publisher=addon.get("publisher", ""),
+            name=name,
+            status=addon.get("status", ""),
+            version=addon.get("addonVersion", ""),
+            arn=addon.get("addonArn", ""),
+            namespace=(addon.get("namespaceConfig") or {}).get("namespace", ""),
+            owner=addon.get("owner", ""),
+            publisher=addon.get("publisher", ""),
             service_account_role_arn=addon.get("serviceAccountRoleArn", ""),
             is_configured=is_set(addon.get("configurationValues") or ""),
             issues=_issues((addon.get("health") or {}).get("issues")),
             updates=tuple(self._updates(cluster, name)) if busy else (),
-            created=_utc(addon.get("createdAt")), modified=_utc(addon.get("modifiedAt")),
-        )  # fmt: skip
+            created=_utc(addon.get("createdAt")),
+            modified=_utc(addon.get("modifiedAt")),
+        )
 
     def _updates(self, cluster: str, addon: str) -> list[EksUpdate]:
         """The updates in flight and the newest one: EKS lists them newest first."""
@@ -334,22 +348,26 @@ class Aws:
         described = (self._eks.describe_fargate_profile(clusterName=cluster, fargateProfileName=n) for n in names)
         return [
             FargateProfile(
-                name=profile["fargateProfileName"], status=profile.get("status", ""),
+                name=profile["fargateProfileName"],
+                status=profile.get("status", ""),
                 namespaces=tuple(selector.get("namespace", "") for selector in profile.get("selectors") or ()),
             )
             for profile in (answer["fargateProfile"] for answer in described)
-        ]  # fmt: skip
+        ]
 
     def _capabilities(self, cluster: str) -> list[EksCapability]:
         names = [one["capabilityName"] for one in self._pages("list_capabilities", "capabilities", clusterName=cluster)]
         described = (self._eks.describe_capability(clusterName=cluster, capabilityName=name) for name in names)
         return [
             EksCapability(
-                name=one["capabilityName"], type=one.get("type", ""), status=one.get("status", ""),
-                version=one.get("version") or "", issues=_issues((one.get("health") or {}).get("issues")),
+                name=one["capabilityName"],
+                type=one.get("type", ""),
+                status=one.get("status", ""),
+                version=one.get("version") or "",
+                issues=_issues((one.get("health") or {}).get("issues")),
             )
             for one in (answer["capability"] for answer in described)
-        ]  # fmt: skip
+        ]
 
     def _pod_identities(self, cluster: str) -> list[PodIdentity]:
         listed = self._pages("list_pod_identity_associations", "associations", clusterName=cluster)
@@ -359,11 +377,13 @@ class Aws:
         )
         return [
             PodIdentity(
-                namespace=one["namespace"], service_account=one["serviceAccount"], role_arn=one.get("roleArn", ""),
+                namespace=one["namespace"],
+                service_account=one["serviceAccount"],
+                role_arn=one.get("roleArn", ""),
                 owner_arn=one.get("ownerArn") or "",
             )
             for one in (answer["association"] for answer in described)
-        ]  # fmt: skip
+        ]
 
     def _subnets(self, ids: tuple[str, ...]) -> list[Subnet]:
         if not ids:
@@ -371,11 +391,13 @@ class Aws:
         answer = self.client("ec2").describe_subnets(SubnetIds=list(ids))
         return [
             Subnet(
-                id=one["SubnetId"], zone=one.get("AvailabilityZone", ""), cidr=one.get("CidrBlock", ""),
+                id=one["SubnetId"],
+                zone=one.get("AvailabilityZone", ""),
+                cidr=one.get("CidrBlock", ""),
                 free_addresses=one.get("AvailableIpAddressCount", 0),
             )
             for one in answer["Subnets"]
-        ]  # fmt: skip
+        ]
 
     def instance_types(self, names: Iterable[str]) -> list[InstanceType]:
         """vCPUs, memory and addresses of instance types."""
@@ -394,9 +416,11 @@ class Aws:
         found = _or_raise(lambda: self._pages("describe_addon_versions", "addons"))
         region = self._eks.meta.region_name
         return EksTable(
-            as_of=as_of, source=f"DescribeAddonVersions, {region}", region=region,
+            as_of=as_of,
+            source=f"DescribeAddonVersions, {region}",
+            region=region,
             addons=eks_table.from_describe(found),
-        )  # fmt: skip
+        )
 
 
 # ── Failures ────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -449,7 +473,7 @@ def _issues(issues: Iterable[Mapping[str, Any]] | None) -> tuple[EksIssue, ...]:
             resources=tuple(one.get("resourceIds") or ()),
         )
         for one in issues or ()
-    )  # fmt: skip
+    )
 
 
 def _cluster(one: Mapping[str, Any], region: str) -> EksCluster:
@@ -471,9 +495,14 @@ def _cluster(one: Mapping[str, Any], region: str) -> EksCluster:
 def _update(one: Mapping[str, Any], addon: str) -> EksUpdate:
     params = {param["type"]: str(param.get("value") or "") for param in one.get("params") or ()}
     return EksUpdate(
-        id=one["id"], type=one.get("type", ""), status=one.get("status", ""), addon=addon,
-        created=_utc(one.get("createdAt")), params=_fitting(params), errors=_issues(one.get("errors")),
-    )  # fmt: skip
+        id=one["id"],
+        type=one.get("type", ""),
+        status=one.get("status", ""),
+        addon=addon,
+        created=_utc(one.get("createdAt")),
+        params=_fitting(params),
+        errors=_issues(one.get("errors")),
+    )
 
 
 # Of what an update was asked for, the versions; configuration, roles, addresses and endpoints are not read.
@@ -496,35 +525,47 @@ def _insight(one: Mapping[str, Any]) -> EksInsight:
     details = (one.get("categorySpecificSummary") or {}).get("addonCompatibilityDetails") or ()
     resources = (r.get("kubernetesResourceUri") or r.get("arn") or "" for r in one.get("resources") or ())
     return EksInsight(
-        id=one["id"], name=one.get("name", ""), category=one.get("category", ""), status=status.get("status", ""),
-        kubernetes_version=one.get("kubernetesVersion") or "", reason=redact.text(status.get("reason") or ""),
-        recommendation=redact.text(one.get("recommendation") or ""), refreshed=_utc(one.get("lastRefreshTime")),
+        id=one["id"],
+        name=one.get("name", ""),
+        category=one.get("category", ""),
+        status=status.get("status", ""),
+        kubernetes_version=one.get("kubernetesVersion") or "",
+        reason=redact.text(status.get("reason") or ""),
+        recommendation=redact.text(one.get("recommendation") or ""),
+        refreshed=_utc(one.get("lastRefreshTime")),
         resources=tuple(filter(None, resources)),
         addons={detail["name"]: tuple(detail.get("compatibleVersions") or ()) for detail in details},
-    )  # fmt: skip
+    )
 
 
 def _node_group(one: Mapping[str, Any]) -> NodeGroup:
     scaling = one.get("scalingConfig") or {}
     return NodeGroup(
-        name=one["nodegroupName"], status=one.get("status", ""), version=one.get("version") or "",
-        release_version=one.get("releaseVersion") or "", ami_type=one.get("amiType") or "",
-        capacity_type=one.get("capacityType") or "", instance_types=tuple(one.get("instanceTypes") or ()),
-        desired=scaling.get("desiredSize", 0), minimum=scaling.get("minSize", 0), maximum=scaling.get("maxSize", 0),
+        name=one["nodegroupName"],
+        status=one.get("status", ""),
+        version=one.get("version") or "",
+        release_version=one.get("releaseVersion") or "",
+        ami_type=one.get("amiType") or "",
+        capacity_type=one.get("capacityType") or "",
+        instance_types=tuple(one.get("instanceTypes") or ()),
+        desired=scaling.get("desiredSize", 0),
+        minimum=scaling.get("minSize", 0),
+        maximum=scaling.get("maxSize", 0),
         issues=_issues((one.get("health") or {}).get("issues")),
-    )  # fmt: skip
+    )
 
 
 def _instance_type(one: Mapping[str, Any]) -> InstanceType:
     network = one.get("NetworkInfo") or {}
     return InstanceType(
-        name=one["InstanceType"], vcpus=(one.get("VCpuInfo") or {}).get("DefaultVCpus", 0),
+        name=one["InstanceType"],
+        vcpus=(one.get("VCpuInfo") or {}).get("DefaultVCpus", 0),
         memory_bytes=(one.get("MemoryInfo") or {}).get("SizeInMiB", 0) << 20,
         architecture=",".join((one.get("ProcessorInfo") or {}).get("SupportedArchitectures") or ()),
         network_interfaces=network.get("MaximumNetworkInterfaces", 0),
         addresses_per_interface=network.get("Ipv4AddressesPerInterface", 0),
         nitro=one.get("Hypervisor") == "nitro" or bool(one.get("BareMetal")),
-    )  # fmt: skip
+    )
 
 
 def _with_owned_identities(eks: Eks) -> Eks:

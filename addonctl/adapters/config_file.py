@@ -57,8 +57,8 @@ def load(given: str = "") -> Settings:
     except (yaml.YAMLError, msgspec.ValidationError) as error:
         why = " ".join(str(error).split())
         raise BadInput(f"The settings {path} cannot be used: {why}", _FIX) from error
-    unknown = [key for n, given_one in enumerate(facts.get("waivers", ()))
-               for key in unknown_keys(given_one, Waiver, f"waivers[{n}]")]  # fmt: skip
+    numbered = enumerate(facts.get("waivers", ()))
+    unknown = [key for n, waiver in numbered for key in unknown_keys(waiver, Waiver, f"waivers[{n}]")]
     if unknown:  # a misspelt `subject` would waive far more than was meant
         raise BadInput(f"The settings {path} have unknown fields: {', '.join(unknown)}", _FIX)
     for waiver in settings.waivers:

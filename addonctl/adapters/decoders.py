@@ -58,15 +58,21 @@ def _node(o: s.Node, d: Decoder, common: dict[str, Any]) -> model.Node:
     spec, status = o.spec or s.NodeSpec(), o.status or s.NodeStatus()
     info, allocatable = status.node_info or s.NodeInfo(), status.allocatable or {}
     return model.Node(
-        **common, kubelet_version=info.kubelet_version, kube_proxy_version=info.kube_proxy_version,
-        container_runtime=info.container_runtime_version, os_image=info.os_image,
-        operating_system=info.operating_system, architecture=info.architecture,
-        provider_id=spec.provider_id or "", unschedulable=bool(spec.unschedulable),
+        **common,
+        kubelet_version=info.kubelet_version,
+        kube_proxy_version=info.kube_proxy_version,
+        container_runtime=info.container_runtime_version,
+        os_image=info.os_image,
+        operating_system=info.operating_system,
+        architecture=info.architecture,
+        provider_id=spec.provider_id or "",
+        unschedulable=bool(spec.unschedulable),
         taints=tuple(model.Taint(key=t.key, value=t.value or "", effect=t.effect or "") for t in spec.taints or ()),
         conditions=conditions(status.conditions),
         cpu_millicores=units.cpu_millicores(str(allocatable.get("cpu", "0"))),
-        memory_bytes=_bytes(allocatable, "memory"), max_pods=_bytes(allocatable, "pods"),
-    )  # fmt: skip
+        memory_bytes=_bytes(allocatable, "memory"),
+        max_pods=_bytes(allocatable, "pods"),
+    )
 
 
 def _namespace(o: s.Namespace, d: Decoder, common: dict[str, Any]) -> model.Namespace:
@@ -169,16 +175,26 @@ def _workload(kind: str) -> Callable[[s.Workload, Decoder, dict[str, Any]], mode
         rolling = strategy.rolling_update or s.RollingUpdate()
         meta = o.metadata or s.Meta()
         return model.Workload(
-            **common, kind=kind, template=_template(spec.template, d), selector=_match_labels(spec.selector),
-            strategy=strategy.type or "", max_unavailable=_text(rolling.max_unavailable),
-            max_surge=_text(rolling.max_surge), partition=rolling.partition or 0, generation=meta.generation or 0,
+            **common,
+            kind=kind,
+            template=_template(spec.template, d),
+            selector=_match_labels(spec.selector),
+            strategy=strategy.type or "",
+            max_unavailable=_text(rolling.max_unavailable),
+            max_surge=_text(rolling.max_surge),
+            partition=rolling.partition or 0,
+            generation=meta.generation or 0,
             paused=bool(spec.paused),
-            storage_classes=tuple(dict.fromkeys(
-                claim.spec.storage_class_name for claim in spec.volume_claim_templates or ()
-                if claim.spec and claim.spec.storage_class_name
-            )),
-            conditions=conditions(o.status.conditions if o.status else None), **_counts(kind, spec, o.status),
-        )  # fmt: skip
+            storage_classes=tuple(
+                dict.fromkeys(
+                    claim.spec.storage_class_name
+                    for claim in spec.volume_claim_templates or ()
+                    if claim.spec and claim.spec.storage_class_name
+                )
+            ),
+            conditions=conditions(o.status.conditions if o.status else None),
+            **_counts(kind, spec, o.status),
+        )
 
     return convert
 
@@ -221,10 +237,14 @@ def _cron_job(o: s.CronJob, d: Decoder, common: dict[str, Any]) -> model.Workloa
     job = (o.spec.job_template.spec if o.spec and o.spec.job_template else None) or s.WorkloadSpec()
     status = o.status or s.CronJobStatus()
     return model.Workload(
-        **common, kind="CronJob", template=_template(job.template, d), paused=bool(o.spec and o.spec.suspend),
-        active=len(status.active or ()) if o.status else None, last_scheduled=aware(status.last_schedule_time),
+        **common,
+        kind="CronJob",
+        template=_template(job.template, d),
+        paused=bool(o.spec and o.spec.suspend),
+        active=len(status.active or ()) if o.status else None,
+        last_scheduled=aware(status.last_schedule_time),
         last_succeeded=aware(status.last_successful_time),
-    )  # fmt: skip
+    )
 
 
 def _pod(o: s.Pod, d: Decoder, common: dict[str, Any]) -> model.Pod:
@@ -303,11 +323,17 @@ def _replica_set(o: s.ReplicaSet, d: Decoder, common: dict[str, Any]) -> model.R
     spec, status = o.spec or s.ReplicaSetSpec(), o.status or s.ReplicaSetStatus()
     number = common["annotations"].get("deployment.kubernetes.io/revision", "0")
     return model.Revision(
-        **common, kind="ReplicaSet", number=int(number) if number.isdigit() else 0, replicas=spec.replicas,
-        ready=status.ready_replicas or 0, available=(status.available_replicas or 0) if o.status else None,
-        generation=(o.metadata.generation or 0) if o.metadata else 0, observed_generation=status.observed_generation,
-        conditions=conditions(status.conditions), images=_images(spec.template),
-    )  # fmt: skip
+        **common,
+        kind="ReplicaSet",
+        number=int(number) if number.isdigit() else 0,
+        replicas=spec.replicas,
+        ready=status.ready_replicas or 0,
+        available=(status.available_replicas or 0) if o.status else None,
+        generation=(o.metadata.generation or 0) if o.metadata else 0,
+        observed_generation=status.observed_generation,
+        conditions=conditions(status.conditions),
+        images=_images(spec.template),
+    )
 
 
 def _controller_revision(o: s.ControllerRevision, d: Decoder, common: dict[str, Any]) -> model.Revision:
@@ -325,29 +351,40 @@ def _balancers(status: s.BalancedStatus | None) -> tuple[str, ...]:
 def _service(o: s.Service, d: Decoder, common: dict[str, Any]) -> model.Service:
     spec = o.spec or s.ServiceSpec()
     return model.Service(
-        **common, type=spec.type or "ClusterIP", cluster_ip=spec.cluster_ip or "", selector=spec.selector or EMPTY,
-        ports=tuple(_port(port) for port in spec.ports or ()), load_balancers=_balancers(o.status),
-    )  # fmt: skip
+        **common,
+        type=spec.type or "ClusterIP",
+        cluster_ip=spec.cluster_ip or "",
+        selector=spec.selector or EMPTY,
+        ports=tuple(_port(port) for port in spec.ports or ()),
+        load_balancers=_balancers(o.status),
+    )
 
 
 def _endpoint_slice(o: s.EndpointSlice, d: Decoder, common: dict[str, Any]) -> model.EndpointSlice:
     # A missing `ready` means ready (Kubernetes API reference, EndpointConditions).
     ready = [endpoint.conditions is None or endpoint.conditions.ready is not False for endpoint in o.endpoints or ()]
     return model.EndpointSlice(
-        **common, service=common["labels"].get("kubernetes.io/service-name", ""), ready=sum(ready),
-        not_ready=len(ready) - sum(ready), ports=tuple(_port(port) for port in o.ports or ()),
-    )  # fmt: skip
+        **common,
+        service=common["labels"].get("kubernetes.io/service-name", ""),
+        ready=sum(ready),
+        not_ready=len(ready) - sum(ready),
+        ports=tuple(_port(port) for port in o.ports or ()),
+    )
 
 
 def _budget(o: s.DisruptionBudget, d: Decoder, common: dict[str, Any]) -> model.DisruptionBudget:
     spec, status = o.spec or s.BudgetSpec(), o.status or s.BudgetStatus()
     return model.DisruptionBudget(
-        **common, selector=_match_labels(spec.selector) if spec.selector else None,
+        **common,
+        selector=_match_labels(spec.selector) if spec.selector else None,
         expressions=_expressions(spec.selector),
-        min_available=_text(spec.min_available), max_unavailable=_text(spec.max_unavailable),
-        disruptions_allowed=status.disruptions_allowed, healthy=status.current_healthy,
-        healthy_wanted=status.desired_healthy, pods=status.expected_pods,
-    )  # fmt: skip
+        min_available=_text(spec.min_available),
+        max_unavailable=_text(spec.max_unavailable),
+        disruptions_allowed=status.disruptions_allowed,
+        healthy=status.current_healthy,
+        healthy_wanted=status.desired_healthy,
+        pods=status.expected_pods,
+    )
 
 
 def _cross_ref(ref: s.CrossRef | None, namespace: str = "") -> model.ObjectRef | None:
@@ -385,11 +422,14 @@ def _annotated_conditions(text: str) -> list[s.Condition] | None:
 def _rules(rules: Iterable[s.AdmissionRule] | None) -> tuple[model.Rule, ...]:
     return tuple(
         model.Rule(
-            groups=_strings(rule.api_groups), versions=_strings(rule.api_versions), resources=_strings(rule.resources),
-            operations=_strings(rule.operations), scope=rule.scope or "*",
+            groups=_strings(rule.api_groups),
+            versions=_strings(rule.api_versions),
+            resources=_strings(rule.resources),
+            operations=_strings(rule.operations),
+            scope=rule.scope or "*",
         )
         for rule in rules or ()
-    )  # fmt: skip
+    )
 
 
 def _webhook(hook: s.Webhook) -> model.Webhook:
@@ -446,9 +486,13 @@ def _webhooks(kind: str) -> Callable[[s.WebhookConfiguration, Decoder, dict[str,
 def _api_service(o: s.ApiService, d: Decoder, common: dict[str, Any]) -> model.ApiService:
     spec = o.spec or s.ApiServiceSpec()
     return model.ApiService(
-        **common, group=spec.group or "", version=spec.version or "", service=_service_target(spec.service),
-        conditions=conditions(o.status.conditions if o.status else None), ca_expires=ca_expiry(spec.ca_bundle or ""),
-    )  # fmt: skip
+        **common,
+        group=spec.group or "",
+        version=spec.version or "",
+        service=_service_target(spec.service),
+        conditions=conditions(o.status.conditions if o.status else None),
+        ca_expires=ca_expiry(spec.ca_bundle or ""),
+    )
 
 
 def _crd(o: s.Crd, d: Decoder, common: dict[str, Any]) -> model.CustomResourceDefinition:
@@ -458,18 +502,26 @@ def _crd(o: s.Crd, d: Decoder, common: dict[str, Any]) -> model.CustomResourceDe
     webhook = spec.conversion.webhook if spec.conversion else None
     config = (webhook.client_config if webhook else None) or s.ClientConfig()
     return model.CustomResourceDefinition(
-        **common, group=spec.group, kind=names.kind, plural=names.plural, namespaced=spec.scope != "Cluster",
+        **common,
+        group=spec.group,
+        kind=names.kind,
+        plural=names.plural,
+        namespaced=spec.scope != "Cluster",
         versions=tuple(
             model.CrdVersion(
-                name=v.name, served=v.served is not False, storage=bool(v.storage), deprecated=bool(v.deprecated),
+                name=v.name,
+                served=v.served is not False,
+                storage=bool(v.storage),
+                deprecated=bool(v.deprecated),
                 has_status=bool(v.subresources and v.subresources.status),
             )
             for v in listed
         ),
         stored_versions=_strings(status.stored_versions),
-        conversion=_service_target(config.service), conversion_ca_expires=ca_expiry(config.ca_bundle or ""),
+        conversion=_service_target(config.service),
+        conversion_ca_expires=ca_expiry(config.ca_bundle or ""),
         conditions=conditions(status.conditions),
-    )  # fmt: skip
+    )
 
 
 def _admission_policy(o: s.AdmissionPolicy, d: Decoder, common: dict[str, Any]) -> model.AdmissionPolicy:
@@ -492,9 +544,15 @@ def _csi_driver(o: s.CsiDriver, d: Decoder, common: dict[str, Any]) -> model.Csi
 # What decides the price and the speed of an EBS volume.
 # Source: docs/parameters.md of aws-ebs-csi-driver.
 _VOLUME_PARAMETERS: Mapping[str, SettingForm] = {
-    "type": ("gp2", "gp3", "io1", "io2", "sc1", "st1", "standard"), "iops": Form.NUMBER, "iopsPerGB": Form.NUMBER,
-    "throughput": Form.NUMBER, "encrypted": Form.BOOLEAN,
-}  # fmt: skip
+    "type": ("gp2", "gp3", "io1", "io2", "sc1", "st1", "standard"),
+    "iops": Form.NUMBER,
+    "iopsPerGB": Form.NUMBER,
+    "throughput": Form.NUMBER,
+    "encrypted": Form.BOOLEAN,
+}
+
+
+_DEFAULT_CLASS = ("storageclass.kubernetes.io/is-default-class", "storageclass.beta.kubernetes.io/is-default-class")
 
 
 def _storage_class(o: s.StorageClass, d: Decoder, common: dict[str, Any]) -> model.StorageClass:
@@ -503,11 +561,7 @@ def _storage_class(o: s.StorageClass, d: Decoder, common: dict[str, Any]) -> mod
         **common,
         provisioner=o.provisioner or "",
         parameters=forms.settings(o.parameters or {}, _VOLUME_PARAMETERS),
-        is_default="true"
-        in (
-            notes.get("storageclass.kubernetes.io/is-default-class"),
-            notes.get("storageclass.beta.kubernetes.io/is-default-class"),
-        ),
+        is_default=any(notes.get(key) == "true" for key in _DEFAULT_CLASS),
         reclaim_policy=o.reclaim_policy or "",
         binding_mode=o.volume_binding_mode or "",
         expandable=bool(o.allow_volume_expansion),
@@ -521,19 +575,24 @@ def _snapshot_class(o: s.VolumeSnapshotClass, d: Decoder, common: dict[str, Any]
 def _volume(o: s.Volume, d: Decoder, common: dict[str, Any]) -> model.Volume:
     spec = o.spec or s.VolumeSpec()
     return model.Volume(
-        **common, capacity_bytes=_bytes(spec.capacity, "storage"), storage_class=spec.storage_class_name or "",
-        driver=(spec.csi.driver or "") if spec.csi else "", phase=(o.status.phase or "") if o.status else "",
+        **common,
+        capacity_bytes=_bytes(spec.capacity, "storage"),
+        storage_class=spec.storage_class_name or "",
+        driver=(spec.csi.driver or "") if spec.csi else "",
+        phase=(o.status.phase or "") if o.status else "",
         claim=_cross_ref(spec.claim_ref),
-    )  # fmt: skip
+    )
 
 
 def _claim(o: s.VolumeClaim, d: Decoder, common: dict[str, Any]) -> model.VolumeClaim:
     spec = o.spec or s.ClaimSpec()
     return model.VolumeClaim(
-        **common, requested_bytes=_bytes(spec.resources.requests if spec.resources else None, "storage"),
-        storage_class=spec.storage_class_name or "", phase=(o.status.phase or "") if o.status else "",
+        **common,
+        requested_bytes=_bytes(spec.resources.requests if spec.resources else None, "storage"),
+        storage_class=spec.storage_class_name or "",
+        phase=(o.status.phase or "") if o.status else "",
         volume=spec.volume_name or "",
-    )  # fmt: skip
+    )
 
 
 def _ingress_class(o: s.IngressClass, d: Decoder, common: dict[str, Any]) -> model.IngressClass:
@@ -545,18 +604,20 @@ def _ingress(o: s.Ingress, d: Decoder, common: dict[str, Any]) -> model.Ingress:
     backends = [spec.default_backend, *(p.backend for r in spec.rules or () if r.http for p in r.http.paths or ())]
     names = {backend.service.name for backend in backends if backend and backend.service and backend.service.name}
     return model.Ingress(
-        **common, services=tuple(sorted(names)),
+        **common,
+        services=tuple(sorted(names)),
         load_balancers=_balancers(o.status),
         secrets=tuple(sorted({tls.secret_name for tls in spec.tls or () if tls.secret_name})),
         ingress_class=spec.ingress_class_name or common["annotations"].get("kubernetes.io/ingress.class", ""),
-    )  # fmt: skip
+    )
 
 
 def _service_account(o: s.ServiceAccount, d: Decoder, common: dict[str, Any]) -> model.ServiceAccount:
     return model.ServiceAccount(
-        **common, automount=o.automount_service_account_token,
+        **common,
+        automount=o.automount_service_account_token,
         image_pull_secrets=tuple(ref.name for ref in o.image_pull_secrets or () if ref.name),
-    )  # fmt: skip
+    )
 
 
 def _role(o: s.Role, d: Decoder, common: dict[str, Any]) -> model.Role:
@@ -564,12 +625,15 @@ def _role(o: s.Role, d: Decoder, common: dict[str, Any]) -> model.Role:
         **common,
         rules=tuple(
             model.PolicyRule(
-                groups=_strings(r.api_groups), resources=_strings(r.resources), verbs=_strings(r.verbs),
-                names=_strings(r.resource_names), urls=_strings(r.non_resource_urls),
+                groups=_strings(r.api_groups),
+                resources=_strings(r.resources),
+                verbs=_strings(r.verbs),
+                names=_strings(r.resource_names),
+                urls=_strings(r.non_resource_urls),
             )
             for r in o.rules or ()
         ),
-    )  # fmt: skip
+    )
 
 
 def _role_binding(o: s.RoleBinding, d: Decoder, common: dict[str, Any]) -> model.RoleBinding:
@@ -602,9 +666,11 @@ def _limit_range(o: s.LimitRange, d: Decoder, common: dict[str, Any]) -> model.L
 def _lease(o: s.Lease, d: Decoder, common: dict[str, Any]) -> model.Lease:
     spec = o.spec or s.LeaseSpec()
     return model.Lease(
-        **common, holder=spec.holder_identity or "", renewed=aware(spec.renew_time),
+        **common,
+        holder=spec.holder_identity or "",
+        renewed=aware(spec.renew_time),
         duration_s=spec.lease_duration_seconds,
-    )  # fmt: skip
+    )
 
 
 def _event(o: s.Event, d: Decoder, common: dict[str, Any]) -> model.Event | None:
@@ -613,10 +679,13 @@ def _event(o: s.Event, d: Decoder, common: dict[str, Any]) -> model.Event | None
         return None
     series = o.series or s.EventSeries()
     return model.Event(
-        **common, subject=subject, reason=o.reason or "", message=redact.message(o.message or ""),
+        **common,
+        subject=subject,
+        reason=o.reason or "",
+        message=redact.message(o.message or ""),
         count=series.count or o.count or 1,
         last_seen=aware(series.last_observed_time or o.last_timestamp or o.event_time),
-    )  # fmt: skip
+    )
 
 
 def _config_map(o: s.ConfigMap, d: Decoder, common: dict[str, Any]) -> model.ConfigMap | None:
@@ -714,9 +783,13 @@ def _flux_source(kind: str) -> Callable[[s.FluxObject, Decoder, dict[str, Any]],
     def convert(o: s.FluxObject, d: Decoder, common: dict[str, Any]) -> model.FluxSource:
         spec = o.spec or s.FluxSpec()
         return model.FluxSource(
-            **common, kind=kind, url=redact.url(spec.url or ""), suspended=bool(spec.suspend),
-            static=kind == "HelmRepository" and spec.type == "oci", conditions=_flux_conditions(o),
-        )  # fmt: skip
+            **common,
+            kind=kind,
+            url=redact.url(spec.url or ""),
+            suspended=bool(spec.suspend),
+            static=kind == "HelmRepository" and spec.type == "oci",
+            conditions=_flux_conditions(o),
+        )
 
     return convert
 

@@ -21,18 +21,20 @@ from addonctl.resources import Resource
 
 # The annotations that are read: who installed an object, and settings that others depend on. No value of any other
 # annotation is kept; last-applied is only asked for its apiVersion.
-ANNOTATIONS = frozenset({
-    "meta.helm.sh/release-name", "meta.helm.sh/release-namespace", "helm.sh/hook",
-    "argocd.argoproj.io/tracking-id", "argocd.argoproj.io/hook", "argocd.argoproj.io/ignore-restart-policy",
-    "eks.amazonaws.com/role-arn",
-    "kubernetes.io/config.mirror", "deprecated.daemonset.template.generation", "deployment.kubernetes.io/revision",
-    "storageclass.kubernetes.io/is-default-class", "storageclass.beta.kubernetes.io/is-default-class",
-    "kubernetes.io/ingress.class", "alb.ingress.kubernetes.io/group.name",
-    "service.beta.kubernetes.io/aws-load-balancer-type",
-    "cert-manager.io/inject-ca-from", "gateway.networking.k8s.io/bundle-version",
-    "objectset.rio.cattle.io/owner-name", "objectset.rio.cattle.io/owner-gvk",
-    "rollout.argoproj.io/workload-generation", "kubeflow-resource-stopped",
-})  # fmt: skip
+ANNOTATIONS = frozenset(
+    """
+    meta.helm.sh/release-name meta.helm.sh/release-namespace helm.sh/hook
+    argocd.argoproj.io/tracking-id argocd.argoproj.io/hook argocd.argoproj.io/ignore-restart-policy
+    eks.amazonaws.com/role-arn
+    kubernetes.io/config.mirror deprecated.daemonset.template.generation deployment.kubernetes.io/revision
+    storageclass.kubernetes.io/is-default-class storageclass.beta.kubernetes.io/is-default-class
+    kubernetes.io/ingress.class alb.ingress.kubernetes.io/group.name
+    service.beta.kubernetes.io/aws-load-balancer-type
+    cert-manager.io/inject-ca-from gateway.networking.k8s.io/bundle-version
+    objectset.rio.cattle.io/owner-name objectset.rio.cattle.io/owner-gvk
+    rollout.argoproj.io/workload-generation kubeflow-resource-stopped
+    """.split()
+)
 LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 
 
@@ -198,16 +200,31 @@ class Decoder:
         waiting, why = (wait.reason, wait.message) if wait else (None, None)
         image_id = (was.image_id or "").rpartition("@")[2]
         ended = was.state.terminated.exit_code if was.state and was.state.terminated else None
-        key = (name, image, image_id, was.ready, was.restart_count, waiting, why, ended,
-               last and (last.reason, last.finished_at))  # fmt: skip
+        key = (
+            name,
+            image,
+            image_id,
+            was.ready,
+            was.restart_count,
+            waiting,
+            why,
+            ended,
+            last and (last.reason, last.finished_at),
+        )
         known = self._statuses.get(key)
         if known is None:
             known = model.ContainerStatus(
-                name=name, image=image, image_id=image_id, ready=bool(was.ready), restarts=was.restart_count or 0,
-                waiting=waiting or "", exit_code=ended,
-                waits_for=redact.message(why or ""), last_exit=(last.reason or "") if last else "",
+                name=name,
+                image=image,
+                image_id=image_id,
+                ready=bool(was.ready),
+                restarts=was.restart_count or 0,
+                waiting=waiting or "",
+                exit_code=ended,
+                waits_for=redact.message(why or ""),
+                last_exit=(last.reason or "") if last else "",
                 last_exit_at=aware(last.finished_at) if last else None,
-            )  # fmt: skip
+            )
             self._statuses[key] = known
         return known
 
@@ -239,13 +256,16 @@ class Decoder:
         status = shape.status if isinstance(shape.status, Mapping) else {}
         observed = status.get("observedGeneration")
         return model.OtherObject(
-            **self._common(shape, kind), api_version=api_version, kind=kind,
+            **self._common(shape, kind),
+            api_version=api_version,
+            kind=kind,
             generation=(shape.metadata.generation or 0) if shape.metadata else 0,
             observed_generation=observed if isinstance(observed, int) else None,
             has_status=None if shape.kind == _METADATA_KIND else shape.status is not None,
-            conditions=_free_conditions(status.get("conditions")), parents=tuple(_parents(status)),
+            conditions=_free_conditions(status.get("conditions")),
+            parents=tuple(_parents(status)),
             fields=dict(_fields(shape)),
-        )  # fmt: skip
+        )
 
 
 EMPTY: dict[str, str] = {}
@@ -377,12 +397,16 @@ def _owner_ref(owner: s.OwnerReference) -> model.ObjectRef:
 def conditions(given: Iterable[s.Condition] | None) -> tuple[model.Condition, ...]:
     return tuple(
         model.Condition(
-            type=c.type, status=c.status, reason=c.reason or "", message=redact.message(c.message or ""),
-            changed=aware(c.last_transition_time), observed_generation=c.observed_generation,
+            type=c.type,
+            status=c.status,
+            reason=c.reason or "",
+            message=redact.message(c.message or ""),
+            changed=aware(c.last_transition_time),
+            observed_generation=c.observed_generation,
             severity=c.severity or "",
         )
         for c in given or ()
-    )  # fmt: skip
+    )
 
 
 # ── Objects without a shape of their own ────────────────────────────────────────────────────────────────────────
@@ -390,24 +414,25 @@ def conditions(given: Iterable[s.Condition] | None) -> tuple[model.Condition, ..
 _METADATA_KIND = "PartialObjectMetadata"
 # What health rules read of spec and status: phases, counts and switches; nothing that its user wrote freely, but for
 # messages, which are cleaned.
-FIELDS = (
-    "spec.executor.instances", "spec.image", "spec.maxReplicas", "spec.mode", "spec.paused", "spec.replicas",
-    "spec.scaleTargetRef.name", "spec.size", "spec.suspend",
-    "status.abort", "status.active", "status.activeSelector", "status.applicationState.errorMessage",
-    "status.applicationState.state", "status.attachError.message", "status.attached", "status.availableReplicas",
-    "status.blueGreen.activeSelector", "status.boundVolumeSnapshotContentName", "status.canary.stableRS",
-    "status.conditionStatus.message", "status.conditionStatus.ready", "status.controllerPause", "status.created",
-    "status.currentHealthy", "status.currentPodHash", "status.currentReplicas", "status.currentState",
-    "status.desiredReplicas", "status.error", "status.error.message", "status.errorMessage", "status.expectedMachines",
-    "status.failureReason", "status.health", "status.health.message", "status.health.status",
-    "status.ipam.operator-status.error", "status.lastAppliedRevision", "status.message",
-    "status.modelStatus.transitionStatus", "status.mounted", "status.nodeName", "status.notAfter",
-    "status.observedGeneration", "status.operationState.phase", "status.paused", "status.phase", "status.providerID",
-    "status.ready", "status.readyReplicas", "status.readyToUse", "status.reason", "status.replicas",
-    "status.scale.replicas", "status.scale.statusReplicas", "status.scheduleState", "status.stableRS", "status.state",
-    "status.status", "status.sync.status", "status.totalViolations", "status.unavailableReplicas",
-    "status.updatedReplicas", "status.version", "status.workloadObservedGeneration",
-)  # fmt: skip
+FIELDS = tuple(
+    """
+    spec.executor.instances spec.image spec.maxReplicas spec.mode spec.paused spec.replicas spec.scaleTargetRef.name
+    spec.size spec.suspend
+    status.abort status.active status.activeSelector status.applicationState.errorMessage
+    status.applicationState.state status.attachError.message status.attached status.availableReplicas
+    status.blueGreen.activeSelector status.boundVolumeSnapshotContentName status.canary.stableRS
+    status.conditionStatus.message status.conditionStatus.ready status.controllerPause status.created
+    status.currentHealthy status.currentPodHash status.currentReplicas status.currentState status.desiredReplicas
+    status.error status.error.message status.errorMessage status.expectedMachines status.failureReason status.health
+    status.health.message status.health.status status.ipam.operator-status.error status.lastAppliedRevision
+    status.message status.modelStatus.transitionStatus status.mounted status.nodeName status.notAfter
+    status.observedGeneration status.operationState.phase status.paused status.phase status.providerID status.ready
+    status.readyReplicas status.readyToUse status.reason status.replicas status.scale.replicas
+    status.scale.statusReplicas status.scheduleState status.stableRS status.state status.status status.sync.status
+    status.totalViolations status.unavailableReplicas status.updatedReplicas status.version
+    status.workloadObservedGeneration
+    """.split()
+)
 # Of what a user wrote, only these may be text; switches and counts elsewhere are kept as such alone.
 _WORDS = frozenset({"spec.image", "spec.mode", "spec.scaleTargetRef.name"})
 _PATHS = tuple((path, tuple(path.split("."))) for path in FIELDS)
@@ -492,6 +517,10 @@ class Tally:
 
     def sum(self) -> model.CustomResources:
         return model.CustomResources(
-            group=self._group, kind=self._kind, plural=self._plural, count=self.count,
-            written_as=dict(sorted(self._written.items())), images=tuple(self._images),
-        )  # fmt: skip
+            group=self._group,
+            kind=self._kind,
+            plural=self._plural,
+            count=self.count,
+            written_as=dict(sorted(self._written.items())),
+            images=tuple(self._images),
+        )

@@ -58,14 +58,14 @@ def _is_address(text: str) -> bool:
 
 # CoreDNS's own plugins, and those that distributions of Kubernetes add.
 # Source: plugin.cfg of CoreDNS 1.13; the plugins' names are a closed list, so that no argument passes for one.
-_PLUGINS = frozenset({
-    "acl", "any", "auto", "autopath", "azure", "bind", "bufsize", "cache", "cancel", "chaos", "clouddns", "debug",
-    "dns64", "dnssec", "dnstap", "erratic", "errors", "etcd", "file", "forward", "geoip", "grpc", "grpc_server",
-    "header", "health", "hosts", "https", "https3", "import", "k8s_external", "kubernetes", "loadbalance", "local",
-    "log", "loop", "loopback", "metadata", "minimal", "multisocket", "nomad", "nsid", "on", "pprof", "prometheus",
-    "proxyproto", "quic", "ready", "reload", "rewrite", "root", "route53", "secondary", "sign", "template",
-    "timeouts", "tls", "trace", "transfer", "tsig", "view", "whoami",
-})  # fmt: skip
+_PLUGINS = frozenset(
+    """
+    acl any auto autopath azure bind bufsize cache cancel chaos clouddns debug dns64 dnssec dnstap erratic errors
+    etcd file forward geoip grpc grpc_server header health hosts https https3 import k8s_external kubernetes
+    loadbalance local log loop loopback metadata minimal multisocket nomad nsid on pprof prometheus proxyproto quic
+    ready reload rewrite root route53 secondary sign template timeouts tls trace transfer tsig view whoami
+    """.split()
+)
 # The root, a name with a dot in it, or a name with a port; a bare word could be anything.
 _ZONE = re.compile(
     r"((dns|tls|grpc|https|https3|quic)://)?(\.|([a-z0-9_-]{1,63}\.)+[a-z0-9_-]{0,63}|[a-z0-9_-]{1,63}(?=:))(:\d{1,5})?"

@@ -131,9 +131,11 @@ def _scanned(document: str) -> HelmObject | None:
         return None
     plain = {key: value.strip("\"'") for key, value in names.items()}
     return HelmObject(
-        api_version=top["apiVersion"][2].strip("\"'"), kind=top["kind"][2].strip("\"'"), name=plain["name"],
+        api_version=top["apiVersion"][2].strip("\"'"),
+        kind=top["kind"][2].strip("\"'"),
+        name=plain["name"],
         namespace=plain.get("namespace", ""),
-    )  # fmt: skip
+    )
 
 
 def _parsed(document: str) -> Iterator[HelmObject]:

@@ -179,9 +179,15 @@ class HelmBinary:
         command = [self._program, *arguments]
         try:
             return subprocess.run(
-                command, capture_output=True, text=True, timeout=timeout_s, check=False, env=_environment(),
-                stdin=subprocess.DEVNULL, errors="replace",
-            )  # fmt: skip
+                command,
+                capture_output=True,
+                text=True,
+                timeout=timeout_s,
+                check=False,
+                env=_environment(),
+                stdin=subprocess.DEVNULL,
+                errors="replace",
+            )
         except OSError as error:
             raise BadInput(f"{self._program} cannot be run: {error.strerror}", "Install helm 3 or 4.") from error
         except subprocess.TimeoutExpired:

@@ -254,20 +254,39 @@ def _sample(hook: Webhook) -> tuple[str, dict[str, Any]] | None:
 
 _POD_SPEC = {"containers": [{"name": "probe", "image": "registry.k8s.io/pause:3.10"}]}
 _SAMPLES: Mapping[tuple[str, str], tuple[str, dict[str, Any]]] = {
-    ("", "pods"): ("/api/v1/namespaces/default/pods", {
-        "apiVersion": "v1", "kind": "Pod", "metadata": {"name": _NAME}, "spec": _POD_SPEC}),
-    ("", "services"): ("/api/v1/namespaces/default/services", {
-        "apiVersion": "v1", "kind": "Service", "metadata": {"name": _NAME},
-        "spec": {"ports": [{"port": 80}], "selector": {"app": _NAME}}}),
-    ("", "namespaces"): ("/api/v1/namespaces", {
-        "apiVersion": "v1", "kind": "Namespace", "metadata": {"name": _NAME}}),
-    ("networking.k8s.io", "ingresses"): ("/apis/networking.k8s.io/v1/namespaces/default/ingresses", {
-        "apiVersion": "networking.k8s.io/v1", "kind": "Ingress", "metadata": {"name": _NAME},
-        "spec": {"defaultBackend": {"service": {"name": _NAME, "port": {"number": 80}}}}}),
-    ("cert-manager.io", "certificates"): ("/apis/cert-manager.io/v1/namespaces/default/certificates", {
-        "apiVersion": "cert-manager.io/v1", "kind": "Certificate", "metadata": {"name": _NAME},
-        "spec": {"secretName": _NAME, "dnsNames": ["probe.invalid"], "issuerRef": {"name": _NAME}}}),
-}  # fmt: skip
+    ("", "pods"): (
+        "/api/v1/namespaces/default/pods",
+        {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": _NAME}, "spec": _POD_SPEC},
+    ),
+    ("", "services"): (
+        "/api/v1/namespaces/default/services",
+        {
+            "apiVersion": "v1",
+            "kind": "Service",
+            "metadata": {"name": _NAME},
+            "spec": {"ports": [{"port": 80}], "selector": {"app": _NAME}},
+        },
+    ),
+    ("", "namespaces"): ("/api/v1/namespaces", {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": _NAME}}),
+    ("networking.k8s.io", "ingresses"): (
+        "/apis/networking.k8s.io/v1/namespaces/default/ingresses",
+        {
+            "apiVersion": "networking.k8s.io/v1",
+            "kind": "Ingress",
+            "metadata": {"name": _NAME},
+            "spec": {"defaultBackend": {"service": {"name": _NAME, "port": {"number": 80}}}},
+        },
+    ),
+    ("cert-manager.io", "certificates"): (
+        "/apis/cert-manager.io/v1/namespaces/default/certificates",
+        {
+            "apiVersion": "cert-manager.io/v1",
+            "kind": "Certificate",
+            "metadata": {"name": _NAME},
+            "spec": {"secretName": _NAME, "dnsNames": ["probe.invalid"], "issuerRef": {"name": _NAME}},
+        },
+    ),
+}
 
 
 def _try(target: _Target, probe: str, path: str, sample: dict[str, Any], wanted: str = "") -> ProbeAnswer:
@@ -346,10 +365,15 @@ def _storage(target: _Target) -> Iterator[ProbeAnswer]:
     for storage_class in target.snapshot.storage_classes:
         if storage_class.provisioner in drivers:
             claim = {
-                "apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": {"name": _NAME},
-                "spec": {"accessModes": ["ReadWriteOnce"], "storageClassName": storage_class.name,
-                         "resources": {"requests": {"storage": "1Gi"}}},
-            }  # fmt: skip
+                "apiVersion": "v1",
+                "kind": "PersistentVolumeClaim",
+                "metadata": {"name": _NAME},
+                "spec": {
+                    "accessModes": ["ReadWriteOnce"],
+                    "storageClassName": storage_class.name,
+                    "resources": {"requests": {"storage": "1Gi"}},
+                },
+            }
             path = "/api/v1/namespaces/default/persistentvolumeclaims"
             yield _try(target, f"claim of class {storage_class.name}", path, claim)
 

@@ -22,37 +22,84 @@ _VALUE = r"(?:\\?\"[^\"\\]+|'[^']+|[^\s\"',;&)]{3,})"
 # Words of which one must be in a text, in small letters, before the pattern is tried; then where it is from, or what
 # writes such a thing.
 _GENERAL: tuple[tuple[tuple[str, ...], str, str], ...] = (
-    (("-----begin",), "RFC 7468, OpenSSL, OpenSSH, PGP; a block that is cut off ends with the text",
-     r"-----BEGIN[ A-Z0-9_-]{0,100}(?:PRIVATE KEY|KEY BLOCK)[^-]*-----[\s\S]*?(?:-----END[^-]*-----|\Z)"),
+    (
+        ("-----begin",),
+        "RFC 7468, OpenSSL, OpenSSH, PGP; a block that is cut off ends with the text",
+        r"-----BEGIN[ A-Z0-9_-]{0,100}(?:PRIVATE KEY|KEY BLOCK)[^-]*-----[\s\S]*?(?:-----END[^-]*-----|\Z)",
+    ),
     (("ls0tls1crudjti",), "such a block in base64", r"LS0tLS1CRUdJTi[\w+/=]*"),
     (("eyj",), "JWT, RFC 7519", r"eyJ[\w-]{8,}\.[\w-]{8,}(?:\.[\w-]*)?"),
     (("k8s-aws-v1",), "aws-iam-authenticator", r"k8s-aws-v1\.[\w-]+"),
-    (("a3t", "akia", "asia", "abia", "acca", "aiza", "sg."), "AWS, Google, SendGrid; of any length: texts are cut",
-     r"\b(?:A3T[A-Z0-9]|AKIA|ASIA|ABIA|ACCA)[A-Z0-9]{8,}|\bAIza[\w-]{16,}|\bSG\.[\w.-]{16,}"),
-    (("gh", "github_pat_", "gl", "npm_", "xox", "xapp-", "sk-", "sk_", "rk_", "hvs.", "hvb.", "_v1_", "dapi", "shp",
-      "pypi-"),
-     "GitHub, GitLab, npm, Slack, OpenAI, Stripe, Vault and others; of any length likewise",
-     r"\b(?:gh[pousr]_|github_pat_|gl(?:pat|dt|rt|cbt|ptt|ft|imt|agent|oas|soat|ffct)-|npm_|xox[a-z]-|xapp-"
-     r"|sk-|[sr]k_(?:live|test|prod)_|hv[sb]\.|do[opr]_v1_|dapi|shp(?:at|ca|pa|ss)_|pypi-)[\w.-]{12,}"),
-    (("bearer ", "basic ", "negotiate "), "RFC 9110, 11; letters alone are words of a sentence",
-     r"(?i:(?<=bearer )|(?<=basic )|(?<=negotiate ))(?=\S*[\d=+/])[\w.~+/=-]{8,}"),
-    (("authorization",), "RFC 9110, 11.6.2",
-     r"(?i:(?<=authorization: )|(?<=authorization:)|(?<=authorization=))(?:\w+ )?[^\s\"',;]{3,}"),
-    (("@",), "RFC 3986, 3.2.1: user and password of a URL; there may be a slash in it that nobody escaped",
-     r"(?<=://)(?:[^\s/@\"'<>]*|[^\s/@:\"'<>]+:(?!\d{1,5}[/?#])[^\s@\"'<>]*)(?=@)"
-     r"|(?<![\w/.@-])[\w.+-]+:[^\s@/:]{3,}(?=@(?!sha\d))"),
-    (("?",), "presigned URLs of S3 and STS, tokens handed over as parameters; a timeout is none",
-     r"(?<=\?)(?!timeout=\w+(?:[\"'\s]|\Z))[\w.~%-]+=[^\s\"'<>]*"),
-    (("hooks.slack.com", "discord.com", "webhook.office.com"), "webhooks of chats: the path is the secret",
-     r"(?i:(?<=hooks\.slack\.com/)|(?<=discord\.com/api/webhooks/)|(?<=webhook\.office\.com/))[^\s\"'<>]+"),
-    (("--",), "options of a command, with a space or an equals sign",
-     rf"(?i:(?<![\w-])--?[\w-]*(?:{_NAME})[\w-]*)[ =]+{_VALUE}"),
+    (
+        ("a3t", "akia", "asia", "abia", "acca", "aiza", "sg."),
+        "AWS, Google, SendGrid; of any length: texts are cut",
+        r"\b(?:A3T[A-Z0-9]|AKIA|ASIA|ABIA|ACCA)[A-Z0-9]{8,}|\bAIza[\w-]{16,}|\bSG\.[\w.-]{16,}",
+    ),
+    (
+        (
+            "gh",
+            "github_pat_",
+            "gl",
+            "npm_",
+            "xox",
+            "xapp-",
+            "sk-",
+            "sk_",
+            "rk_",
+            "hvs.",
+            "hvb.",
+            "_v1_",
+            "dapi",
+            "shp",
+            "pypi-",
+        ),
+        "GitHub, GitLab, npm, Slack, OpenAI, Stripe, Vault and others; of any length likewise",
+        r"\b(?:gh[pousr]_|github_pat_|gl(?:pat|dt|rt|cbt|ptt|ft|imt|agent|oas|soat|ffct)-|npm_|xox[a-z]-|xapp-"
+        r"|sk-|[sr]k_(?:live|test|prod)_|hv[sb]\.|do[opr]_v1_|dapi|shp(?:at|ca|pa|ss)_|pypi-)[\w.-]{12,}",
+    ),
+    (
+        ("bearer ", "basic ", "negotiate "),
+        "RFC 9110, 11; letters alone are words of a sentence",
+        r"(?i:(?<=bearer )|(?<=basic )|(?<=negotiate ))(?=\S*[\d=+/])[\w.~+/=-]{8,}",
+    ),
+    (
+        ("authorization",),
+        "RFC 9110, 11.6.2",
+        r"(?i:(?<=authorization: )|(?<=authorization:)|(?<=authorization=))(?:\w+ )?[^\s\"',;]{3,}",
+    ),
+    (
+        ("@",),
+        "RFC 3986, 3.2.1: user and password of a URL; there may be a slash in it that nobody escaped",
+        r"(?<=://)(?:[^\s/@\"'<>]*|[^\s/@:\"'<>]+:(?!\d{1,5}[/?#])[^\s@\"'<>]*)(?=@)"
+        r"|(?<![\w/.@-])[\w.+-]+:[^\s@/:]{3,}(?=@(?!sha\d))",
+    ),
+    (
+        ("?",),
+        "presigned URLs of S3 and STS, tokens handed over as parameters; a timeout is none",
+        r"(?<=\?)(?!timeout=\w+(?:[\"'\s]|\Z))[\w.~%-]+=[^\s\"'<>]*",
+    ),
+    (
+        ("hooks.slack.com", "discord.com", "webhook.office.com"),
+        "webhooks of chats: the path is the secret",
+        r"(?i:(?<=hooks\.slack\.com/)|(?<=discord\.com/api/webhooks/)|(?<=webhook\.office\.com/))[^\s\"'<>]+",
+    ),
+    (
+        ("--",),
+        "options of a command, with a space or an equals sign",
+        rf"(?i:(?<![\w-])--?[\w-]*(?:{_NAME})[\w-]*)[ =]+{_VALUE}",
+    ),
     (("-u ", "--user"), "curl", r"(?:(?<=\s-u )|(?<=--user )|(?<=--user=))[^\s:]+:\S+"),
-    (("passw", "secret", "token", "key"), "environment variables, the name and the value apart",
-     r"\b[A-Z][A-Z0-9_]*(?:PASSW(?:OR)?D|SECRET|TOKEN|KEY)[A-Z0-9_]*[\"']?[\s=:]+[\"']?(?=\S*[\d+/=])\S{8,}"),
-    (("pass", "pwd", "bindpw", "secret", "token", "credential", "key"), "name and value of JSON, YAML and INI",
-     rf"(?i:(?:{_NAME}|key-data)[\w-]{{0,20}})\\?[\"']?\s*(?:=>|:=|=|:)\s*{_VALUE}"),
-)  # fmt: skip
+    (
+        ("passw", "secret", "token", "key"),
+        "environment variables, the name and the value apart",
+        r"\b[A-Z][A-Z0-9_]*(?:PASSW(?:OR)?D|SECRET|TOKEN|KEY)[A-Z0-9_]*[\"']?[\s=:]+[\"']?(?=\S*[\d+/=])\S{8,}",
+    ),
+    (
+        ("pass", "pwd", "bindpw", "secret", "token", "credential", "key"),
+        "name and value of JSON, YAML and INI",
+        rf"(?i:(?:{_NAME}|key-data)[\w-]{{0,20}})\\?[\"']?\s*(?:=>|:=|=|:)\s*{_VALUE}",
+    ),
+)
 # A part of a path as long and as mixed as this is a key, not a name.
 _KEY_IN_PATH = re.compile(r"(?<=/)(?=[\w-]*\d)(?=[\w-]*[a-z])(?=[\w-]*[A-Z])[\w-]{20,}", re.ASCII)
 _WORD_OF_A_TOKEN = re.compile(r"[\w+/=.~-]{16,}", re.ASCII)

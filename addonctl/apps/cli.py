@@ -300,8 +300,13 @@ def compat(
 @opt.target
 @opt.output
 @opt.no_headers
-@click.option("--fail-on", type=click.Choice(["no", "unknown", "never"]), default="never", show_default=True,
-              help="Exit with 2 when an answer is no, or also when one is unknown.")  # fmt: skip
+@click.option(
+    "--fail-on",
+    type=click.Choice(["no", "unknown", "never"]),
+    default="never",
+    show_default=True,
+    help="Exit with 2 when an answer is no, or also when one is unknown.",
+)
 def matrix(addons: tuple[str, ...], target: str, output: str, no_headers: bool, fail_on: str, **source: Any) -> None:
     """Versions of ADDON against Kubernetes, from the catalogue alone; without ADDON, what a cluster runs."""
     from addonctl import compatibility
@@ -473,8 +478,13 @@ def catalog_versions(addon: str, kubernetes: str, output: str, no_headers: bool)
 @click.argument("version", required=False, default="")
 @click.option("--kubernetes", default="", metavar="VERSION", help="The Kubernetes to check for, such as 1.35.")
 @opt.output
-@click.option("--fail-on", type=click.Choice(["no", "unknown", "never"]), default="never", show_default=True,
-              help="Exit with 2 when the answer is no, or also when it is unknown.")  # fmt: skip
+@click.option(
+    "--fail-on",
+    type=click.Choice(["no", "unknown", "never"]),
+    default="never",
+    show_default=True,
+    help="Exit with 2 when the answer is no, or also when it is unknown.",
+)
 def catalog_check(addon: str, version: str, kubernetes: str, output: str, fail_on: str) -> None:
     """Whether VERSION of ADDON supports a Kubernetes.
 

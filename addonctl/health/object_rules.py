@@ -92,6 +92,12 @@ ENDS = first(
     when(DEGRADED, "Failed"), when(SUSPENDED, "Suspended"), when(HEALTHY, "Complete", "Succeeded", "Completed")
 )
 _PHASE = phase("status.phase")
+_CILIUM_TROUBLES = (
+    "cilium.io/NoMatchingNode",
+    "cilium.io/MissingPeerConfigs",
+    "cilium.io/MissingAuthSecret",
+    "cilium.io/ConflictingClusterConfigs",
+)
 _ready = must(READY)
 _ends = must(ENDS, when(PROGRESSING, "Running", "Restarting", "Created"))
 _flux = must(suspended, READY)
@@ -112,16 +118,17 @@ RULES: Mapping[tuple[str, str], Rule | None] = {
     # Kubernetes
     ("", "ReplicationController"): must(when(DEGRADED, "ReplicaFailure"), stale, replicas),
     ("certificates.k8s.io", "CertificateSigningRequest"): must(
-        when(DEGRADED, "Denied", "Failed"), when(HEALTHY, "Approved")),
+        when(DEGRADED, "Denied", "Failed"), when(HEALTHY, "Approved")
+    ),
     ("flowcontrol.apiserver.k8s.io", "*"): first(when(DEGRADED, "Dangling"), when(HEALTHY, "Dangling", status="False")),
-    ("storage.k8s.io", "VolumeAttachment"): must(
-        told(DEGRADED, "status.attachError.message"), flag("status.attached")),
+    ("storage.k8s.io", "VolumeAttachment"): must(told(DEGRADED, "status.attachError.message"), flag("status.attached")),
     ("snapshot.storage.k8s.io", "VolumeSnapshot"): _snapshot,
     ("snapshot.storage.k8s.io", "VolumeSnapshotContent"): _snapshot,
     ("groupsnapshot.storage.k8s.io", "VolumeGroupSnapshot"): _snapshot,
     ("groupsnapshot.storage.k8s.io", "VolumeGroupSnapshotContent"): _snapshot,
     ("autoscaling.k8s.io", "VerticalPodAutoscaler"): must(
-        when(DEGRADED, "ConfigUnsupported"), condition("RecommendationProvided", false=PROGRESSING)),
+        when(DEGRADED, "ConfigUnsupported"), condition("RecommendationProvided", false=PROGRESSING)
+    ),
     ("autoscaling.k8s.io", "VerticalPodAutoscalerCheckpoint"): None,
     ("gateway.networking.k8s.io", "ReferenceGrant"): None,
     **{("gateway.networking.k8s.io", f"{protocol}Route"): _route for protocol in ("HTTP", "GRPC", "TLS", "TCP", "UDP")},
@@ -135,7 +142,8 @@ RULES: Mapping[tuple[str, str], Rule | None] = {
     # cert-manager; its group before 0.11
     ("cert-manager.io", "Certificate"): must(when(PROGRESSING, "Issuing"), READY),
     ("cert-manager.io", "CertificateRequest"): must(
-        when(DEGRADED, "Denied", "InvalidRequest"), condition("Ready", pending=("Pending",))),
+        when(DEGRADED, "Denied", "InvalidRequest"), condition("Ready", pending=("Pending",))
+    ),
     ("cert-manager.io", "*"): _ready,
     ("acme.cert-manager.io", "*"): must(phase("status.state", ready=PROGRESSING)),
     ("certmanager.k8s.io", "Order"): must(phase("status.state", ready=PROGRESSING)),
@@ -143,7 +151,8 @@ RULES: Mapping[tuple[str, str], Rule | None] = {
     ("certmanager.k8s.io", "*"): must(when(PROGRESSING, "Issuing"), READY),
     # Secrets
     ("external-secrets.io", "ClusterExternalSecret"): must(
-        when(HEALTHY, "Ready"), when(DEGRADED, "NotReady", "PartiallyReady"), READY),
+        when(HEALTHY, "Ready"), when(DEGRADED, "NotReady", "PartiallyReady"), READY
+    ),
     ("external-secrets.io", "*"): _ready,
     ("generators.external-secrets.io", "GeneratorState"): READY,
     ("generators.external-secrets.io", "*"): None,
@@ -151,7 +160,8 @@ RULES: Mapping[tuple[str, str], Rule | None] = {
     ("secrets-store.csi.x-k8s.io", "SecretProviderClassPodStatus"): must(flag("status.mounted")),
     # Nodes and scaling
     ("karpenter.sh", "NodeClaim"): must(
-        when(SUSPENDED, "Disrupting", "DisruptionReason"), READY, steps("Launched", "Registered", "Initialized")),
+        when(SUSPENDED, "Disrupting", "DisruptionReason"), READY, steps("Launched", "Registered", "Initialized")
+    ),
     ("karpenter.sh", "*"): _ready,
     ("karpenter.k8s.aws", "*"): _ready,
     ("eks.amazonaws.com", "NodeClass"): _ready,
@@ -186,11 +196,19 @@ RULES: Mapping[tuple[str, str], Rule | None] = {
     ("source.extensions.fluxcd.io", "*"): _flux,
     # Argo
     ("argoproj.io", "ApplicationSet"): must(
-        when(DEGRADED, "ErrorOccurred"), when(PROGRESSING, "RolloutProgressing"),
-        condition("ResourcesUpToDate", false=PROGRESSING)),
+        when(DEGRADED, "ErrorOccurred"),
+        when(PROGRESSING, "RolloutProgressing"),
+        condition("ResourcesUpToDate", false=PROGRESSING),
+    ),
     ("argoproj.io", "Rollout"): must(
-        _rollout_stale, when(DEGRADED, "InvalidSpec"), because(SUSPENDED, "RolloutPaused"), suspended, _PHASE,
-        because(DEGRADED, "RolloutAborted", "ProgressDeadlineExceeded"), _rollout_done),
+        _rollout_stale,
+        when(DEGRADED, "InvalidSpec"),
+        because(SUSPENDED, "RolloutPaused"),
+        suspended,
+        _PHASE,
+        because(DEGRADED, "RolloutAborted", "ProgressDeadlineExceeded"),
+        _rollout_done,
+    ),
     ("argoproj.io", "AnalysisRun"): _analysis,
     ("argoproj.io", "Experiment"): _analysis,
     ("argoproj.io", "Workflow"): must(phase("status.phase", running=PROGRESSING)),
@@ -206,34 +224,43 @@ RULES: Mapping[tuple[str, str], Rule | None] = {
     ("linkerd.io", "*"): None,
     # Knative
     ("eventing.knative.dev", "EventType"): READY,
-    **{(f"{group}.knative.dev", "*"): _ready
-       for group in ("serving", "eventing", "messaging", "flows", "sources", "sinks")},
+    **{
+        (f"{group}.knative.dev", "*"): _ready
+        for group in ("serving", "eventing", "messaging", "flows", "sources", "sinks")
+    },
     **{(f"{group}.internal.knative.dev", "*"): READY for group in ("networking", "autoscaling", "caching")},
     ("operator.knative.dev", "*"): must(
         when(DEGRADED, "InstallSucceeded", "DependenciesInstalled", status="False"),
-        condition("Ready", false=PROGRESSING)),
+        condition("Ready", false=PROGRESSING),
+    ),
     # Machine learning and batch
     ("serving.kserve.io", "InferenceService"): must(
-        when(SUSPENDED, "Stopped"), phase(
-            "status.modelStatus.transitionStatus", blockedbyfailedload=DEGRADED, invalidspec=DEGRADED), READY),
+        when(SUSPENDED, "Stopped"),
+        phase("status.modelStatus.transitionStatus", blockedbyfailedload=DEGRADED, invalidspec=DEGRADED),
+        READY,
+    ),
     ("serving.kserve.io", "InferenceGraph"): _ready,
     ("serving.kserve.io", "LLMInferenceService"): _ready,
     ("serving.kserve.io", "TrainedModel"): _ready,
     ("serving.kserve.io", "*"): READY,
-    **{("kubeflow.org", kind): _ends for kind in (
-        "PyTorchJob", "TFJob", "MPIJob", "XGBoostJob", "PaddleJob", "JAXJob", "MXJob", "Experiment", "Trial",
-        "TrainJob")},
+    **{
+        ("kubeflow.org", f"{framework}Job"): _ends
+        for framework in ("PyTorch", "TF", "MPI", "XGBoost", "Paddle", "JAX", "MX", "Train")
+    },
+    **{("kubeflow.org", kind): _ends for kind in ("Experiment", "Trial")},
     ("trainer.kubeflow.org", "TrainJob"): _ends,
     ("kubeflow.org", "Suggestion"): must(ENDS, when(HEALTHY, "Running")),
     ("kubeflow.org", "Notebook"): must(_stopped_notebook, READY, any_ready),
     ("kubeflow.org", "ScheduledWorkflow"): first(
-        when(DEGRADED, "Error"), when(SUSPENDED, "Disabled"), when(HEALTHY, "Enabled", "Running", "Succeeded")),
+        when(DEGRADED, "Error"), when(SUSPENDED, "Disabled"), when(HEALTHY, "Enabled", "Running", "Succeeded")
+    ),
     ("kubeflow.org", "Profile"): first(when(DEGRADED, "Failed"), when(HEALTHY, "Successful")),
     ("kubeflow.org", "PVCViewer"): must(flag("status.ready"), READY),
     ("tensorboard.kubeflow.org", "Tensorboard"): must(any_ready),
     ("sparkoperator.k8s.io", "SparkApplication"): must(suspended, phase("status.applicationState.state")),
     ("sparkoperator.k8s.io", "ScheduledSparkApplication"): must(
-        suspended, phase("status.scheduleState", scheduled=HEALTHY)),
+        suspended, phase("status.scheduleState", scheduled=HEALTHY)
+    ),
     ("sparkoperator.k8s.io", "SparkConnect"): must(phase("status.state"), READY),
     **{("tekton.dev", kind): _run for kind in ("PipelineRun", "TaskRun", "Run", "CustomRun")},
     ("tekton.dev", "*"): None,
@@ -243,8 +270,10 @@ RULES: Mapping[tuple[str, str], Rule | None] = {
     ("velero.io", "VolumeSnapshotLocation"): _PHASE,
     ("velero.io", "*"): _velero,
     # Monitoring
-    **{("monitoring.coreos.com", kind): _prometheus
-       for kind in ("Prometheus", "PrometheusAgent", "Alertmanager", "ThanosRuler")},
+    **{
+        ("monitoring.coreos.com", kind): _prometheus
+        for kind in ("Prometheus", "PrometheusAgent", "Alertmanager", "ThanosRuler")
+    },
     ("monitoring.coreos.com", "*"): attached(to_all=False),
     ("opentelemetry.io", "OpenTelemetryCollector"): must(phase("spec.mode", sidecar=HEALTHY), scaled),
     ("opentelemetry.io", "ClusterObservability"): _ready,
@@ -261,7 +290,8 @@ RULES: Mapping[tuple[str, str], Rule | None] = {
     ("vpcresources.k8s.aws", "*"): None,
     ("networking.k8s.aws", "*"): None,
     ("*.services.k8s.aws", "*"): must(
-        when(DEGRADED, "ACK.Terminal", "ACK.Recoverable"), condition("ACK.ResourceSynced", false=PROGRESSING), READY),
+        when(DEGRADED, "ACK.Terminal", "ACK.Recoverable"), condition("ACK.ResourceSynced", false=PROGRESSING), READY
+    ),
     # Networks
     ("operator.tigera.io", "TigeraStatus"): must(_operator),
     ("operator.tigera.io", "*"): first(_operator, READY, phase("status.state")),
@@ -272,15 +302,14 @@ RULES: Mapping[tuple[str, str], Rule | None] = {
     ("cilium.io", "CiliumEndpoint"): must(phase("status.state", disconnected=DEGRADED)),
     ("cilium.io", "CiliumNode"): first(told(DEGRADED, "status.ipam.operator-status.error"), lambda it: FINE),
     ("cilium.io", "CiliumLoadBalancerIPPool"): first(when(DEGRADED, "cilium.io/PoolConflict"), lambda it: FINE),
-    ("cilium.io", "*"): when(DEGRADED, *(f"cilium.io/{trouble}" for trouble in (
-        "NoMatchingNode", "MissingPeerConfigs", "MissingAuthSecret", "ConflictingClusterConfigs"))),
+    ("cilium.io", "*"): when(DEGRADED, *_CILIUM_TROUBLES),
     # GPUs, names, deliveries
     ("nvidia.com", "*"): must(because(DEGRADED, "ReconcileFailed"), phase("status.state", ignored=SUSPENDED), READY),
     ("resource.nvidia.com", "ComputeDomain"): must(phase("status.status")),
     ("nfd.k8s-sigs.io", "*"): None,
     ("externaldns.k8s.io", "DNSEndpoint"): must(observed),
     ("flagger.app", "Canary"): must(phase("status.phase")),
-}  # fmt: skip
+}
 """By group and kind; `*` is every other kind of the group, `*.x` every group under x. None: such have no state."""
 
 

@@ -273,23 +273,27 @@ _MESSAGES = (
 # ── Words ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
 _WORDS: Mapping[str, Health] = {
-    **dict.fromkeys((
-        "active", "applied", "approved", "attached", "available", "bound", "complete", "completed", "connected",
-        "deployed", "done", "enabled", "established", "exists", "finished", "green", "healthy", "initialized",
-        "installed", "ok", "online", "processed", "provisioned", "ready", "reconciled", "running", "succeeded",
-        "success", "successful", "synced", "up", "valid",
-    ), HEALTHY),
-    **dict.fromkeys((
-        "accepted", "init", "minimumreplicasunavailable", "new", "prepared", "queued", "submitted", "yellow",
-    ), PROGRESSING),
-    **dict.fromkeys((
-        "aborted", "broken", "canceled", "cancelled", "crashed", "degraded", "denied", "errored", "expired",
-        "failedvalidation", "failing", "invalid", "lost", "notsynced", "red", "rejected", "stalled", "timeout",
-        "unavailable", "unhealthy", "unrecoverable",
-    ), DEGRADED),
+    **dict.fromkeys(
+        """
+        active applied approved attached available bound complete completed connected deployed done enabled
+        established exists finished green healthy initialized installed ok online processed provisioned ready
+        reconciled running succeeded success successful synced up valid
+        """.split(),
+        HEALTHY,
+    ),
+    **dict.fromkeys(
+        "accepted init minimumreplicasunavailable new prepared queued submitted yellow".split(), PROGRESSING
+    ),
+    **dict.fromkeys(
+        """
+        aborted broken canceled cancelled crashed degraded denied errored expired failedvalidation failing invalid
+        lost notsynced red rejected stalled timeout unavailable unhealthy unrecoverable
+        """.split(),
+        DEGRADED,
+    ),
     **dict.fromkeys(("disabled", "hibernated", "paused", "stopped", "suspended"), SUSPENDED),
     "notfound": Health.MISSING,
-}  # fmt: skip
+}
 """Phases and reasons as controllers spell them, letters and digits only, in lower case."""
 
 

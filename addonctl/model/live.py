@@ -129,9 +129,15 @@ class Propagation(StrEnum):
 
 # The server's bookkeeping, and what clients note of their own writes: objects that differ in nothing else are equal.
 _BOOKKEEPING = (
-    "managedFields", "resourceVersion", "uid", "generation", "creationTimestamp", "selfLink", "deletionTimestamp",
+    "managedFields",
+    "resourceVersion",
+    "uid",
+    "generation",
+    "creationTimestamp",
+    "selfLink",
+    "deletionTimestamp",
     "deletionGracePeriodSeconds",
-)  # fmt: skip
+)
 _NOTES = (RUN_ANNOTATION, "kubectl.kubernetes.io/last-applied-configuration", "deployment.kubernetes.io/revision")
 
 

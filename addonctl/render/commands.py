@@ -160,9 +160,15 @@ def _helm_upgrade(action: HelmUpgrade) -> Iterator[Line]:
         yield _prose(f"Upgrade Helm release {where} to a chart version {action.choose or 'that fits'}.")
         return
     yield _command(
-        "helm", "upgrade", action.name, action.chart, "--version", action.version, "--reset-then-reuse-values",
+        "helm",
+        "upgrade",
+        action.name,
+        action.chart,
+        "--version",
+        action.version,
+        "--reset-then-reuse-values",
         *_namespace(action.namespace),
-    )  # fmt: skip
+    )
 
 
 def _sync(action: Sync) -> tuple[str, ...]:

@@ -48,7 +48,7 @@ def labels(ids: Iterable[str]) -> Mapping[str, Label]:
     return {
         each: Label(name, "" if names[name] == 1 else space if spaces[name, space] == 1 else f"{space}/{rest}")
         for each, (name, space, rest) in parts.items()
-    }  # fmt: skip
+    }
 
 
 def nodes(graph: Dependencies) -> tuple[str, ...]:
@@ -77,8 +77,9 @@ def mermaid(graph: Dependencies) -> str:
     """For Mermaid: as `dot`, with thick lines for what stops with its target."""
     numbers = {each: f"n{number}" for number, each in enumerate(nodes(graph))}
     lines = ["flowchart LR"]
-    lines += [f"  {numbers[each]}[{mermaid_string(label.name, label.where)}]"
-              for each, label in labels(numbers).items()]  # fmt: skip
+    lines += [
+        f"  {numbers[each]}[{mermaid_string(label.name, label.where)}]" for each, label in labels(numbers).items()
+    ]
     for each in graph.addons:
         hard = "==>" if each.affects is Affects.RUNNING else "-->"
         arrow = "-.->" if each.strength is Strength.SOFT else hard
@@ -310,10 +311,18 @@ def svg(graph: Dependencies) -> str:
     lefts, widths = _across(laid)
     width = lefts[0] + widths[0] + _MARGIN
     height = max(place.y + place.height / 2 for place in laid.places.values()) + _MARGIN
-    root = ET.Element("svg", {
-        "viewBox": f"0 0 {width:.0f} {height:.0f}", "width": f"{width:.0f}", "height": f"{height:.0f}", "role": "img",
-        "aria-labelledby": "picture-title", "class": "picture", "style": f"min-width: {width * _SCALE_MIN:.0f}px",
-    })  # fmt: skip
+    root = ET.Element(
+        "svg",
+        {
+            "viewBox": f"0 0 {width:.0f} {height:.0f}",
+            "width": f"{width:.0f}",
+            "height": f"{height:.0f}",
+            "role": "img",
+            "aria-labelledby": "picture-title",
+            "class": "picture",
+            "style": f"min-width: {width * _SCALE_MIN:.0f}px",
+        },
+    )
     boxes = sum(place.label is not None for place in laid.places.values())
     title = f"{boxes} add-ons and {len(graph.addons)} dependencies between them; the table below has them in words"
     ET.SubElement(root, "title", id="picture-title").text = title
@@ -349,10 +358,17 @@ def _cut(text: str) -> str:
 def _draw_box(root: ET.Element, place: _Place, label: Label, left: float, width: float) -> None:
     group = ET.SubElement(root, "g", {"class": "box"})
     ET.SubElement(group, "title").text = plain(place.id)
-    ET.SubElement(group, "rect", {
-        "x": f"{left:.1f}", "y": f"{place.y - place.height / 2:.1f}", "width": f"{width:.1f}",
-        "height": f"{place.height:.1f}", "rx": "7",
-    })  # fmt: skip
+    ET.SubElement(
+        group,
+        "rect",
+        {
+            "x": f"{left:.1f}",
+            "y": f"{place.y - place.height / 2:.1f}",
+            "width": f"{width:.1f}",
+            "height": f"{place.height:.1f}",
+            "rx": "7",
+        },
+    )
     baseline = place.y + (4.5 if not label.where else -2.0)
     middle = f"{left + width / 2:.1f}"
     ET.SubElement(group, "text", {"x": middle, "y": f"{baseline:.1f}"}).text = _cut(label.name)

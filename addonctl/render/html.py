@@ -31,9 +31,15 @@ if TYPE_CHECKING:
 _EVIDENCE_OPEN = 5
 _STOPS = 1.0  # the weight of an impact that arrives in full
 _SIGNS: Mapping[str, str] = {
-    Answer.YES: "✓", Answer.NO: "✕", Answer.UNKNOWN: "?",
-    Health.HEALTHY: "✓", Health.PROGRESSING: "!", Health.SUSPENDED: "!", Health.DEGRADED: "✕", Health.MISSING: "✕",
-}  # fmt: skip
+    Answer.YES: "✓",
+    Answer.NO: "✕",
+    Answer.UNKNOWN: "?",
+    Health.HEALTHY: "✓",
+    Health.PROGRESSING: "!",
+    Health.SUSPENDED: "!",
+    Health.DEGRADED: "✕",
+    Health.MISSING: "✕",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,14 +85,25 @@ def _environment() -> "Environment":
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
     found = Environment(
-        loader=PackageLoader("addonctl.render"), autoescape=True, undefined=StrictUndefined, finalize=_shown,
-        trim_blocks=True, lstrip_blocks=True,
-    )  # fmt: skip
+        loader=PackageLoader("addonctl.render"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        finalize=_shown,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
     found.globals.update(
-        CHECKS=CHECKS, fix_text=fix_text,
-        DUE=DUE, MEANINGS=drawing.MEANINGS, evidence_open=_EVIDENCE_OPEN, grade=grade, sign=_sign,
-        whys=_whys, seen=_seen, block=_block,
-    )  # fmt: skip
+        CHECKS=CHECKS,
+        fix_text=fix_text,
+        DUE=DUE,
+        MEANINGS=drawing.MEANINGS,
+        evidence_open=_EVIDENCE_OPEN,
+        grade=grade,
+        sign=_sign,
+        whys=_whys,
+        seen=_seen,
+        block=_block,
+    )
     return found
 
 
@@ -123,8 +140,8 @@ def _seen(found: Finding, item: Evidence) -> str:
 def _nowhere(addons: Sequence[AddonHealth]) -> list[Aspect]:
     """What was looked at in no add-on, for one reason: said once."""
     judged = [health.aspects for health in addons if health.aspects]
-    return [each for each in judged[0] if all(each in aspects for aspects in judged)
-            and each.health is Health.UNKNOWN] if judged else []  # fmt: skip
+    unknown = [each for each in judged[0] if each.health is Health.UNKNOWN] if judged else []
+    return [each for each in unknown if all(each in aspects for aspects in judged)]
 
 
 def _alone(graph: Dependencies) -> list[Label]:

@@ -31,8 +31,16 @@ _EVIDENCE_SHOWN = 10
 def markdown(assessment: Assessment) -> str:
     """For tickets and pull requests: the worst first, every text of the cluster as code."""
     parts = (
-        _headline, _findings, _compatibility, _health, _dependencies, _inventory, _unseen, _waived, _stale,
-    )  # fmt: skip
+        _headline,
+        _findings,
+        _compatibility,
+        _health,
+        _dependencies,
+        _inventory,
+        _unseen,
+        _waived,
+        _stale,
+    )
     return "\n".join(line for part in parts for line in part(assessment)).rstrip() + "\n"
 
 
@@ -67,21 +75,29 @@ def _findings(assessment: Assessment) -> Iterator[str]:
 def _compatibility(assessment: Assessment) -> Iterator[str]:
     yield "## Compatibility\n"
     rows = [
-        (markdown_code(addon.installation.id), *(check.answer.value for check in checks),
-         "; ".join(dict.fromkeys(markdown_code(check.reason) for check in checks if check.answer is not Answer.YES)))
+        (
+            markdown_code(addon.installation.id),
+            *(check.answer.value for check in checks),
+            "; ".join(dict.fromkeys(markdown_code(check.reason) for check in checks if check.answer is not Answer.YES)),
+        )
         for addon in assessment.addons
         if (checks := assessment.compatibility.cells[addon.installation.id])
-    ]  # fmt: skip
+    ]
     yield from _table(("add-on", *minors(assessment), "why"), rows)
 
 
 def _health(assessment: Assessment) -> Iterator[str]:
     yield "## Health\n"
     rows = [
-        (markdown_code(health.id), health.health.value, "unknown" if health.score is None else str(health.score),
-         f"{health.coverage} %", markdown_code(health.unknown_reason))
+        (
+            markdown_code(health.id),
+            health.health.value,
+            "unknown" if health.score is None else str(health.score),
+            f"{health.coverage} %",
+            markdown_code(health.unknown_reason),
+        )
         for health in assessment.health.addons
-    ]  # fmt: skip
+    ]
     yield from _table(("add-on", "health", "score", "coverage", "why unknown"), rows)
 
 
@@ -95,10 +111,15 @@ def _dependencies(assessment: Assessment) -> Iterator[str]:
 def _inventory(assessment: Assessment) -> Iterator[str]:
     yield "## Inventory\n"
     rows = [
-        (markdown_code(row.id), markdown_code(str(row.version or f"unknown: {row.version_unknown_reason}")),
-         row.method.value, markdown_code(str(row.owner)), markdown_code(", ".join(row.namespaces)))
+        (
+            markdown_code(row.id),
+            markdown_code(str(row.version or f"unknown: {row.version_unknown_reason}")),
+            row.method.value,
+            markdown_code(str(row.owner)),
+            markdown_code(", ".join(row.namespaces)),
+        )
         for row in (addon.installation for addon in assessment.addons)
-    ]  # fmt: skip
+    ]
     yield from _table(("add-on", "version", "method", "owner", "namespaces"), rows)
     if assessment.inventory.unrecognised:
         yield "Not recognised:\n"
@@ -112,8 +133,9 @@ def _unseen(assessment: Assessment) -> Iterator[str]:
     if told or absent:
         yield "## Not read\n\nWhat depends on it is unknown.\n"
     if told:
-        rows = [(markdown_code(g.part), g.reason.value, markdown_code(g.detail), markdown_code(g.permission))
-                for g in told]  # fmt: skip
+        rows = [
+            (markdown_code(g.part), g.reason.value, markdown_code(g.detail), markdown_code(g.permission)) for g in told
+        ]
         yield from _table(("part", "reason", "detail", "grant"), rows)
     if absent:
         yield f"Not in the input: {markdown_code(', '.join(absent))}.\n"
@@ -122,8 +144,15 @@ def _unseen(assessment: Assessment) -> Iterator[str]:
 def _waived(assessment: Assessment) -> Iterator[str]:
     if assessment.waived:
         yield "## Waived\n"
-        rows = [(each.finding.code, markdown_code(str(each.finding.subject)), markdown_code(each.waiver.reason),
-                 str(each.waiver.until)) for each in assessment.waived]  # fmt: skip
+        rows = [
+            (
+                each.finding.code,
+                markdown_code(str(each.finding.subject)),
+                markdown_code(each.waiver.reason),
+                str(each.waiver.until),
+            )
+            for each in assessment.waived
+        ]
         yield from _table(("code", "subject", "reason", "until"), rows)
 
 

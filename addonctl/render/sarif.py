@@ -23,18 +23,24 @@ def sarif(assessment: Assessment) -> dict[str, Any]:
     used = {each.code for each, _ in found}
     rules = [code for code in CHECKS if code in used]
     run = {
-        "tool": {"driver": {
-            "name": "addonctl", "version": __version__, "semanticVersion": __version__,
-            "rules": [_rule(CHECKS[code]) for code in rules],
-        }},
+        "tool": {
+            "driver": {
+                "name": "addonctl",
+                "version": __version__,
+                "semanticVersion": __version__,
+                "rules": [_rule(CHECKS[code]) for code in rules],
+            }
+        },
         "automationDetails": {"id": f"addonctl/{_path(assessment.cluster.name)}/"},
-        "invocations": [{
-            "executionSuccessful": all(gap.reason is not GapReason.BROKEN for gap in assessment.gaps),
-            "toolExecutionNotifications": [_notification(gap) for gap in assessment.gaps],
-        }],
+        "invocations": [
+            {
+                "executionSuccessful": all(gap.reason is not GapReason.BROKEN for gap in assessment.gaps),
+                "toolExecutionNotifications": [_notification(gap) for gap in assessment.gaps],
+            }
+        ],
         "columnKind": "unicodeCodePoints",
         "results": [_result(each, waived, assessment.cluster.name, rules.index(each.code)) for each, waived in found],
-    }  # fmt: skip
+    }
     document = {"$schema": _SARIF_SCHEMA, "version": "2.1.0", "runs": [run]}
     cleaned: dict[str, Any] = plain_document(document)
     return cleaned
@@ -63,22 +69,29 @@ def _result(found: Finding, waived: Waived | None, cluster: str, rule: int) -> d
         "ruleIndex": rule,
         "level": SARIF_LEVELS[found.severity],
         "message": {"text": _message(said)},
-        "locations": [{
-            # Not a file, but GitHub takes no result without one.
-            "physicalLocation": {
-                "artifactLocation": {"uri": f"clusters/{_path(cluster)}"}, "region": {"startLine": 1},
-            },
-            "logicalLocations": [{"fullyQualifiedName": str(found.subject), "kind": "resource"}],
-        }],
+        "locations": [
+            {
+                # Not a file, but GitHub takes no result without one.
+                "physicalLocation": {
+                    "artifactLocation": {"uri": f"clusters/{_path(cluster)}"},
+                    "region": {"startLine": 1},
+                },
+                "logicalLocations": [{"fullyQualifiedName": str(found.subject), "kind": "resource"}],
+            }
+        ],
         # The second is the name by which GitHub knows a result again.
         "partialFingerprints": {"addonctl/v1": fingerprint, "primaryLocationLineHash": f"{fingerprint[:16]}:1"},
         "properties": {"due": DUE[found.severity]},
-    }  # fmt: skip
+    }
     if waived is not None:
-        result["suppressions"] = [{
-            "kind": "external", "status": "accepted", "justification": waived.waiver.reason,
-            "properties": {"until": waived.waiver.until.isoformat()},
-        }]  # fmt: skip
+        result["suppressions"] = [
+            {
+                "kind": "external",
+                "status": "accepted",
+                "justification": waived.waiver.reason,
+                "properties": {"until": waived.waiver.until.isoformat()},
+            }
+        ]
     return result
 
 

@@ -29,8 +29,13 @@ _QUIET = "grey50"
 _GOOD, _FAIR, _BAD, _CALM = "green4", "dark_orange3", "bold red3", "dodger_blue2"
 _SEVERITY = {Severity.REQUIRED: _BAD, Severity.RECOMMENDED: _FAIR, Severity.INFO: _CALM}
 _ANSWER = {Answer.YES: _GOOD, Answer.NO: _BAD, Answer.UNKNOWN: _QUIET}
-_STATE = {Health.HEALTHY: _GOOD, Health.PROGRESSING: _FAIR, Health.DEGRADED: _BAD, Health.MISSING: _BAD,
-          Health.SUSPENDED: _CALM}  # fmt: skip
+_STATE = {
+    Health.HEALTHY: _GOOD,
+    Health.PROGRESSING: _FAIR,
+    Health.DEGRADED: _BAD,
+    Health.MISSING: _BAD,
+    Health.SUSPENDED: _CALM,
+}
 _GRADE = {"good": _GOOD, "fair": _FAIR, "bad": _BAD}
 # A finding's evidence beyond this is counted; `-o json` has it all.
 _EVIDENCE_SHOWN = 3
@@ -243,9 +248,10 @@ def _waived(assessment: Assessment, style: Style) -> None:
         return
     _title("WAIVED")
     columns = (Column("CODE"), Column("UNTIL"), Column("SUBJECT", Fit.CUT), Column("REASON", Fit.WRAP))
-    _table(columns, [
-        (w.finding.code, str(w.waiver.until), str(w.finding.subject), w.waiver.reason) for w in assessment.waived
-    ])  # fmt: skip
+    _table(
+        columns,
+        [(w.finding.code, str(w.waiver.until), str(w.finding.subject), w.waiver.reason) for w in assessment.waived],
+    )
 
 
 def inventory(assessment: Assessment, style: Style) -> None:
