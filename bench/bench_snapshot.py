@@ -27,24 +27,53 @@ def pod_list(first: int, count: int) -> bytes:
     items = []
     for number in range(first, first + count):
         app = number % APPS
-        items.append({
-            "metadata": {
-                "name": f"app-{app}-5d78c9869d-{number:05x}", "namespace": f"team-{app % 60}", "uid": f"{number:032x}",
-                "creationTimestamp": "2026-11-01T00:00:00Z",
-                "labels": {"app": f"app-{app}", "pod-template-hash": "5d78c9869d", "team": f"team-{app % 60}"},
-                "ownerReferences": [{"apiVersion": "apps/v1", "kind": "ReplicaSet", "name": f"app-{app}-5d78c9869d",
-                                     "uid": f"{app:032x}", "controller": True}],
-                "managedFields": [{"manager": "kube-controller-manager", "operation": "Update", "apiVersion": "v1"},
-                                  {"manager": "kubelet", "operation": "Update", "apiVersion": "v1"}],
-            },
-            "spec": {"nodeName": f"node-{number % NODES}", "containers": [
-                {"name": "app", "image": f"registry.example.com/team/app-{app}:1.{app % 9}.0",
-                 "resources": {"requests": {"cpu": "100m", "memory": "128Mi"}}}]},
-            "status": {"phase": "Running", "containerStatuses": [
-                {"name": "app", "ready": True, "restartCount": 0,
-                 "image": f"registry.example.com/team/app-{app}:1.{app % 9}.0",
-                 "imageID": f"registry.example.com/team/app-{app}@sha256:{app:064x}", "state": {"running": {}}}]},
-        })  # fmt: skip
+        items.append(
+            {
+                "metadata": {
+                    "name": f"app-{app}-5d78c9869d-{number:05x}",
+                    "namespace": f"team-{app % 60}",
+                    "uid": f"{number:032x}",
+                    "creationTimestamp": "2026-11-01T00:00:00Z",
+                    "labels": {"app": f"app-{app}", "pod-template-hash": "5d78c9869d", "team": f"team-{app % 60}"},
+                    "ownerReferences": [
+                        {
+                            "apiVersion": "apps/v1",
+                            "kind": "ReplicaSet",
+                            "name": f"app-{app}-5d78c9869d",
+                            "uid": f"{app:032x}",
+                            "controller": True,
+                        }
+                    ],
+                    "managedFields": [
+                        {"manager": "kube-controller-manager", "operation": "Update", "apiVersion": "v1"},
+                        {"manager": "kubelet", "operation": "Update", "apiVersion": "v1"},
+                    ],
+                },
+                "spec": {
+                    "nodeName": f"node-{number % NODES}",
+                    "containers": [
+                        {
+                            "name": "app",
+                            "image": f"registry.example.com/team/app-{app}:1.{app % 9}.0",
+                            "resources": {"requests": {"cpu": "100m", "memory": "128Mi"}},
+                        }
+                    ],
+                },
+                "status": {
+                    "phase": "Running",
+                    "containerStatuses": [
+                        {
+                            "name": "app",
+                            "ready": True,
+                            "restartCount": 0,
+                            "image": f"registry.example.com/team/app-{app}:1.{app % 9}.0",
+                            "imageID": f"registry.example.com/team/app-{app}@sha256:{app:064x}",
+                            "state": {"running": {}},
+                        }
+                    ],
+                },
+            }
+        )
     return msgspec.json.encode({"items": items, "metadata": {}})
 
 
@@ -55,14 +84,23 @@ def cluster() -> Snapshot:
     pods = [pod for first in range(0, PODS, 500) for pod in decoder.page(kind, pod_list(first, 500)).items]
     nodes = tuple(Node(name=f"node-{number}", kubelet_version="v1.34.2") for number in range(NODES))
     workloads = tuple(
-        Workload(kind="Deployment", name=f"app-{app}", namespace=f"team-{app % 60}", template=PodTemplate(
-            containers=(Container(name="app", image=f"registry.example.com/team/app-{app}:1.{app % 9}.0"),)))
+        Workload(
+            kind="Deployment",
+            name=f"app-{app}",
+            namespace=f"team-{app % 60}",
+            template=PodTemplate(
+                containers=(Container(name="app", image=f"registry.example.com/team/app-{app}:1.{app % 9}.0"),)
+            ),
+        )
         for app in range(APPS)
-    )  # fmt: skip
+    )
     return Snapshot(
-        taken=datetime(2026, 11, 24, tzinfo=UTC), cluster=Cluster(name="large", kubernetes="v1.34.2"), nodes=nodes,
-        pods=tuple(pods), workloads=workloads,
-    )  # fmt: skip
+        taken=datetime(2026, 11, 24, tzinfo=UTC),
+        cluster=Cluster(name="large", kubernetes="v1.34.2"),
+        nodes=nodes,
+        pods=tuple(pods),
+        workloads=workloads,
+    )
 
 
 def main() -> None:
@@ -89,14 +127,18 @@ def main() -> None:
         size, command = path.stat().st_size, ("-m", "addonctl", "analyze", "--snapshot", str(path), "-o", "json")
         whole = process_peak(sys.executable, *command)
     what = f"{NODES:,} nodes, {PODS:,} pods, {len(body) >> 20} MiB of JSON, {size >> 20} MiB saved"
-    table(f"scan of a snapshot: {what}", [
-        ("", "seconds", "ratio"), ("bare msgspec decoding", f"{decoding:.2f}", "1.0"),
-        ("decoding as we do it", f"{reading:.2f}", f"{reading / decoding:.2f}"),
-        ("all judging", f"{judging:.2f}", f"{judging / reading:.2f} of our decoding (aim 0.5)"),
-        ("decode and assess", f"{scanning:.2f}", f"{scanning / decoding:.2f} (aim 1.5)"),
-        ("addonctl analyze, whole process", f"{whole.seconds:.2f}", f"{whole.seconds / decoding:.2f}"),
-        ("its peak memory", f"{whole.peak_mib:.0f} MiB", f"{whole.peak_mib / (len(body) / 2**20):.1f} × the JSON"),
-    ])  # fmt: skip
+    table(
+        f"scan of a snapshot: {what}",
+        [
+            ("", "seconds", "ratio"),
+            ("bare msgspec decoding", f"{decoding:.2f}", "1.0"),
+            ("decoding as we do it", f"{reading:.2f}", f"{reading / decoding:.2f}"),
+            ("all judging", f"{judging:.2f}", f"{judging / reading:.2f} of our decoding (aim 0.5)"),
+            ("decode and assess", f"{scanning:.2f}", f"{scanning / decoding:.2f} (aim 1.5)"),
+            ("addonctl analyze, whole process", f"{whole.seconds:.2f}", f"{whole.seconds / decoding:.2f}"),
+            ("its peak memory", f"{whole.peak_mib:.0f} MiB", f"{whole.peak_mib / (len(body) / 2**20):.1f} × the JSON"),
+        ],
+    )
 
 
 if __name__ == "__main__":

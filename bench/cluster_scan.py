@@ -17,10 +17,18 @@ NODES, DEPLOYMENTS, REPLICAS = 1_000, 200, 50
 
 def deployment(number: int) -> dict[str, object]:
     labels = {"app": f"app-{number}"}
-    containers = [{"name": "app", "image": f"registry.example.com/app-{number}:1.0", "resources": {
-        "requests": {"cpu": "50m", "memory": "64Mi"}}}]  # fmt: skip
-    spec = {"replicas": REPLICAS, "selector": {"matchLabels": labels},
-            "template": {"metadata": {"labels": labels}, "spec": {"containers": containers}}}  # fmt: skip
+    containers = [
+        {
+            "name": "app",
+            "image": f"registry.example.com/app-{number}:1.0",
+            "resources": {"requests": {"cpu": "50m", "memory": "64Mi"}},
+        }
+    ]
+    spec = {
+        "replicas": REPLICAS,
+        "selector": {"matchLabels": labels},
+        "template": {"metadata": {"labels": labels}, "spec": {"containers": containers}},
+    }
     return {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": f"app-{number}"}, "spec": spec}
 
 
@@ -52,16 +60,33 @@ def main() -> None:
     with Cluster(real_nodes=0, simulated_nodes=NODES) as cluster:
         fill(cluster)
         config = str(cluster.kubeconfig)
-        ours = [measured(cluster, sys.executable, "-m", "addonctl", "analyze", "--kubeconfig", config, "-o", "json")
-                for _ in range(3)]  # fmt: skip
-        peer = measured(cluster, str(build.POPEYE.folder / "popeye"), "--kubeconfig", config, "-A", "-o", "json",
-                        "--force-exit-zero")  # fmt: skip
+        ours = [
+            measured(cluster, sys.executable, "-m", "addonctl", "analyze", "--kubeconfig", config, "-o", "json")
+            for _ in range(3)
+        ]
+        peer = measured(
+            cluster,
+            str(build.POPEYE.folder / "popeye"),
+            "--kubeconfig",
+            config,
+            "-A",
+            "-o",
+            "json",
+            "--force-exit-zero",
+        )
     best = sorted(ours, key=lambda pair: pair[0].seconds)[1]
     rows = [("", "seconds", "requests", "peak MiB", "exit")]
     for name, (run, requests) in (("addonctl analyze", best), ("popeye v0.22.1", peer)):
         rows.append((name, f"{run.seconds:.1f}", str(requests), f"{run.peak_mib:.0f}", str(run.code)))
-    rows.append(("ratio", f"{best[0].seconds / peer[0].seconds:.2f} (aim 0.1)", "",
-                 f"{best[0].peak_mib / peer[0].peak_mib:.3f} (aim 0.05)", ""))  # fmt: skip
+    rows.append(
+        (
+            "ratio",
+            f"{best[0].seconds / peer[0].seconds:.2f} (aim 0.1)",
+            "",
+            f"{best[0].peak_mib / peer[0].peak_mib:.3f} (aim 0.05)",
+            "",
+        )
+    )
     table(f"live scan: {NODES} simulated nodes, {DEPLOYMENTS * REPLICAS} pods", rows)
 
 

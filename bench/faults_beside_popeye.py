@@ -125,12 +125,15 @@ def main() -> None:
     table("faults on a real cluster, and what was said of them", [tuple(cell or "—" for cell in row) for row in rows])
     hits = [sum(bool(row[column]) for row in rows[1:]) for column in (1, 2)]
     only = [row[0] for row in rows[1:] if row[1] and not row[2]]
-    table("", [
-        ("", "popeye v0.22.1", "addonctl"),
-        ("faults found", f"{hits[0]} of {len(FAULTS)}", f"{hits[1]} of {len(FAULTS)}"),
-        ("said of the sound cluster", str(len(sound[0])), str(len({one.text for one in sound[1]}))),
-        ("seconds", f"{took[0]:.1f}", f"{took[1]:.1f}"),
-    ])  # fmt: skip
+    table(
+        "",
+        [
+            ("", "popeye v0.22.1", "addonctl"),
+            ("faults found", f"{hits[0]} of {len(FAULTS)}", f"{hits[1]} of {len(FAULTS)}"),
+            ("said of the sound cluster", str(len(sound[0])), str(len({one.text for one in sound[1]}))),
+            ("seconds", f"{took[0]:.1f}", f"{took[1]:.1f}"),
+        ],
+    )
     print("found by popeye alone: " + (", ".join(only) or "none"))
 
 

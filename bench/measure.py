@@ -43,9 +43,14 @@ class Run:
 def process(*command: str, env: dict[str, str] | None = None, timeout_s: float = 600) -> str:
     """Runs a command to its end; what it printed."""
     return subprocess.run(
-        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=timeout_s, check=False,
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=timeout_s,
+        check=False,
         env={**os.environ, **(env or {})},
-    ).stdout  # fmt: skip
+    ).stdout
 
 
 def process_peak(*command: str, env: dict[str, str] | None = None) -> Run:

@@ -15,12 +15,26 @@ from typing import Any
 TARGET = Path(__file__).parents[1] / "addonctl" / "data" / "credentials.json"
 _BESIDE_A_NAME = r"(?:[ \t\w.-]{0,20})"
 # Any 40 hexadecimal digits (a commit), whole shell commands and manifests, private keys (cut off ones count as well).
-_LEFT_OUT = frozenset({
-    "sourcegraph-access-token", "curl-auth-header", "curl-auth-user", "kubernetes-secret-yaml", "private-key",
-    "freemius-secret-key", "nuget-config-password", "generic-api-key", "sidekiq-sensitive-url",
-})  # fmt: skip
-_ENDS = (r"""(?:[\x60'"\s;]|\\[nr]|$)""", r"""(?:[\x60'"\s;]|\\[nr]|$|\b)""", r"(?:[^\w-]|\z)", r"\b",
-         r"(?:[^a-zA-Z0-9+/]|\z)")  # fmt: skip
+_LEFT_OUT = frozenset(
+    {
+        "sourcegraph-access-token",
+        "curl-auth-header",
+        "curl-auth-user",
+        "kubernetes-secret-yaml",
+        "private-key",
+        "freemius-secret-key",
+        "nuget-config-password",
+        "generic-api-key",
+        "sidekiq-sensitive-url",
+    }
+)
+_ENDS = (
+    r"""(?:[\x60'"\s;]|\\[nr]|$)""",
+    r"""(?:[\x60'"\s;]|\\[nr]|$|\b)""",
+    r"(?:[^\w-]|\z)",
+    r"\b",
+    r"(?:[^a-zA-Z0-9+/]|\z)",
+)
 
 
 def python_pattern(go: str) -> str:

@@ -47,9 +47,14 @@ def addon(addon_id: str, image: str, **more: Any) -> AddOn:
         ),
     }
     return AddOn(
-        id=addon_id, name=addon_id.title(), category="test", as_of=DAY, source="test", fingerprints=prints,
+        id=addon_id,
+        name=addon_id.title(),
+        category="test",
+        as_of=DAY,
+        source="test",
+        fingerprints=prints,
         **(given | more),
-    )  # fmt: skip
+    )
 
 
 def supports(versions: str, minimum: str = "", maximum: str = "", source: str = "") -> KubernetesSupport:
@@ -67,19 +72,31 @@ def offered(version: str, kubernetes: dict[str, str], *default_for: str) -> EksV
 def small_catalog() -> Catalog:
     """coredns (EKS and Helm), cert-manager, istio in several charts, a stack that bundles an exporter."""
     entries = (
-        addon("coredns", "coredns/coredns", install=Install(
-            eks=EksInstall(name="coredns", namespace="kube-system"), charts=(ChartInstall(name="coredns"),))),
-        addon("cert-manager", "jetstack/cert-manager-controller", crd_groups=("cert-manager.io",),
-              webhooks=("cert-manager-webhook",),
-              kubernetes=(supports("1.20", "1.32", "1.35", source="releases page"),)),
-        addon("istio", "istio/pilot", crd_groups=("networking.istio.io",),
-              images=(ImageFingerprint(path="istio/install-cni"),
-                      ImageFingerprint(path="istio/proxyv2", role=Role.PART)),
-              install=Install(charts=(ChartInstall(name="istiod"), ChartInstall(name="base", main=False)))),
+        addon(
+            "coredns",
+            "coredns/coredns",
+            install=Install(
+                eks=EksInstall(name="coredns", namespace="kube-system"), charts=(ChartInstall(name="coredns"),)
+            ),
+        ),
+        addon(
+            "cert-manager",
+            "jetstack/cert-manager-controller",
+            crd_groups=("cert-manager.io",),
+            webhooks=("cert-manager-webhook",),
+            kubernetes=(supports("1.20", "1.32", "1.35", source="releases page"),),
+        ),
+        addon(
+            "istio",
+            "istio/pilot",
+            crd_groups=("networking.istio.io",),
+            images=(ImageFingerprint(path="istio/install-cni"), ImageFingerprint(path="istio/proxyv2", role=Role.PART)),
+            install=Install(charts=(ChartInstall(name="istiod"), ChartInstall(name="base", main=False))),
+        ),
         addon("exporter", "metrics/exporter"),
         addon("stack", "stack/operator", bundles=("exporter",)),
         addon("ingress", "ingress/controller", singleton=False),
-    )  # fmt: skip
+    )
     versions = (
         offered("v1.12.4-eksbuild.3", {"1.34": "*", "1.35": "eks.4+"}, "1.34"),
         offered("v1.11.4-eksbuild.2", {"1.33": "*"}, "1.33"),

@@ -103,17 +103,22 @@ connectors:
 CONFIG_MAPS: dict[str, dict[str, str]] = {
     "kube-system/coredns": {"Corefile": COREFILE, "NodeHosts": MARK},
     "kube-system/cilium-config": {
-        "kube-proxy-replacement": MARK, "cni-chaining-mode": MARK, "etcd-config": f"password: {MARK}",
+        "kube-proxy-replacement": MARK,
+        "cni-chaining-mode": MARK,
+        "etcd-config": f"password: {MARK}",
     },
     "kube-system/kube-proxy": {"kubeconfig.conf": KUBECONFIG},
     "kube-system/amazon-vpc-cni": {"branch-eni-cooldown": MARK},
     "argocd/argocd-cm": {
-        "dex.config": DEX, "oidc.config": f"clientSecret: {MARK}", "repositories": f"- password: {MARK}",
-        "webhook.github.secret": MARK, "accounts.x": MARK,
+        "dex.config": DEX,
+        "oidc.config": f"clientSecret: {MARK}",
+        "repositories": f"- password: {MARK}",
+        "webhook.github.secret": MARK,
+        "accounts.x": MARK,
     },
     "istio-system/istio": {"mesh": f"token: {MARK}"},
     "apps/mine": {"x": MARK},
-}  # fmt: skip
+}
 
 
 def _meta(name: str, namespace: str = "apps", **more: Any) -> dict[str, Any]:
@@ -138,19 +143,29 @@ def helm_secret() -> dict[str, Any]:
         f"---\napiVersion: v1\nkind: ConfigMap\nmetadata: {{name: c, annotations: {{x: {MARK}}}}}\n"
     )
     release = {
-        "name": "dns", "namespace": "apps", "version": 3, "config": values, "manifest": manifest,
+        "name": "dns",
+        "namespace": "apps",
+        "version": 3,
+        "config": values,
+        "manifest": manifest,
         "info": {"status": "failed", "notes": MARK, "description": MESSAGES[0], "last_deployed": MARK},
         "hooks": [{"name": "h", "manifest": manifest}],
-        "chart": {"metadata": {"name": "coredns", "version": "1.43.2", "annotations": {"x": MARK}}, "values": values,
-                  "templates": [{"data": MARK}], "files": [{"data": MARK}]},
-    }  # fmt: skip
+        "chart": {
+            "metadata": {"name": "coredns", "version": "1.43.2", "annotations": {"x": MARK}},
+            "values": values,
+            "templates": [{"data": MARK}],
+            "files": [{"data": MARK}],
+        },
+    }
     packed = base64.b64encode(gzip.compress(json.dumps(release).encode()))
     labels = {"owner": "helm", "name": "dns", "status": "failed", "version": "3"}
     return {
-        "apiVersion": "v1", "kind": "Secret", "type": "helm.sh/release.v1",
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "type": "helm.sh/release.v1",
         "metadata": _meta("sh.helm.release.v1.dns.v3", labels=labels),
         "data": {"release": base64.b64encode(packed).decode()},
-    }  # fmt: skip
+    }
 
 
 def _workloads() -> list[dict[str, Any]]:
@@ -168,33 +183,59 @@ def _workloads() -> list[dict[str, Any]]:
         }
         del spec["template"]["metadata"]["name"]
         made.append(
-            {"apiVersion": "apps/v1", "kind": kind, "metadata": _meta(name), "spec": spec,
-             "status": {"conditions": _conditions()}}
-        )  # fmt: skip
+            {
+                "apiVersion": "apps/v1",
+                "kind": kind,
+                "metadata": _meta(name),
+                "spec": spec,
+                "status": {"conditions": _conditions()},
+            }
+        )
     return made
 
 
 def _pods() -> list[dict[str, Any]]:
     """One a message: in what it waits for, in how it ended, in its conditions."""
     return [
-        {"apiVersion": "v1", "kind": "Pod", "metadata": _meta(f"dns-{n}", labels={"app": "dns"}),
-         "spec": {"containers": [{"name": "main", "image": DNS, "env": [{"name": "P", "value": MARK}]}]},
-         "status": {"phase": "Pending", "message": said,
-                    "conditions": [{"type": "Ready", "status": "False", "message": said}],
-                    "containerStatuses": [{
-                        "name": "main", "image": DNS, "imageID": "", "ready": False, "restartCount": 9,
+        {
+            "apiVersion": "v1",
+            "kind": "Pod",
+            "metadata": _meta(f"dns-{n}", labels={"app": "dns"}),
+            "spec": {"containers": [{"name": "main", "image": DNS, "env": [{"name": "P", "value": MARK}]}]},
+            "status": {
+                "phase": "Pending",
+                "message": said,
+                "conditions": [{"type": "Ready", "status": "False", "message": said}],
+                "containerStatuses": [
+                    {
+                        "name": "main",
+                        "image": DNS,
+                        "imageID": "",
+                        "ready": False,
+                        "restartCount": 9,
                         "state": {"waiting": {"reason": "CrashLoopBackOff", "message": said}},
-                        "lastState": {"terminated": {"exitCode": 1, "reason": "Error", "message": said}}}]}}
+                        "lastState": {"terminated": {"exitCode": 1, "reason": "Error", "message": said}},
+                    }
+                ],
+            },
+        }
         for n, said in enumerate(MESSAGES)
-    ]  # fmt: skip
+    ]
 
 
 def _events() -> list[dict[str, Any]]:
     return [
-        {"apiVersion": "v1", "kind": "Event", "metadata": _meta(f"e{n}"), "type": "Warning", "reason": "Failed",
-         "message": said, "involvedObject": {"kind": "Pod", "name": "dns-0", "namespace": "apps"}}
+        {
+            "apiVersion": "v1",
+            "kind": "Event",
+            "metadata": _meta(f"e{n}"),
+            "type": "Warning",
+            "reason": "Failed",
+            "message": said,
+            "involvedObject": {"kind": "Pod", "name": "dns-0", "namespace": "apps"},
+        }
         for n, said in enumerate(MESSAGES)
-    ]  # fmt: skip
+    ]
 
 
 def _configuration() -> list[dict[str, Any]]:
@@ -204,74 +245,141 @@ def _configuration() -> list[dict[str, Any]]:
     ]
     argo = {"labels": {"argocd.argoproj.io/secret-type": "repository"}}
     secrets = [
-        {"apiVersion": "v1", "kind": "Secret", "type": "Opaque", "metadata": _meta("argocd-secret", "argocd"),
-         "stringData": {"admin.password": MARK, "server.secretkey": MARK}},
-        {"apiVersion": "v1", "kind": "Secret", "type": "Opaque", "metadata": _meta("repo-a", "argocd", **argo),
-         "stringData": {"url": URLS[0], "password": MARK, "sshPrivateKey": PEM}},
-    ]  # fmt: skip
+        {
+            "apiVersion": "v1",
+            "kind": "Secret",
+            "type": "Opaque",
+            "metadata": _meta("argocd-secret", "argocd"),
+            "stringData": {"admin.password": MARK, "server.secretkey": MARK},
+        },
+        {
+            "apiVersion": "v1",
+            "kind": "Secret",
+            "type": "Opaque",
+            "metadata": _meta("repo-a", "argocd", **argo),
+            "stringData": {"url": URLS[0], "password": MARK, "sshPrivateKey": PEM},
+        },
+    ]
     role = {"eks.amazonaws.com/role-arn": f"arn:aws:iam::123456789012:role/a token={MARK}"}
     account = {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": _meta("dns", annotations=role)}
     parameters = {"type": MARK, "adminSecret": MARK, "csi.storage.k8s.io/provisioner-secret-name": MARK, "iops": MARK}
-    storage = {"apiVersion": "storage.k8s.io/v1", "kind": "StorageClass", "metadata": _meta("s", ""),
-               "provisioner": "ebs.csi.aws.com", "parameters": parameters}  # fmt: skip
+    storage = {
+        "apiVersion": "storage.k8s.io/v1",
+        "kind": "StorageClass",
+        "metadata": _meta("s", ""),
+        "provisioner": "ebs.csi.aws.com",
+        "parameters": parameters,
+    }
     return [*maps, *secrets, helm_secret(), account, storage]
 
 
 def _extensions() -> list[dict[str, Any]]:
     common = {"sideEffects": "None", "admissionReviewVersions": ["v1"], "failurePolicy": "Ignore"}
     hooks = [
-        {"name": f"w{n}.example.com", **common,
-         "clientConfig": {"url": url.replace("git.example.com", "hooks.example.com")}}
+        {
+            "name": f"w{n}.example.com",
+            **common,
+            "clientConfig": {"url": url.replace("git.example.com", "hooks.example.com")},
+        }
         for n, url in enumerate(URLS)
-    ]  # fmt: skip
+    ]
     return [
-        {"apiVersion": "admissionregistration.k8s.io/v1", "kind": "ValidatingWebhookConfiguration",
-         "metadata": _meta("w", ""), "webhooks": hooks},
-        {"apiVersion": "apiregistration.k8s.io/v1", "kind": "APIService", "metadata": _meta("v1.x.example.com", ""),
-         "spec": {"group": "x.example.com", "version": "v1", "groupPriorityMinimum": 100, "versionPriority": 100,
-                  "insecureSkipTLSVerify": True, "service": {"namespace": "apps", "name": "x"}},
-         "status": {"conditions": [{"type": "Available", "status": "False", "message": m} for m in MESSAGES]}},
-    ]  # fmt: skip
+        {
+            "apiVersion": "admissionregistration.k8s.io/v1",
+            "kind": "ValidatingWebhookConfiguration",
+            "metadata": _meta("w", ""),
+            "webhooks": hooks,
+        },
+        {
+            "apiVersion": "apiregistration.k8s.io/v1",
+            "kind": "APIService",
+            "metadata": _meta("v1.x.example.com", ""),
+            "spec": {
+                "group": "x.example.com",
+                "version": "v1",
+                "groupPriorityMinimum": 100,
+                "versionPriority": 100,
+                "insecureSkipTLSVerify": True,
+                "service": {"namespace": "apps", "name": "x"},
+            },
+            "status": {"conditions": [{"type": "Available", "status": "False", "message": m} for m in MESSAGES]},
+        },
+    ]
 
 
 def _gitops() -> list[dict[str, Any]]:
     helm = {"values": MARK, "valuesObject": {"p": MARK}, "parameters": [{"name": "password", "value": MARK}]}
     failed = {"phase": "Failed", "message": " ".join(MESSAGES)}
     made: list[dict[str, Any]] = [
-        {"apiVersion": "argoproj.io/v1alpha1", "kind": "Application", "metadata": _meta(f"a{n}", "argocd"),
-         "spec": {"project": "default", "source": {"repoURL": url, "path": "p", "targetRevision": "v1", "helm": helm},
-                  "destination": {"server": url, "namespace": "apps"}},
-         "status": {"operationState": failed, "conditions": [{"type": "SyncError", "message": m} for m in MESSAGES],
-                    "sync": {"status": "Unknown"}, "health": {"status": "Degraded", "message": MESSAGES[n]}}}
+        {
+            "apiVersion": "argoproj.io/v1alpha1",
+            "kind": "Application",
+            "metadata": _meta(f"a{n}", "argocd"),
+            "spec": {
+                "project": "default",
+                "source": {"repoURL": url, "path": "p", "targetRevision": "v1", "helm": helm},
+                "destination": {"server": url, "namespace": "apps"},
+            },
+            "status": {
+                "operationState": failed,
+                "conditions": [{"type": "SyncError", "message": m} for m in MESSAGES],
+                "sync": {"status": "Unknown"},
+                "health": {"status": "Degraded", "message": MESSAGES[n]},
+            },
+        }
         for n, url in enumerate(URLS)
-    ]  # fmt: skip
+    ]
     for n, url in enumerate(URLS):
         for kind in ("GitRepository", "HelmRepository", "OCIRepository", "Bucket"):
             made.append(
-                {"apiVersion": "source.toolkit.fluxcd.io/v1", "kind": kind, "metadata": _meta(f"s{n}", "flux"),
-                 "spec": {"url": url, "secretRef": {"name": "s"}}, "status": {"conditions": _conditions()}}
-            )  # fmt: skip
+                {
+                    "apiVersion": "source.toolkit.fluxcd.io/v1",
+                    "kind": kind,
+                    "metadata": _meta(f"s{n}", "flux"),
+                    "spec": {"url": url, "secretRef": {"name": "s"}},
+                    "status": {"conditions": _conditions()},
+                }
+            )
     made += [
-        {"apiVersion": "helm.toolkit.fluxcd.io/v2", "kind": "HelmRelease", "metadata": _meta("h", "flux"),
-         "spec": {"values": {"password": MARK}, "chart": {"spec": {"chart": "c", "sourceRef": {"name": "s0"}}}},
-         "status": {"conditions": _conditions()}},
-        {"apiVersion": "kustomize.toolkit.fluxcd.io/v1", "kind": "Kustomization", "metadata": _meta("k", "flux"),
-         "spec": {"path": f"./x?token={MARK}", "postBuild": {"substitute": {"P": MARK}}},
-         "status": {"conditions": _conditions()}},
-    ]  # fmt: skip
+        {
+            "apiVersion": "helm.toolkit.fluxcd.io/v2",
+            "kind": "HelmRelease",
+            "metadata": _meta("h", "flux"),
+            "spec": {"values": {"password": MARK}, "chart": {"spec": {"chart": "c", "sourceRef": {"name": "s0"}}}},
+            "status": {"conditions": _conditions()},
+        },
+        {
+            "apiVersion": "kustomize.toolkit.fluxcd.io/v1",
+            "kind": "Kustomization",
+            "metadata": _meta("k", "flux"),
+            "spec": {"path": f"./x?token={MARK}", "postBuild": {"substitute": {"P": MARK}}},
+            "status": {"conditions": _conditions()},
+        },
+    ]
     return made
 
 
 def _others() -> list[dict[str, Any]]:
     """Custom resources: of their spec nothing free is kept, of their status messages, cleaned."""
     return [
-        {"apiVersion": "cert-manager.io/v1", "kind": "Certificate", "metadata": _meta(f"c{n}"),
-         "spec": {"password": MARK, "image": {"token": MARK}, "suspend": MARK, "mode": said},
-         "status": {"conditions": [{"type": "Ready", "status": "False", "message": said}], "phase": "Failed",
-                    "message": said, "error": {"message": said}, "reason": said, "secret": MARK,
-                    "failureReason": said, "byPod": [{"id": "x", "errors": [{"message": said}]}]}}
+        {
+            "apiVersion": "cert-manager.io/v1",
+            "kind": "Certificate",
+            "metadata": _meta(f"c{n}"),
+            "spec": {"password": MARK, "image": {"token": MARK}, "suspend": MARK, "mode": said},
+            "status": {
+                "conditions": [{"type": "Ready", "status": "False", "message": said}],
+                "phase": "Failed",
+                "message": said,
+                "error": {"message": said},
+                "reason": said,
+                "secret": MARK,
+                "failureReason": said,
+                "byPod": [{"id": "x", "errors": [{"message": said}]}],
+            },
+        }
         for n, said in enumerate(MESSAGES)
-    ]  # fmt: skip
+    ]
 
 
 # Documents that cannot be read: their errors are shown.

@@ -47,8 +47,12 @@ _OF_TYPE: Mapping[tuple[type, str], tuple[str, ...]] = {
 }
 _TIMES = (NOW, NOW - timedelta(minutes=5), NOW - timedelta(days=400), NOW + timedelta(days=3))
 _MAPS: tuple[Mapping[str, str], ...] = (
-    {}, {"app": "a"}, {"app": "b", "": ""}, {"pods": "1"}, {"app.kubernetes.io/name": "coredns"},
-)  # fmt: skip
+    {},
+    {"app": "a"},
+    {"app": "b", "": ""},
+    {"pods": "1"},
+    {"app.kubernetes.io/name": "coredns"},
+)
 _PORTS = tuple(map(model.Port.of, ("a:443/TCP>https", ":53/UDP", "metrics:9153/TCP")))
 _FEW = 3
 """A part holds at most so many objects: what goes wrong between more goes wrong between three."""

@@ -85,11 +85,18 @@ def serve() -> Iterator[Callable[[Callable[[str, dict[str, str]], Answer]], Serv
 
 def kubeconfig(folder: Path, server: str, user: dict[str, Any], **cluster: Any) -> str:
     path = folder / "config"
-    path.write_text(json.dumps({
-        "apiVersion": "v1", "kind": "Config", "current-context": "c",
-        "clusters": [{"name": "c", "cluster": {"server": server, **cluster}}], "users": [{"name": "u", "user": user}],
-        "contexts": [{"name": "c", "context": {"cluster": "c", "user": "u"}}],
-    }))  # fmt: skip
+    path.write_text(
+        json.dumps(
+            {
+                "apiVersion": "v1",
+                "kind": "Config",
+                "current-context": "c",
+                "clusters": [{"name": "c", "cluster": {"server": server, **cluster}}],
+                "users": [{"name": "u", "user": user}],
+                "contexts": [{"name": "c", "context": {"cluster": "c", "user": "u"}}],
+            }
+        )
+    )
     return str(path)
 
 
@@ -134,10 +141,12 @@ def test_lists_come_in_pages_and_start_again_when_they_expire(serve: Any, tmp_pa
 @pytest.mark.parametrize(
     ("answer", "reason"),
     [
-        (status(403, "pods is forbidden"), GapReason.FORBIDDEN), ((404, {}), GapReason.NOT_SERVED),
-        ((200, {"items": 5}), GapReason.BROKEN), ((500, {}), GapReason.TIMEOUT),
+        (status(403, "pods is forbidden"), GapReason.FORBIDDEN),
+        ((404, {}), GapReason.NOT_SERVED),
+        ((200, {"items": 5}), GapReason.BROKEN),
+        ((500, {}), GapReason.TIMEOUT),
     ],
-)  # fmt: skip
+)
 def test_a_part_that_fails_costs_that_part(serve: Any, tmp_path: Path, answer: Answer, reason: GapReason) -> None:
     snapshot = reading(
         serve, tmp_path, lambda path: answer if "/pods" in path else pods("n") if "/nodes" in path else None

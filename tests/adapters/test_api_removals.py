@@ -33,14 +33,21 @@ def document(api_version: str, kind: str) -> dict[str, Any]:
 
 def release(manifest: dict[str, Any]) -> dict[str, Any]:
     """Helm's record of a release with one object."""
-    record = {"name": "app", "namespace": "shop", "version": 1, "info": {"status": "deployed"},
-              "manifest": "---\n" + json.dumps(manifest)}  # fmt: skip
+    record = {
+        "name": "app",
+        "namespace": "shop",
+        "version": 1,
+        "info": {"status": "deployed"},
+        "manifest": "---\n" + json.dumps(manifest),
+    }
     packed = base64.b64encode(gzip.compress(json.dumps(record).encode()))
     return {
-        "apiVersion": "v1", "kind": "Secret", "type": "helm.sh/release.v1",
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "type": "helm.sh/release.v1",
         "metadata": {"name": "sh.helm.release.v1.app.v1", "namespace": "shop", "labels": {"owner": "helm"}},
         "data": {"release": base64.b64encode(packed).decode()},
-    }  # fmt: skip
+    }
 
 
 def read(path: Path, body: dict[str, Any], catalog: Catalog) -> Snapshot:

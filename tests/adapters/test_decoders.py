@@ -72,12 +72,25 @@ SIDECAR = {"restartPolicy": "Always"}
         ({"containers": [asks("a", "100m")], "initContainers": [asks("s", "500m", **SIDECAR)]}, 600, 0),
         ({"containers": [asks("a", "100m")], "initContainers": [asks("i", "700m", "5")]}, 700, 5),
         # beside an init container run the sidecars that stand before it, not those after
-        ({"containers": [asks("a", "100m")],
-          "initContainers": [asks("s", "200m", **SIDECAR), asks("i", "700m"), asks("t", "50m", **SIDECAR)]}, 900, 0),
-        ({"containers": [asks("a", "100m", "7")], "resources": {"requests": {"cpu": "1"}},
-          "overhead": {"cpu": "250m", "memory": "3"}}, 1250, 10),
+        (
+            {
+                "containers": [asks("a", "100m")],
+                "initContainers": [asks("s", "200m", **SIDECAR), asks("i", "700m"), asks("t", "50m", **SIDECAR)],
+            },
+            900,
+            0,
+        ),
+        (
+            {
+                "containers": [asks("a", "100m", "7")],
+                "resources": {"requests": {"cpu": "1"}},
+                "overhead": {"cpu": "250m", "memory": "3"},
+            },
+            1250,
+            10,
+        ),
     ],
-)  # fmt: skip
+)
 def test_requests_are_counted_as_the_scheduler_counts_them(
     decoder: Decoder, spec: dict[str, Any], cpu: int, memory: int
 ) -> None:
@@ -192,12 +205,15 @@ def test_a_chart_of_flux_is_read_though_its_chart_is_a_name(decoder: Decoder) ->
         ("podinfo", "", "podinfo"),
         ("podinfo", "web", "web-podinfo"),
         # from the tests of helm-controller
-        ("name-with-very-long-name-which-is-longer-than-53-characters", "release",
-         "release-name-with-very-long-name-which-i-788ca0d0d7b0"),
+        (
+            "name-with-very-long-name-which-is-longer-than-53-characters",
+            "release",
+            "release-name-with-very-long-name-which-i-788ca0d0d7b0",
+        ),
         ("x" * 53, "", "x" * 53),
         ("x" * 54, "", "x" * 40 + "-" + hashlib.sha256(b"x" * 54).hexdigest()[:12]),
     ],
-)  # fmt: skip
+)
 def test_flux_shortens_long_names_of_releases(decoder: Decoder, name: str, target: str, release: str) -> None:
     assert decoded(decoder, "HelmRelease", {"targetNamespace": target}, name=name).release == release
 

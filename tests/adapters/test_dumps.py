@@ -24,9 +24,11 @@ from tests.builders import NOW, small_catalog
 
 DECODER = Decoder(small_catalog())
 DEPLOYMENT = {
-    "apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "coredns", "namespace": "kube-system"},
+    "apiVersion": "apps/v1",
+    "kind": "Deployment",
+    "metadata": {"name": "coredns", "namespace": "kube-system"},
     "spec": {"replicas": 2, "template": {"spec": {"containers": [{"name": "c", "image": "coredns/coredns:v1.12.4"}]}}},
-}  # fmt: skip
+}
 
 
 def read(*paths: Path) -> Snapshot:
@@ -55,8 +57,13 @@ def test_every_form_gives_the_same_installation(tmp_path: Path) -> None:
     text, forms = json.dumps(DEPLOYMENT), {}
     forms["one.json"] = text.encode()
     forms["list.json"] = json.dumps({"kind": "List", "items": [DEPLOYMENT]}).encode()
-    forms["typed.json"] = json.dumps({"kind": "DeploymentList", "apiVersion": "apps/v1", "items": [
-        {"metadata": DEPLOYMENT["metadata"], "spec": DEPLOYMENT["spec"]}]}).encode()  # fmt: skip
+    forms["typed.json"] = json.dumps(
+        {
+            "kind": "DeploymentList",
+            "apiVersion": "apps/v1",
+            "items": [{"metadata": DEPLOYMENT["metadata"], "spec": DEPLOYMENT["spec"]}],
+        }
+    ).encode()
     forms["array.json"] = json.dumps([DEPLOYMENT]).encode()
     forms["many.yaml"] = f"# comment\n---\n---\n{yaml.safe_dump(DEPLOYMENT)}---\n".encode()
     forms["packed.yaml.gz"] = gzip.compress(yaml.safe_dump(DEPLOYMENT).encode())
@@ -172,18 +179,21 @@ def test_what_is_read_is_told_on_the_way(tmp_path: Path) -> None:
     told: list[tuple[str, int, int]] = []
     manifests.read([str(tmp_path)], DECODER, taken=NOW, progress=lambda *now: told.append(now))
     assert [(Path(what).name, done, total) for what, done, total in told] == [
-        ("a.json", 1, 0), ("b.json", 2, 0), ("", 1, 1),
-    ]  # fmt: skip
+        ("a.json", 1, 0),
+        ("b.json", 2, 0),
+        ("", 1, 1),
+    ]
 
 
 def test_a_release_that_helm_keeps_in_a_config_map_is_read(tmp_path: Path) -> None:
     record = {"name": "cm", "namespace": "security", "version": 3, "info": {"status": "deployed"}}
     labels = {"owner": "helm", "name": "cm", "status": "deployed", "version": "3"}
     kept = {
-        "apiVersion": "v1", "kind": "ConfigMap",
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
         "metadata": {"name": "sh.helm.release.v1.cm.v3", "namespace": "security", "labels": labels},
         "data": {"release": base64.b64encode(gzip.compress(json.dumps(record).encode())).decode()},
-    }  # fmt: skip
+    }
     path = tmp_path / "release.json"
     path.write_text(json.dumps(kept))
     (release,) = read(path).helm_releases
@@ -208,11 +218,13 @@ def test_numbers_where_yaml_meant_strings(tmp_path: Path) -> None:
 
 def test_real_dumps_load_and_their_addons_are_found(shared_data: Path, catalog: Catalog) -> None:
     expected = {
-        "hardeneks": {"aws-vpc-cni", "coredns", "cluster-autoscaler"}, "nri-1.31": {"coredns", "kube-proxy"},
-        "nri-1.32": {"coredns", "kube-proxy"}, "nri-1.33": {"coredns", "kube-proxy"},
+        "hardeneks": {"aws-vpc-cni", "coredns", "cluster-autoscaler"},
+        "nri-1.31": {"coredns", "kube-proxy"},
+        "nri-1.32": {"coredns", "kube-proxy"},
+        "nri-1.33": {"coredns", "kube-proxy"},
         "sonobuoy-results-0.9": {"kube-proxy"},
         "troubleshoot-supportbundle-baseline": {"coredns", "metrics-server"},
-    }  # fmt: skip
+    }
     for path in sorted((shared_data / "clusters").iterdir()):
         snapshot = manifests.read([str(path)], Decoder(catalog), taken=NOW)
         found = {row.addon for row in take_inventory(View(snapshot), catalog).installations}
@@ -223,15 +235,60 @@ def test_real_dumps_load_and_their_addons_are_found(shared_data: Path, catalog: 
 # ── Fuzzing ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
 _ODD: Any = st.one_of(
-    st.none(), st.booleans(), st.integers(-(2**70), 2**70), st.floats(allow_nan=False), st.text(max_size=30),
-    st.just("x" * 100_000), st.just([]), st.just({}), st.just([None]), st.just({"a": {"b": [1]}}), st.just("1e9Gi"),
-)  # fmt: skip
+    st.none(),
+    st.booleans(),
+    st.integers(-(2**70), 2**70),
+    st.floats(allow_nan=False),
+    st.text(max_size=30),
+    st.just("x" * 100_000),
+    st.just([]),
+    st.just({}),
+    st.just([None]),
+    st.just({"a": {"b": [1]}}),
+    st.just("1e9Gi"),
+)
 _WORDS = st.sampled_from(
-    ["metadata", "spec", "status", "name", "namespace", "labels", "annotations", "ownerReferences", "managedFields",
-     "template", "containers", "image", "resources", "requests", "cpu", "memory", "replicas", "selector", "matchLabels",
-     "conditions", "webhooks", "rules", "clientConfig", "caBundle", "service", "versions", "group", "names", "data",
-     "items", "kind", "apiVersion", "creationTimestamp", "type", "provisioner", "capacity", "storage", "release"]
-)  # fmt: skip
+    [
+        "metadata",
+        "spec",
+        "status",
+        "name",
+        "namespace",
+        "labels",
+        "annotations",
+        "ownerReferences",
+        "managedFields",
+        "template",
+        "containers",
+        "image",
+        "resources",
+        "requests",
+        "cpu",
+        "memory",
+        "replicas",
+        "selector",
+        "matchLabels",
+        "conditions",
+        "webhooks",
+        "rules",
+        "clientConfig",
+        "caBundle",
+        "service",
+        "versions",
+        "group",
+        "names",
+        "data",
+        "items",
+        "kind",
+        "apiVersion",
+        "creationTimestamp",
+        "type",
+        "provisioner",
+        "capacity",
+        "storage",
+        "release",
+    ]
+)
 _OBJECT: Any = st.recursive(
     _ODD, lambda inner: st.dictionaries(_WORDS, inner, max_size=5) | st.lists(inner, max_size=3), max_leaves=25
 )

@@ -76,8 +76,10 @@ def test_health_is_that_of_argo_cd(shared_data: Path, catalog: Catalog, capsys: 
     ours, others = score(rows, catalog, alive=False)
     ours_alive, others_alive = score(rows, catalog, alive=True)
     with capsys.disabled():
-        print(f"\nhealth of real objects: Kubernetes and add-ons {ours} as given, {ours_alive} as living; "
-              f"others {others} as given, {others_alive} as living")  # fmt: skip
+        print(
+            f"\nhealth of real objects: Kubernetes and add-ons {ours} as given, {ours_alive} as living; "
+            f"others {others} as given, {others_alive} as living"
+        )
         print("".join(f"  missed as given: {line}\n" for line in ours.missed), end="")
         print("".join(f"  missed as living: {line}\n" for line in ours_alive.missed), end="")
     assert ours.share >= OURS_MIN

@@ -24,17 +24,25 @@ def stored(
 ) -> dict[str, object]:
     """A Secret as Helm writes it."""
     record = {
-        "name": name, "namespace": "monitoring", "version": revision, "info": {"status": status},
+        "name": name,
+        "namespace": "monitoring",
+        "version": revision,
+        "info": {"status": status},
         "chart": {"metadata": {"name": "kube-prometheus-stack", "version": version or f"{revision}.0.0"}},
         "manifest": manifest,
-    }  # fmt: skip
+    }
     packed = base64.b64encode(gzip.compress(json.dumps(record).encode()))
     return {
-        "apiVersion": "v1", "kind": "Secret", "type": "helm.sh/release.v1", "data": {
-            "release": base64.b64encode(packed).decode()},
-        "metadata": {"name": f"sh.helm.release.v1.{name}.v{revision}", "namespace": "monitoring",
-                     "labels": {"owner": "helm", "status": status}},
-    }  # fmt: skip
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "type": "helm.sh/release.v1",
+        "data": {"release": base64.b64encode(packed).decode()},
+        "metadata": {
+            "name": f"sh.helm.release.v1.{name}.v{revision}",
+            "namespace": "monitoring",
+            "labels": {"owner": "helm", "status": status},
+        },
+    }
 
 
 def record(revision: int, status: str) -> HelmRelease:

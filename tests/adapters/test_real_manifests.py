@@ -59,8 +59,10 @@ def test_every_render_is_recognised(shared_data: Path, catalog: Catalog, capsys:
     recognised = 1 - len(tally.missed) / tally.expected
     right = 1 - len(tally.wrong) / tally.versions
     with capsys.disabled():
-        print(f"\nrenders read as files: recognised {recognised:.3f} of {tally.expected}, "
-              f"version right {right:.3f} of {tally.versions}, not there {len(tally.extra)}")  # fmt: skip
+        print(
+            f"\nrenders read as files: recognised {recognised:.3f} of {tally.expected}, "
+            f"version right {right:.3f} of {tally.versions}, not there {len(tally.extra)}"
+        )
         for kind in ("missed", "wrong", "extra"):
             print("".join(f"  {kind}: {line}\n" for line in getattr(tally, kind)), end="")
     assert recognised >= RECOGNISED_MIN

@@ -180,8 +180,11 @@ def test_no_error_shows_what_a_server_says_of_credentials(serve: Any, tmp_path: 
 
 def test_errors_show_no_credential_of_a_kubeconfig(tmp_path: Path) -> None:
     """A plugin that fails, a server that is not there, a user and a file that are broken."""
-    failing = {"apiVersion": "client.authentication.k8s.io/v1", "command": sys.executable,
-               "args": ["-c", f"import sys; sys.exit('token={MARK}')"]}  # fmt: skip
+    failing = {
+        "apiVersion": "client.authentication.k8s.io/v1",
+        "command": sys.executable,
+        "args": ["-c", f"import sys; sys.exit('token={MARK}')"],
+    }
     for user in ({"token": MARK}, {"exec": failing}, {"client-key-data": MARK, "client-certificate-data": MARK}, MARK):
         config = kubeconfig(tmp_path, "https://127.0.0.1:9", user)  # type: ignore[arg-type]
         done = subprocess.run(

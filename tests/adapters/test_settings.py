@@ -29,10 +29,13 @@ def test_a_waiver_is_read_whole(tmp_path: Path) -> None:
     )
     assert load(written(tmp_path, text)).waivers == (
         Waiver(
-            code="HLT*", subject="PodDisruptionBudget/payments/*", cluster="prod-*", reason="one",
+            code="HLT*",
+            subject="PodDisruptionBudget/payments/*",
+            cluster="prod-*",
+            reason="one",
             until=date(2027, 1, 31),
         ),
-    )  # fmt: skip
+    )
 
 
 @pytest.mark.parametrize("until", ["2027-01-31", '"2027-01-31"'])
@@ -82,9 +85,18 @@ def test_a_misspelt_field_is_refused_it_would_waive_more_than_was_meant(tmp_path
 
 @pytest.mark.parametrize(
     "text",
-    ["waiver: []", "- code: HLT013", "waivers: {code: HLT013}", "waivers: [", "waivers: \x00", b"waivers: \xff\xfe",
-     "{[]: 1}", "just words", "waivers: &a [*a]"],
-)  # fmt: skip
+    [
+        "waiver: []",
+        "- code: HLT013",
+        "waivers: {code: HLT013}",
+        "waivers: [",
+        "waivers: \x00",
+        b"waivers: \xff\xfe",
+        "{[]: 1}",
+        "just words",
+        "waivers: &a [*a]",
+    ],
+)
 def test_a_file_that_is_none_is_refused_by_its_name(tmp_path: Path, text: str | bytes) -> None:
     path = written(tmp_path, text)
     with pytest.raises(BadInput) as caught:

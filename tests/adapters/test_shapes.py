@@ -36,6 +36,12 @@ print(sum(read) > 0, len(read) == len(kinds))
 
 def test_kinds_that_share_a_shape_are_decoded_side_by_side() -> None:
     for _ in range(3):  # without the lock, each of them ends in a segmentation fault two times out of three
-        done = subprocess.run([sys.executable, "-c", _SIDE_BY_SIDE], capture_output=True, text=True, timeout=120,
-                              env=os.environ, check=False)  # fmt: skip
+        done = subprocess.run(
+            [sys.executable, "-c", _SIDE_BY_SIDE],
+            capture_output=True,
+            text=True,
+            timeout=120,
+            env=os.environ,
+            check=False,
+        )
         assert (done.returncode, done.stdout) == (0, "True True\n"), done.stderr[-2000:]

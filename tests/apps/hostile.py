@@ -12,11 +12,20 @@ ATTACK = (
     "![i](http://evil.example/x)@team{0}<!--\ud800\ufffe"
 )
 # What comes from addonctl's own tables, or selects among them.
-_OWN = frozenset({
-    "Finding.code", "Waiver.code", "Dependency.hurts", "Check.kubernetes", "KubernetesStatus.running",
-    "KubernetesStatus.target", "KubernetesStatus.targets", "KubernetesStatus.reason", "Assessment.stale",
-    "Assessment.since",
-})  # fmt: skip
+_OWN = frozenset(
+    {
+        "Finding.code",
+        "Waiver.code",
+        "Dependency.hurts",
+        "Check.kubernetes",
+        "KubernetesStatus.running",
+        "KubernetesStatus.target",
+        "KubernetesStatus.targets",
+        "KubernetesStatus.reason",
+        "Assessment.stale",
+        "Assessment.since",
+    }
+)
 _T = TypeVar("_T")
 
 
@@ -36,9 +45,12 @@ def _poison(value: _T) -> _T:
         return {_poison(key): _poison(item) for key, item in value.items()}  # type: ignore[return-value]
     if is_dataclass(value) and not isinstance(value, type):
         own = type(value).__name__
-        return replace(value, **{
-            each.name: _poison(getattr(value, each.name))
-            for each in fields(value)
-            if each.init and f"{own}.{each.name}" not in _OWN
-        })  # fmt: skip
+        return replace(
+            value,
+            **{
+                each.name: _poison(getattr(value, each.name))
+                for each in fields(value)
+                if each.init and f"{own}.{each.name}" not in _OWN
+            },
+        )
     return value

@@ -43,9 +43,17 @@ def test_analyze_json_has_the_promised_keys() -> None:
     document = json.loads(run("analyze", "--demo", "-o", "json").stdout)
     assert document["schema"] == "addonctl/v1"
     assert {
-        "cluster_name", "total_addons", "addon_metrics", "dependency_analysis", "optimization_opportunities",
-        "recommendations", "overall_health_score", "cost_efficiency_score", "findings", "gaps",
-    } <= document.keys()  # fmt: skip
+        "cluster_name",
+        "total_addons",
+        "addon_metrics",
+        "dependency_analysis",
+        "optimization_opportunities",
+        "recommendations",
+        "overall_health_score",
+        "cost_efficiency_score",
+        "findings",
+        "gaps",
+    } <= document.keys()
     assert 0 <= document["overall_health_score"]["value"] <= 100
     assert 0 < document["overall_health_score"]["coverage"] < 100, "nothing was probed"
     assert document["cost_efficiency_score"]["value"] is None
@@ -164,8 +172,12 @@ def test_catalog_check_of_a_stream_answers_every_line() -> None:
 
 
 def test_standard_input_is_read() -> None:
-    pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "kube-proxy-x", "namespace": "kube-system"},
-           "spec": {"containers": [{"name": "p", "image": "registry.k8s.io/kube-proxy:v1.34.1"}]}}  # fmt: skip
+    pod = {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"name": "kube-proxy-x", "namespace": "kube-system"},
+        "spec": {"containers": [{"name": "p", "image": "registry.k8s.io/kube-proxy:v1.34.1"}]},
+    }
     document = json.loads(run("inventory", "-f", "-", "-o", "json", stdin=json.dumps(pod)).stdout)
     assert [(row["addon"], row["version"]) for row in document["installations"]] == [("kube-proxy", "v1.34.1")]
 
@@ -177,8 +189,12 @@ def test_a_snapshot_is_saved_shown_and_compared(tmp_path: Path) -> None:
     assert "workloads" in run("snapshot", "show", str(first)).stdout
     image = {"image": "quay.io/jetstack/cert-manager-controller:v1.20.0", "name": "c"}
     meta = {"name": "cert-manager", "namespace": "cert-manager"}
-    changed = {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": meta,
-               "spec": {"template": {"spec": {"containers": [image]}}}}  # fmt: skip
+    changed = {
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "metadata": meta,
+        "spec": {"template": {"spec": {"containers": [image]}}},
+    }
     run("snapshot", "save", "-f", "-", str(second), stdin=json.dumps(changed))
     diff = json.loads(run("snapshot", "diff", str(first), str(second), "-o", "json").stdout)
     assert {"what": "version", "old": "v1.19.1", "new": "v1.20.0"}.items() <= diff["changed"][0].items()
@@ -411,8 +427,13 @@ def test_a_kubernetes_that_is_none_is_refused_everywhere(command: list[str]) -> 
 
 def completed(*words: str) -> list[str]:
     """What a shell offers after `addonctl WORDS`."""
-    env = {**os.environ, "PYTHONPATH": str(ROOT), "_ADDONCTL_COMPLETE": "bash_complete",
-           "COMP_WORDS": " ".join(["addonctl", *words]), "COMP_CWORD": str(len(words))}  # fmt: skip
+    env = {
+        **os.environ,
+        "PYTHONPATH": str(ROOT),
+        "_ADDONCTL_COMPLETE": "bash_complete",
+        "COMP_WORDS": " ".join(["addonctl", *words]),
+        "COMP_CWORD": str(len(words)),
+    }
     done = subprocess.run([sys.executable, "-m", "addonctl"], capture_output=True, text=True, check=True, env=env)
     return [line.partition(",")[2] for line in done.stdout.splitlines()]
 

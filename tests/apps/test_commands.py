@@ -48,7 +48,10 @@ ACTIONS: tuple[Action, ...] = (
     Run(("kubectl", "get", "nodepools", "-A", "-o", "json"), pipe=(("kubectl", "replace", "-f", "-"),)),
     UpdateAddon(cluster="prod-eu-1", addon="coredns", version="v1.12.4-eksbuild.18", why="first:"),
     UpdateAddon(
-        cluster="prod-eu-1", addon="vpc-cni", version="v1.20.4-eksbuild.1", keep_configuration=True,
+        cluster="prod-eu-1",
+        addon="vpc-cni",
+        version="v1.20.4-eksbuild.1",
+        keep_configuration=True,
         role_arn="arn:aws:iam::111122223333:role/cni",
     ),
     CreateAddon(cluster="prod-eu-1", addon="coredns"),
@@ -66,7 +69,7 @@ ACTIONS: tuple[Action, ...] = (
     Apply(what="its manifests of v0.8.1, as they were installed"),
     Apply(what="the role", file="role.yaml"),
     Delete(target=ObjectRef.of("ValidatingWebhookConfiguration", "left-over"), save_first=True),
-)  # fmt: skip
+)
 # Tools whose command lines nobody can try here: their subcommands and flags, from their reference pages.
 KNOWN = {
     ("argocd", "app", "sync"): {"--app-namespace", "--force", "--prune"},

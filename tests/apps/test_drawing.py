@@ -108,8 +108,13 @@ def test_the_demo_shows_every_addon_by_name(demo: Assessment) -> None:
 def test_labels_are_as_short_as_they_can_be() -> None:
     named = drawing.labels(["a/x/1", "b/x/1", "b/y/1", "c/x/1", "c/x/2", "odd"])
     assert {each: str(label) for each, label in named.items()} == {
-        "a/x/1": "a", "b/x/1": "b (x)", "b/y/1": "b (y)", "c/x/1": "c (x/1)", "c/x/2": "c (x/2)", "odd": "odd",
-    }  # fmt: skip
+        "a/x/1": "a",
+        "b/x/1": "b (x)",
+        "b/y/1": "b (y)",
+        "c/x/1": "c (x/1)",
+        "c/x/2": "c (x/2)",
+        "odd": "odd",
+    }
 
 
 _SMALL = graph("a/x/1 => b/y/2", "a/x/1 ~> c/z/3", "c/z/3 -> b/y/2", order=("b/y/2", "c/z/3", "d/w/4", "a/x/1"))
@@ -153,9 +158,22 @@ flowchart LR
 def test_hostile_names_stay_within_their_quotes(hostile: Assessment) -> None:
     dot = re.sub(r'"(?:[^"\\\n]|\\.)*"', "", drawing.dot(hostile.dependencies))
     assert set(dot.split()) <= {
-        "digraph", "dependencies", "{", "rankdir=LR;", "node", "[shape=box,", "style=rounded,", "fontname=];",
-        "[label=];", "->", "[style=solid,", "[style=dashed,", "color=gray50,", "tooltip=];", "}",
-    }  # fmt: skip
+        "digraph",
+        "dependencies",
+        "{",
+        "rankdir=LR;",
+        "node",
+        "[shape=box,",
+        "style=rounded,",
+        "fontname=];",
+        "[label=];",
+        "->",
+        "[style=solid,",
+        "[style=dashed,",
+        "color=gray50,",
+        "tooltip=];",
+        "}",
+    }
     mermaid = drawing.mermaid(hostile.dependencies)
     assert "<script" not in mermaid
     assert set(re.sub(r'"[^"\n]*"', "", mermaid)) <= set("flowchart LR\nn0123456789[]->=. ")

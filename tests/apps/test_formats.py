@@ -30,11 +30,18 @@ def small() -> Assessment:
     """Two add-ons of a small cluster; nodes and pods were not read."""
     gaps = (Gap(part="pods", reason=GapReason.FORBIDDEN, detail="403", permission="list pods"),)
     workloads = (
-        builders.workload("coredns", "registry.example/coredns/coredns:v1.11.4", namespace="kube-system", desired=2,
-                          ready=1, available=1),
-        builders.workload("cert-manager", "registry.example/jetstack/cert-manager-controller:v1.20.0", desired=1,
-                          ready=1, available=1),
-    )  # fmt: skip
+        builders.workload(
+            "coredns",
+            "registry.example/coredns/coredns:v1.11.4",
+            namespace="kube-system",
+            desired=2,
+            ready=1,
+            available=1,
+        ),
+        builders.workload(
+            "cert-manager", "registry.example/jetstack/cert-manager-controller:v1.20.0", desired=1, ready=1, available=1
+        ),
+    )
     return assessed(builders.snapshot(workloads=workloads, gaps=gaps), builders.small_catalog())
 
 
@@ -148,8 +155,12 @@ def test_a_quiet_cluster_says_so() -> None:
 
 
 def _object(required: dict[str, Any], **optional: Any) -> dict[str, Any]:
-    return {"type": "object", "required": list(required), "properties": required | optional,
-            "additionalProperties": False}  # fmt: skip
+    return {
+        "type": "object",
+        "required": list(required),
+        "properties": required | optional,
+        "additionalProperties": False,
+    }
 
 
 _TEXT = {"type": "string", "minLength": 1}
@@ -218,9 +229,9 @@ def test_sarif_has_every_finding_and_suppresses_the_waived(everything: Assessmen
         assert all(item.detail.replace("{", "{{") in result["message"]["text"] for item in found.evidence)
         assert result["locations"][0]["logicalLocations"][0]["fullyQualifiedName"] == str(found.subject)
     assert everything.waived
-    assert [
-        result["suppressions"][0]["justification"] for result in results if "suppressions" in result
-    ] == ["until the move"] * len(everything.waived)  # fmt: skip
+    assert [result["suppressions"][0]["justification"] for result in results if "suppressions" in result] == [
+        "until the move"
+    ] * len(everything.waived)
 
 
 def test_sarif_tells_what_was_not_seen(everything: Assessment) -> None:

@@ -72,15 +72,26 @@ def test_it_has_every_finding_with_evidence_and_fix(page: _Page, everything: Ass
 def test_the_sections_come_in_their_order(page: _Page) -> None:
     ids = [attributes["id"] for attributes in page.all("section") if "id" in attributes]
     assert ids == [
-        "findings", "compatibility", "health", "dependencies", "inventory", "unseen", "waived", "stale",
-    ]  # fmt: skip
+        "findings",
+        "compatibility",
+        "health",
+        "dependencies",
+        "inventory",
+        "unseen",
+        "waived",
+        "stale",
+    ]
 
 
 def test_it_says_what_was_not_seen_waived_and_old(page: _Page) -> None:
     for said in (
-        "DEMO", "leases forbidden 403 list leases.coordination.k8s.io", "Not in the input: quotas.", "until the move",
-        "2027-01-31", "the table is 130 days old",
-    ):  # fmt: skip
+        "DEMO",
+        "leases forbidden 403 list leases.coordination.k8s.io",
+        "Not in the input: quotas.",
+        "until the move",
+        "2027-01-31",
+        "the table is 130 days old",
+    ):
         assert said in page.text
 
 

@@ -63,8 +63,11 @@ def test_what_is_cut_ends_in_an_ellipsis() -> None:
 
 def test_a_long_word_breaks_after_a_sign_that_joins() -> None:
     assert wrap("see Deployment/kube-system/ebs-csi-controller", 20) == [
-        "see", "Deployment/kube-", "system/ebs-csi-", "controller",
-    ]  # fmt: skip
+        "see",
+        "Deployment/kube-",
+        "system/ebs-csi-",
+        "controller",
+    ]
 
 
 TEXT = st.text(st.characters(categories=("L", "N", "P")), max_size=60)

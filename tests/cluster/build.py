@@ -21,8 +21,14 @@ from tests.cluster.oci import write_image
 HERE = Path(__file__).parent
 KUBERNETES = "v1.36.3"
 COMPONENTS = (
-    "etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler", "kubelet", "kube-proxy", "kubectl",
-)  # fmt: skip
+    "etcd",
+    "kube-apiserver",
+    "kube-controller-manager",
+    "kube-scheduler",
+    "kubelet",
+    "kube-proxy",
+    "kubectl",
+)
 # The versions that the cluster runs, and those that it can be updated to or from.
 COREDNS, COREDNS_MORE = ("v1.12.4", "v1.13.2"), ("v1.11.4", "v1.14.3")
 METRICS_SERVER, GATEKEEPER = "v0.9.0", "v3.23.1"
@@ -72,9 +78,14 @@ class Artefact:
 def run(*command: str | Path, cwd: Path | None = None, env: dict[str, str] | None = None) -> None:
     """Runs a build command; its output is shown only when it fails."""
     done = subprocess.run(
-        [str(word) for word in command], cwd=cwd, env={**os.environ, "CGO_ENABLED": "0", **(env or {})},
-        capture_output=True, text=True, timeout=_BUILD_TIMEOUT_S, check=False,
-    )  # fmt: skip
+        [str(word) for word in command],
+        cwd=cwd,
+        env={**os.environ, "CGO_ENABLED": "0", **(env or {})},
+        capture_output=True,
+        text=True,
+        timeout=_BUILD_TIMEOUT_S,
+        check=False,
+    )
     if done.returncode:
         raise SystemExit(f"{' '.join(map(str, command))} failed:\n{done.stdout[-2000:]}{done.stderr[-4000:]}")
 
@@ -103,9 +114,11 @@ def _module(name: str, package: str, binary: str, ldflags: str = "-s -w") -> Art
 _VERSION = "k8s.io/component-base/version"
 # Clients and charts look at the server's version: without these flags it would say v0.0.0.
 CONTROL_PLANE = _module(
-    "controlplane", ".", "kubernetes",
+    "controlplane",
+    ".",
+    "kubernetes",
     f"-s -w -X {_VERSION}.gitVersion={KUBERNETES} -X {_VERSION}.gitMajor=1 -X {_VERSION}.gitMinor=36",
-)  # fmt: skip
+)
 KWOK = _go_install("kwok", "sigs.k8s.io/kwok/cmd/kwok@v0.8.0")
 CONTAINERD = _go_install(
     "containerd",
@@ -114,7 +127,7 @@ CONTAINERD = _go_install(
         for command in ("containerd", "containerd-shim-runc-v2", "ctr")
     ),
     tags="no_btrfs no_devmapper no_zfs",
-)  # fmt: skip
+)
 HELM = _go_install("helm", "helm.sh/helm/v4/cmd/helm@v4.3.1")
 POPEYE = _module("popeye", "github.com/derailed/popeye", "popeye")
 _WITNESS = _module("witness", ".", "witness")
@@ -224,15 +237,23 @@ def _downloaded(module: str) -> Path:
     return Path(modules) / module
 
 
-_STAGES = ("node/fast/node-initialize", "node/heartbeat-with-lease/node-heartbeat-with-lease", "pod/general/pod-create",
-           "pod/general/pod-ready", "pod/general/pod-complete", "pod/general/pod-delete")  # fmt: skip
+_STAGES = (
+    "node/fast/node-initialize",
+    "node/heartbeat-with-lease/node-heartbeat-with-lease",
+    "pod/general/pod-create",
+    "pod/general/pod-ready",
+    "pod/general/pod-complete",
+    "pod/general/pod-delete",
+)
 STAGES = _from_module(
     "stages", "sigs.k8s.io/kwok@v0.8.0", [f"kustomize/stage/{stage}.yaml" for stage in _STAGES], "stages.yaml"
 )
 GATEKEEPER_MANIFEST = _from_module(
-    "gatekeeper-manifest", f"github.com/open-policy-agent/gatekeeper/v3@{GATEKEEPER}", ["deploy/gatekeeper.yaml"],
+    "gatekeeper-manifest",
+    f"github.com/open-policy-agent/gatekeeper/v3@{GATEKEEPER}",
+    ["deploy/gatekeeper.yaml"],
     "gatekeeper.yaml",
-)  # fmt: skip
+)
 GATEKEEPER_CHART = _chart("gatekeeper-chart", f"github.com/open-policy-agent/gatekeeper/v3@{GATEKEEPER}", "gatekeeper")
 
 # What each part adds; within a part, an image comes after its binary.
@@ -241,15 +262,25 @@ PARTS: Mapping[str, tuple[Artefact, ...]] = {
     "simulated": (KWOK, STAGES),
     "helm": (HELM, GATEKEEPER_CHART),
     "nodes": (
-        CONTAINERD, *(_COREDNS[version] for version in COREDNS), _METRICS, _GATEKEEPER, _WITNESS, GATEKEEPER_MANIFEST,
-        PAUSE, PROXY_IMAGE, *(_COREDNS_IMAGES[version] for version in COREDNS), _METRICS_IMAGE, _GATEKEEPER_IMAGE,
+        CONTAINERD,
+        *(_COREDNS[version] for version in COREDNS),
+        _METRICS,
+        _GATEKEEPER,
+        _WITNESS,
+        GATEKEEPER_MANIFEST,
+        PAUSE,
+        PROXY_IMAGE,
+        *(_COREDNS_IMAGES[version] for version in COREDNS),
+        _METRICS_IMAGE,
+        _GATEKEEPER_IMAGE,
         _WITNESS_ARTEFACT,
     ),
     "more-coredns": (
-        *(_COREDNS[version] for version in COREDNS_MORE), *(_COREDNS_IMAGES[version] for version in COREDNS_MORE),
+        *(_COREDNS[version] for version in COREDNS_MORE),
+        *(_COREDNS_IMAGES[version] for version in COREDNS_MORE),
     ),
     "popeye": (POPEYE,),
-}  # fmt: skip
+}
 USUAL = ("control-plane", "simulated", "helm", "nodes")
 
 
@@ -269,9 +300,11 @@ def _unbuilt(parts: Sequence[str]) -> list[Artefact]:
 def install_debian_packages() -> None:
     """Installs those of Debian's packages that are not there."""
     listed = subprocess.run(
-        ["dpkg-query", "-W", "-f", "${Package} ${db:Status-Abbrev}\n", *DEBIAN], capture_output=True, text=True,
+        ["dpkg-query", "-W", "-f", "${Package} ${db:Status-Abbrev}\n", *DEBIAN],
+        capture_output=True,
+        text=True,
         check=False,
-    ).stdout  # fmt: skip
+    ).stdout
     absent = [name for name in DEBIAN if f"{name} ii" not in listed]
     if absent and os.geteuid() != 0:
         raise SystemExit(f"Debian packages are missing: {' '.join(absent)}. Install them, or run this as root.")

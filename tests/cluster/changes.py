@@ -59,8 +59,9 @@ class Patched(_Kept):
     def make(self, cluster: Cluster) -> None:
         self.keep(cluster)
         how = "json" if isinstance(self.patch, list) else "strategic" if self.namespace else "merge"
-        cluster.kubectl("patch", self.target, *_in(self.namespace), f"--type={how}", *self._below(),
-                        "-p", json.dumps(self.patch))  # fmt: skip
+        cluster.kubectl(
+            "patch", self.target, *_in(self.namespace), f"--type={how}", *self._below(), "-p", json.dumps(self.patch)
+        )
 
     def undo(self, cluster: Cluster) -> None:
         if self.subresource:
@@ -210,9 +211,7 @@ def waits_for(namespace: str, labels: str, *reasons: str) -> Holds:
 
 
 def unscheduled(namespace: str, labels: str) -> Holds:
-    return lambda cluster: any(
-        condition(pod, "PodScheduled") == "False" for pod in pods(cluster, namespace, labels)
-    )  # fmt: skip
+    return lambda cluster: any(condition(pod, "PodScheduled") == "False" for pod in pods(cluster, namespace, labels))
 
 
 def started_unready(namespace: str, labels: str) -> Holds:
@@ -223,7 +222,7 @@ def started_unready(namespace: str, labels: str) -> Holds:
             status.get("started") and not status["ready"] and pod["status"]["phase"] == "Running"
             for pod in pods(cluster, namespace, labels)
             for status in pod["status"].get("containerStatuses") or ()
-        )  # fmt: skip
+        )
 
     return holds
 
@@ -239,9 +238,7 @@ def leads_nowhere(namespace: str, service: str) -> Holds:
 
 def says(target: str, kind: str, status: str, namespace: str = "") -> Holds:
     """A condition of one object has this status."""
-    return lambda cluster: any(
-        condition(thing, kind) == status for thing in got(cluster, target, *_in(namespace))
-    )  # fmt: skip
+    return lambda cluster: any(condition(thing, kind) == status for thing in got(cluster, target, *_in(namespace)))
 
 
 def warned(namespace: str, reason: str, text: str = "") -> Holds:
@@ -278,8 +275,11 @@ def unsound(cluster: Cluster) -> list[str]:
     return wrong + [f"Service {n}" for ns, n in _SERVICES if not ready_endpoints(cluster, ns, n)]
 
 
-_SERVICES = (("kube-system", "kube-dns"), ("kube-system", "metrics-server"),
-             ("gatekeeper-system", "gatekeeper-webhook-service"))  # fmt: skip
+_SERVICES = (
+    ("kube-system", "kube-dns"),
+    ("kube-system", "metrics-server"),
+    ("gatekeeper-system", "gatekeeper-webhook-service"),
+)
 
 
 def _rolled_out(thing: Object) -> bool:

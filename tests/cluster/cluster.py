@@ -105,9 +105,13 @@ class Cluster:
     def kubectl(self, *arguments: str, stdin: str | None = None, check: bool = True) -> str:
         """What kubectl prints. Raises RuntimeError with its stderr when it fails."""
         done = subprocess.run(
-            [self._bin / "kubectl", f"--kubeconfig={self.kubeconfig}", *arguments], input=stdin, capture_output=True,
-            text=True, timeout=180, check=False,
-        )  # fmt: skip
+            [self._bin / "kubectl", f"--kubeconfig={self.kubeconfig}", *arguments],
+            input=stdin,
+            capture_output=True,
+            text=True,
+            timeout=180,
+            check=False,
+        )
         if check and done.returncode:
             raise RuntimeError(f"kubectl {' '.join(arguments)}: {done.stderr.strip()[:2000]}")
         return done.stdout
@@ -143,11 +147,16 @@ class Cluster:
         """Adds nodes that kwok plays; their pods run nothing."""
         if not any("kwok" in line for line in self._records.noted("process")):
             self._records.spawn(
-                "kwok", build.KWOK.folder / "kwok", f"--kubeconfig={self.kubeconfig}",
-                "--manage-nodes-with-annotation-selector=kwok.x-k8s.io/node=fake", "--cidr=10.240.0.0/16",
-                "--node-lease-duration-seconds=40", f"--node-ip={_NODE_IP}", "--server-address=127.0.0.1:20247",
+                "kwok",
+                build.KWOK.folder / "kwok",
+                f"--kubeconfig={self.kubeconfig}",
+                "--manage-nodes-with-annotation-selector=kwok.x-k8s.io/node=fake",
+                "--cidr=10.240.0.0/16",
+                "--node-lease-duration-seconds=40",
+                f"--node-ip={_NODE_IP}",
+                "--server-address=127.0.0.1:20247",
                 *(f"--config={stage}" for stage in self._stages or (build.STAGES.folder / "stages.yaml",)),
-            )  # fmt: skip
+            )
         have = self.kubectl("get", "nodes", "-l", "type=kwok", "--no-headers", check=False).count("\n")
         nodes = (_simulated(number, taint=bool(self._real)) for number in range(have, have + count))
         self.apply("\n---\n".join(map(json.dumps, nodes)))
@@ -190,19 +199,27 @@ class Cluster:
     def _kubeconfig(self, token: str) -> dict[str, Any]:
         ca = base64.b64encode(self.ca_file.read_bytes()).decode()
         return {
-            "apiVersion": "v1", "kind": "Config", "current-context": self._context,
+            "apiVersion": "v1",
+            "kind": "Config",
+            "current-context": self._context,
             "clusters": [{"name": "cluster", "cluster": {"server": self.server, "certificate-authority-data": ca}}],
             "users": [{"name": "user", "user": {"token": token}}],
             "contexts": [{"name": self._context, "context": {"cluster": "cluster", "user": "user"}}],
-        }  # fmt: skip
+        }
 
     def _control_plane(self) -> None:
         self._records.spawn(
-            "etcd", self._bin / "etcd", f"--data-dir={RUN}/etcd", f"--listen-client-urls={_ETCD}",
-            f"--advertise-client-urls={_ETCD}", "--listen-peer-urls=http://127.0.0.1:12380",
-            "--initial-advertise-peer-urls=http://127.0.0.1:12380", "--initial-cluster=default=http://127.0.0.1:12380",
-            "--unsafe-no-fsync=true", "--log-level=warn",
-        )  # fmt: skip
+            "etcd",
+            self._bin / "etcd",
+            f"--data-dir={RUN}/etcd",
+            f"--listen-client-urls={_ETCD}",
+            f"--advertise-client-urls={_ETCD}",
+            "--listen-peer-urls=http://127.0.0.1:12380",
+            "--initial-advertise-peer-urls=http://127.0.0.1:12380",
+            "--initial-cluster=default=http://127.0.0.1:12380",
+            "--unsafe-no-fsync=true",
+            "--log-level=warn",
+        )
         self._records.spawn("kube-apiserver", self._bin / "kube-apiserver", *self._api_server_flags())
         wait_for("kube-apiserver", self._api_ready, 60)
         if not self._controllers:
@@ -214,38 +231,62 @@ class Cluster:
         notice = ["--node-monitor-grace-period=20s", "--horizontal-pod-autoscaler-sync-period=5s"]
         volumes = ["--enable-hostpath-provisioner=true"]  # kubernetes.io/host-path: folders below /tmp/hostpath_pv
         self._records.spawn(
-            "kube-controller-manager", self._bin / "kube-controller-manager", *auth, *speed, *notice, *volumes,
+            "kube-controller-manager",
+            self._bin / "kube-controller-manager",
+            *auth,
+            *speed,
+            *notice,
+            *volumes,
             "--secure-port=20257",
-            f"--service-account-private-key-file={RUN}/pki/sa.key", f"--root-ca-file={self.ca_file}",
-            "--use-service-account-credentials=true", f"--cert-dir={RUN}/controller-manager",
-        )  # fmt: skip
+            f"--service-account-private-key-file={RUN}/pki/sa.key",
+            f"--root-ca-file={self.ca_file}",
+            "--use-service-account-credentials=true",
+            f"--cert-dir={RUN}/controller-manager",
+        )
         self._records.spawn(
-            "kube-scheduler", self._bin / "kube-scheduler", *auth, *speed, "--secure-port=20259",
+            "kube-scheduler",
+            self._bin / "kube-scheduler",
+            *auth,
+            *speed,
+            "--secure-port=20259",
             f"--cert-dir={RUN}/scheduler",
-        )  # fmt: skip
+        )
 
     def _api_server_flags(self) -> list[str]:
         pki = RUN / "pki"
         return [
-            f"--etcd-servers={_ETCD}", f"--secure-port={PORT}", "--bind-address=0.0.0.0",
+            f"--etcd-servers={_ETCD}",
+            f"--secure-port={PORT}",
+            "--bind-address=0.0.0.0",
             # Pods reach the API server through its Service, so this must not be loopback.
-            f"--advertise-address={HOST}", f"--tls-cert-file={pki}/server.crt",
+            f"--advertise-address={HOST}",
+            f"--tls-cert-file={pki}/server.crt",
             f"--tls-private-key-file={pki}/server.key",
-            f"--service-cluster-ip-range={SERVICES}", "--authorization-mode=Node,RBAC",
-            f"--token-auth-file={RUN}/tokens.csv", f"--client-ca-file={pki}/ca.crt",
-            f"--service-account-key-file={pki}/sa.key", f"--service-account-signing-key-file={pki}/sa.key",
-            "--service-account-issuer=https://kubernetes.default.svc", "--allow-privileged=true",
-            "--kubelet-preferred-address-types=InternalIP", "--max-requests-inflight=800",
+            f"--service-cluster-ip-range={SERVICES}",
+            "--authorization-mode=Node,RBAC",
+            f"--token-auth-file={RUN}/tokens.csv",
+            f"--client-ca-file={pki}/ca.crt",
+            f"--service-account-key-file={pki}/sa.key",
+            f"--service-account-signing-key-file={pki}/sa.key",
+            "--service-account-issuer=https://kubernetes.default.svc",
+            "--allow-privileged=true",
+            "--kubelet-preferred-address-types=InternalIP",
+            "--max-requests-inflight=800",
             "--max-mutating-requests-inflight=400",
             # The server stands outside the pod network: it must call aggregated APIs at their pods.
-            "--enable-aggregator-routing=true", f"--requestheader-client-ca-file={pki}/ca.crt",
-            "--requestheader-allowed-names=front-proxy", "--requestheader-username-headers=X-Remote-User",
-            "--requestheader-group-headers=X-Remote-Group", "--requestheader-extra-headers-prefix=X-Remote-Extra-",
-            f"--proxy-client-cert-file={pki}/front-proxy.crt", f"--proxy-client-key-file={pki}/front-proxy.key",
+            "--enable-aggregator-routing=true",
+            f"--requestheader-client-ca-file={pki}/ca.crt",
+            "--requestheader-allowed-names=front-proxy",
+            "--requestheader-username-headers=X-Remote-User",
+            "--requestheader-group-headers=X-Remote-Group",
+            "--requestheader-extra-headers-prefix=X-Remote-Extra-",
+            f"--proxy-client-cert-file={pki}/front-proxy.crt",
+            f"--proxy-client-key-file={pki}/front-proxy.key",
             *(["--runtime-config=api/all=true"] if self._all_apis else []),
             *(self._token_review_flags() if self._authenticator else []),
-            f"--audit-policy-file={RUN}/audit-policy.yaml", f"--audit-log-path={self.audit_log}",
-        ]  # fmt: skip
+            f"--audit-policy-file={RUN}/audit-policy.yaml",
+            f"--audit-log-path={self.audit_log}",
+        ]
 
     def _token_review_flags(self) -> list[str]:
         return [
@@ -267,27 +308,35 @@ class Cluster:
 def _webhook(url: str) -> dict[str, Any]:
     """A webhook as the API server wants it described: a kubeconfig."""
     return {
-        "apiVersion": "v1", "kind": "Config", "current-context": "webhook",
-        "clusters": [{"name": "webhook", "cluster": {"server": url}}], "users": [{"name": "api-server", "user": {}}],
+        "apiVersion": "v1",
+        "kind": "Config",
+        "current-context": "webhook",
+        "clusters": [{"name": "webhook", "cluster": {"server": url}}],
+        "users": [{"name": "api-server", "user": {}}],
         "contexts": [{"name": "webhook", "context": {"cluster": "webhook", "user": "api-server"}}],
-    }  # fmt: skip
+    }
 
 
 def _simulated(number: int, *, taint: bool) -> dict[str, Any]:
     size = {"cpu": "8", "memory": "32Gi", "pods": "110"}
     return {
-        "apiVersion": "v1", "kind": "Node",
+        "apiVersion": "v1",
+        "kind": "Node",
         "metadata": {
-            "name": f"simulated-{number}", "annotations": {"kwok.x-k8s.io/node": "fake"},
+            "name": f"simulated-{number}",
+            "annotations": {"kwok.x-k8s.io/node": "fake"},
             "labels": {
-                "type": "kwok", "kubernetes.io/hostname": f"simulated-{number}", "kubernetes.io/os": "linux",
-                "kubernetes.io/arch": "amd64", "topology.kubernetes.io/zone": f"eu-1{'abc'[number % 3]}",
+                "type": "kwok",
+                "kubernetes.io/hostname": f"simulated-{number}",
+                "kubernetes.io/os": "linux",
+                "kubernetes.io/arch": "amd64",
+                "topology.kubernetes.io/zone": f"eu-1{'abc'[number % 3]}",
                 "node.kubernetes.io/instance-type": "m5.2xlarge",
             },
         },
         "spec": {"taints": [TAINT] if taint else []},
         "status": {"allocatable": size, "capacity": size},
-    }  # fmt: skip
+    }
 
 
 def write_certificates(folder: Path) -> None:
@@ -313,12 +362,16 @@ def write_certificates(folder: Path) -> None:
 
     def issue(name: str, subject: x509.Name, key: rsa.RSAPrivateKey, *, ca: bool = False) -> None:
         built = (
-            x509.CertificateBuilder().subject_name(subject).issuer_name(ca_name).public_key(key.public_key())
-            .serial_number(x509.random_serial_number()).not_valid_before(now)
+            x509.CertificateBuilder()
+            .subject_name(subject)
+            .issuer_name(ca_name)
+            .public_key(key.public_key())
+            .serial_number(x509.random_serial_number())
+            .not_valid_before(now)
             .not_valid_after(now + timedelta(days=1))
             .add_extension(x509.BasicConstraints(ca=ca, path_length=None), critical=True)
             .add_extension(x509.SubjectAlternativeName(hosts), critical=False)
-        )  # fmt: skip
+        )
         signed = built.sign(ca_key, hashes.SHA256())
         (folder / f"{name}.crt").write_bytes(signed.public_bytes(serialization.Encoding.PEM))
 

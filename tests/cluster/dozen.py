@@ -30,15 +30,26 @@ def _meta(name: str, namespace: str = "", labels: Mapping[str, str] | None = Non
 
 
 def workload(
-    kind: str, name: str, namespace: str, images: str | Iterable[str], labels: Mapping[str, str], replicas: int = 2,
+    kind: str,
+    name: str,
+    namespace: str,
+    images: str | Iterable[str],
+    labels: Mapping[str, str],
+    replicas: int = 2,
     annotations: Mapping[str, str] | None = None,
-) -> Object:  # fmt: skip
+) -> Object:
     """A workload with one container an image."""
     listed = [images] if isinstance(images, str) else list(images)
-    pods: Object = {"containers": [
-        {"name": f"c{n}" if n else name, "image": image, "resources": {"requests": {"cpu": "50m", "memory": "64Mi"}}}
-        for n, image in enumerate(listed)
-    ]}  # fmt: skip
+    pods: Object = {
+        "containers": [
+            {
+                "name": f"c{n}" if n else name,
+                "image": image,
+                "resources": {"requests": {"cpu": "50m", "memory": "64Mi"}},
+            }
+            for n, image in enumerate(listed)
+        ]
+    }
     if name in _ON_THE_HOST:
         pods["hostNetwork"] = True
     template = {"metadata": {"labels": dict(labels)}, "spec": pods}
@@ -63,28 +74,37 @@ def crd(group: str, kind: str, version: str, plural: str = "") -> Object:
     )
     schema = {"openAPIV3Schema": {"type": "object", "x-kubernetes-preserve-unknown-fields": True}}
     return {
-        "apiVersion": "apiextensions.k8s.io/v1", "kind": CRD,
+        "apiVersion": "apiextensions.k8s.io/v1",
+        "kind": CRD,
         "metadata": _meta(f"{plural}.{group}"),
         "spec": {
-            "group": group, "scope": "Namespaced", "names": {"kind": kind, "plural": plural},
-            "versions": [{"name": version, "served": True, "storage": True, "schema": schema,
-                          "subresources": {"status": {}}}],
+            "group": group,
+            "scope": "Namespaced",
+            "names": {"kind": kind, "plural": plural},
+            "versions": [
+                {"name": version, "served": True, "storage": True, "schema": schema, "subresources": {"status": {}}}
+            ],
         },
-    }  # fmt: skip
+    }
 
 
 def webhook(kind: str, name: str, namespace: str, target: str) -> Object:
     """A webhook configuration on Services of a namespace that nobody has: it must not hold up this cluster."""
     hook = {
-        "name": f"{name}.example.com", "failurePolicy": "Ignore", "sideEffects": "None",
+        "name": f"{name}.example.com",
+        "failurePolicy": "Ignore",
+        "sideEffects": "None",
         "admissionReviewVersions": ["v1"],
         "clientConfig": {"service": {"name": target, "namespace": namespace, "path": "/"}},
         "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "no-such-namespace"}},
         "rules": [{"apiGroups": [""], "apiVersions": ["v1"], "resources": ["services"], "operations": ["CREATE"]}],
-    }  # fmt: skip
+    }
     return {
-        "apiVersion": "admissionregistration.k8s.io/v1", "kind": kind, "metadata": _meta(name), "webhooks": [hook],
-    }  # fmt: skip
+        "apiVersion": "admissionregistration.k8s.io/v1",
+        "kind": kind,
+        "metadata": _meta(name),
+        "webhooks": [hook],
+    }
 
 
 # ── EKS add-ons: what AWS would apply ───────────────────────────────────────────────────────────────────────────
@@ -111,12 +131,17 @@ def eks_manifests(addon: str, version: str) -> list[Object]:
                 f"{ECR}/eks/aws-ebs-csi-driver:{version.partition('-')[0]}",
                 {"app.kubernetes.io/name": addon},
             )
-            driver = {"apiVersion": "storage.k8s.io/v1", "kind": "CSIDriver", "metadata": _meta("ebs.csi.aws.com"),
-                      "spec": {"attachRequired": True}}  # fmt: skip
+            driver = {
+                "apiVersion": "storage.k8s.io/v1",
+                "kind": "CSIDriver",
+                "metadata": _meta("ebs.csi.aws.com"),
+                "spec": {"attachRequired": True},
+            }
             return [
                 workload("Deployment", "ebs-csi-controller", here, image, labels | {"app": "ebs-csi-controller"}),
-                workload("DaemonSet", "ebs-csi-node", here, image, labels | {"app": "ebs-csi-node"}), driver,
-            ]  # fmt: skip
+                workload("DaemonSet", "ebs-csi-node", here, image, labels | {"app": "ebs-csi-node"}),
+                driver,
+            ]
         case "eks-pod-identity-agent":
             image = f"{ECR}/eks/eks-pod-identity-agent:{version.partition('-')[0]}"
             return [workload("DaemonSet", addon, here, image, {"app.kubernetes.io/name": addon})]
@@ -151,20 +176,31 @@ def install_by_eks(cluster: Cluster, server: EksServer) -> None:
         "InsufficientNumberOfReplicas",
         "The add-on is unhealthy because it doesn't have enough replicas.",
     )
-    client.update_addon(clusterName=NAME, addonName="aws-ebs-csi-driver", addonVersion="v1.64.0-eksbuild.1",
-                        resolveConflicts="PRESERVE")  # fmt: skip
+    client.update_addon(
+        clusterName=NAME, addonName="aws-ebs-csi-driver", addonVersion="v1.64.0-eksbuild.1", resolveConflicts="PRESERVE"
+    )
 
 
 # ── Helm ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
 def install_by_helm(
-    cluster: Cluster, release: str, chart: str, version: str, app_version: str, namespace: str,
-    documents: Iterable[Object], *values: str,
-) -> None:  # fmt: skip
+    cluster: Cluster,
+    release: str,
+    chart: str,
+    version: str,
+    app_version: str,
+    namespace: str,
+    documents: Iterable[Object],
+    *values: str,
+) -> None:
     """Installs a chart of our own under a real chart's name."""
-    labels = {"helm.sh/chart": f"{chart}-{version}", "app.kubernetes.io/managed-by": "Helm",
-              "app.kubernetes.io/instance": release, "app.kubernetes.io/version": app_version}  # fmt: skip
+    labels = {
+        "helm.sh/chart": f"{chart}-{version}",
+        "app.kubernetes.io/managed-by": "Helm",
+        "app.kubernetes.io/instance": release,
+        "app.kubernetes.io/version": app_version,
+    }
     with tempfile.TemporaryDirectory() as folder:
         templates = Path(folder) / "templates"
         templates.mkdir()
@@ -221,69 +257,143 @@ _ARGO, _FLUX = "argoproj.io", "toolkit.fluxcd.io"
 def _gitops(cluster: Cluster) -> None:
     part, metrics = "app.kubernetes.io/part-of", "keda-operator-metrics-apiserver"
     kinds = [
-        crd(_ARGO, "Application", "v1alpha1"), crd(f"helm.{_FLUX}", "HelmRelease", "v2"),
-        crd(f"kustomize.{_FLUX}", "Kustomization", "v1"), crd(f"source.{_FLUX}", "GitRepository", "v1"),
-    ]  # fmt: skip
+        crd(_ARGO, "Application", "v1alpha1"),
+        crd(f"helm.{_FLUX}", "HelmRelease", "v2"),
+        crd(f"kustomize.{_FLUX}", "Kustomization", "v1"),
+        crd(f"source.{_FLUX}", "GitRepository", "v1"),
+    ]
     _apply(cluster, *kinds)
-    cluster.kubectl("wait", "--for=condition=Established", "--timeout=30s", *(
-        f"crd/{kind['metadata']['name']}" for kind in kinds))  # fmt: skip
+    cluster.kubectl(
+        "wait", "--for=condition=Established", "--timeout=30s", *(f"crd/{kind['metadata']['name']}" for kind in kinds)
+    )
     _apply(
-        cluster, *(_namespace(name) for name in ("argocd", "flux-system", "keda", "external-secrets", "kyverno")),
+        cluster,
+        *(_namespace(name) for name in ("argocd", "flux-system", "keda", "external-secrets", "kyverno")),
         workload("Deployment", "argocd-server", "argocd", "quay.io/argoproj/argocd:v3.2.6", {part: "argocd"}, 1),
-        workload("StatefulSet", "argocd-application-controller", "argocd", "quay.io/argoproj/argocd:v3.2.6",
-                 {part: "argocd", "component": "controller"}, 1),
-        workload("Deployment", "source-controller", "flux-system", "ghcr.io/fluxcd/source-controller:v1.7.4",
-                 {part: "flux", "app.kubernetes.io/version": "v2.7.5"}, 1),
+        workload(
+            "StatefulSet",
+            "argocd-application-controller",
+            "argocd",
+            "quay.io/argoproj/argocd:v3.2.6",
+            {part: "argocd", "component": "controller"},
+            1,
+        ),
+        workload(
+            "Deployment",
+            "source-controller",
+            "flux-system",
+            "ghcr.io/fluxcd/source-controller:v1.7.4",
+            {part: "flux", "app.kubernetes.io/version": "v2.7.5"},
+            1,
+        ),
         _argo_application("keda", "https://kedacore.github.io/charts", "keda", "2.17.2"),
-        workload("Deployment", "keda-operator", "keda", "ghcr.io/kedacore/keda:2.17.2",
-                 {"app.kubernetes.io/name": "keda-operator"},
-                 annotations={"argocd.argoproj.io/tracking-id": "keda:apps/Deployment:keda/keda-operator"}),
-        workload("Deployment", metrics, "keda", "ghcr.io/kedacore/keda-metrics-apiserver:2.17.2",
-                 {"app.kubernetes.io/name": metrics},
-                 annotations={"argocd.argoproj.io/tracking-id": f"keda:apps/Deployment:keda/{metrics}"}),
-        _flux("HelmRelease", f"helm.{_FLUX}/v2", "external-secrets", {
-            "chart": {"spec": {"chart": "external-secrets", "version": "0.20.x",
-                               "sourceRef": {"kind": "HelmRepository", "name": "external-secrets"}}},
-            "releaseName": "external-secrets", "targetNamespace": "external-secrets"}),
-        _flux("Kustomization", f"kustomize.{_FLUX}/v1", "policies", {
-            "path": "./policies", "prune": True, "sourceRef": {"kind": "GitRepository", "name": "fleet"}}),
+        workload(
+            "Deployment",
+            "keda-operator",
+            "keda",
+            "ghcr.io/kedacore/keda:2.17.2",
+            {"app.kubernetes.io/name": "keda-operator"},
+            annotations={"argocd.argoproj.io/tracking-id": "keda:apps/Deployment:keda/keda-operator"},
+        ),
+        workload(
+            "Deployment",
+            metrics,
+            "keda",
+            "ghcr.io/kedacore/keda-metrics-apiserver:2.17.2",
+            {"app.kubernetes.io/name": metrics},
+            annotations={"argocd.argoproj.io/tracking-id": f"keda:apps/Deployment:keda/{metrics}"},
+        ),
+        _flux(
+            "HelmRelease",
+            f"helm.{_FLUX}/v2",
+            "external-secrets",
+            {
+                "chart": {
+                    "spec": {
+                        "chart": "external-secrets",
+                        "version": "0.20.x",
+                        "sourceRef": {"kind": "HelmRepository", "name": "external-secrets"},
+                    }
+                },
+                "releaseName": "external-secrets",
+                "targetNamespace": "external-secrets",
+            },
+        ),
+        _flux(
+            "Kustomization",
+            f"kustomize.{_FLUX}/v1",
+            "policies",
+            {"path": "./policies", "prune": True, "sourceRef": {"kind": "GitRepository", "name": "fleet"}},
+        ),
         _flux("GitRepository", f"source.{_FLUX}/v1", "fleet", {"url": "https://git.example.com/platform/fleet"}),
-        workload("Deployment", "kyverno-admission-controller", "kyverno", "ghcr.io/kyverno/kyverno:v1.16.1",
-                 {part: "kyverno", f"kustomize.{_FLUX}/name": "policies",
-                  f"kustomize.{_FLUX}/namespace": "flux-system"}),
-    )  # fmt: skip
+        workload(
+            "Deployment",
+            "kyverno-admission-controller",
+            "kyverno",
+            "ghcr.io/kyverno/kyverno:v1.16.1",
+            {part: "kyverno", f"kustomize.{_FLUX}/name": "policies", f"kustomize.{_FLUX}/namespace": "flux-system"},
+        ),
+    )
     # What Flux's helm-controller does: a Helm release, kept by the HelmRelease above.
-    install_by_helm(cluster, "external-secrets", "external-secrets", "0.20.4", "v0.20.4", "external-secrets", [
-        workload("Deployment", "external-secrets", "external-secrets",
-                 "ghcr.io/external-secrets/external-secrets:v0.20.4",
-                 {"app.kubernetes.io/name": "external-secrets"}, 1),
-    ])  # fmt: skip
+    install_by_helm(
+        cluster,
+        "external-secrets",
+        "external-secrets",
+        "0.20.4",
+        "v0.20.4",
+        "external-secrets",
+        [
+            workload(
+                "Deployment",
+                "external-secrets",
+                "external-secrets",
+                "ghcr.io/external-secrets/external-secrets:v0.20.4",
+                {"app.kubernetes.io/name": "external-secrets"},
+                1,
+            ),
+        ],
+    )
 
 
 def _by_kubectl(cluster: Cluster) -> None:
     gone = {
-        "apiVersion": "apiregistration.k8s.io/v1", "kind": "APIService",
+        "apiVersion": "apiregistration.k8s.io/v1",
+        "kind": "APIService",
         "metadata": _meta("v1beta1.custom.metrics.k8s.io"),
-        "spec": {"group": "custom.metrics.k8s.io", "version": "v1beta1", "groupPriorityMinimum": 100,
-                 "versionPriority": 100, "insecureSkipTLSVerify": True,
-                 "service": {"name": "prometheus-adapter", "namespace": "monitoring"}},
-    }  # fmt: skip
+        "spec": {
+            "group": "custom.metrics.k8s.io",
+            "version": "v1beta1",
+            "groupPriorityMinimum": 100,
+            "versionPriority": 100,
+            "insecureSkipTLSVerify": True,
+            "service": {"name": "prometheus-adapter", "namespace": "monitoring"},
+        },
+    }
     autoscaler = "123456789012.dkr.ecr.eu-central-1.amazonaws.com/mirror/autoscaling/cluster-autoscaler:v1.33.0"
     _apply(
         cluster,
         workload("Deployment", "cluster-autoscaler", "kube-system", autoscaler, {"app": "cluster-autoscaler"}, 1),
-        workload("DaemonSet", "node-tuner", "kube-system", "registry.example.com/platform/node-tuner:2.3",
-                 {"app": "tuner"}),
-        crd("velero.io", "Backup", "v1"), crd("velero.io", "Restore", "v1"),
-        {"apiVersion": "policy/v1", "kind": "PodDisruptionBudget",
-         "metadata": _meta("cluster-autoscaler", "kube-system"),
-         "spec": {"minAvailable": 1, "selector": {"matchLabels": {"app": "cluster-autoscaler"}}}},
-        webhook("MutatingWebhookConfiguration", "vpa-webhook-config", "kube-system", "vpa-webhook"), gone,
-    )  # fmt: skip
+        workload(
+            "DaemonSet", "node-tuner", "kube-system", "registry.example.com/platform/node-tuner:2.3", {"app": "tuner"}
+        ),
+        crd("velero.io", "Backup", "v1"),
+        crd("velero.io", "Restore", "v1"),
+        {
+            "apiVersion": "policy/v1",
+            "kind": "PodDisruptionBudget",
+            "metadata": _meta("cluster-autoscaler", "kube-system"),
+            "spec": {"minAvailable": 1, "selector": {"matchLabels": {"app": "cluster-autoscaler"}}},
+        },
+        webhook("MutatingWebhookConfiguration", "vpa-webhook-config", "kube-system", "vpa-webhook"),
+        gone,
+    )
     # metrics-server is an EKS add-on; somebody installed the chart over it.
     notes = {"meta.helm.sh/release-name": "metrics-server", "meta.helm.sh/release-namespace": "kube-system"}
-    over = {"apiVersion": "apps/v1", "kind": "Deployment",
-            "metadata": _meta("metrics-server", "kube-system", annotations=notes)}  # fmt: skip
+    over = {
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "metadata": _meta("metrics-server", "kube-system", annotations=notes),
+    }
     cluster.apply(json.dumps(over), manager="helm")
 
 
@@ -293,10 +403,11 @@ def _namespace(name: str) -> Object:
 
 def _argo_application(name: str, repository: str, chart: str, version: str) -> Object:
     spec = {
-        "project": "platform", "source": {"repoURL": repository, "chart": chart, "targetRevision": version},
+        "project": "platform",
+        "source": {"repoURL": repository, "chart": chart, "targetRevision": version},
         "destination": {"server": "https://kubernetes.default.svc", "namespace": name},
         "syncPolicy": {"automated": {"selfHeal": True}},
-    }  # fmt: skip
+    }
     return {"apiVersion": f"{_ARGO}/v1alpha1", "kind": "Application", "metadata": _meta(name, "argocd"), "spec": spec}
 
 
@@ -323,8 +434,16 @@ def install(cluster: Cluster, server: EksServer) -> None:
 def _what_they_come_with(cluster: Cluster) -> None:
     """The cluster-wide objects that every installation of these has, as far as the manifests above lack them."""
     webhooks = {"aws-load-balancer-controller": "aws-load-balancer-webhook-service"}
-    for addon in ("argo-cd", "cert-manager", "external-secrets", "keda", "kube-prometheus-stack", "kyverno",
-                  "metrics-server", "aws-load-balancer-controller"):  # fmt: skip
+    for addon in (
+        "argo-cd",
+        "cert-manager",
+        "external-secrets",
+        "keda",
+        "kube-prometheus-stack",
+        "kyverno",
+        "metrics-server",
+        "aws-load-balancer-controller",
+    ):
         for kind, _, name in knowledge.load().addons[addon].own_objects():
             if cluster.kubectl("get", kind, name, "-n", addon, "--ignore-not-found", "-o", "name"):
                 continue
@@ -334,8 +453,10 @@ def _what_they_come_with(cluster: Cluster) -> None:
             elif kind == "APIService":
                 version, _, group = name.partition(".")
                 spec = {"group": group, "version": version, "groupPriorityMinimum": 100, "versionPriority": 100}
-                _apply(cluster, {"apiVersion": "apiregistration.k8s.io/v1", "kind": kind, "metadata": _meta(name),
-                                 "spec": spec})  # fmt: skip
+                _apply(
+                    cluster,
+                    {"apiVersion": "apiregistration.k8s.io/v1", "kind": kind, "metadata": _meta(name), "spec": spec},
+                )
             else:
                 _apply(cluster, webhook(kind, name, "kube-system", webhooks[addon]))
     selector = {"app.kubernetes.io/name": "aws-load-balancer-controller"}
@@ -357,26 +478,59 @@ def _crash(cluster: Cluster, selector: str) -> None:
             if condition["type"] in ("Ready", "ContainersReady"):
                 condition |= {"status": "False", "reason": "ContainersNotReady"}
         status["containerStatuses"] = [
-            c | {"ready": False, "started": False, "restartCount": 14, "state": {"waiting": {
-                "reason": "CrashLoopBackOff", "message": "back-off 5m0s restarting failed container"}},
-                "lastState": {"terminated": {"exitCode": 1, "reason": "Error", "finishedAt": c["state"]["running"][
-                    "startedAt"]}}}
+            c
+            | {
+                "ready": False,
+                "started": False,
+                "restartCount": 14,
+                "state": {
+                    "waiting": {"reason": "CrashLoopBackOff", "message": "back-off 5m0s restarting failed container"}
+                },
+                "lastState": {
+                    "terminated": {"exitCode": 1, "reason": "Error", "finishedAt": c["state"]["running"]["startedAt"]}
+                },
+            }
             for c in status["containerStatuses"]
-        ]  # fmt: skip
+        ]
         patch = json.dumps({"status": status})
-        cluster.kubectl("patch", "pod", "-n", "kube-system", pod["metadata"]["name"], "--subresource=status",
-                        "--type=merge", "-p", patch)  # fmt: skip
+        cluster.kubectl(
+            "patch",
+            "pod",
+            "-n",
+            "kube-system",
+            pod["metadata"]["name"],
+            "--subresource=status",
+            "--type=merge",
+            "-p",
+            patch,
+        )
 
 
 def _refuse_certificate(cluster: Cluster) -> None:
     """A Certificate whose issuer does not exist, as cert-manager reports it."""
     certificate = {
-        "apiVersion": "cert-manager.io/v1", "kind": "Certificate", "metadata": _meta("checkout-tls", "payments"),
+        "apiVersion": "cert-manager.io/v1",
+        "kind": "Certificate",
+        "metadata": _meta("checkout-tls", "payments"),
         "spec": {"secretName": "checkout-tls", "issuerRef": {"name": "letsencrypt"}},
-    }  # fmt: skip
+    }
     _apply(cluster, _namespace("payments"), certificate)
-    condition = {"type": "Ready", "status": "False", "reason": "DoesNotExist", "observedGeneration": 1,
-                 "lastTransitionTime": "2026-11-20T08:00:00Z",
-                 "message": "Issuing certificate as Secret does not exist; issuer letsencrypt not found"}  # fmt: skip
-    cluster.kubectl("patch", "certificate.cert-manager.io", "-n", "payments", "checkout-tls", "--subresource=status",
-                    "--type=merge", "-p", json.dumps({"status": {"conditions": [condition]}}))  # fmt: skip
+    condition = {
+        "type": "Ready",
+        "status": "False",
+        "reason": "DoesNotExist",
+        "observedGeneration": 1,
+        "lastTransitionTime": "2026-11-20T08:00:00Z",
+        "message": "Issuing certificate as Secret does not exist; issuer letsencrypt not found",
+    }
+    cluster.kubectl(
+        "patch",
+        "certificate.cert-manager.io",
+        "-n",
+        "payments",
+        "checkout-tls",
+        "--subresource=status",
+        "--type=merge",
+        "-p",
+        json.dumps({"status": {"conditions": [condition]}}),
+    )

@@ -133,20 +133,29 @@ _WRONG_PORT = {"httpGet": {"path": "/healthz", "port": 4}, "periodSeconds": 1, "
 
 
 def webhook(
-    name: str, rules: Mapping[str, Any], policy: str = "Ignore", ca: str = "", service: str = KEEPER_SERVICE,
+    name: str,
+    rules: Mapping[str, Any],
+    policy: str = "Ignore",
+    ca: str = "",
+    service: str = KEEPER_SERVICE,
     path: str = "/v1/admit",
-) -> Object:  # fmt: skip
+) -> Object:
     """A webhook configuration that Gatekeeper serves, or whoever `service` says."""
     hook = {
-        "name": f"{name}.example.com", "failurePolicy": policy, "sideEffects": "None", "timeoutSeconds": 1,
+        "name": f"{name}.example.com",
+        "failurePolicy": policy,
+        "sideEffects": "None",
+        "timeoutSeconds": 1,
         "admissionReviewVersions": ["v1"],
         "clientConfig": {"service": {"name": service, "namespace": KEEPER, "path": path}, "caBundle": ca},
         "rules": [{"operations": ["CREATE"], "scope": "*", **rules}],
-    }  # fmt: skip
+    }
     return {
-        "apiVersion": "admissionregistration.k8s.io/v1", "kind": "ValidatingWebhookConfiguration",
-        "metadata": _meta(name), "webhooks": [hook],
-    }  # fmt: skip
+        "apiVersion": "admissionregistration.k8s.io/v1",
+        "kind": "ValidatingWebhookConfiguration",
+        "metadata": _meta(name),
+        "webhooks": [hook],
+    }
 
 
 NOTHING = {"apiGroups": ["example.com"], "apiVersions": ["v1"], "resources": ["nothing"]}
@@ -163,10 +172,15 @@ def authority(ended: timedelta) -> str:
     key, now = ec.generate_private_key(ec.SECP256R1()), datetime.now(UTC)
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "test")])
     built = (
-        x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key())
-        .serial_number(x509.random_serial_number()).not_valid_before(now - timedelta(days=400))
-        .not_valid_after(now - ended).add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-    )  # fmt: skip
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - timedelta(days=400))
+        .not_valid_after(now - ended)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+    )
     signed = built.sign(key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM)
     return base64.b64encode(signed).decode()
 
@@ -174,22 +188,30 @@ def authority(ended: timedelta) -> str:
 def _crd(name: str, kind: str, group: str) -> Object:
     schema = {"openAPIV3Schema": {"type": "object"}}
     return {
-        "apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition", "metadata": _meta(name),
+        "apiVersion": "apiextensions.k8s.io/v1",
+        "kind": "CustomResourceDefinition",
+        "metadata": _meta(name),
         "spec": {
-            "group": group, "scope": "Cluster", "names": {"kind": kind, "plural": name.partition(".")[0]},
+            "group": group,
+            "scope": "Cluster",
+            "names": {"kind": kind, "plural": name.partition(".")[0]},
             "versions": [{"name": "v1", "served": True, "storage": True, "schema": schema}],
         },
-    }  # fmt: skip
+    }
 
 
 def _autoscaler(name: str, target: str, metric: Mapping[str, Any]) -> Object:
     return {
-        "apiVersion": "autoscaling/v2", "kind": "HorizontalPodAutoscaler", "metadata": _meta(name, KUBE),
+        "apiVersion": "autoscaling/v2",
+        "kind": "HorizontalPodAutoscaler",
+        "metadata": _meta(name, KUBE),
         "spec": {
-            "scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": target}, "minReplicas": 2,
-            "maxReplicas": 3, "metrics": [metric],
+            "scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": target},
+            "minReplicas": 2,
+            "maxReplicas": 3,
+            "metrics": [metric],
         },
-    }  # fmt: skip
+    }
 
 
 _CPU = {"type": "Resource", "resource": {"name": "cpu", "target": {"type": "Utilization", "averageUtilization": 900}}}
@@ -199,8 +221,11 @@ def _stale_lease() -> Object:
     renewed = (datetime.now(UTC) - timedelta(minutes=10)).strftime("%Y-%m-%dT%H:%M:%S.000000Z")
     spec = {"holderIdentity": "gatekeeper-audit-7c9f8b6d5-x2x7k_1", "leaseDurationSeconds": 15, "renewTime": renewed}
     return {
-        "apiVersion": "coordination.k8s.io/v1", "kind": "Lease", "metadata": _meta("audit", KEEPER), "spec": spec,
-    }  # fmt: skip
+        "apiVersion": "coordination.k8s.io/v1",
+        "kind": "Lease",
+        "metadata": _meta("audit", KEEPER),
+        "spec": spec,
+    }
 
 
 def _second_coredns() -> list[Object]:
@@ -213,30 +238,41 @@ def _second_coredns() -> list[Object]:
         "data": {"Corefile": corefile},
     }
     container = {
-        "name": "coredns", "image": "registry.k8s.io/coredns/coredns:v1.13.2",
+        "name": "coredns",
+        "image": "registry.k8s.io/coredns/coredns:v1.13.2",
         "args": ["-conf", "/etc/coredns/Corefile"],
         "readinessProbe": {"httpGet": {"path": "/ready", "port": 8181}, "periodSeconds": 1},
         "volumeMounts": [{"name": "config", "mountPath": "/etc/coredns"}],
-    }  # fmt: skip
-    template = {"metadata": {"labels": {"app": "dns"}}, "spec": {
-        "containers": [container], "volumes": [{"name": "config", "configMap": {"name": "dns"}}]}}  # fmt: skip
+    }
+    template = {
+        "metadata": {"labels": {"app": "dns"}},
+        "spec": {"containers": [container], "volumes": [{"name": "config", "configMap": {"name": "dns"}}]},
+    }
     copy = {
-        "apiVersion": "apps/v1", "kind": "Deployment", "metadata": _meta("coredns", "default"),
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "metadata": _meta("coredns", "default"),
         "spec": {"selector": {"matchLabels": {"app": "dns"}}, "template": template},
-    }  # fmt: skip
+    }
     return [settings, copy]
 
 
-_UNCHECKED = [{"op": "add", "path": "/webhooks/0/objectSelector", "value": {
-    "matchExpressions": [{"key": "example.com/unchecked", "operator": "DoesNotExist"}]}}]  # fmt: skip
+_UNCHECKED = [
+    {
+        "op": "add",
+        "path": "/webhooks/0/objectSelector",
+        "value": {"matchExpressions": [{"key": "example.com/unchecked", "operator": "DoesNotExist"}]},
+    }
+]
 _TEMPLATE = {
-    "apiVersion": "templates.gatekeeper.sh/v1", "kind": "ConstraintTemplate",
+    "apiVersion": "templates.gatekeeper.sh/v1",
+    "kind": "ConstraintTemplate",
     "metadata": _meta("brokenrule", labels={"example.com/unchecked": "yes"}),
     "spec": {
         "crd": {"spec": {"names": {"kind": "BrokenRule"}}},
         "targets": [{"target": "admission.k8s.gatekeeper.sh", "rego": "package broken\nviolation[{ oh"}],
     },
-}  # fmt: skip
+}
 
 
 def _template_failed(cluster: Cluster) -> bool:
@@ -244,26 +280,39 @@ def _template_failed(cluster: Cluster) -> bool:
         by_pod.get("errors")
         for template in got(cluster, "constrainttemplates", "brokenrule")
         for by_pod in template.get("status", {}).get("byPod") or ()
-    )  # fmt: skip
+    )
 
 
 _CLASS = {
-    "apiVersion": "storage.k8s.io/v1", "kind": "StorageClass", "metadata": _meta("gp3"),
-    "provisioner": "ebs.csi.aws.com", "volumeBindingMode": "Immediate",
-}  # fmt: skip
+    "apiVersion": "storage.k8s.io/v1",
+    "kind": "StorageClass",
+    "metadata": _meta("gp3"),
+    "provisioner": "ebs.csi.aws.com",
+    "volumeBindingMode": "Immediate",
+}
 _CLAIM = {
-    "apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": _meta("data", KUBE),
+    "apiVersion": "v1",
+    "kind": "PersistentVolumeClaim",
+    "metadata": _meta("data", KUBE),
     "spec": {
-        "accessModes": ["ReadWriteOnce"], "storageClassName": "gp3", "resources": {"requests": {"storage": "1Gi"}},
+        "accessModes": ["ReadWriteOnce"],
+        "storageClassName": "gp3",
+        "resources": {"requests": {"storage": "1Gi"}},
     },
-}  # fmt: skip
+}
 _QUOTA = {
-    "apiVersion": "v1", "kind": "ResourceQuota", "metadata": _meta("tight", KEEPER), "spec": {"hard": {"pods": "1"}},
-}  # fmt: skip
+    "apiVersion": "v1",
+    "kind": "ResourceQuota",
+    "metadata": _meta("tight", KEEPER),
+    "spec": {"hard": {"pods": "1"}},
+}
 
 
-_paused_rollout = Patched("deployment/metrics-server", KUBE, {
-    "spec": {"paused": True, "template": {"metadata": {"annotations": {"example.com/change": "1"}}}}})  # fmt: skip
+_paused_rollout = Patched(
+    "deployment/metrics-server",
+    KUBE,
+    {"spec": {"paused": True, "template": {"metadata": {"annotations": {"example.com/change": "1"}}}}},
+)
 
 
 def _none_is_updated(cluster: Cluster) -> bool:
@@ -272,11 +321,25 @@ def _none_is_updated(cluster: Cluster) -> bool:
 
 # It ends at once with a flag that it does not know.
 _JOB = {
-    "apiVersion": "batch/v1", "kind": "Job", "metadata": _meta("metrics-server-hook", KUBE),
-    "spec": {"backoffLimit": 0, "template": {"spec": {"restartPolicy": "Never", "containers": [{
-        "name": "hook", "image": f"registry.k8s.io/metrics-server/metrics-server:{METRICS_SERVER}",
-        "args": ["--no-such-flag"]}]}}},
-}  # fmt: skip
+    "apiVersion": "batch/v1",
+    "kind": "Job",
+    "metadata": _meta("metrics-server-hook", KUBE),
+    "spec": {
+        "backoffLimit": 0,
+        "template": {
+            "spec": {
+                "restartPolicy": "Never",
+                "containers": [
+                    {
+                        "name": "hook",
+                        "image": f"registry.k8s.io/metrics-server/metrics-server:{METRICS_SERVER}",
+                        "args": ["--no-such-flag"],
+                    }
+                ],
+            }
+        },
+    },
+}
 
 
 def _dns_has_no_ports(cluster: Cluster) -> bool:

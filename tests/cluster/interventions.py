@@ -89,10 +89,13 @@ def _web() -> Iterator[Object]:
     rules = [{"apiGroups": [""], "resources": ["nodes"], "verbs": ["list"]}]
     yield _object("ClusterRole", "shop-reader", "rbac.authorization.k8s.io/v1", "", rules=rules)
     yield _object(
-        "ClusterRoleBinding", "shop-reader", "rbac.authorization.k8s.io/v1", "",
+        "ClusterRoleBinding",
+        "shop-reader",
+        "rbac.authorization.k8s.io/v1",
+        "",
         roleRef={"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "shop-reader"},
         subjects=[{"kind": "ServiceAccount", "name": "web", "namespace": SHOP}],
-    )  # fmt: skip
+    )
 
 
 def _others() -> Iterator[Object]:
@@ -105,15 +108,33 @@ def _others() -> Iterator[Object]:
     yield _deployment("scaled", _template("scaled"))
     cpu = {"name": "cpu", "target": {"type": "Utilization", "averageUtilization": 900}}
     target = {"apiVersion": "apps/v1", "kind": "Deployment", "name": "scaled"}
-    yield _object("HorizontalPodAutoscaler", "scaled", "autoscaling/v2", spec={
-        "scaleTargetRef": target, "maxReplicas": 2, "metrics": [{"type": "Resource", "resource": cpu}]})  # fmt: skip
+    yield _object(
+        "HorizontalPodAutoscaler",
+        "scaled",
+        "autoscaling/v2",
+        spec={"scaleTargetRef": target, "maxReplicas": 2, "metrics": [{"type": "Resource", "resource": cpu}]},
+    )
     yield _object("StorageClass", "local", "storage.k8s.io/v1", "", provisioner="kubernetes.io/host-path")
-    claim = {"metadata": {"name": "data"}, "spec": {
-        "accessModes": ["ReadWriteOnce"], "storageClassName": "local", "resources": {"requests": {"storage": "1Mi"}},
-    }}  # fmt: skip
-    yield _object("StatefulSet", "db", "apps/v1", spec={
-        "replicas": 1, "serviceName": "db", "selector": {"matchLabels": {"app": "db"}}, "template": _template("db"),
-        "volumeClaimTemplates": [claim]})  # fmt: skip
+    claim = {
+        "metadata": {"name": "data"},
+        "spec": {
+            "accessModes": ["ReadWriteOnce"],
+            "storageClassName": "local",
+            "resources": {"requests": {"storage": "1Mi"}},
+        },
+    }
+    yield _object(
+        "StatefulSet",
+        "db",
+        "apps/v1",
+        spec={
+            "replicas": 1,
+            "serviceName": "db",
+            "selector": {"matchLabels": {"app": "db"}},
+            "template": _template("db"),
+            "volumeClaimTemplates": [claim],
+        },
+    )
 
 
 def _gizmos() -> Iterator[Object]:
@@ -123,9 +144,18 @@ def _gizmos() -> Iterator[Object]:
     yield _object("Secret", "converter", stringData={name: text.decode() for name, text in tls.items()})
     pod = {"volumes": [{"name": "tls", "secret": {"secretName": "converter"}}]}
     mounts = [{"name": "tls", "mountPath": "/tls"}]
-    yield _deployment("converter", _template(
-        "converter", "convert", "/tls/tls.crt", "/tls/tls.key", pod=pod, volumeMounts=mounts,
-        readinessProbe={"tcpSocket": {"port": 9443}, "periodSeconds": 1}))  # fmt: skip
+    yield _deployment(
+        "converter",
+        _template(
+            "converter",
+            "convert",
+            "/tls/tls.crt",
+            "/tls/tls.key",
+            pod=pod,
+            volumeMounts=mounts,
+            readinessProbe={"tcpSocket": {"port": 9443}, "periodSeconds": 1},
+        ),
+    )
     yield _service("converter", 9443)
     schema = {"openAPIV3Schema": {"type": "object", "x-kubernetes-preserve-unknown-fields": True}}
     versions: list[Object] = [
@@ -138,20 +168,33 @@ def _gizmos() -> Iterator[Object]:
     }
     webhook = {"conversionReviewVersions": ["v1"], "clientConfig": client}
     names = {"kind": "Gizmo", "listKind": "GizmoList", "plural": "gizmos", "singular": "gizmo"}
-    yield _object("CustomResourceDefinition", _GROUP, "apiextensions.k8s.io/v1", "", spec={
-        "group": "shop.example.com", "scope": "Namespaced", "names": names, "versions": versions,
-        "conversion": {"strategy": "Webhook", "webhook": webhook}})  # fmt: skip
+    yield _object(
+        "CustomResourceDefinition",
+        _GROUP,
+        "apiextensions.k8s.io/v1",
+        "",
+        spec={
+            "group": "shop.example.com",
+            "scope": "Namespaced",
+            "names": names,
+            "versions": versions,
+            "conversion": {"strategy": "Webhook", "webhook": webhook},
+        },
+    )
 
 
 def _guard() -> Object:
     """Pods of the namespace are admitted by Gatekeeper only."""
     hook = {
-        "name": "guard.shop.example.com", "failurePolicy": "Fail", "sideEffects": "None", "timeoutSeconds": 2,
-        "admissionReviewVersions": ["v1"], "rules": [
-            {"operations": ["CREATE"], "apiGroups": [""], "apiVersions": ["v1"], "resources": ["pods"]}],
+        "name": "guard.shop.example.com",
+        "failurePolicy": "Fail",
+        "sideEffects": "None",
+        "timeoutSeconds": 2,
+        "admissionReviewVersions": ["v1"],
+        "rules": [{"operations": ["CREATE"], "apiGroups": [""], "apiVersions": ["v1"], "resources": ["pods"]}],
         "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": SHOP}},
         "clientConfig": {"service": {"name": KEEPER_SERVICE, "namespace": KEEPER, "path": "/v1/admit"}},
-    }  # fmt: skip
+    }
     return _object(
         "ValidatingWebhookConfiguration", "shop-guard", "admissionregistration.k8s.io/v1", "", webhooks=[hook]
     )
@@ -167,12 +210,16 @@ def self_signed(host: str) -> tuple[bytes, bytes]:
     key, now = ec.generate_private_key(ec.SECP256R1()), datetime.now(UTC)
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, host)])
     built = (
-        x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key())
-        .serial_number(x509.random_serial_number()).not_valid_before(now - timedelta(minutes=1))
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - timedelta(minutes=1))
         .not_valid_after(now + timedelta(days=1))
         .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
         .add_extension(x509.SubjectAlternativeName([x509.DNSName(host)]), critical=False)
-    )  # fmt: skip
+    )
     pem = serialization.Encoding.PEM
     written = key.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
     return built.sign(key, hashes.SHA256()).public_bytes(pem), written
@@ -257,8 +304,10 @@ def _webhooks(cluster: Cluster) -> dict[str, bool]:
     probe = {"kind": "ConfigMap", "apiVersion": "v1", "metadata": {"name": "probe", "namespace": SHOP}}
     pod = _object("Pod", "probe", spec={"containers": [{"name": "c", "image": WITNESS_IMAGE}]})
     namespace = {"kind": "Namespace", "apiVersion": "v1", "metadata": {"name": "probe"}}
-    answers = {kind: _dry_run(cluster, document) for kind, document in
-               (("config", probe), ("pod", pod), ("namespace", namespace))}  # fmt: skip
+    answers = {
+        kind: _dry_run(cluster, document)
+        for kind, document in (("config", probe), ("pod", pod), ("namespace", namespace))
+    }
     with cluster.audit_log.open() as log:
         log.seek(before)
         opened = "".join(line for line in log if "failed-open." in line)
@@ -290,10 +339,12 @@ _RIGHTS = ((SHOP, "web", "nodes"), (KUBE, "metrics-server", "nodes"), (KUBE, "co
 def _rights(cluster: Cluster) -> dict[str, bool]:
     """Whether accounts may still list what they live on."""
     return {
-        f"ServiceAccount/{namespace}/{name}": "yes" not in cluster.kubectl(
-            "auth", "can-i", "list", resource, "-A", f"--as=system:serviceaccount:{namespace}:{name}", check=False)
+        f"ServiceAccount/{namespace}/{name}": "yes"
+        not in cluster.kubectl(
+            "auth", "can-i", "list", resource, "-A", f"--as=system:serviceaccount:{namespace}:{name}", check=False
+        )
         for namespace, name, resource in _RIGHTS
-    }  # fmt: skip
+    }
 
 
 _ASKED = (_by_status, _webhooks, _custom_resources, _rights)
@@ -329,17 +380,19 @@ class Intervention:
 
 def _none_of(kind: str, name: str, namespace: str) -> Intervention:
     return Intervention(
-        name=f"{name} scaled to zero", stopped=f"{kind}/{namespace}/{name}",
+        name=f"{name} scaled to zero",
+        stopped=f"{kind}/{namespace}/{name}",
         changes=(Patched(f"{kind.lower()}/{name}", namespace, {"spec": {"replicas": 0}}),),
-    )  # fmt: skip
+    )
 
 
 def _without(kind: str, name: str, namespace: str = SHOP, *then: Change) -> Intervention:
     where = f"{namespace}/" if namespace else ""
     return Intervention(
-        name=f"{kind} {name} deleted", stopped=f"{kind}/{where}{name}",
+        name=f"{kind} {name} deleted",
+        stopped=f"{kind}/{where}{name}",
         changes=(Deleted(f"{kind}/{name}", namespace), *then),
-    )  # fmt: skip
+    )
 
 
 def _running(namespace: str, labels: str) -> Awaited:
@@ -356,19 +409,25 @@ INTERVENTIONS: tuple[Intervention, ...] = (
     _none_of("Deployment", "coredns", KUBE),
     _none_of("Deployment", "metrics-server", KUBE),
     Intervention(
-        name="Service of metrics-server leads nowhere", stopped=f"Service/{KUBE}/metrics-server",
+        name="Service of metrics-server leads nowhere",
+        stopped=f"Service/{KUBE}/metrics-server",
         changes=(Patched("service/metrics-server", KUBE, {"spec": {"selector": {"k8s-app": "none"}}}),),
     ),
     _without("APIService", METRICS_API, ""),
     Intervention(
         name="Gatekeeper's webhook scaled to zero, pods made anew",
         stopped=f"Deployment/{KEEPER}/gatekeeper-controller-manager",
-        changes=(Patched("deployment/gatekeeper-controller-manager", KEEPER, {"spec": {"replicas": 0}}),
-                 Killed(KEEPER, KEEPER_PODS), Awaited(leads_nowhere(KEEPER, KEEPER_SERVICE)), Restarted(SHOP)),
+        changes=(
+            Patched("deployment/gatekeeper-controller-manager", KEEPER, {"spec": {"replicas": 0}}),
+            Killed(KEEPER, KEEPER_PODS),
+            Awaited(leads_nowhere(KEEPER, KEEPER_SERVICE)),
+            Restarted(SHOP),
+        ),
     ),
     # The API server keeps its connections to a webhook's pods: it misses their Service when it has to look for others.
-    _without("Service", KEEPER_SERVICE, KEEPER, Killed(KEEPER, KEEPER_PODS), _running(KEEPER, KEEPER_PODS),
-             Restarted(SHOP)),
+    _without(
+        "Service", KEEPER_SERVICE, KEEPER, Killed(KEEPER, KEEPER_PODS), _running(KEEPER, KEEPER_PODS), Restarted(SHOP)
+    ),
     _without("ServiceAccount", "web", SHOP, Restarted(SHOP)),
     _without("ConfigMap", "settings", SHOP, Restarted(SHOP)),
     _without("Secret", "token", SHOP, Restarted(SHOP)),
@@ -379,7 +438,7 @@ INTERVENTIONS: tuple[Intervention, ...] = (
     _without("ClusterRoleBinding", "system:metrics-server", "", Restarted(KUBE, METRICS_PODS)),
     _without("ClusterRole", "system:coredns", "", Restarted(KUBE, DNS_PODS)),
     _without("ClusterRole", "shop-reader", ""),
-)  # fmt: skip
+)
 
 
 @contextmanager

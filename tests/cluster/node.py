@@ -30,12 +30,17 @@ class Node:
         (self.folder / "kubelet.json").write_text(json.dumps(self._kubelet_configuration(dns)))
         zone = f"eu-1{'abc'[self.number % 3]}"
         self.records.spawn(
-            f"kubelet-{self.number}", self.bin / "kubelet", f"--config={self.folder}/kubelet.json",
-            f"--kubeconfig={kubeconfig}", f"--hostname-override={self.name}", f"--root-dir={self.folder}/kubelet",
+            f"kubelet-{self.number}",
+            self.bin / "kubelet",
+            f"--config={self.folder}/kubelet.json",
+            f"--kubeconfig={kubeconfig}",
+            f"--hostname-override={self.name}",
+            f"--root-dir={self.folder}/kubelet",
             f"--node-ip={self.address}",
             f"--node-labels=topology.kubernetes.io/zone={zone},node.kubernetes.io/instance-type=m5.large",
-            netns=self.netns, path="/usr/sbin:/sbin",
-        )  # fmt: skip
+            netns=self.netns,
+            path="/usr/sbin:/sbin",
+        )
 
     def _network(self, gateway: str) -> None:
         link, inside = f"addonctl-v{self.number}", ("ip", "-n", self.netns)
@@ -72,9 +77,13 @@ class Node:
         self.records.note("containerd", f"{tools}/ctr {socket}")
         name = f"containerd-{self.number}"
         self.records.spawn(
-            name, tools / "containerd", "-c", folder / "containerd.toml", netns=self.netns,
+            name,
+            tools / "containerd",
+            "-c",
+            folder / "containerd.toml",
+            netns=self.netns,
             path=f"{tools}:/usr/sbin:/sbin",
-        )  # fmt: skip
+        )
         self.records.wait_for(name, lambda: bool(sh(tools / "ctr", "-a", socket, "version")))
         for image in build.images():
             self._ctr("import", image)
@@ -97,22 +106,35 @@ class Node:
         }
         bridge = {"type": "bridge", "bridge": "cni0", "isGateway": True, "ipMasq": True, "hairpinMode": True}
         return {
-            "cniVersion": "1.0.0", "name": "pods",
+            "cniVersion": "1.0.0",
+            "name": "pods",
             "plugins": [bridge | {"ipam": ipam}, {"type": "portmap", "capabilities": {"portMappings": True}}],
-        }  # fmt: skip
+        }
 
     def _kubelet_configuration(self, dns: str) -> dict[str, Any]:
         """A Secret that changes is seen in seconds, not after a minute: Gatekeeper waits for its own to start."""
         return {
-            "apiVersion": "kubelet.config.k8s.io/v1beta1", "kind": "KubeletConfiguration", "failCgroupV1": False,
-            "cgroupDriver": "cgroupfs", "cgroupRoot": f"/{self.netns}", "failSwapOn": False, "address": "0.0.0.0",
+            "apiVersion": "kubelet.config.k8s.io/v1beta1",
+            "kind": "KubeletConfiguration",
+            "failCgroupV1": False,
+            "cgroupDriver": "cgroupfs",
+            "cgroupRoot": f"/{self.netns}",
+            "failSwapOn": False,
+            "address": "0.0.0.0",
             "authentication": {"anonymous": {"enabled": True}, "webhook": {"enabled": False}},
-            "authorization": {"mode": "AlwaysAllow"}, "containerRuntimeEndpoint": f"unix://{self.folder}/c.sock",
-            "clusterDNS": [dns], "clusterDomain": "cluster.local", "enforceNodeAllocatable": [],
-            "evictionHard": {"memory.available": "100Mi"}, "resolvConf": "", "podLogsDir": f"{self.folder}/logs",
-            "maxPods": 60, "imageMinimumGCAge": "24h", "nodeStatusUpdateFrequency": "4s",
+            "authorization": {"mode": "AlwaysAllow"},
+            "containerRuntimeEndpoint": f"unix://{self.folder}/c.sock",
+            "clusterDNS": [dns],
+            "clusterDomain": "cluster.local",
+            "enforceNodeAllocatable": [],
+            "evictionHard": {"memory.available": "100Mi"},
+            "resolvConf": "",
+            "podLogsDir": f"{self.folder}/logs",
+            "maxPods": 60,
+            "imageMinimumGCAge": "24h",
+            "nodeStatusUpdateFrequency": "4s",
             "syncFrequency": "5s",
-        }  # fmt: skip
+        }
 
 
 def _address(number: int) -> str:

@@ -16,16 +16,22 @@ _FOLDERS = {"tmp": 0o1777, "run": 0o755, "etc": 0o755, "etc/ssl": 0o755, "etc/ss
 def write_image(target: Path, name: str, files: Mapping[str, Path], entrypoint: tuple[str, ...]) -> None:
     """Writes an image called `name` (with tag) that holds `files` (path in the image → local file)."""
     layer = _layer(files)
-    config = _json({
-        "architecture": "amd64", "os": "linux",
-        "config": {"Entrypoint": list(entrypoint), "Env": ["PATH=/:/usr/sbin:/sbin"], "WorkingDir": "/"},
-        "rootfs": {"type": "layers", "diff_ids": [_digest(layer)]},
-    })  # fmt: skip
-    manifest = _json({
-        "schemaVersion": 2, "mediaType": f"{_OCI}.manifest.v1+json",
-        "config": _descriptor(f"{_OCI}.config.v1+json", config),
-        "layers": [_descriptor(f"{_OCI}.layer.v1.tar", layer)],
-    })  # fmt: skip
+    config = _json(
+        {
+            "architecture": "amd64",
+            "os": "linux",
+            "config": {"Entrypoint": list(entrypoint), "Env": ["PATH=/:/usr/sbin:/sbin"], "WorkingDir": "/"},
+            "rootfs": {"type": "layers", "diff_ids": [_digest(layer)]},
+        }
+    )
+    manifest = _json(
+        {
+            "schemaVersion": 2,
+            "mediaType": f"{_OCI}.manifest.v1+json",
+            "config": _descriptor(f"{_OCI}.config.v1+json", config),
+            "layers": [_descriptor(f"{_OCI}.layer.v1.tar", layer)],
+        }
+    )
     annotations = {"io.containerd.image.name": name, "org.opencontainers.image.ref.name": name.rpartition(":")[2]}
     described = _descriptor(f"{_OCI}.manifest.v1+json", manifest) | {"annotations": annotations}
     blobs = {f"blobs/sha256/{_digest(blob)[7:]}": blob for blob in (layer, config, manifest)}

@@ -60,9 +60,13 @@ class Records:
         enter = ["nsenter", f"--net=/run/netns/{netns}"] if netns else []
         with (self.folder / f"{name}.log").open("wb") as log:
             started = subprocess.Popen(
-                [*enter, *map(str, command)], stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
+                [*enter, *map(str, command)],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
                 env={**os.environ, "PATH": f"{path}:{os.environ['PATH']}" if path else os.environ["PATH"]},
-            )  # fmt: skip
+            )
         _CHILDREN[started.pid] = started
         self.note("process", f"{started.pid} {_born(started.pid)} {name}")
 

@@ -24,60 +24,84 @@ _POD: dict[str, Any] = {
 _APP = {"selector": {"matchLabels": {"app": "planted"}}, "template": _POD}
 _HOOKS: dict[str, Any] = {"webhooks": []}
 _VIEW = {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "view"}
-_MATCH = {"resourceRules": [{"apiGroups": [""], "apiVersions": ["v1"], "operations": ["CREATE"],
-                             "resources": ["configmaps"]}]}  # fmt: skip
+_MATCH = {
+    "resourceRules": [{"apiGroups": [""], "apiVersions": ["v1"], "operations": ["CREATE"], "resources": ["configmaps"]}]
+}
 _DRA = {"devices": {"requests": [{"name": "gpu", "exactly": {"deviceClassName": "planted.example.com"}}]}}
 # What an object of each kind needs besides its name, in the version that the newest server prefers.
 _BODIES: dict[tuple[str, str], dict[str, Any]] = {
     ("admissionregistration.k8s.io", "MutatingWebhookConfiguration"): _HOOKS,
     ("admissionregistration.k8s.io", "ValidatingWebhookConfiguration"): _HOOKS,
     ("admissionregistration.k8s.io", "ValidatingAdmissionPolicy"): {
-        "spec": {"matchConstraints": _MATCH, "validations": [{"expression": "true"}]}},
+        "spec": {"matchConstraints": _MATCH, "validations": [{"expression": "true"}]}
+    },
     ("admissionregistration.k8s.io", "ValidatingAdmissionPolicyBinding"): {
-        "spec": {"policyName": "planted", "validationActions": ["Warn"]}},
+        "spec": {"policyName": "planted", "validationActions": ["Warn"]}
+    },
     ("admissionregistration.k8s.io", "MutatingAdmissionPolicyBinding"): {"spec": {"policyName": "planted"}},
-    ("apps", "DaemonSet"): {"spec": _APP}, ("apps", "Deployment"): {"spec": _APP},
+    ("apps", "DaemonSet"): {"spec": _APP},
+    ("apps", "Deployment"): {"spec": _APP},
     ("apps", "ReplicaSet"): {"spec": _APP},
     ("apps", "StatefulSet"): {"spec": {**_APP, "serviceName": "planted"}},
-    ("autoscaling", "HorizontalPodAutoscaler"): {"spec": {"maxReplicas": 2, "scaleTargetRef": {
-        "apiVersion": "apps/v1", "kind": "Deployment", "name": "planted"}}},
-    ("batch", "CronJob"): {"spec": {"schedule": "0 3 * * *", "jobTemplate": {"spec": {"template": {
-        **_POD, "spec": {**_POD["spec"], "restartPolicy": "Never"}}}}}},
+    ("autoscaling", "HorizontalPodAutoscaler"): {
+        "spec": {"maxReplicas": 2, "scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": "planted"}}
+    },
+    ("batch", "CronJob"): {
+        "spec": {
+            "schedule": "0 3 * * *",
+            "jobTemplate": {"spec": {"template": {**_POD, "spec": {**_POD["spec"], "restartPolicy": "Never"}}}},
+        }
+    },
     ("coordination.k8s.io", "Lease"): {"spec": {"holderIdentity": "planted"}},
-    ("coordination.k8s.io", "LeaseCandidate"): {"spec": {
-        "leaseName": "planted", "binaryVersion": "1.36.0", "emulationVersion": "1.36.0",
-        "strategy": "OldestEmulationVersion"}},
+    ("coordination.k8s.io", "LeaseCandidate"): {
+        "spec": {
+            "leaseName": "planted",
+            "binaryVersion": "1.36.0",
+            "emulationVersion": "1.36.0",
+            "strategy": "OldestEmulationVersion",
+        }
+    },
     ("discovery.k8s.io", "EndpointSlice"): {"addressType": "IPv4", "endpoints": []},
     ("flowcontrol.apiserver.k8s.io", "FlowSchema"): {"spec": {"priorityLevelConfiguration": {"name": "exempt"}}},
-    ("flowcontrol.apiserver.k8s.io", "PriorityLevelConfiguration"): {"spec": {
-        "type": "Limited", "limited": {"limitResponse": {"type": "Reject"}}}},
+    ("flowcontrol.apiserver.k8s.io", "PriorityLevelConfiguration"): {
+        "spec": {"type": "Limited", "limited": {"limitResponse": {"type": "Reject"}}}
+    },
     ("networking.k8s.io", "Ingress"): {"spec": {"defaultBackend": {"service": {"name": "s", "port": {"number": 80}}}}},
     ("networking.k8s.io", "IngressClass"): {"spec": {"controller": "example.com/planted"}},
     ("networking.k8s.io", "ServiceCIDR"): {"spec": {"cidrs": ["10.99.0.0/24"]}},
     ("node.k8s.io", "RuntimeClass"): {"handler": "planted"},
     ("policy", "PodDisruptionBudget"): {"spec": {"maxUnavailable": 1, "selector": {"matchLabels": {"app": "a"}}}},
-    ("rbac.authorization.k8s.io", "ClusterRole"): {"rules": []}, ("rbac.authorization.k8s.io", "Role"): {"rules": []},
+    ("rbac.authorization.k8s.io", "ClusterRole"): {"rules": []},
+    ("rbac.authorization.k8s.io", "Role"): {"rules": []},
     ("rbac.authorization.k8s.io", "ClusterRoleBinding"): {"roleRef": _VIEW},
     ("rbac.authorization.k8s.io", "RoleBinding"): {"roleRef": _VIEW},
     ("resource.k8s.io", "DeviceClass"): {"spec": {"selectors": [{"cel": {"expression": "true"}}]}},
     ("resource.k8s.io", "ResourceClaim"): {"spec": _DRA},
     ("resource.k8s.io", "ResourceClaimTemplate"): {"spec": {"spec": _DRA}},
-    ("resource.k8s.io", "ResourceSlice"): {"spec": {
-        "driver": "gpu.example.com", "nodeName": "n", "pool": {"name": "p", "generation": 1, "resourceSliceCount": 1},
-        "devices": []}},
-    ("resource.k8s.io", "DeviceTaintRule"): {"spec": {
-        "deviceSelector": {"driver": "gpu.example.com"}, "taint": {"key": "a/b", "effect": "NoSchedule"}}},
+    ("resource.k8s.io", "ResourceSlice"): {
+        "spec": {
+            "driver": "gpu.example.com",
+            "nodeName": "n",
+            "pool": {"name": "p", "generation": 1, "resourceSliceCount": 1},
+            "devices": [],
+        }
+    },
+    ("resource.k8s.io", "DeviceTaintRule"): {
+        "spec": {"deviceSelector": {"driver": "gpu.example.com"}, "taint": {"key": "a/b", "effect": "NoSchedule"}}
+    },
     ("scheduling.k8s.io", "PriorityClass"): {"value": 7},
     ("storage.k8s.io", "CSIDriver"): {"spec": {"attachRequired": False}},
     ("storage.k8s.io", "CSINode"): {"spec": {"drivers": []}},
     ("storage.k8s.io", "CSIStorageCapacity"): {"storageClassName": "planted"},
     ("storage.k8s.io", "StorageClass"): {"provisioner": "disk.example.com"},
-    ("storage.k8s.io", "VolumeAttachment"): {"spec": {
-        "attacher": "disk.example.com", "nodeName": "n", "source": {"persistentVolumeName": "v"}}},
+    ("storage.k8s.io", "VolumeAttachment"): {
+        "spec": {"attacher": "disk.example.com", "nodeName": "n", "source": {"persistentVolumeName": "v"}}
+    },
     ("storage.k8s.io", "VolumeAttributesClass"): {"driverName": "disk.example.com", "parameters": {"iops": "1"}},
-    ("storagemigration.k8s.io", "StorageVersionMigration"): {"spec": {
-        "resource": {"group": "apps", "version": "v1", "resource": "deployments"}}},
-}  # fmt: skip
+    ("storagemigration.k8s.io", "StorageVersionMigration"): {
+        "spec": {"resource": {"group": "apps", "version": "v1", "resource": "deployments"}}
+    },
+}
 _LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 
 
@@ -135,8 +159,10 @@ def test_live_objects_are_found(every_api: Cluster, catalog: Catalog, capsys: py
     missed = [f"{r.api_version} {r.kind} ({how})" for r, how in planted if not _named(findings, r, how, catalog)]
     with capsys.disabled():
         by_old = sum(how == "old" for _, how in planted)
-        print(f"\nAPI versions that end, in live objects: {len(planted) - len(missed)} of {len(planted)} found "
-              f"({by_old} written in the old version, {len(planted) - by_old} as kubectl apply notes it)")  # fmt: skip
+        print(
+            f"\nAPI versions that end, in live objects: {len(planted) - len(missed)} of {len(planted)} found "
+            f"({by_old} written in the old version, {len(planted) - by_old} as kubectl apply notes it)"
+        )
         print(f"  served in deprecated versions only, and so not read: {', '.join(dead_ends)}")
         print(f"  not stored, or not served by this server in any version: {', '.join(untried)}")
         print(f"  missed: {', '.join(missed) or 'none'}")
@@ -152,8 +178,9 @@ def _named(findings: tuple[Finding, ...], removal: ApiRemoval, how: str, catalog
     """Whether a finding names the version, the object and what to write instead."""
     wanted = catalog.kubernetes.replacement(removal, _FAR)
     return any(
-        found.code.startswith("API") and str(found.subject) == f"{removal.api_version} {removal.kind}"
+        found.code.startswith("API")
+        and str(found.subject) == f"{removal.api_version} {removal.kind}"
         and any(seen.subject.endswith(name_of(removal, how)) for seen in found.evidence)
         and (wanted or "no replacement") in fix_text(found)
         for found in findings
-    )  # fmt: skip
+    )

@@ -28,9 +28,12 @@ def test_an_interrupted_lab_leaves_nothing(kept: Kept, sent: signal.Signals) -> 
     kept.end()
     assert traces() == []
     started = subprocess.Popen(
-        [sys.executable, "-m", "tests.cluster", "lab"], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL, cwd=Path(__file__).parents[2],
-    )  # fmt: skip
+        [sys.executable, "-m", "tests.cluster", "lab"],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        cwd=Path(__file__).parents[2],
+    )
     try:
         end = time.monotonic() + 90
         while not list(RUN.glob("node-1/c.sock")) and time.monotonic() < end:

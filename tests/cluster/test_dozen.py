@@ -38,15 +38,25 @@ def _analyze(cluster: Cluster, server: EksServer, how: str) -> dict[str, Any]:
 
 
 EXPECTED = {
-    "argo-cd": ("manifest", "v3.2.6"), "aws-ebs-csi-driver": ("eks", "v1.64.0-eksbuild.1"),
-    "aws-load-balancer-controller": ("helm", "v2.17.1"), "aws-vpc-cni": ("eks", "v1.17.1-eksbuild.1"),
-    "cert-manager": ("helm", "v1.19.1"), "cluster-autoscaler": ("manifest", "v1.33.0"),
-    "coredns": ("eks", "v1.12.4-eksbuild.18"), "eks-pod-identity-agent": ("eks", "v1.3.10-eksbuild.3"),
-    "external-dns": ("helm", "v0.18.0"), "external-secrets": ("flux", "v0.20.4"), "flux": ("manifest", "v2.7.5"),
-    "karpenter": ("helm", "1.8.1"), "keda": ("argocd", "2.17.2"), "kube-prometheus-stack": ("helm", "79.12.0"),
-    "kube-proxy": ("eks", "v1.34.6-eksbuild.18"), "kube-state-metrics": ("helm", "v2.17.0"),
-    "kyverno": ("flux", "v1.16.1"), "metrics-server": ("eks", "v0.9.0-eksbuild.6"),
-}  # fmt: skip
+    "argo-cd": ("manifest", "v3.2.6"),
+    "aws-ebs-csi-driver": ("eks", "v1.64.0-eksbuild.1"),
+    "aws-load-balancer-controller": ("helm", "v2.17.1"),
+    "aws-vpc-cni": ("eks", "v1.17.1-eksbuild.1"),
+    "cert-manager": ("helm", "v1.19.1"),
+    "cluster-autoscaler": ("manifest", "v1.33.0"),
+    "coredns": ("eks", "v1.12.4-eksbuild.18"),
+    "eks-pod-identity-agent": ("eks", "v1.3.10-eksbuild.3"),
+    "external-dns": ("helm", "v0.18.0"),
+    "external-secrets": ("flux", "v0.20.4"),
+    "flux": ("manifest", "v2.7.5"),
+    "karpenter": ("helm", "1.8.1"),
+    "keda": ("argocd", "2.17.2"),
+    "kube-prometheus-stack": ("helm", "79.12.0"),
+    "kube-proxy": ("eks", "v1.34.6-eksbuild.18"),
+    "kube-state-metrics": ("helm", "v2.17.0"),
+    "kyverno": ("flux", "v1.16.1"),
+    "metrics-server": ("eks", "v0.9.0-eksbuild.6"),
+}
 
 
 def test_every_addon_is_told_apart(analysis: dict[str, Any]) -> None:
@@ -59,11 +69,13 @@ def test_every_addon_is_told_apart(analysis: dict[str, Any]) -> None:
 def test_the_faults_are_named(analysis: dict[str, Any]) -> None:
     found = {(one["code"], one["subject"]) for one in analysis["with AWS"]["findings"]}
     assert {
-        ("EKS001", "aws-vpc-cni/kube-system/aws-node"), ("EKS005", "eks add-on aws-ebs-csi-driver"),
-        ("INV001", "metrics-server/kube-system/metrics-server"), ("INV003", "CRDs of velero"),
+        ("EKS001", "aws-vpc-cni/kube-system/aws-node"),
+        ("EKS005", "eks add-on aws-ebs-csi-driver"),
+        ("INV001", "metrics-server/kube-system/metrics-server"),
+        ("INV003", "CRDs of velero"),
         ("INV004", "MutatingWebhookConfiguration/vpa-webhook-config"),
         ("INV005", "APIService/v1beta1.custom.metrics.k8s.io"),
-    } <= found  # fmt: skip
+    } <= found
 
 
 def test_without_aws_the_cluster_alone_tells_the_same_methods(analysis: dict[str, Any]) -> None:

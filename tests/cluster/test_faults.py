@@ -65,12 +65,16 @@ def judge(fault: Fault, found: tuple[Finding, ...], known: Known) -> Row:
     new = [one for one in found if (one.code, str(one.subject)) not in known]
     cause = next((one for one in new if matches(one, fault.cause)), None)
     told = [(one.code, str(one.subject)) for one in new]
-    lacks = [f"{code} {subject}" for code, subject in (fault.cause, *fault.effects)
-             if not any(matches(one, (code, subject)) for one in new)]  # fmt: skip
+    lacks = [
+        f"{code} {subject}"
+        for code, subject in (fault.cause, *fault.effects)
+        if not any(matches(one, (code, subject)) for one in new)
+    ]
     beside = tuple(
-        " ".join(pair) for pair, one in zip(told, new, strict=True)
+        " ".join(pair)
+        for pair, one in zip(told, new, strict=True)
         if not any(matches(one, wanted) for wanted in (fault.cause, *fault.effects))
-    )  # fmt: skip
+    )
     if cause is None:
         return Row(fault, 0, 0, tuple(lacks), beside)
     text = " ".join([fix_text(cause), *(f"{shown.subject} {shown.detail}" for shown in cause.evidence)])
@@ -110,9 +114,11 @@ def test_it_is_found(cluster: Cluster, sound: Known, rows: list[Row], fault: Fau
 
 def test_causes_stand_before_their_effects(rows: list[Row], capsys: pytest.CaptureFixture[str]) -> None:
     with capsys.disabled():
-        print(f"\n{len(rows)} faults: found {sum(row.rank > 0 for row in rows)}, "
-              f"complete {sum(not row.lacks for row in rows)}, cause first {sum(row.rank == 1 for row in rows)}, "
-              f"other findings beside {sum(len(row.beside) for row in rows)}")  # fmt: skip
+        print(
+            f"\n{len(rows)} faults: found {sum(row.rank > 0 for row in rows)}, "
+            f"complete {sum(not row.lacks for row in rows)}, cause first {sum(row.rank == 1 for row in rows)}, "
+            f"other findings beside {sum(len(row.beside) for row in rows)}"
+        )
         print("\n".join(map(str, rows)))
     assert [row.fault.name for row in rows if row.rank > 1] == []
 

@@ -85,9 +85,12 @@ def measured() -> list[Measured]:
 
 @pytest.mark.parametrize("intervention", INTERVENTIONS, ids=lambda intervention: intervention.name)
 def test_it_is_measured(
-    cluster: Cluster, graph: Dependencies, universe: frozenset[str], measured: list[Measured],
+    cluster: Cluster,
+    graph: Dependencies,
+    universe: frozenset[str],
+    measured: list[Measured],
     intervention: Intervention,
-) -> None:  # fmt: skip
+) -> None:
     """Something really stops, or the intervention says nothing."""
     with taken(cluster, intervention):
         stopped = (lasting(cluster) & universe) - {intervention.stopped}
@@ -98,13 +101,16 @@ def test_it_is_measured(
 
 
 def test_nearly_all_that_stopped_was_foretold(measured: list[Measured], capsys: pytest.CaptureFixture[str]) -> None:
-    stopped, foretold, surely = (sum(len(getattr(one, name)) for one in measured)
-                                 for name in ("stopped", "foretold", "surely"))  # fmt: skip
+    stopped, foretold, surely = (
+        sum(len(getattr(one, name)) for one in measured) for name in ("stopped", "foretold", "surely")
+    )
     hits = sum(len(one.stopped & one.foretold) for one in measured)
     sure_hits = sum(len(one.stopped & one.surely) for one in measured)
     with capsys.disabled():
-        print(f"\n{len(measured)} interventions: recall {hits / stopped:.3f} of {stopped}, "
-              f"precision {hits / foretold:.3f} of {foretold}; over hard edges alone recall {sure_hits / stopped:.3f}, "
-              f"precision {sure_hits / surely:.3f} of {surely}")  # fmt: skip
+        print(
+            f"\n{len(measured)} interventions: recall {hits / stopped:.3f} of {stopped}, "
+            f"precision {hits / foretold:.3f} of {foretold}; over hard edges alone recall {sure_hits / stopped:.3f}, "
+            f"precision {sure_hits / surely:.3f} of {surely}"
+        )
         print("\n".join(map(str, measured)))
     assert hits / stopped >= RECALL_MIN

@@ -40,20 +40,30 @@ def test_the_real_addons_serve(cluster: Cluster) -> None:
     answer = sh("nsenter", "--net=/run/netns/addonctl-node-0", sys.executable, "-c", script)
     assert socket.inet_ntoa(bytes.fromhex(answer.strip())) == "10.0.0.1"
     assert "node-0" in cluster.kubectl("top", "nodes")
-    bad = {"apiVersion": "templates.gatekeeper.sh/v1", "kind": "ConstraintTemplate", "metadata": {"name": "wrong"},
-           "spec": {"crd": {"spec": {"names": {"kind": "Other"}}}, "targets": []}}  # fmt: skip
+    bad = {
+        "apiVersion": "templates.gatekeeper.sh/v1",
+        "kind": "ConstraintTemplate",
+        "metadata": {"name": "wrong"},
+        "spec": {"crd": {"spec": {"names": {"kind": "Other"}}}, "targets": []},
+    }
     refused = subprocess.run(
-        [RUN / "bin" / "kubectl", f"--kubeconfig={cluster.kubeconfig}", "apply", "-f", "-"], input=json.dumps(bad),
-        capture_output=True, text=True, check=False,
-    )  # fmt: skip
+        [RUN / "bin" / "kubectl", f"--kubeconfig={cluster.kubeconfig}", "apply", "-f", "-"],
+        input=json.dumps(bad),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert "admission webhook" in refused.stderr
 
 
 def test_the_addons_are_found_with_their_versions(cluster: Cluster) -> None:
     found = installations(cluster)
     assert {name: row["version"] for name, row in found.items()} == {
-        "coredns": "v1.12.4", "gatekeeper": "v3.23.1", "kube-proxy": "v1.36.3", "metrics-server": "v0.9.0",
-    }  # fmt: skip
+        "coredns": "v1.12.4",
+        "gatekeeper": "v3.23.1",
+        "kube-proxy": "v1.36.3",
+        "metrics-server": "v0.9.0",
+    }
     assert {row["method"] for row in found.values()} == {"manifest"}
     assert found["coredns"]["workloads"] == [
         {"kind": "Deployment", "name": "coredns", "namespace": "kube-system", "group": "apps"}
@@ -76,8 +86,14 @@ def test_the_scan_is_complete_under_its_own_role_and_only_reads(cluster: Cluster
     role = subprocess.run([*PROGRAM, "rbac", "--cluster-role"], capture_output=True, text=True, check=True).stdout
     cluster.apply(role)
     cluster.kubectl("create", "serviceaccount", "reader", check=False)
-    cluster.kubectl("create", "clusterrolebinding", "reader", "--clusterrole=addonctl-read",
-                    "--serviceaccount=default:reader", check=False)  # fmt: skip
+    cluster.kubectl(
+        "create",
+        "clusterrolebinding",
+        "reader",
+        "--clusterrole=addonctl-read",
+        "--serviceaccount=default:reader",
+        check=False,
+    )
     reader = cluster.kubeconfig_of("reader")
     before = len(audited(cluster, "system:serviceaccount:default:reader"))
     analysis = json.loads(addonctl(cluster, "analyze", "-o", "json", kubeconfig=reader))
@@ -92,13 +108,20 @@ def test_the_scan_is_complete_under_its_own_role_and_only_reads(cluster: Cluster
 
 
 def test_without_a_permission_that_part_only_is_lost(cluster: Cluster) -> None:
-    cluster.apply(json.dumps({
-        "apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRole", "metadata": {"name": "little"},
-        "rules": [{"apiGroups": ["apps"], "resources": ["deployments", "daemonsets"], "verbs": ["list"]}],
-    }))  # fmt: skip
+    cluster.apply(
+        json.dumps(
+            {
+                "apiVersion": "rbac.authorization.k8s.io/v1",
+                "kind": "ClusterRole",
+                "metadata": {"name": "little"},
+                "rules": [{"apiGroups": ["apps"], "resources": ["deployments", "daemonsets"], "verbs": ["list"]}],
+            }
+        )
+    )
     cluster.kubectl("create", "serviceaccount", "little", check=False)
-    cluster.kubectl("create", "clusterrolebinding", "little", "--clusterrole=little",
-                    "--serviceaccount=default:little", check=False)  # fmt: skip
+    cluster.kubectl(
+        "create", "clusterrolebinding", "little", "--clusterrole=little", "--serviceaccount=default:little", check=False
+    )
     kubeconfig = cluster.kubeconfig_of("little")
     analysis = json.loads(addonctl(cluster, "analyze", "-o", "json", kubeconfig=kubeconfig))
     assert {metric["addon"] for metric in analysis["addon_metrics"]} >= {"coredns", "kube-proxy", "gatekeeper"}
@@ -120,9 +143,11 @@ def test_a_snapshot_says_the_same_offline(cluster: Cluster, tmp_path: Path) -> N
 
 def test_a_missing_context_is_named(cluster: Cluster) -> None:
     done = subprocess.run(
-        [*PROGRAM, "analyze", "--kubeconfig", str(cluster.kubeconfig), "--context", "nowhere"], capture_output=True,
-        text=True, check=False,
-    )  # fmt: skip
+        [*PROGRAM, "analyze", "--kubeconfig", str(cluster.kubeconfig), "--context", "nowhere"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert done.returncode == 1
     assert done.stderr == (
         f"Error: There is no context 'nowhere' in the kubeconfig {cluster.kubeconfig}\nFix: There are: cluster.\n"

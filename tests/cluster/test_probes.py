@@ -25,8 +25,11 @@ def test_sound_addons_answer(cluster: Cluster) -> None:
     assert {key: each["detail"] for key, each in found.items() if each["health"] != "healthy"} == {}
     told = {name.partition(" at ")[0] for _, name in found}
     assert told == {
-        "dns query", "metrics read", "admission dry run", "serving certificate of gatekeeper-webhook-service",
-    }  # fmt: skip
+        "dns query",
+        "metrics read",
+        "admission dry run",
+        "serving certificate of gatekeeper-webhook-service",
+    }
     assert all(each["detail"] for each in found.values())
 
 

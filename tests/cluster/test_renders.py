@@ -32,11 +32,25 @@ _PATHS = {
     (kind.group, kind.kind): f"{f'apis/{kind.group}' if kind.group else 'api'}/{kind.of.versions[0]}" for kind in KINDS
 }
 _PLURALS = {(kind.group, kind.kind): kind.of.plural for kind in KINDS}
-_CLUSTER_WIDE = frozenset({
-    "Namespace", "Node", "ClusterRole", "ClusterRoleBinding", "CustomResourceDefinition", "APIService", "CSIDriver",
-    "StorageClass", "IngressClass", "PersistentVolume", "MutatingWebhookConfiguration", "VolumeSnapshotClass",
-    "ValidatingWebhookConfiguration", "ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding",
-})  # fmt: skip
+_CLUSTER_WIDE = frozenset(
+    {
+        "Namespace",
+        "Node",
+        "ClusterRole",
+        "ClusterRoleBinding",
+        "CustomResourceDefinition",
+        "APIService",
+        "CSIDriver",
+        "StorageClass",
+        "IngressClass",
+        "PersistentVolume",
+        "MutatingWebhookConfiguration",
+        "VolumeSnapshotClass",
+        "ValidatingWebhookConfiguration",
+        "ValidatingAdmissionPolicy",
+        "ValidatingAdmissionPolicyBinding",
+    }
+)
 _NOT_APPLIED = frozenset({"Pod", "Secret", "Node", "APIService", "Event", "Lease"})
 
 
@@ -80,8 +94,11 @@ def objects(path: Path) -> Iterator[dict[str, Any]]:
 
 def placed(documents: list[dict[str, Any]]) -> Iterator[tuple[str, dict[str, Any]]]:
     """(path, object) for each that is applied."""
-    custom = {(d["spec"]["group"], d["spec"]["names"]["kind"]): d["spec"]["names"]["plural"]
-              for d in documents if d.get("kind") == "CustomResourceDefinition"}  # fmt: skip
+    custom = {
+        (d["spec"]["group"], d["spec"]["names"]["kind"]): d["spec"]["names"]["plural"]
+        for d in documents
+        if d.get("kind") == "CustomResourceDefinition"
+    }
     for document in documents:
         group, _, version = str(document.get("apiVersion", "")).rpartition("/")
         key, meta = (group, document.get("kind", "")), document.get("metadata") or {}
@@ -133,9 +150,11 @@ def test_renders_are_recognised_when_read_back(
     recognised = 1 - len(tally.missed) / tally.expected
     right = 1 - len(tally.wrong) / tally.versions
     with capsys.disabled():
-        print(f"\nrenders applied and read back: recognised {recognised:.3f} of {tally.expected}, "
-              f"version right {right:.3f} of {tally.versions}, not there {len(tally.extra)}, "
-              f"objects the server refused {len(api.refused)}")  # fmt: skip
+        print(
+            f"\nrenders applied and read back: recognised {recognised:.3f} of {tally.expected}, "
+            f"version right {right:.3f} of {tally.versions}, not there {len(tally.extra)}, "
+            f"objects the server refused {len(api.refused)}"
+        )
         for kind in ("missed", "wrong", "extra"):
             print("".join(f"  {kind}: {line}\n" for line in getattr(tally, kind)), end="")
         print("".join(f"  refused: {line}\n" for line in sorted(set(api.refused))[:10]), end="")

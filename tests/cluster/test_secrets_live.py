@@ -35,14 +35,20 @@ _CRDS = (
 def _crd(group: str, version: str, kind: str, plural: str) -> dict[str, Any]:
     """A CRD that takes anything, with a status of its own."""
     schema = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
-    served = {"name": version, "served": True, "storage": True, "subresources": {"status": {}},
-              "schema": {"openAPIV3Schema": schema}}  # fmt: skip
+    served = {
+        "name": version,
+        "served": True,
+        "storage": True,
+        "subresources": {"status": {}},
+        "schema": {"openAPIV3Schema": schema},
+    }
     names = {"kind": kind, "plural": plural, "singular": kind.lower(), "listKind": f"{kind}List"}
     return {
-        "apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition",
+        "apiVersion": "apiextensions.k8s.io/v1",
+        "kind": "CustomResourceDefinition",
         "metadata": {"name": f"{plural}.{group}"},
         "spec": {"group": group, "scope": "Namespaced", "names": names, "versions": [served]},
-    }  # fmt: skip
+    }
 
 
 def _wanted() -> list[dict[str, Any]]:
@@ -119,9 +125,18 @@ def _loud(cluster: Cluster, *arguments: str) -> subprocess.CompletedProcess[str]
 
 def test_the_canaries_are_in_the_cluster(full: Cluster) -> None:
     """Else nothing below proves anything."""
-    for what in ("pods -n apps", "events -n apps", "configmaps -n kube-system", "secrets -n apps", "deploy -n apps",
-                 "applications.argoproj.io -n argocd", "helmreleases.helm.toolkit.fluxcd.io -n flux",
-                 "certificates.cert-manager.io -n apps", "storageclass s", "serviceaccounts -n apps"):  # fmt: skip
+    for what in (
+        "pods -n apps",
+        "events -n apps",
+        "configmaps -n kube-system",
+        "secrets -n apps",
+        "deploy -n apps",
+        "applications.argoproj.io -n argocd",
+        "helmreleases.helm.toolkit.fluxcd.io -n flux",
+        "certificates.cert-manager.io -n apps",
+        "storageclass s",
+        "serviceaccounts -n apps",
+    ):
         assert leaks(full.kubectl("get", *what.split(), "-o", "json")), what
 
 

@@ -42,9 +42,16 @@ class BareApiServer:
             self._etcd, self._server = f"http://127.0.0.1:{etcd}", f"https://127.0.0.1:{port}"
             for program in ("etcd", "kube-apiserver"):  # one binary, called by its parts' names
                 os.symlink(build.CONTROL_PLANE.folder / "kubernetes", folder / program)
-            _spawn(undo, folder, "etcd", f"--data-dir={folder}/etcd-data", f"--listen-client-urls={self._etcd}",
-                   f"--advertise-client-urls={self._etcd}", f"--listen-peer-urls=http://127.0.0.1:{peer}",
-                   "--unsafe-no-fsync")  # fmt: skip
+            _spawn(
+                undo,
+                folder,
+                "etcd",
+                f"--data-dir={folder}/etcd-data",
+                f"--listen-client-urls={self._etcd}",
+                f"--advertise-client-urls={self._etcd}",
+                f"--listen-peer-urls=http://127.0.0.1:{peer}",
+                "--unsafe-no-fsync",
+            )
             _spawn(undo, folder, "kube-apiserver", *_flags(folder, self._etcd, port))
             self._write_kubeconfig()
             self._wait(folder)
@@ -62,12 +69,18 @@ class BareApiServer:
 
     def _write_kubeconfig(self) -> None:
         cluster = {"server": self._server, "insecure-skip-tls-verify": True}
-        self.kubeconfig.write_text(json.dumps({
-            "apiVersion": "v1", "kind": "Config", "current-context": "bare",
-            "clusters": [{"name": "bare", "cluster": cluster}],
-            "users": [{"name": "admin", "user": {"token": TOKEN}}],
-            "contexts": [{"name": "bare", "context": {"cluster": "bare", "user": "admin"}}],
-        }))  # fmt: skip
+        self.kubeconfig.write_text(
+            json.dumps(
+                {
+                    "apiVersion": "v1",
+                    "kind": "Config",
+                    "current-context": "bare",
+                    "clusters": [{"name": "bare", "cluster": cluster}],
+                    "users": [{"name": "admin", "user": {"token": TOKEN}}],
+                    "contexts": [{"name": "bare", "context": {"cluster": "bare", "user": "admin"}}],
+                }
+            )
+        )
 
     def _wait(self, folder: Path) -> None:
         end = time.monotonic() + _READY_S
@@ -92,13 +105,20 @@ def _flags(folder: Path, etcd: str, port: int) -> list[str]:
     (folder / "sa.key").write_bytes(pem)
     (folder / "tokens.csv").write_text(f"{TOKEN},admin,admin,system:masters\nguest,guest,guest\n")
     return [
-        f"--etcd-servers={etcd}", f"--secure-port={port}", "--bind-address=127.0.0.1", f"--cert-dir={folder}/certs",
-        f"--token-auth-file={folder}/tokens.csv", "--authorization-mode=RBAC",
-        f"--service-account-key-file={folder}/sa.key", f"--service-account-signing-key-file={folder}/sa.key",
-        "--service-account-issuer=https://kubernetes.default.svc", "--service-cluster-ip-range=10.0.0.0/16",
-        "--disable-admission-plugins=ServiceAccount", "--watch-cache-sizes=configmaps#0",
+        f"--etcd-servers={etcd}",
+        f"--secure-port={port}",
+        "--bind-address=127.0.0.1",
+        f"--cert-dir={folder}/certs",
+        f"--token-auth-file={folder}/tokens.csv",
+        "--authorization-mode=RBAC",
+        f"--service-account-key-file={folder}/sa.key",
+        f"--service-account-signing-key-file={folder}/sa.key",
+        "--service-account-issuer=https://kubernetes.default.svc",
+        "--service-cluster-ip-range=10.0.0.0/16",
+        "--disable-admission-plugins=ServiceAccount",
+        "--watch-cache-sizes=configmaps#0",
         "--endpoint-reconciler-type=none",
-    ]  # fmt: skip
+    ]
 
 
 def _free_port() -> int:

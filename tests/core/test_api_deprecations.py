@@ -53,9 +53,14 @@ REMOVALS = (
 def kubernetes(*removals: ApiRemoval, crd_removals: tuple[CrdRemoval, ...] = ()) -> Kubernetes:
     known = small_catalog().kubernetes
     return Kubernetes(
-        as_of=known.as_of, source=known.source, newest=known.newest, newest_on_eks=known.newest_on_eks,
-        releases=known.releases, removals=removals, crd_removals=crd_removals,
-    )  # fmt: skip
+        as_of=known.as_of,
+        source=known.source,
+        newest=known.newest,
+        newest_on_eks=known.newest_on_eks,
+        releases=known.releases,
+        removals=removals,
+        crd_removals=crd_removals,
+    )
 
 
 KUBERNETES = kubernetes(*REMOVALS)
@@ -334,9 +339,13 @@ CERTIFICATES = "certificates.cert-manager.io"
 
 def crd(stored: tuple[str, ...], *crd_versions: model.CrdVersion) -> model.CustomResourceDefinition:
     return model.CustomResourceDefinition(
-        name=CERTIFICATES, group="cert-manager.io", kind="Certificate", plural="certificates",
-        stored_versions=stored, versions=crd_versions,
-    )  # fmt: skip
+        name=CERTIFICATES,
+        group="cert-manager.io",
+        kind="Certificate",
+        plural="certificates",
+        stored_versions=stored,
+        versions=crd_versions,
+    )
 
 
 V1 = model.CrdVersion(name="v1", storage=True)
@@ -389,8 +398,11 @@ ENDING = replace(CATALOG, kubernetes=kubernetes(crd_removals=(ENDS,)))
 
 def written(**as_versions: int) -> tuple[model.CustomResources, ...]:
     counts = {f"cert-manager.io/{version}": count for version, count in as_versions.items()}
-    return (model.CustomResources(
-        group="cert-manager.io", kind="Certificate", plural="certificates", count=9, written_as=counts),)  # fmt: skip
+    return (
+        model.CustomResources(
+            group="cert-manager.io", kind="Certificate", plural="certificates", count=9, written_as=counts
+        ),
+    )
 
 
 def test_custom_resources_in_a_version_that_their_addon_drops_are_found() -> None:
@@ -462,9 +474,17 @@ def test_a_webhook_that_names_only_versions_that_go_next_is_found() -> None:
         (model.Rule(),),
         (),
     ],
-    ids=["a newer version too", "any version", "any group", "any resource", "another resource", "another rule",
-         "an empty rule", "no rule"],
-)  # fmt: skip
+    ids=[
+        "a newer version too",
+        "any version",
+        "any group",
+        "any resource",
+        "another resource",
+        "another rule",
+        "an empty rule",
+        "no rule",
+    ],
+)
 def test_a_webhook_that_is_still_asked_about_something_is_silent(rules: tuple[model.Rule, ...]) -> None:
     assert asked_about(*rules) == []
 

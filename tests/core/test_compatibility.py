@@ -73,8 +73,9 @@ def catalog(*entries: AddOn, tables: tuple[EksAddonVersions, ...] = ()) -> Catal
     more = {table.name: table for table in tables}
     return Catalog(
         {**known.addons, **{entry.id: entry for entry in entries}},
-        replace(known.eks, addons={**known.eks.addons, **more}), calendar,
-    )  # fmt: skip
+        replace(known.eks, addons={**known.eks.addons, **more}),
+        calendar,
+    )
 
 
 CATALOG = catalog(addon("kube-proxy", "eks/kube-proxy", component="kube-proxy"))
@@ -411,8 +412,11 @@ def test_what_aws_runs_goes_with_every_minor() -> None:
 
 
 def test_ranges_read_as_english() -> None:
-    entry = addon("up", "acme/up", kubernetes=(
-        supports("4", "1.33", "1.33"), supports("3", "1.22"), supports("2", "", "1.30"), supports("1")))  # fmt: skip
+    entry = addon(
+        "up",
+        "acme/up",
+        kubernetes=(supports("4", "1.33", "1.33"), supports("3", "1.22"), supports("2", "", "1.30"), supports("1")),
+    )
     said = {v: answers(row("up", v), known=catalog(entry))[0].reason for v in ("4", "3", "2", "1")}
     assert said == {
         "4": "Up 4 was published for Kubernetes 1.33.",
@@ -579,9 +583,11 @@ def test_without_a_default_the_newest_that_eks_offers_is_named() -> None:
 
 def cni(*listed: EksVersion) -> Catalog:
     entry = addon(
-        "cni", "acme/cni", install=Install(eks=EksInstall(name="vpc-cni")),
+        "cni",
+        "acme/cni",
+        install=Install(eks=EksInstall(name="vpc-cni")),
         upgrade_rules=(UpgradeRule(text="one minor at a time", one_minor_at_a_time=True),),
-    )  # fmt: skip
+    )
     return catalog(entry, tables=(EksAddonVersions(name="vpc-cni", versions=listed),))
 
 
@@ -719,10 +725,14 @@ def test_kube_proxy_against_the_server(version: str, code: str | None) -> None:
 
 @pytest.mark.parametrize(
     ("proxy", "kubelet", "found"),
-    [("v1.34.0", "v1.31.9-eks-1", False), ("v1.34.0", "v1.30.9-eks-1", True), ("v1.31.0", "v1.34.9-eks-1", False),
-     ("v1.30.0", "v1.34.9-eks-1", True)],
+    [
+        ("v1.34.0", "v1.31.9-eks-1", False),
+        ("v1.34.0", "v1.30.9-eks-1", True),
+        ("v1.31.0", "v1.34.9-eks-1", False),
+        ("v1.30.0", "v1.34.9-eks-1", True),
+    ],
     ids=["three ahead", "four ahead", "three behind", "four behind"],
-)  # fmt: skip
+)
 def test_kube_proxy_against_the_kubelets_beside_it(proxy: str, kubelet: str, found: bool) -> None:
     """Which Kubernetes runs need not be known for that."""
     listed = of("SKW001", judged(row("kube-proxy", proxy, Method.MANIFEST), nodes=(node(kubelet),), cluster=UNSAID))
@@ -804,8 +814,12 @@ IDENTITY = model.PodIdentity(namespace="apps", service_account="dns", role_arn="
 
 
 def with_agent() -> Catalog:
-    entry = addon("pod-identity", "eks/agent", provides=(ClusterService.POD_IDENTITY,),
-                  install=Install(eks=EksInstall(name="eks-agent")))  # fmt: skip
+    entry = addon(
+        "pod-identity",
+        "eks/agent",
+        provides=(ClusterService.POD_IDENTITY,),
+        install=Install(eks=EksInstall(name="eks-agent")),
+    )
     return catalog(entry)
 
 
@@ -926,8 +940,14 @@ def test_the_signs_of_the_catalogue_hold(
 
 
 def insight(name: str, status: str = "WARNING") -> model.EksInsight:
-    return model.EksInsight(id="i-1", name=name, category="UPGRADE_READINESS", status=status, reason="because",
-                            resources=("arn:aws:eks:node/1",))  # fmt: skip
+    return model.EksInsight(
+        id="i-1",
+        name=name,
+        category="UPGRADE_READINESS",
+        status=status,
+        reason="because",
+        resources=("arn:aws:eks:node/1",),
+    )
 
 
 ROWS = (row("cert-manager", "v1.20.3"),)
@@ -1014,9 +1034,12 @@ def test_the_matrix_has_every_version_with_every_minor() -> None:
 
 
 def test_the_matrix_of_an_upstream_addon_has_its_release_cycles() -> None:
-    entry = addon("up", "acme/up", lifecycle=(
-        ReleaseCycle(cycle="1.20", latest=Version.of("v1.20.3")), ReleaseCycle(cycle="1.19")),
-                  kubernetes=(supports("1.20", "1.32", "1.35"),))  # fmt: skip
+    entry = addon(
+        "up",
+        "acme/up",
+        lifecycle=(ReleaseCycle(cycle="1.20", latest=Version.of("v1.20.3")), ReleaseCycle(cycle="1.19")),
+        kubernetes=(supports("1.20", "1.32", "1.35"),),
+    )
     cells = matrix(catalog(entry), ["up"], (Minor(1, 31), Minor(1, 35)))
     assert [(str(cell.version), cell.answer.value) for cell in cells] == [("v1.20.3", "no"), ("v1.20.3", "yes")]
 

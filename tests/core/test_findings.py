@@ -75,8 +75,12 @@ def test_the_worst_comes_first_then_in_the_order_of_the_registry_then_by_name() 
     nodes, pods, unanswered = finding("HLT021", X), finding("HLT001", B), finding("HLT009", A)
     listed = by_urgency((finding("HLT008", A), unanswered, pods, finding("HLT001", A), nodes))
     assert [(item.code, item.subject) for item in listed] == [
-        ("HLT021", X), ("HLT001", A), ("HLT001", B), ("HLT009", A), ("HLT008", A),
-    ]  # fmt: skip
+        ("HLT021", X),
+        ("HLT001", A),
+        ("HLT001", B),
+        ("HLT009", A),
+        ("HLT008", A),
+    ]
 
 
 def test_a_severity_that_was_raised_or_lowered_counts_not_the_registrys() -> None:

@@ -47,11 +47,15 @@ def pod(of: model.Workload, *containers: model.ContainerStatus, name: str = "", 
     kind = "ReplicaSet" if of.kind == "Deployment" else of.kind
     owner = ObjectRef(kind=kind, name=f"{of.name}-5d78" if kind == "ReplicaSet" else of.name, group="apps")
     given: dict[str, Any] = {
-        "phase": "Running", "ready": True, "created": NOW - timedelta(hours=1), "owners": (owner,),
+        "phase": "Running",
+        "ready": True,
+        "created": NOW - timedelta(hours=1),
+        "owners": (owner,),
         "labels": {**of.template.labels, "pod-template-hash": "5d78"},
-    }  # fmt: skip
-    return model.Pod(name=name or f"{of.name}-5d78-x2x4z", namespace=of.namespace, containers=containers,
-                     **(given | more))  # fmt: skip
+    }
+    return model.Pod(
+        name=name or f"{of.name}-5d78-x2x4z", namespace=of.namespace, containers=containers, **(given | more)
+    )
 
 
 def judged(
@@ -183,11 +187,16 @@ def test_pods_of_jobs_may_fail(kind: str) -> None:
 @pytest.mark.parametrize(
     ("waiting", "code"),
     [
-        ("ImagePullBackOff", "HLT002"), ("ErrImagePull", "HLT002"), ("InvalidImageName", "HLT002"),
-        ("CreateContainerConfigError", "HLT003"), ("RunContainerError", "HLT003"),
-        ("ContainerCreating", None), ("PodInitializing", None), ("", None),
+        ("ImagePullBackOff", "HLT002"),
+        ("ErrImagePull", "HLT002"),
+        ("InvalidImageName", "HLT002"),
+        ("CreateContainerConfigError", "HLT003"),
+        ("RunContainerError", "HLT003"),
+        ("ContainerCreating", None),
+        ("PodInitializing", None),
+        ("", None),
     ],
-)  # fmt: skip
+)
 def test_what_a_container_waits_for(waiting: str, code: str | None) -> None:
     listed = codes(HOOK, pods=(pod(HOOK, status(waiting=waiting), ready=False),))
     assert listed == ([code] if code else [])
@@ -383,9 +392,12 @@ def test_what_is_kept_at_zero_until_it_is_needed_is_silent() -> None:
 def test_what_is_said_of_a_workload_scaled_to_zero_is_not_said_of_what_it_serves() -> None:
     """Its Service leads nowhere, its leader is gone, its budget guards no pod: effects of one decision."""
     listed = codes(
-        runs(desired=0), services=(SERVICE,), endpoint_slices=(slice_of(0),), leases=(lease(timedelta(hours=2)),),
+        runs(desired=0),
+        services=(SERVICE,),
+        endpoint_slices=(slice_of(0),),
+        leases=(lease(timedelta(hours=2)),),
         disruption_budgets=(budget(allowed=0, pods=0, healthy=0),),
-    )  # fmt: skip
+    )
     assert listed == ["HLT006"]
 
 
@@ -456,8 +468,11 @@ def test_a_service_whose_ports_lead_to_no_port_of_its_pods_is_found() -> None:
             "services": (service,),
             "endpoint_slices": (replace(slice_of(2), ports=tuple(map(Port.of, answered))),),
         }
-        return [(item.evidence[0].detail, item.severity) for item in judged(workload, **parts).findings
-                if item.code == "HLT008"]  # fmt: skip
+        return [
+            (item.evidence[0].detail, item.severity)
+            for item in judged(workload, **parts).findings
+            if item.code == "HLT008"
+        ]
 
     dns = runs("coredns", "coredns/coredns:v1.12.4", has_topology_spread=True)
     assert listed(dns, "dns:5353/UDP", "metrics:9153/TCP") == []
@@ -487,7 +502,8 @@ def test_a_webhooks_port_has_to_lead_to_a_port_of_a_pod(port: int, slice_ports: 
     slices = (replace(slice_of(1), ports=tuple(map(Port.of, slice_ports))),)
     result = judged(HOOK, services=(service,), endpoint_slices=slices, webhook_configurations=(called(port=port),))
     assert [item.evidence[0].detail for item in result.findings if item.code == "HLT009"] == (
-        [f"Service apps/hook {why}, failurePolicy Fail"] if why else [])  # fmt: skip
+        [f"Service apps/hook {why}, failurePolicy Fail"] if why else []
+    )
 
 
 @pytest.mark.parametrize("part", ["services", "endpoint_slices"])
@@ -582,10 +598,12 @@ def test_refusing_webhooks_are_found_though_the_addon_was_scaled_to_zero() -> No
 
 def api(status: str) -> model.ApiService:
     return model.ApiService(
-        name="v1.hook.test", group="hook.test", version="v1",
+        name="v1.hook.test",
+        group="hook.test",
+        version="v1",
         service=model.ServiceTarget(namespace="apps", name="hook"),
         conditions=(Condition(type="Available", status=status, reason="FailedDiscoveryCheck", message="no route"),),
-    )  # fmt: skip
+    )
 
 
 @pytest.mark.parametrize(("status", "found_it"), [("False", True), ("Unknown", True), ("True", False)])
@@ -656,8 +674,9 @@ def budget(
     allowed: int | None = 0, pods: int | None = 2, healthy: int | None = 2, **more: Any
 ) -> model.DisruptionBudget:
     given: dict[str, Any] = {"selector": {"app": "hook"}, "min_available": "2", "healthy_wanted": pods}
-    return model.DisruptionBudget(name="pdb", namespace="apps", disruptions_allowed=allowed, pods=pods, healthy=healthy,
-                                  **(given | more))  # fmt: skip
+    return model.DisruptionBudget(
+        name="pdb", namespace="apps", disruptions_allowed=allowed, pods=pods, healthy=healthy, **(given | more)
+    )
 
 
 def test_a_budget_that_allows_no_eviction_is_found() -> None:
@@ -880,8 +899,9 @@ def test_custom_resources_that_are_degraded_are_one_finding_a_kind() -> None:
     others = (custom("a"), custom("b"), custom("c", kind="Policy"))
     listed = found(HOOK, others=others, object_health=[state(each) for each in others])
     assert [(item.code, str(item.subject), len(item.evidence)) for item in listed] == [
-        ("HLT018", "Hook of hook", 2), ("HLT018", "Policy of hook", 1),
-    ]  # fmt: skip
+        ("HLT018", "Hook of hook", 2),
+        ("HLT018", "Policy of hook", 1),
+    ]
 
 
 @pytest.mark.parametrize("health", [each for each in Health if each is not Health.DEGRADED])
@@ -946,9 +966,19 @@ def quota(used: str, hard: str, resource: str = "pods", namespace: str = "apps")
         (quota("5", "5", "count/secrets"), False),
         (quota("much", "some"), False),
     ],
-    ids=["pods", "in other units", "in binary units", "room left", "none allowed", "elsewhere", "no status",
-         "nothing that a pod takes", "nor this", "no quantities"],
-)  # fmt: skip
+    ids=[
+        "pods",
+        "in other units",
+        "in binary units",
+        "room left",
+        "none allowed",
+        "elsewhere",
+        "no status",
+        "nothing that a pod takes",
+        "nor this",
+        "no quantities",
+    ],
+)
 def test_a_quota_that_is_used_up_for_pods(full: model.ResourceQuota, found_it: bool) -> None:
     assert codes(HOOK, quotas=(full,)) == (["HLT019"] if found_it else [])
 
@@ -1153,11 +1183,24 @@ def test_a_workload_that_was_read_is_not_made_up_from_its_pods() -> None:
 # ── Scores ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
 WELL: dict[str, Any] = {
-    "pods": (pod(HOOK),), "services": (SERVICE,), "endpoint_slices": (slice_of(2),),
+    "pods": (pod(HOOK),),
+    "services": (SERVICE,),
+    "endpoint_slices": (slice_of(2),),
     "probes": (answer(Health.HEALTHY),),
-}  # fmt: skip
-PARTS = ("workloads", "pods", "services", "endpoint_slices", "webhook_configurations", "api_services", "crds",
-         "disruption_budgets", "leases", "events", "quotas")  # fmt: skip
+}
+PARTS = (
+    "workloads",
+    "pods",
+    "services",
+    "endpoint_slices",
+    "webhook_configurations",
+    "api_services",
+    "crds",
+    "disruption_budgets",
+    "leases",
+    "events",
+    "quotas",
+)
 
 
 def aspects(*workloads: model.Workload, **parts: Any) -> dict[Aspect, Health]:

@@ -81,17 +81,24 @@ def test_deployments(spec: Mapping[str, Any], status: Mapping[str, Any], expecte
         ({}, {"observedGeneration": 1}, "progressing"),
         ({}, {"updateRevision": "b", "updatedReplicas": 1}, "progressing"),
         ({"updateStrategy": {"type": "OnDelete"}}, {"updateRevision": "b", "updatedReplicas": 0}, "healthy"),
-        ({"updateStrategy": {"type": "RollingUpdate", "rollingUpdate": {"partition": 2}}},
-         {"updateRevision": "b", "updatedReplicas": 1}, "healthy"),
-        ({"updateStrategy": {"type": "RollingUpdate", "rollingUpdate": {"partition": 1}}},
-         {"updateRevision": "b", "updatedReplicas": 1}, "progressing"),
+        (
+            {"updateStrategy": {"type": "RollingUpdate", "rollingUpdate": {"partition": 2}}},
+            {"updateRevision": "b", "updatedReplicas": 1},
+            "healthy",
+        ),
+        (
+            {"updateStrategy": {"type": "RollingUpdate", "rollingUpdate": {"partition": 1}}},
+            {"updateRevision": "b", "updatedReplicas": 1},
+            "progressing",
+        ),
     ],
-)  # fmt: skip
+)
 def test_stateful_sets(spec: Mapping[str, Any], status: Mapping[str, Any], expected: str) -> None:
     body = {
-        "spec": {"replicas": 3, "updateStrategy": {"type": "RollingUpdate"}, **spec}, "meta": {"generation": 2},
+        "spec": {"replicas": 3, "updateStrategy": {"type": "RollingUpdate"}, **spec},
+        "meta": {"generation": 2},
         "status": {**_DONE, "currentRevision": "a", "updateRevision": "a", **status},
-    }  # fmt: skip
+    }
     assert word("apps/v1", "StatefulSet", **body) == expected
 
 
@@ -152,9 +159,10 @@ def test_cron_jobs(status: Mapping[str, Any], expected: str) -> None:
 def pod(policy: str = "Always", phase: str = "Running", notes: Any = None, **container: Any) -> str:
     ready = container.get("ready", False)
     status = {
-        "phase": phase, "conditions": [{"type": "Ready", "status": "True" if ready else "False"}],
+        "phase": phase,
+        "conditions": [{"type": "Ready", "status": "True" if ready else "False"}],
         "containerStatuses": [{"name": "main", "ready": ready, **container}],
-    }  # fmt: skip
+    }
     spec = {"restartPolicy": policy, "containers": [{"name": "main", "image": "i"}]}
     return word("v1", "Pod", spec=spec, status=status, meta={"annotations": notes or {}})
 
@@ -183,10 +191,15 @@ def test_a_failed_pod_tells_why() -> None:
     evicted = health_of("v1", "Pod", status={"phase": "Failed", "reason": "Evicted"})
     assert evicted is not None
     assert evicted.reason == "it failed: Evicted"
-    ended = health_of("v1", "Pod", spec={"containers": [{"name": "main"}]}, status={
-        "phase": "Failed",
-        "containerStatuses": [{"name": "main", "state": {"terminated": {"exitCode": 3}}}],
-    })  # fmt: skip
+    ended = health_of(
+        "v1",
+        "Pod",
+        spec={"containers": [{"name": "main"}]},
+        status={
+            "phase": "Failed",
+            "containerStatuses": [{"name": "main", "state": {"terminated": {"exitCode": 3}}}],
+        },
+    )
     assert ended is not None
     assert ended.reason == "it failed: container main ended with code 3"
 
@@ -484,28 +497,60 @@ def test_metadata_alone_tells_nothing() -> None:
 
 _TEXT = st.sampled_from(["", "True", "False", "Unknown", "Ready", "Failed", "Paused", "Pending", "3", "-1", "²", "\n"])
 _CONDITION = st.builds(
-    model.Condition, type=_TEXT | st.text(max_size=4), status=_TEXT | st.text(max_size=4), reason=_TEXT,
-    message=_TEXT, severity=_TEXT, observed_generation=st.none() | st.integers(-2, 3),
-)  # fmt: skip
+    model.Condition,
+    type=_TEXT | st.text(max_size=4),
+    status=_TEXT | st.text(max_size=4),
+    reason=_TEXT,
+    message=_TEXT,
+    severity=_TEXT,
+    observed_generation=st.none() | st.integers(-2, 3),
+)
 _CONDITIONS = st.lists(_CONDITION, max_size=4).map(tuple)
-_FIELD_NAMES = ("status.phase", "status.state", "status.ready", "spec.paused", "spec.replicas", "status.readyReplicas",
-                "status.updatedReplicas", "status.scale.statusReplicas", "status.observedGeneration",
-                "status.totalViolations", "status.readyToUse")  # fmt: skip
+_FIELD_NAMES = (
+    "status.phase",
+    "status.state",
+    "status.ready",
+    "spec.paused",
+    "spec.replicas",
+    "status.readyReplicas",
+    "status.updatedReplicas",
+    "status.scale.statusReplicas",
+    "status.observedGeneration",
+    "status.totalViolations",
+    "status.readyToUse",
+)
 _OTHER = st.builds(
-    model.OtherObject, name=st.just("it"), uid=st.sampled_from(["", "u"]), generation=st.integers(0, 3),
+    model.OtherObject,
+    name=st.just("it"),
+    uid=st.sampled_from(["", "u"]),
+    generation=st.integers(0, 3),
     api_version=st.sampled_from(sorted({f"{group}/v1".removeprefix("/") for group, _ in RULES} | {"a.io/v1"})),
     kind=st.sampled_from(sorted({kind for _, kind in RULES} | {"Widget"})),
-    has_status=st.sampled_from([None, False, True]), observed_generation=st.none() | st.integers(-1, 3),
-    conditions=_CONDITIONS, fields=st.dictionaries(st.sampled_from(_FIELD_NAMES), _TEXT | st.just("1/2"), max_size=5),
+    has_status=st.sampled_from([None, False, True]),
+    observed_generation=st.none() | st.integers(-1, 3),
+    conditions=_CONDITIONS,
+    fields=st.dictionaries(st.sampled_from(_FIELD_NAMES), _TEXT | st.just("1/2"), max_size=5),
     parents=st.lists(st.builds(model.ConditionsOf, parent=_TEXT, conditions=_CONDITIONS), max_size=2).map(tuple),
-)  # fmt: skip
+)
 _COUNT = st.none() | st.integers(0, 3)
 _WORKLOAD = st.builds(
-    model.Workload, name=st.just("it"), uid=st.sampled_from(["", "u"]), conditions=_CONDITIONS, strategy=_TEXT,
-    kind=st.sampled_from(["Deployment", "StatefulSet", "DaemonSet", "Job", "CronJob"]), generation=st.integers(0, 2),
-    observed_generation=_COUNT, desired=_COUNT, ready=_COUNT, available=_COUNT, updated=_COUNT, total=_COUNT,
-    active=_COUNT, partition=st.integers(0, 3), paused=st.booleans(),
-)  # fmt: skip
+    model.Workload,
+    name=st.just("it"),
+    uid=st.sampled_from(["", "u"]),
+    conditions=_CONDITIONS,
+    strategy=_TEXT,
+    kind=st.sampled_from(["Deployment", "StatefulSet", "DaemonSet", "Job", "CronJob"]),
+    generation=st.integers(0, 2),
+    observed_generation=_COUNT,
+    desired=_COUNT,
+    ready=_COUNT,
+    available=_COUNT,
+    updated=_COUNT,
+    total=_COUNT,
+    active=_COUNT,
+    partition=st.integers(0, 3),
+    paused=st.booleans(),
+)
 
 
 @settings(max_examples=400, deadline=None)

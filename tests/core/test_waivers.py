@@ -52,9 +52,19 @@ def test_a_waived_finding_does_not_count_and_names_its_waiver() -> None:
         (waiver("hlt013"), ["HLT013", "HLT014", "API001"]),
         (waiver("HLT0"), ["HLT013", "HLT014", "API001"]),
     ],
-    ids=["codes by pattern", "all codes", "subject by pattern", "end of a subject", "clusters by pattern",
-         "another namespace", "part of a subject", "another cluster", "case counts", "part of a code"],
-)  # fmt: skip
+    ids=[
+        "codes by pattern",
+        "all codes",
+        "subject by pattern",
+        "end of a subject",
+        "clusters by pattern",
+        "another namespace",
+        "part of a subject",
+        "another cluster",
+        "case counts",
+        "part of a code",
+    ],
+)
 def test_a_waiver_covers_what_matches_in_all_three(one: Waiver, counts: list[str]) -> None:
     assert counted(one) == counts
 

@@ -73,11 +73,18 @@ class AddonResponse(EKSResponse):
         name = self._cluster
         known = self.eks_backend.describe_cluster(name)
         base = {
-            "name": name, "arn": known.arn, "status": known.status, "version": known.version, "roleArn": known.role_arn,
-            "endpoint": known.endpoint, "certificateAuthority": known.certificate_authority,
-            "platformVersion": known.platformVersion, "resourcesVpcConfig": known.resources_vpc_config,
-            "createdAt": known.created_at, "upgradePolicy": {"supportType": "EXTENDED"},
-        }  # fmt: skip
+            "name": name,
+            "arn": known.arn,
+            "status": known.status,
+            "version": known.version,
+            "roleArn": known.role_arn,
+            "endpoint": known.endpoint,
+            "certificateAuthority": known.certificate_authority,
+            "platformVersion": known.platformVersion,
+            "resourcesVpcConfig": known.resources_vpc_config,
+            "createdAt": known.created_at,
+            "upgradePolicy": {"supportType": "EXTENDED"},
+        }
         return self._answer("DescribeCluster", {"cluster": base | self.state.clusters.get(name, {})})
 
     def describe_addon_versions(self) -> ActionResult:
@@ -268,9 +275,12 @@ class EksServer:
         import boto3
 
         return boto3.client(  # type: ignore[call-overload]
-            service, region_name=REGION, endpoint_url=self.url, aws_access_key_id="testing",
+            service,
+            region_name=REGION,
+            endpoint_url=self.url,
+            aws_access_key_id="testing",
             aws_secret_access_key="testing",
-        )  # fmt: skip
+        )
 
     def create_cluster(self, name: str, version: str, **more: Any) -> None:
         """An ACTIVE cluster in one subnet; `more` is merged into what DescribeCluster answers."""
@@ -278,7 +288,9 @@ class EksServer:
         vpc = ec2.create_vpc(CidrBlock="10.1.0.0/16")["Vpc"]["VpcId"]
         subnet = ec2.create_subnet(VpcId=vpc, CidrBlock="10.1.0.0/24")["Subnet"]["SubnetId"]
         self.client("eks").create_cluster(
-            name=name, version=version, roleArn="arn:aws:iam::123456789012:role/cluster",
+            name=name,
+            version=version,
+            roleArn="arn:aws:iam::123456789012:role/cluster",
             resourcesVpcConfig={"subnetIds": [subnet]},
-        )  # fmt: skip
+        )
         self.state.clusters[name] = {"version": version, "platformVersion": "eks.5", **more}

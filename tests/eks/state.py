@@ -97,10 +97,18 @@ class State:
         arn = f"arn:aws:eks:eu-central-1:{ACCOUNT}:addon/{cluster}/{name}/{uuid.uuid4()}"
         info = self.table[name]
         addon = {
-            "addonName": name, "clusterName": cluster, "status": "CREATING", "addonVersion": version,
-            "health": {"issues": []}, "addonArn": arn, "createdAt": now, "modifiedAt": now, "tags": {},
-            "owner": info.get("owner") or "aws", "publisher": info.get("publisher") or "eks",
-        }  # fmt: skip
+            "addonName": name,
+            "clusterName": cluster,
+            "status": "CREATING",
+            "addonVersion": version,
+            "health": {"issues": []},
+            "addonArn": arn,
+            "createdAt": now,
+            "modifiedAt": now,
+            "tags": {},
+            "owner": info.get("owner") or "aws",
+            "publisher": info.get("publisher") or "eks",
+        }
         for key in ("serviceAccountRoleArn", "configurationValues", "namespaceConfig"):
             if wanted.get(key):
                 addon[key] = wanted[key]
@@ -138,10 +146,13 @@ class State:
         addon["status"], addon["modifiedAt"] = "UPDATING", datetime.now(UTC)
         given = ((key[0].upper() + key[1:], wanted.get(key)) for key in _PARAMS)
         update = {
-            "id": str(uuid.uuid4()), "status": "InProgress", "type": "AddonUpdate", "errors": [],
+            "id": str(uuid.uuid4()),
+            "status": "InProgress",
+            "type": "AddonUpdate",
+            "errors": [],
             "params": [{"type": key, "value": str(value)} for key, value in given if value is not None],
             "createdAt": addon["modifiedAt"],
-        }  # fmt: skip
+        }
         self.updates.setdefault((cluster, name), []).insert(0, update)
         if token:
             self.tokens[token] = update
@@ -201,10 +212,17 @@ class State:
         for one in wanted:
             number = f"a-{uuid.uuid4().hex[:17]}"
             arn = f"arn:aws:eks:eu-central-1:{ACCOUNT}:podidentityassociation/{cluster}/{number}"
-            self.associations.setdefault(cluster, []).append({
-                "clusterName": cluster, "namespace": "kube-system", "serviceAccount": one["serviceAccount"],
-                "roleArn": one["roleArn"], "associationArn": arn, "associationId": number, "ownerArn": owner,
-            })  # fmt: skip
+            self.associations.setdefault(cluster, []).append(
+                {
+                    "clusterName": cluster,
+                    "namespace": "kube-system",
+                    "serviceAccount": one["serviceAccount"],
+                    "roleArn": one["roleArn"],
+                    "associationArn": arn,
+                    "associationId": number,
+                    "ownerArn": owner,
+                }
+            )
             arns.append(arn)
         return arns
 
@@ -215,5 +233,9 @@ class State:
 
 _AT_WORK = ("UPDATING", "CREATING", "DELETING")
 _PARAMS = (
-    "addonVersion", "serviceAccountRoleArn", "resolveConflicts", "configurationValues", "podIdentityAssociations",
-)  # fmt: skip
+    "addonVersion",
+    "serviceAccountRoleArn",
+    "resolveConflicts",
+    "configurationValues",
+    "podIdentityAssociations",
+)

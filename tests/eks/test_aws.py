@@ -32,25 +32,36 @@ def cluster(eks: EksServer) -> EksServer:
     eks.create_cluster(NAME, "1.34", computeConfig={"enabled": True})
     client = eks.client("eks")
     client.create_addon(
-        clusterName=NAME, addonName="coredns", addonVersion="v1.12.4-eksbuild.18",
+        clusterName=NAME,
+        addonName="coredns",
+        addonVersion="v1.12.4-eksbuild.18",
         configurationValues=json.dumps({"replicaCount": 3, "adminPassword": CANARY, "note": CANARY}),
-    )  # fmt: skip
+    )
     client.create_addon(
-        clusterName=NAME, addonName="aws-ebs-csi-driver",
+        clusterName=NAME,
+        addonName="aws-ebs-csi-driver",
         podIdentityAssociations=[{"serviceAccount": "ebs-csi-controller-sa", "roleArn": ROLE}],
-    )  # fmt: skip
+    )
     eks.state.fail_next = ("AdmissionRequestDenied", f"password={CANARY} was refused")
-    client.update_addon(clusterName=NAME, addonName="coredns", addonVersion="v1.13.2-eksbuild.21",
-                        configurationValues=json.dumps({"token": CANARY}))  # fmt: skip
-    eks.state.insights[NAME] = [{
-        "id": "11111111-1111-4111-8111-111111111111", "name": "EKS add-on version compatibility",
-        "category": "UPGRADE_READINESS", "kubernetesVersion": "1.35",
-        "lastRefreshTime": datetime(2026, 11, 23, tzinfo=UTC),
-        "insightStatus": {"status": "WARNING", "reason": "An add-on does not go with 1.35."},
-        "categorySpecificSummary": {
-            "addonCompatibilityDetails": [{"name": "coredns", "compatibleVersions": ["v1.13.2-eksbuild.11"]}]
-        },
-    }]  # fmt: skip
+    client.update_addon(
+        clusterName=NAME,
+        addonName="coredns",
+        addonVersion="v1.13.2-eksbuild.21",
+        configurationValues=json.dumps({"token": CANARY}),
+    )
+    eks.state.insights[NAME] = [
+        {
+            "id": "11111111-1111-4111-8111-111111111111",
+            "name": "EKS add-on version compatibility",
+            "category": "UPGRADE_READINESS",
+            "kubernetesVersion": "1.35",
+            "lastRefreshTime": datetime(2026, 11, 23, tzinfo=UTC),
+            "insightStatus": {"status": "WARNING", "reason": "An add-on does not go with 1.35."},
+            "categorySpecificSummary": {
+                "addonCompatibilityDetails": [{"name": "coredns", "compatibleVersions": ["v1.13.2-eksbuild.11"]}]
+            },
+        }
+    ]
     eks.state.capabilities[NAME] = [
         {"capabilityName": "argocd", "type": "ARGOCD", "status": "ACTIVE", "version": "v3.2.1"}
     ]
@@ -113,11 +124,14 @@ def test_whether_a_configuration_is_set(values: str, answer: bool) -> None:
 @pytest.mark.parametrize(
     ("operation", "part"),
     [
-        ("ListAddons", "eks:addons"), ("DescribeAddon", "eks:addons"), ("ListInsights", "eks:insights"),
-        ("ListNodegroups", "eks:node_groups"), ("ListPodIdentityAssociations", "eks:pod_identities"),
+        ("ListAddons", "eks:addons"),
+        ("DescribeAddon", "eks:addons"),
+        ("ListInsights", "eks:insights"),
+        ("ListNodegroups", "eks:node_groups"),
+        ("ListPodIdentityAssociations", "eks:pod_identities"),
         ("ListCapabilities", "eks:capabilities"),
     ],
-)  # fmt: skip
+)
 def test_a_missing_permission_costs_that_part(cluster: EksServer, operation: str, part: str) -> None:
     cluster.state.denied = {operation}
     eks, gaps = read()
@@ -162,9 +176,12 @@ def test_the_token_is_a_presigned_url_that_names_the_cluster(eks: EksServer) -> 
 def test_the_table_from_aws_is_the_packaged_one(eks: EksServer, tmp_path: Path) -> None:
     """`catalog refresh` asks for what scripts/build_eks_table.py packed; the user's own table then wins."""
     done = subprocess.run(
-        [sys.executable, "-m", "addonctl", "catalog", "refresh", "--region", REGION], capture_output=True, text=True,
-        check=False, env={**eks.environment, "ADDONCTL_CACHE_DIR": str(tmp_path), "PATH": ""},
-    )  # fmt: skip
+        [sys.executable, "-m", "addonctl", "catalog", "refresh", "--region", REGION],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**eks.environment, "ADDONCTL_CACHE_DIR": str(tmp_path), "PATH": ""},
+    )
     assert done.returncode == 0, done.stderr
     mine, packaged = eks_table.cached(tmp_path), eks_table.packaged()
     assert mine is not None

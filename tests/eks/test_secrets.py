@@ -27,11 +27,13 @@ def test_no_secret_of_eks_is_kept_or_logged(eks: EksServer, caplog: pytest.LogCa
     eks.create_cluster(NAME, "1.34")
     client = eks.client("eks")
     values = json.dumps(CONFIGURATION)
-    client.create_addon(clusterName=NAME, addonName="coredns", addonVersion="v1.12.4-eksbuild.18",
-                        configurationValues=values)  # fmt: skip
+    client.create_addon(
+        clusterName=NAME, addonName="coredns", addonVersion="v1.12.4-eksbuild.18", configurationValues=values
+    )
     eks.state.fail_next = ("AdmissionRequestDenied", MESSAGES[0])
-    client.update_addon(clusterName=NAME, addonName="coredns", addonVersion="v1.13.2-eksbuild.21",
-                        configurationValues=values)  # fmt: skip
+    client.update_addon(
+        clusterName=NAME, addonName="coredns", addonVersion="v1.13.2-eksbuild.21", configurationValues=values
+    )
     eks.state.insights[NAME] = [
         {
             "id": f"11111111-1111-4111-8111-{number:012}",

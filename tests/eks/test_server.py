@@ -12,9 +12,12 @@ ROLE = "arn:aws:iam::123456789012:role/ebs"
 def cluster(eks: EksServer) -> EksServer:
     eks.create_cluster("prod-eu-1", "1.34")
     eks.client("eks").create_addon(
-        clusterName="prod-eu-1", addonName="coredns", addonVersion="v1.12.4-eksbuild.18", serviceAccountRoleArn=ROLE,
+        clusterName="prod-eu-1",
+        addonName="coredns",
+        addonVersion="v1.12.4-eksbuild.18",
+        serviceAccountRoleArn=ROLE,
         configurationValues='{"replicaCount": 3}',
-    )  # fmt: skip
+    )
     return eks
 
 
