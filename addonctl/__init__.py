@@ -22,7 +22,7 @@ _DOORS = {
 
 
 def __getattr__(name: str) -> Any:
-    """Each door loads what is behind it when it is first opened, so that `--help` pays for none."""
+    """Imports a public name when it is first used, so that `--help` pays for none of them."""
     if name not in _DOORS:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from importlib import import_module

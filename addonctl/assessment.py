@@ -1,7 +1,7 @@
-"""What is to be said of a cluster: its inventory, what is compatible, how each add-on is, what depends on what.
+"""The assessment of one cluster: its inventory, compatibility, the health of each add-on, and dependencies.
 
 Pure: a View, its Inventory, the Catalog and the day in, an Assessment out. The capabilities know nothing of each
-other; here they are joined. Called by manager.py; render/ puts it into words.
+other and are joined here. Called by manager.py; render/ turns the result into words.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -34,7 +34,7 @@ from addonctl.model import (
 from addonctl.versions import Minor
 from addonctl.waivers import Waived, Waiver
 
-# AWS adds versions every week; after this many days the packaged table misses too many of them to go unsaid.
+# AWS releases versions every week; after this many days the packaged table lacks too many of them not to say so.
 _TABLE_OLD = timedelta(days=120)
 
 
@@ -50,7 +50,7 @@ class Assessed:
 
 @dataclass(frozen=True, kw_only=True)
 class Assessment:
-    """The judgement of one cluster, as its snapshot shows it."""
+    """All that is known and concluded about one cluster, from one snapshot."""
 
     view: View
     day: date
@@ -61,7 +61,7 @@ class Assessment:
     addons: tuple[Assessed, ...]
     findings: tuple[Finding, ...]
     waived: tuple[Waived, ...] = ()
-    stale: tuple[str, ...] = ()  # knowledge that is old, in words
+    stale: tuple[str, ...] = ()  # which packaged facts are out of date, in words
     probes: tuple[ProbeAnswer, ...] = ()
     since: datetime | None = None  # `findings` are those that were not there then
 
@@ -75,12 +75,12 @@ class Assessment:
 
     @property
     def gaps(self) -> tuple[Gap, ...]:
-        """What could not be read, and what could not be judged for want of it."""
+        """What could not be read, and what could not be checked because of that."""
         return (*self.snapshot.gaps, *self.compatibility.gaps)
 
     @cached_property
     def objects(self) -> tuple[ObjectHealth, ...]:
-        """The health of every object; made when first asked for, since a cluster has many."""
+        """The health of every object; computed on first use, since a cluster has many."""
         return judge(self.view)
 
     @property
@@ -93,7 +93,7 @@ class Assessment:
         return {found.id: found for found in self.findings}
 
     def about(self, wanted: Callable[[Check], bool]) -> "Assessment":
-        """The same with only the findings of some checks: what a command lists, fails on and prints is one set."""
+        """The same assessment, narrowed to some checks, so that a command lists and fails on the same findings."""
         kept = tuple(found for found in self.findings if wanted(CHECKS[found.code]))
         return replace(self, findings=kept, waived=tuple(w for w in self.waived if wanted(CHECKS[w.finding.code])))
 
@@ -119,7 +119,10 @@ def assess(
     waivers: Sequence[Waiver] = (),
     probes: Sequence[ProbeAnswer] = (),
 ) -> Assessment:
-    """Judges as of `day`, for the running Kubernetes (`kubernetes` wins over what was read) and up to `target`."""
+    """Assesses the cluster as of `day`, for the running Kubernetes and every minor up to `target`.
+
+    `kubernetes` overrides the version that was read. Without `target`, the next minor is the target.
+    """
     compatibility = check_compatibility(view, inventory, catalog, day, kubernetes, target)
     graph = find_dependencies(view, inventory, catalog)
     dangling = find_dangling(view, inventory, catalog, graph.edges, graph.owners)
@@ -152,7 +155,7 @@ def assess(
 
 
 def new_since(assessment: Assessment, older: Assessment) -> Assessment:
-    """The findings that `older` did not have, or had as less severe. Raises BadInput when it is another cluster's."""
+    """Only the findings that `older` lacks or rates less severe. Raises BadInput when `older` is of another cluster."""
     was, now = older.cluster.name, assessment.cluster.name
     if was != now:
         raise BadInput(f"The older snapshot is of cluster {was!r}, not of {now!r}", "Give one of the same cluster.")
@@ -186,7 +189,7 @@ def narrowed(assessment: Assessment, addon: str) -> Assessment:
 def only_of(assessment: Assessment, catalog: Catalog, wanted: Sequence[str]) -> Assessment:
     """The assessment with only the findings that match any of `wanted`: severities, codes, add-ons, objects.
 
-    Raises BadInput for a word that can match nothing: a slip of the finger would read as "all is well".
+    Raises BadInput for a word that can match nothing: a typo would otherwise read as "no findings".
     """
     names = None
     for word in wanted:
@@ -202,12 +205,12 @@ def only_of(assessment: Assessment, catalog: Catalog, wanted: Sequence[str]) -> 
 
 
 def _any_matches(names: Iterable[str], pattern: str) -> bool:
-    """Whether any name matches a pattern of the shell."""
+    """Whether any name matches a shell pattern."""
     return any(fnmatchcase(name, pattern) for name in names)
 
 
 def _names(assessment: Assessment, catalog: Catalog) -> Iterator[str]:
-    """All that a finding can be about."""
+    """Every name that a finding's subject can have."""
     yield from catalog.addons
     yield from catalog.eks.addons
     for row in assessment.inventory.installations:

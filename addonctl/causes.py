@@ -1,6 +1,6 @@
-"""Which finding is the effect of which: a node that is down comes before the pods it took along.
+"""Which finding causes which: a node that is down explains the pods that it took down.
 
-Links are made only where the values of two findings say so surely; capabilities set those that they know themselves.
+Two findings are linked only where their values prove it; a capability sets the causes that it knows itself.
 Called by assessment.py, which joins findings of all capabilities.
 """
 
@@ -9,12 +9,12 @@ from dataclasses import replace
 
 from addonctl.model import Finding, InstallationRef, MissingRef, ObjectRef
 
-# What a workload shows when something that it refers to is not there.
+# How a workload fails when an object that it refers to is missing.
 _SYMPTOMS = frozenset({"HLT001", "HLT003", "HLT005"})
 
 
 def linked(findings: Iterable[Finding]) -> tuple[Finding, ...]:
-    """The findings, with the cause of those that have one among them and name none yet."""
+    """The findings, each with its cause where another finding is one and none is set yet."""
     listed = tuple(findings)
     missing = {
         found.subject.source: found.id

@@ -9,7 +9,7 @@ from addonctl.versions import Version
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Change:
-    """One thing of an installation that differs: its version, owner or namespaces, in words."""
+    """One difference of an installation (version, owner or namespaces), in words."""
 
     id: str
     addon: str
@@ -20,7 +20,7 @@ class Change:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InventoryChanges:
-    """Installations that came, went, or changed."""
+    """Installations that were added, removed or changed."""
 
     added: tuple[Installation, ...]
     removed: tuple[Installation, ...]
@@ -28,7 +28,7 @@ class InventoryChanges:
 
 
 def compare(old: Inventory, new: Inventory) -> InventoryChanges:
-    """From `old` to `new`, by the ids of installations."""
+    """The differences between two inventories, matched by the ids of installations."""
     before = {row.id: row for row in old.installations}
     after = {row.id: row for row in new.installations}
     return InventoryChanges(

@@ -1,7 +1,7 @@
-"""The answer of the library's front door: an assessment in the shape that `Manager.analyze_addon_ecosystem` promises.
+"""The library's public result: an assessment in the shape that `Manager.analyze_addon_ecosystem` returns.
 
-What is not known is a Score without value, with the reason beside it. Called by manager.py; render/documents.py writes
-it as JSON.
+An unknown figure is a Score without a value, with the reason beside it. Called by manager.py; render/documents.py
+writes it as JSON.
 """
 
 import json
@@ -16,7 +16,7 @@ from addonctl.model import Edge, Finding, Gap, Severity
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Score:
-    """0–100, or None with the reason why it is not known. `coverage` is how much was read, in percent."""
+    """0–100, or None with the reason. `coverage` is the percentage of its inputs that was read."""
 
     value: int | None
     coverage: int | None = None
@@ -25,7 +25,7 @@ class Score:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Money:
-    """US dollars as integer micro-dollars, or None with the reason why they are not known."""
+    """US dollars as integer micro-dollars, or None with the reason."""
 
     usd_micros: int | None
     unknown_reason: str = ""
@@ -65,7 +65,7 @@ class EcosystemAnalysis:
     gaps: tuple[Gap, ...]
 
     def to_dict(self) -> dict[str, Any]:
-        """The analysis as mappings, lists and plain values, ready for `json.dumps`."""
+        """The analysis as dicts, lists and scalars, ready for `json.dumps`."""
         return asdict(self)
 
     def to_json(self) -> str:
@@ -77,9 +77,9 @@ _NOT_JUDGED = "not judged by this version of addonctl"
 
 
 def ecosystem(assessment: Assessment) -> EcosystemAnalysis:
-    """The assessment in the shape of the library's front door."""
+    """The assessment as an EcosystemAnalysis."""
     health = assessment.health
-    why = "" if health.score is not None else "the state of no add-on was read"
+    why = "" if health.score is not None else "no add-on's state was read"
     return EcosystemAnalysis(
         cluster_name=assessment.cluster.name,
         total_addons=len(assessment.addons),

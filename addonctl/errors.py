@@ -1,25 +1,25 @@
 """Errors of addonctl: each says what, where and the fix, and reads the same in the CLI, the API and MCP.
 
     AddonctlError
-    ├── BadInput             what was given cannot be used: a file, a version, a name, an option
-    ├── NotAllowed           credentials are missing, not accepted (401), or lack a permission
-    │   └── Forbidden        the credentials are good, a permission is missing (403)
+    ├── BadInput             an argument cannot be used: a file, a version, a name, an option
+    ├── NotAllowed           credentials are missing, rejected (401), or lack a permission
+    │   └── Forbidden        the credentials are valid, a permission is missing (403)
     ├── NotReachable      r  no connection: network, proxy, a disk; nothing was sent
-    │   ├── TimedOut      r  sent, and no whole answer came: a write may have been carried out
-    │   └── NotTrusted       TLS failed: the other side could not prove who it is
+    │   ├── TimedOut      r  sent, but no complete response: a write may have taken effect
+    │   └── NotTrusted       TLS failed: the server's certificate could not be verified
     ├── NotServed            there is no such API (404)
-    ├── NotFound             the API is there, the object is not (404)
-    ├── Conflict             somebody else changed or owns it (409): read again, then decide
+    ├── NotFound             the API exists, the object does not (404)
+    ├── Conflict             something else changed or owns it (409): read again, then decide
     ├── Expired              the position in a list or watch is too old (410): list again
-    ├── Invalid              the request itself was refused (400, 422, by an admission webhook …)
+    ├── Invalid              the request itself was rejected (400, 422, by an admission webhook …)
     ├── TooManyRequests   r  throttled (429)
-    ├── Unavailable       r  the other side is there and cannot answer now (5xx)
-    └── Broken               it answered with what its API does not promise: a login page, no JSON
+    ├── Unavailable       r  the server is up but cannot answer now (5xx)
+    └── Broken               the response breaks the API's contract: a login page, no JSON
 
-Where an `r` stands, the same call may succeed later: `retry_after_s` says after how many seconds, and is None for all
-others. adapters/api_errors.py is the one place where answers and failures of a connection become these.
+Those marked `r` may succeed on retry: `retry_after_s` says after how many seconds; for all others it is None.
+adapters/api_errors.py and adapters/aws_errors.py turn responses and connection failures into these.
 
-Bugs are not in this tree: they crash with a traceback.
+Bugs are not part of this tree: they crash with a traceback.
 """
 
 from dataclasses import dataclass
@@ -27,7 +27,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cause:
-    """One of the causes that a refusal names: `field` and what is wrong with it (`reason` is the other side's word)."""
+    """One cause named by a rejection: the `field` and what is wrong with it (`reason` is the server's term)."""
 
     reason: str
     message: str = ""
@@ -37,9 +37,10 @@ class Cause:
 class AddonctlError(Exception):
     """What happened, and how to fix it.
 
-    `what` is one sentence with the offending value in it; `fix` is an action the reader can take. `retry_after_s` are
-    the seconds after which the same call may succeed; None: it will not by itself. `reason` and `causes` are the other
-    side's own words for it (a Status' reason such as AlreadyExists, an error code of AWS), empty where it gave none.
+    `what` is one sentence that contains the offending value; `fix` is an action that the reader can take.
+    `retry_after_s` is the number of seconds after which the same call may succeed, None if retrying does not help.
+    `reason` and `causes` are the server's own terms (a Status reason such as AlreadyExists, an AWS error code), empty
+    if it gave none.
     """
 
     retry_after_s: float | None = None
@@ -59,7 +60,7 @@ class AddonctlError(Exception):
         self.reason = reason
         self.causes = causes
         if retry_after_s is not None:
-            assert self.retry_after_s is not None, f"{type(self).__name__} is not cured by waiting {retry_after_s} s"
+            assert self.retry_after_s is not None, f"{type(self).__name__} is never retried, not in {retry_after_s} s"
             assert retry_after_s >= 0, retry_after_s
             self.retry_after_s = retry_after_s
 
@@ -68,67 +69,67 @@ class AddonctlError(Exception):
 
 
 class BadInput(AddonctlError):
-    """What was given cannot be used."""
+    """An argument cannot be used."""
 
 
 class NotAllowed(AddonctlError):
-    """Credentials are missing, not accepted, or lack a permission; trying again does not help."""
+    """Credentials are missing, rejected, or lack a permission; retrying does not help."""
 
 
 class Forbidden(NotAllowed):
-    """The credentials are accepted and lack a permission (403)."""
+    """The credentials are valid but lack a permission (403)."""
 
 
 class NotReachable(AddonctlError):
-    """There was no connection to the other side, so nothing was sent; trying again may help."""
+    """No connection could be made, so nothing was sent; retrying may help."""
 
     retry_after_s: float | None = 1.0
 
 
 class TimedOut(NotReachable):
-    """The request was sent and no whole answer came: what it asked for may have been done."""
+    """The request was sent but no complete response arrived: it may have taken effect."""
 
 
 class NotTrusted(NotReachable):
-    """The other side could not prove who it is (TLS); that does not heal by itself."""
+    """The server's TLS certificate could not be verified; retrying does not help."""
 
     retry_after_s = None
 
 
 class NotServed(AddonctlError):
-    """There is no such API: it is not installed, not enabled, or removed in this version (404)."""
+    """The API does not exist: not installed, not enabled, or removed in this version (404)."""
 
 
 class NotFound(AddonctlError):
-    """The API is served, and has no such object (404)."""
+    """The API is served, but the object does not exist (404)."""
 
 
 class Conflict(AddonctlError):
-    """Somebody else changed the object, owns the field, or is at work on it (409): read again before deciding.
+    """Something else changed the object, owns the field, or is updating it (409): read again before deciding.
 
-    `reason` tells them apart: Kubernetes says AlreadyExists or Conflict; `causes` name the fields of other managers.
+    `reason` distinguishes them (Kubernetes: AlreadyExists or Conflict); `causes` name fields that others manage.
     """
 
 
 class Expired(AddonctlError):
-    """The position in a list or watch is no longer kept (410): begin again with a list."""
+    """The position in a list or watch is no longer available (410): start again with a list."""
 
 
 class Invalid(AddonctlError):
-    """The request was judged and refused as such (400, 422, an admission webhook's no); `causes` name the fields."""
+    """The request itself was rejected (400, 422, or by an admission webhook); `causes` name the fields."""
 
 
 class TooManyRequests(AddonctlError):
-    """Throttled (429). `retry_after_s` is what the other side asked for, where it did."""
+    """Throttled (429). `retry_after_s` is the server's Retry-After, if it sent one."""
 
     retry_after_s = 1.0
 
 
 class Unavailable(AddonctlError):
-    """The other side answered that it cannot answer now (5xx)."""
+    """The server cannot answer at the moment (5xx)."""
 
     retry_after_s = 1.0
 
 
 class Broken(AddonctlError):
-    """It answered, but not with what its API promises: a login page, a redirect, something that is no JSON."""
+    """The response breaks the API's contract: a login page, a redirect, something that is not JSON."""

@@ -1,8 +1,8 @@
 """The registry of checks: every code once, with its title, severity rule, reason, aspect of health and general fix.
 
-Capabilities make findings by code, from functions that name the codes they make (`makes`); the command line, scores,
-reports, SARIF's rules and the reference page loop over this table. Its order is that of urgency: causes before their
-effects, what is broken before what will be. Codes are never reused: a retired one stays out.
+Capabilities make findings by code, in functions that declare their codes (`makes`); the command line, the scores, the
+reports, SARIF's rules and the reference page loop over this table. It is in order of urgency: causes before their
+effects, what is broken before what will break. The code of a retired check is never reused.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -16,7 +16,7 @@ from addonctl.model import Action, Evidence, Finding, Severity, Subject, names_o
 
 
 class Capability(StrEnum):
-    """What makes findings."""
+    """The capabilities that make findings."""
 
     INVENTORY = "inventory"
     COMPATIBILITY = "compatibility"
@@ -26,10 +26,10 @@ class Capability(StrEnum):
 
 
 class Aspect(StrEnum):
-    """The side of health that a check looks at; health/scores.py weighs those of an add-on."""
+    """The aspect of health that a check examines; health/scores.py weights those of an add-on."""
 
-    NODES = "nodes"  # of the cluster, not of an add-on, as is the next
-    OBJECTS = "objects"  # that should exist
+    NODES = "nodes"  # concerns the cluster, not an add-on
+    OBJECTS = "objects"  # objects that should exist
     ROLLOUT = "rollout"
     PODS = "pods"
     ENDPOINTS = "endpoints"
@@ -44,20 +44,20 @@ class Aspect(StrEnum):
 
 
 class Need(StrEnum):
-    """What must be so for a check to say anything, beside the parts that it reads."""
+    """What a check needs besides the parts that it reads; without it, its silence means nothing."""
 
     KUBERNETES = "kubernetes"  # the running Kubernetes is known
-    WHOLE_CLUSTER = "whole-cluster"  # a file need not hold what its objects refer to
+    WHOLE_CLUSTER = "whole-cluster"  # a file need not contain what its objects refer to
     STATE = "state"  # the state of an add-on was read
     PROBES = "probes"  # add-ons were probed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Check:
-    """One kind of finding. `why` says why it matters; `fix` applies where the finding knows nothing nearer.
+    """One kind of finding. `why` says why it matters; `fix` applies unless the finding has a more specific one.
 
-    `severity` holds unless one of `otherwise` (severity, when) does. Where a part of `parts` was not read, or one of
-    `needs` is not met, that nothing was found says nothing. `aspect` is empty for what is not a question of health.
+    `severity` applies unless a case of `otherwise` (severity, when) does. If one of `parts` was not read, or one of
+    `needs` is not met, the absence of findings means nothing. `aspect` is None if the check is not about health.
     """
 
     code: str
@@ -73,7 +73,7 @@ class Check:
 
     @property
     def severities(self) -> tuple[Severity, ...]:
-        """All that a finding of it may have."""
+        """Every severity that its findings can have."""
         return self.severity, *(severity for severity, _ in self.otherwise)
 
 
@@ -725,11 +725,11 @@ _ORDER = {code: number for number, code in enumerate(CHECKS)}
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 MAKERS: dict[str, Callable[..., Any]] = {}
-"""Code → the function that makes its findings, filled by `makes` where the function stands."""
+"""Code → the function that makes its findings, filled by `makes` where the function is defined."""
 
 
 def makes(*codes: str) -> Callable[[_Function], _Function]:
-    """Marks the function that makes findings of these codes. A code has one."""
+    """Marks the function that makes findings of these codes. Each code has exactly one such function."""
 
     def register(function: _Function) -> _Function:
         for code in codes:
@@ -749,7 +749,7 @@ def finding(
     severity: Severity | None = None,
     cause: str | None = None,
 ) -> Finding:
-    """A finding by its code; `fix` and `severity` override the registry's where more is known."""
+    """A finding by its code; `fix` and `severity` override the registry's."""
     check = CHECKS[code]
     severity = severity or check.severity
     assert severity in check.severities, f"{code} is never {severity}: the registry must say when"
@@ -757,9 +757,9 @@ def finding(
 
 
 def by_urgency(found: Iterable[Finding]) -> tuple[Finding, ...]:
-    """The worst first, within one severity in the registry's order; each cause with its effects right under it.
+    """The most severe first, then in the registry's order; each cause is followed by its effects.
 
-    Equal findings are one. A cause is as urgent as the worst of what it brings about.
+    Equal findings are merged. A cause is as urgent as its most severe effect.
     """
     unique = {(item.id, item.severity, item.evidence): item for item in found}
     ids = {item.id for item in unique.values()}
@@ -782,7 +782,7 @@ def _with_effects(
 
 
 def _urgency(found: Finding) -> tuple[int, int, str]:
-    """Sorts findings: the worst first, then in the registry's order."""
+    """The sort key: the most severe first, then in the registry's order."""
     return -found.severity.rank, _ORDER[found.code], str(found.subject)
 
 
@@ -799,5 +799,5 @@ def _wanted(found: Finding, word: str) -> bool:
 
 
 def is_about_codes(word: str) -> bool:
-    """Whether a word names severities or codes; then it is no name of an add-on or object (`API*`, `CRD001`)."""
+    """Whether a word names severities or codes (`API*`, `CRD001`) rather than add-ons or objects."""
     return word.lower() in tuple(Severity) or any(fnmatchcase(code, word.upper()) for code in CHECKS)

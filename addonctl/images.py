@@ -1,4 +1,4 @@
-"""Container image references, taken apart; and the rule by which the catalogue recognises one.
+"""Parses container image references, and matches them against the paths in the catalog.
 
 The registry host is ignored: mirrors and pull-through caches serve the same images under other hosts and prefixes.
 """
@@ -25,7 +25,7 @@ class Image:
 
 @lru_cache(maxsize=16384)
 def parse(reference: str) -> Image:
-    """Takes any text apart; what is no image reference (such as `auto`) becomes a path without tag."""
+    """Parses any text; what is not an image reference (such as `auto`) becomes a path without a tag."""
     rest, _, digest = reference.strip().partition("@")
     tag_match = _TAG.search(rest)
     tag = tag_match[1] if tag_match else None
@@ -37,7 +37,7 @@ def parse(reference: str) -> Image:
 
 
 def path_matches(path: str, suffix: str) -> bool:
-    """Whether repository `path` is that of `suffix`, whole path components compared from the end.
+    """Whether the last components of repository path `path` are those of `suffix`.
 
     A mirror that flattens paths (`mirrored-coredns-coredns`, `quay.io_jetstack_cert-manager-webhook`)
     matches a suffix of two components or more.
@@ -52,5 +52,5 @@ def path_matches(path: str, suffix: str) -> bool:
 
 
 def last_word(path: str) -> str:
-    """The last word of a repository path. Paths that match have it in common, so it serves as an index."""
+    """The last word of a repository path, shared by all paths that match it: usable as an index key."""
     return _KO_HASH.sub("", path).translate(_FLATTENED).rpartition("-")[2]

@@ -3,8 +3,7 @@
     from addonctl import open_manager
     analysis = open_manager(context="prod-eu-1").analyze_addon_ecosystem()
 
-Reading goes through the Source port, asking add-ons through the Prober port; all judging is pure. Writing operations
-will join here behind the executor.
+Reading goes through the Source port and probing through the Prober port; the assessment itself is pure.
 """
 
 from dataclasses import dataclass
@@ -22,10 +21,10 @@ from addonctl.waivers import Waiver
 
 @dataclass(frozen=True)
 class Manager:
-    """Asks a source for its cluster's snapshot and judges it by the catalogue.
+    """Reads a cluster's snapshot from a source and assesses it against the catalog.
 
-    `kubernetes` says the running minor where the source does not know it. `waivers` are findings that were accepted for
-    a time. `prober` asks add-ons themselves, where the source is a live cluster: the one that the source reads.
+    `kubernetes` is the running minor, for sources that do not know it. `waivers` accept findings for a time. `prober`
+    probes the add-ons of the live cluster that the source reads; None where the source is a file.
     """
 
     source: Source
@@ -40,21 +39,21 @@ class Manager:
         return self.source.snapshot()
 
     def assess(self, *, target: Minor | None = None, probe: bool = False, since: Snapshot | None = None) -> Assessment:
-        """The judgement of the cluster, for its own Kubernetes and up to `target` (the next minor if None).
+        """The assessment of the cluster, for its own Kubernetes and up to `target` (the next minor if None).
 
-        `probe` also asks add-ons what only they can answer. With `since`, an older snapshot of the same cluster, only
-        findings are listed that it did not have, or had as less severe. Raises BadInput when `probe` is asked of a
-        file, or `since` is of another cluster.
+        `probe` also probes the add-ons. `since` is an older snapshot of the same cluster: only findings that it does
+        not have, or rates less severe, are listed. Raises BadInput when a file is to be probed, or when `since` is of
+        another cluster.
         """
         if probe and self.prober is None:
-            raise BadInput("Only a live cluster can be probed", "Leave out probing, or read a live cluster.")
+            raise BadInput("Only a live cluster can be probed", "Do not probe, or read a live cluster.")
         found = self._assess(self.snapshot(), target, probe=probe)
         return found if since is None else new_since(found, self._assess(since, target))
 
     def analyze_addon_ecosystem(self, cluster_name: str = "") -> EcosystemAnalysis:
-        """What add-ons the cluster runs, how they came there, how they are, and what to do about them.
+        """The cluster's add-ons: how each was installed, its health, its compatibility, and what to do about it.
 
-        `cluster_name` may name the cluster of the source; raises BadInput when that is another one.
+        `cluster_name` may name the source's cluster. Raises BadInput when it names another one.
         """
         named = self if not cluster_name else self._named(cluster_name)
         return ecosystem(named.assess())

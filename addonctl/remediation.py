@@ -1,7 +1,7 @@
 """What to do about a finding, as Actions in the installer's own terms. Called by the capabilities.
 
-Nothing here is words to paste: render/commands.py writes each Action down, quoted, when a report is made. What a GitOps
-controller keeps is changed where it keeps it; a change made with kubectl would be undone.
+No command lines here: render/commands.py writes each Action, quoted, when a report is rendered. What a GitOps
+controller manages is changed in its source; a change made with kubectl would be reverted.
 """
 
 from collections.abc import Iterable
@@ -23,7 +23,7 @@ from addonctl.model import (
     owners,
 )
 
-_ROLE_UNKNOWN = "AWS was not asked: if the add-on has an IAM role, add --service-account-role-arn, else EKS drops it"
+_ROLE_UNKNOWN = "AWS was not read: if the add-on has an IAM role, add --service-account-role-arn, or EKS removes it"
 _GITOPS = (owners.ArgoApplication, owners.FluxHelmRelease, owners.FluxKustomization)
 
 
@@ -36,13 +36,13 @@ def kubectl(verb: str, *what: str | ObjectRef, why: str = "") -> Run:
 
 
 def object_words(ref: ObjectRef) -> list[str]:
-    """How kubectl names an object."""
+    """The object as kubectl names it."""
     kind = ref.kind.lower() + (f".{ref.group}" if ref.group and "." in ref.group else "")
     return [*(("-n", ref.namespace) if ref.namespace else ()), f"{kind}/{ref.name}"]
 
 
 def eks_addon(row: Installation, listed: Iterable[EksAddon]) -> EksAddon | None:
-    """The EKS add-on that keeps an installation, as EKS describes it."""
+    """The EKS add-on that manages an installation, as EKS describes it; None if there is none."""
     names = {claim.owner.name for claim in row.claims if isinstance(claim.owner, owners.EksAddon)}
     if isinstance(row.owner, owners.EksAddon):
         names.add(row.owner.name)
@@ -50,10 +50,10 @@ def eks_addon(row: Installation, listed: Iterable[EksAddon]) -> EksAddon | None:
 
 
 def update_addon(cluster: str, name: str, version: str, installed: EksAddon | None, why: str = "") -> UpdateAddon:
-    """UpdateAddon with all that EKS would drop or reset if it were left out: the IAM role, the configuration.
+    """UpdateAddon with everything that EKS would drop or reset if it were omitted: the IAM role, the configuration.
 
-    Where it is not known whether there is a configuration, it is kept: none is kept as well. `installed` is None where
-    AWS was not asked; a role cannot be sent then, and that is said.
+    The configuration is preserved unless it is known to be empty; preserving an empty one is harmless. `installed` is
+    None if AWS was not read: the role is then unknown, and the action says so.
     """
     if installed is None:
         why = " ".join(filter(None, (why, _ROLE_UNKNOWN)))
@@ -68,7 +68,7 @@ def update_addon(cluster: str, name: str, version: str, installed: EksAddon | No
 
 
 def undo(row: Installation, ref: ObjectRef) -> tuple[Action, ...]:
-    """How to go back, if a fault began with a change; nothing where nobody knows."""
+    """How to undo the latest change, if the fault began with it; empty if the owner is unknown."""
     match row.owner:
         case owners.HelmRelease(namespace=namespace, name=name) if name:
             return (HelmRollback(namespace=namespace, name=name, why="if it began with an upgrade:"),)
@@ -82,13 +82,13 @@ def undo(row: Installation, ref: ObjectRef) -> tuple[Action, ...]:
 
 
 def restore(row: Installation, view: View) -> tuple[Action, ...]:
-    """Puts the objects of an add-on back as its installer has them, its version unchanged."""
+    """Restores an add-on's objects as its installer defines them, at the same version."""
     match row.owner:
         case owners.HelmRelease(namespace=namespace, name=name):
             release = next((r for r in view.helm_releases if (r.namespace, r.name) == (namespace, name)), None)
             revision = (release.deployed_revision or release.revision) if release else 0
             if revision:
-                why = "to the revision that it is at: Helm makes again what is gone"
+                why = "to its current revision: Helm recreates what is missing"
                 return (HelmRollback(namespace=namespace, name=name, revision=revision, why=why),)
         case owners.ArgoApplication():
             return (Sync(owner=row.owner),)
@@ -98,22 +98,22 @@ def restore(row: Installation, view: View) -> tuple[Action, ...]:
             eks = view.snapshot.eks
             listed = eks_addon(row, eks.addons) if eks else None
             if listed is not None:
-                why = "ask EKS for the installed version once more:"
+                why = "have EKS apply the installed version again:"
                 return (update_addon(view.snapshot.cluster.name, listed.name, listed.version, listed, why),)
     version = f" of {row.version}" if row.version else ""
     return (Apply(what=f"its manifests{version}, as they were installed"),)
 
 
 def change(row: Installation | None, by_hand: Action, what: str) -> tuple[Action, ...]:
-    """A change of one object: by hand, or where a GitOps controller keeps it, which would undo a change by hand.
+    """A change of one object: with kubectl, or in the source of the GitOps controller that would revert it.
 
-    `what` says what must be so afterwards.
+    `what` describes the state after the change.
     """
     return change_of(row.owner if row is not None else None, by_hand, what)
 
 
 def change_of(owner: Owner | None, by_hand: Action, what: str) -> tuple[Action, ...]:
-    """The same for an object whose owner is known, though it belongs to no installation."""
+    """Like `change`, for an object that belongs to no installation but whose owner is known."""
     if owner is not None and isinstance(owner, _GITOPS):
         return (GitChange(owner=owner, change=what),)
     return (by_hand,)

@@ -1,7 +1,7 @@
-"""The one table of Kubernetes kinds that addonctl reads: names, scope, part of a Snapshot, whether read as a whole.
+"""The table of Kubernetes kinds that addonctl reads: names, scope, part of a Snapshot, whether it is complete.
 
-The reader, the file reader, `doctor`, `rbac`, health, dependencies and the reports take theirs from here; adapters
-attach a decoder to each kind by its name. A new kind is one entry here and its decoder.
+The cluster reader, the file reader, `doctor`, `rbac`, health, dependencies and the reports all use it; adapters attach
+a decoder to each kind by name. A new kind is one entry here and its decoder.
 """
 
 from collections.abc import Mapping
@@ -17,7 +17,7 @@ _KUSTOMIZE = "kustomize.toolkit.fluxcd.io"
 _SOURCE = "source.toolkit.fluxcd.io"
 
 _WARNINGS = (("fieldSelector", "type=Warning"),)
-# Helm's own records, but for those that a newer one superseded: no Secret of any other type is ever asked for.
+# Helm's release records that no newer one supersedes. Secrets of other types are never requested.
 _RELEASES = (("fieldSelector", "type=helm.sh/release.v1"), ("labelSelector", "owner=helm,status!=superseded"))
 
 
@@ -25,8 +25,8 @@ _RELEASES = (("fieldSelector", "type=helm.sh/release.v1"), ("labelSelector", "ow
 class Resource:
     """One kind. `versions` are those that can be decoded, the preferred first.
 
-    `complete`: where the part was read, an object that is not in it does not exist. `optional`: clusters without this
-    API are no gap. `by_name`: read one by one, by names that the catalogue gives.
+    `complete`: if the part was read, an object that is not in it does not exist. `optional`: a cluster without this
+    API is not a gap. `by_name`: read one by one, by the names in the catalog.
     """
 
     part: str
@@ -57,7 +57,7 @@ RESOURCES: tuple[Resource, ...] = (
     Resource("workloads", "apps", "Deployment", "deployments", complete=True),
     Resource("workloads", "apps", "DaemonSet", "daemonsets", complete=True),
     Resource("workloads", "apps", "StatefulSet", "statefulsets", complete=True),
-    Resource("workloads", "batch", "Job", "jobs"),  # those of CronJobs are left out
+    Resource("workloads", "batch", "Job", "jobs"),  # except those of CronJobs
     Resource("workloads", "batch", "CronJob", "cronjobs"),
     Resource("pods", "", "Pod", "pods"),
     Resource("revisions", "apps", "ReplicaSet", "replicasets"),
@@ -161,27 +161,27 @@ RESOURCES: tuple[Resource, ...] = (
 
 _BY_KIND: Mapping[str, Resource] = MappingProxyType({resource.kind: resource for resource in RESOURCES})
 _BY_KEY: Mapping[tuple[str, str], Resource] = MappingProxyType({(r.group, r.kind): r for r in RESOURCES})
-# Kinds that others refer to and that are never read: their group alone is known.
+# Kinds that are referred to but never read: only their group is known.
 _REFERRED_TO: Mapping[str, str] = MappingProxyType({"PriorityClass": "scheduling.k8s.io"})
 
 
 def resource(kind: str) -> Resource:
-    """The resource of a kind of this table. Raises KeyError for any other."""
+    """The resource of a kind in this table. Raises KeyError for any other kind."""
     return _BY_KIND[kind]
 
 
 def find(group: str, kind: str) -> Resource | None:
-    """The resource of `kind` in `group`, None where the table has none: a custom resource, say."""
+    """The resource of `kind` in `group`; None if it is not in the table (a custom resource, for example)."""
     return _BY_KEY.get((group, kind))
 
 
 def group_of(kind: str) -> str:
-    """The API group of a kind that was named without one; the core group where the table does not know it."""
+    """The API group of a kind named without one; the core group if the table does not have the kind."""
     known = _BY_KIND.get(kind)
     return known.group if known is not None else _REFERRED_TO.get(kind, "")
 
 
 def namespaced(group: str, kind: str) -> bool | None:
-    """Whether objects of a kind live in a namespace; None where the table does not know it."""
+    """Whether a kind is namespaced; None if the table does not have it."""
     known = find(group, kind)
     return known.namespaced if known is not None else None

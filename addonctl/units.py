@@ -1,4 +1,4 @@
-"""Kubernetes resource quantities as integers, in the unit that their name says."""
+"""Kubernetes resource quantities as integers. Each name ends in its unit."""
 
 import re
 from decimal import ROUND_CEILING, Decimal
@@ -13,9 +13,9 @@ _SUFFIXES = {
     **{suffix: Decimal(1024) ** power for power, suffix in enumerate(_BINARY, start=1)},
 }
 _NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d{1,3})?", re.ASCII)
-# A quantity longer than this is no quantity; Decimal would work on it for a long time.
+# Longer text is not a quantity; Decimal would take very long to parse it.
 _MAX_LENGTH = 64
-# What is larger is accepted and counts as this: Kubernetes hands quantities out as 64-bit integers, capped (`9Ei`).
+# Larger values are capped to this: Kubernetes returns quantities as 64-bit integers, capped likewise (`9Ei`).
 # Source: ParseQuantity and maxAllowed in k8s.io/apimachinery.
 _MAX_VALUE = Decimal(2**63 - 1)
 
@@ -39,12 +39,12 @@ def quantity(text: str) -> Decimal:
 
 
 def cpu_millicores(text: str) -> int:
-    """CPU in thousandths of a core, rounded up as the scheduler does."""
+    """CPU in millicores, rounded up as the scheduler does. Raises BadInput when `text` is not a quantity."""
     return int((quantity(text) * 1000).to_integral_value(ROUND_CEILING))
 
 
 def whole(text: str) -> int:
-    """A quantity in base units (bytes for memory and storage), rounded up."""
+    """A quantity in base units (bytes for memory and storage), rounded up. Raises BadInput when it is not one."""
     return int(quantity(text).to_integral_value(ROUND_CEILING))
 
 

@@ -1,8 +1,8 @@
-"""Versions of add-ons and of Kubernetes, and ranges of them, as values: read once, compared, shortened.
+"""Versions of add-ons and of Kubernetes, and ranges of them, as values: parsed once, then compared.
 
 An add-on version is what its maintainers print: `v1.12.4`, `v1.12.4-eksbuild.3`, `1.300059.0b1207`, `2025.8.5`.
-Order follows the numbers; a pre-release stands before its release, an EKS build after it. Each of these values is one
-text in files and documents, so they are no dataclasses: adapters/encoding.py writes and reads them as that text.
+They order by their numbers; a pre-release comes before its release, an EKS build after it. In files and documents each
+is a single string, so they are not dataclasses: adapters/encoding.py writes and reads that string.
 """
 
 import re
@@ -16,13 +16,13 @@ _VERSION = re.compile(
     r"(?:b(?P<agent_build>\d{1,20}))?"
     r"(?P<rest>[-+._][0-9A-Za-z][0-9A-Za-z.+_-]{0,99})?",
 )
-# What comes before the release, as a word of its own or with its number: `-rc.1`, `-beta2`, `-nightly.20260801`.
+# Pre-release identifiers, alone or with a number: `-rc.1`, `-beta2`, `-nightly.20260801`.
 _PRE_RELEASE = re.compile(
     r"(?<![a-z])(alpha|beta|rc|preview|prerelease|pre|dev|snapshot|nightly|canary)(?![a-z])[.-]?(\d{0,9})",
     re.IGNORECASE,
 )
 _EKS_BUILD = re.compile(r"-eksbuild\.(\d{1,20}|preview)")
-# Words by which images of one version differ; they are no part of the version.
+# Image flavours: they are not part of the version.
 _FLAVOUR = re.compile(
     r"[-_.](?:debian|alpine|distroless|slim|scratch|bookworm|bullseye|ubuntu|ubi\d*|minimal|amd64|arm64|linux|windows"
     r"|glibc|musl|chroot|nonroot|root|multiarch)(?![a-z])[\w.-]*?(?=-eksbuild\.|$)"
@@ -35,12 +35,12 @@ _PRE_RELEASE_ORDER = {
     "rc": 3,
 }
 _RELEASED = (9, 0)
-# At three minors a year, what has more digits is a slip of the finger.
+# At three minors a year, more digits are a typo.
 _MINOR_MAX = 99
 
 
 class _Value:
-    """Frozen, and made again from its text when it is copied or pickled."""
+    """Frozen; copied and pickled by its text."""
 
     __slots__ = ()
 
@@ -69,11 +69,11 @@ class _Value:
 
 @total_ordering
 class Version(_Value):
-    """An add-on version; `text` is as it was written, without surrounding space.
+    """An add-on version; `text` is as written, stripped of surrounding whitespace.
 
     `numbers` are the dotted integers; `pre_release` is (rank, number), released versions rank highest;
     `build` is the EKS build (`-eksbuild.N`) or the build of the CloudWatch agent (`bN`), 0 where there is none.
-    `key` decides order and equality: trailing zeros do not count, so 1.2 equals 1.2.0.
+    `key` defines order and equality: trailing zeros do not count, so 1.2 equals 1.2.0.
     """
 
     __slots__ = ("build", "key", "numbers", "pre_release", "text")
@@ -91,7 +91,7 @@ class Version(_Value):
 
     @classmethod
     def of(cls, text: str) -> "Version":
-        """The version that a person wrote. Raises BadInput when it is none that can be compared."""
+        """Parses a version that a person typed. Raises BadInput when it cannot be compared."""
         found = parse(text)
         if found is None:
             raise BadInput(f"{text[:80]!r} cannot be read as a version", "Give a version such as v1.12.4-eksbuild.3.")
@@ -104,7 +104,7 @@ class Version(_Value):
 
     @property
     def is_eks_build(self) -> bool:
-        """Whether AWS built it: then AWS alone can say what it goes with."""
+        """Whether AWS built it: then only AWS's table says which Kubernetes it supports."""
         return "-eksbuild." in self.text
 
     def __eq__(self, other: object) -> bool:
@@ -131,7 +131,7 @@ def _without_zeros(numbers: tuple[int, ...]) -> tuple[int, ...]:
 
 @lru_cache(maxsize=8192)
 def parse(text: str) -> Version | None:
-    """The version that `text` writes, or None when it writes none (`latest`, `stable`, a digest)."""
+    """Parses `text`; None when it is not a version (`latest`, `stable`, a digest)."""
     stripped = text.strip()
     match = _VERSION.fullmatch(stripped)
     if match is None:
@@ -156,20 +156,20 @@ def _build(agent_build: str | None, rest: str) -> int:
 
 
 def of_tag(tag: str) -> str:
-    """The version that an image tag names, without the image's flavour: `0.41.0` of `0.41.0-debian`."""
+    """The version in an image tag, without the image's flavour: `0.41.0` of `0.41.0-debian`."""
     return _FLAVOUR.sub("", tag, count=1)
 
 
 class VersionRange(_Value):
-    """Versions that have something in common: `*` all, a minor `1.21`, `1.16 - 1.18` both included, `1.21+` open.
+    """A range of versions: `*` any, `1.21` a minor, `1.16 - 1.18` inclusive, `1.21+` open-ended.
 
-    Bounds are compared as far as they are written: `1.16 - 1.18` covers 1.18.9. Two ranges are equal by their text.
+    Bounds are compared to the precision they are written with: `1.16 - 1.18` includes 1.18.9. Equality is by text.
     """
 
     __slots__ = ("highest", "lowest", "text")
 
     text: str
-    lowest: tuple[int, ...] | None  # None: no bound
+    lowest: tuple[int, ...] | None  # None: unbounded
     highest: tuple[int, ...] | None
 
     def __init__(self, text: str, lowest: tuple[int, ...] | None, highest: tuple[int, ...] | None) -> None:
@@ -177,7 +177,7 @@ class VersionRange(_Value):
 
     @classmethod
     def of(cls, text: str) -> "VersionRange":
-        """The range that `text` writes. Raises BadInput when it writes none."""
+        """Parses a range. Raises BadInput when `text` is not one."""
         if text == "*":
             return cls(text, None, None)
         if text.endswith("+"):
@@ -189,11 +189,11 @@ class VersionRange(_Value):
         return found
 
     def covers(self, version: Version) -> bool:
-        """Whether a version is in the range."""
+        """Whether `version` is in the range."""
         return not self.is_above(version) and not self._is_below(version)
 
     def is_above(self, version: Version) -> bool:
-        """Whether all of the range is newer than a version."""
+        """Whether the whole range is newer than `version`."""
         return self.lowest is not None and _first(version, len(self.lowest)) < self.lowest
 
     def _is_below(self, version: Version) -> bool:
@@ -213,7 +213,7 @@ class VersionRange(_Value):
 
 
 def _first(version: Version, count: int) -> tuple[int, ...]:
-    """The first numbers of a version, zeros where it writes none: 1.16 is 1.16.0."""
+    """The first `length` numbers of a version, padded with zeros: 1.16 is 1.16.0."""
     return (version.numbers + (0,) * count)[:count]
 
 
@@ -235,12 +235,12 @@ class Minor(_Value):
 
     @classmethod
     def of(cls, text: str) -> "Minor":
-        """The minor that a person wrote: `1.35`, `v1.35`, `1.35.2`. Raises BadInput for one that will never be."""
+        """Parses a minor that a person typed: `1.35`, `v1.35`, `1.35.2`. Raises BadInput for anything else."""
         return _minor_of(text)
 
     @classmethod
     def read(cls, text: str) -> "Minor | None":
-        """1.31 out of what a program says: `v1.31.2-eks-94953ac`, `1.31+`, `1.31`; None when there is none in it."""
+        """Parses what a program reports: `v1.31.2-eks-94953ac`, `1.31+`, `1.31`; None when there is no minor in it."""
         match = _KUBERNETES.match(text.strip())
         return cls(int(match[1]), int(match[2])) if match else None
 
@@ -249,7 +249,7 @@ class Minor(_Value):
         return Minor(self.major, self.minor + 1)
 
     def up_to(self, last: "Minor") -> tuple["Minor", ...]:
-        """The minors after this one up to `last`: a control plane passes through each."""
+        """The minors after this one up to `last`: a control plane is upgraded through each of them."""
         assert self.major == last.major, f"no way leads from {self} to {last}"
         return tuple(Minor(self.major, number) for number in range(self.minor + 1, last.minor + 1))
 
@@ -269,7 +269,7 @@ class Minor(_Value):
         return Minor, (self.major, self.minor)
 
 
-# A patch level and what follows it are what programs print; a person may paste them.
+# Programs print a patch level and a suffix; people paste them.
 _WRITTEN = re.compile(r"v?(\d{1,2})\.(\d{1,3})(?:\.\d{1,4}(?:[-+][0-9A-Za-z.+-]{1,60})?)?")
 
 

@@ -1,7 +1,7 @@
-"""Findings that somebody accepted for a time: in a file, each with a reason and a day on which it counts again.
+"""Waivers: findings accepted for a time, each with a reason and an end date.
 
-Pure: the waivers, the findings and the day in; what still counts, what is waived, and what has expired out. Called by
-assessment.py; adapters/config_file.py reads the file.
+Pure: the waivers, the findings and the day in; what counts and what is waived out. Called by assessment.py;
+adapters/config_file.py reads the file.
 """
 
 from collections.abc import Iterable, Iterator
@@ -15,9 +15,9 @@ from addonctl.model import Evidence, Finding, Note, WaiverRef
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Waiver:
-    """Accepts findings of `code` (a code, or a pattern such as `HLT*`) on subjects that match `subject` until `until`.
+    """Accepts findings of `code` (a code, or a pattern such as `HLT*`) on matching subjects through the day `until`.
 
-    `subject` is a pattern of the shell (`PodDisruptionBudget/payments/*`); `cluster` likewise, `*` for all.
+    `subject` is a shell pattern (`PodDisruptionBudget/payments/*`), as is `cluster`; `*` matches all.
     """
 
     code: str
@@ -36,7 +36,7 @@ class Waiver:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Waived:
-    """A finding that does not count, and by which waiver."""
+    """A finding that does not count, and the waiver that covers it."""
 
     finding: Finding
     waiver: Waiver
@@ -45,7 +45,7 @@ class Waived:
 def apply(
     waivers: Iterable[Waiver], findings: Iterable[Finding], cluster: str, day: date
 ) -> tuple[tuple[Finding, ...], tuple[Waived, ...]]:
-    """(what counts, what is waived). A waiver past its day counts as a finding of its own, beside what it covered."""
+    """(findings that count, findings waived). An expired waiver becomes a finding itself, and covers nothing."""
     given, listed = tuple(waivers), tuple(findings)
     standing = [waiver for waiver in given if waiver.until >= day]
     counts: list[Finding] = []
@@ -66,5 +66,5 @@ def _expired(waivers: Iterable[Waiver], findings: tuple[Finding, ...], cluster: 
             covered = sum(waiver.covers(found, cluster) for found in findings)
             detail = f"ended on {waiver.until}: {waiver.reason}; it would cover {covered} of today's findings"
             evidence = Evidence(kind="waiver", subject=f"{waiver.code} {waiver.subject}", detail=detail)
-            fix = () if covered else (Note("It covers nothing any more: remove it from the file."),)
+            fix = () if covered else (Note("It no longer matches any finding: remove it from the file."),)
             yield finding("WVR001", WaiverRef(waiver.code, waiver.subject), evidence, fix=fix)

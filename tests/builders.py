@@ -1,4 +1,4 @@
-"""Small worlds for tests of the core: a catalogue of a few add-ons, and objects with what a test cares about."""
+"""Small worlds for tests of the core: a catalog of a few add-ons, and objects with what a test cares about."""
 
 from datetime import UTC, date, datetime
 from typing import Any

@@ -1,4 +1,4 @@
-"""What several suites share: the catalogue, and the folder of real inputs, which not every checkout has beside it."""
+"""What several suites share: the catalog, and the folder of real inputs, which not every checkout has beside it."""
 
 import os
 from pathlib import Path

@@ -156,7 +156,7 @@ class EnvSource(Shape):
 
 class EnvVar(Shape):
     name: str = ""
-    value: str | None = None  # kept only where the catalogue names the variable
+    value: str | None = None  # kept only where the catalog names the variable
     value_from: EnvSource | None = None
 
 

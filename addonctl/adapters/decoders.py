@@ -849,4 +849,4 @@ _ALL = tuple(Kind(resource, *_DECODERS[resource.kind]) for resource in RESOURCES
 KINDS = tuple(kind for kind in _ALL if not kind.of.by_name)
 """What is read as lists."""
 CONFIG_MAPS = next(kind for kind in _ALL if kind.of.by_name)
-"""ConfigMaps are read one by one, by the names that the catalogue gives; never as a list."""
+"""ConfigMaps are read one by one, by the names that the catalog gives; never as a list."""

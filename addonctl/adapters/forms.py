@@ -1,4 +1,4 @@
-"""What a setting may look like and still be kept: the catalogue names it and gives its form, all else is absent.
+"""What a setting may look like and still be kept: the catalog names it and gives its form, all else is absent.
 
 A form is narrow enough that no secret fits it: a number, a boolean, one of a few words, a host, or the skeleton of a
 Corefile. Called by the decoders of Kubernetes' objects and of EKS's answers.

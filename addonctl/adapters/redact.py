@@ -1,6 +1,6 @@
 """The last net over free text: what looks like a credential is replaced before the text is saved, shown or logged.
 
-Settings do not come here: of those only what the catalogue names is kept, by its form (forms.py). Free text — messages
+Settings do not come here: of those only what the catalog names is kept, by its form (forms.py). Free text — messages
 of events and conditions, errors, insights — is kept whole but for what the patterns below take out; they err to the
 safe side. Called by every adapter that reads text which others wrote.
 """

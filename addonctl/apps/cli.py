@@ -308,7 +308,7 @@ def compat(
     help="Exit with 2 when an answer is no, or also when one is unknown.",
 )
 def matrix(addons: tuple[str, ...], target: str, output: str, no_headers: bool, fail_on: str, **source: Any) -> None:
-    """Versions of ADDON against Kubernetes, from the catalogue alone; without ADDON, what a cluster runs."""
+    """Versions of ADDON against Kubernetes, from the catalog alone; without ADDON, what a cluster runs."""
     from addonctl import compatibility
     from addonctl.apps import wiring
     from addonctl.render import documents, terminal
@@ -426,7 +426,7 @@ def snapshot_diff(old: str, new: str, output: str) -> None:
     _print(output, lambda: changes, lambda: terminal.changes(changes))
 
 
-# ── The catalogue ───────────────────────────────────────────────────────────────────────────────────────────────
+# ── The catalog ───────────────────────────────────────────────────────────────────────────────────────────────
 
 
 @cli.group("catalog", short_help="What addonctl knows of add-ons and versions.")
@@ -438,7 +438,7 @@ def catalog_group() -> None:
 @opt.output
 @opt.no_headers
 def catalog_list(output: str, no_headers: bool) -> None:
-    """All add-ons of the catalogue."""
+    """All add-ons of the catalog."""
     from addonctl.apps import wiring
     from addonctl.render import documents, terminal
 
@@ -450,7 +450,7 @@ def catalog_list(output: str, no_headers: bool) -> None:
 @opt.addon
 @opt.output
 def catalog_show(addon: str, output: str) -> None:
-    """All that is known of ADDON: a catalogue id, an EKS add-on name or a chart."""
+    """All that is known of ADDON: a catalog id, an EKS add-on name or a chart."""
     from addonctl.apps import wiring
     from addonctl.render import documents, terminal
 

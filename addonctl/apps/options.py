@@ -19,7 +19,7 @@ def _chain(*options: Callable[[Command], Command]) -> Callable[[Command], Comman
     return decorate
 
 
-# ── Completion: what only the catalogue or a kubeconfig knows is loaded when a shell asks ───────────────────────────
+# ── Completion: what only the catalog or a kubeconfig knows is loaded when a shell asks ───────────────────────────
 
 
 def _completes(values: Callable[[click.Context], Iterable[str]]) -> Callable[..., list[CompletionItem]]:

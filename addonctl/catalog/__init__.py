@@ -1,7 +1,7 @@
-"""What addonctl knows of add-ons and of Kubernetes: dated facts, each with its source, and questions to them.
+"""The catalog: dated facts about add-ons and Kubernetes, each with its source, and the queries on them.
 
 The facts are files under data/; adapters/knowledge.py loads them into a `Catalog`. Unknown stays unknown: a version
-that AWS does not list is never called incompatible. Called by every capability, and by `addonctl catalog`.
+that AWS does not list is never called incompatible. Used by every capability and by `addonctl catalog`.
 """
 
 from collections.abc import Mapping
@@ -103,9 +103,9 @@ class Answer(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cell:
-    """The answer to "does this version of this add-on go with this Kubernetes?", and who says so, as of when.
+    """The answer to "does this add-on version support this Kubernetes minor?", with its source and date.
 
-    `version` and `kubernetes` are None where they are not known; `as_of` where no source was asked.
+    `version` and `kubernetes` are None if unknown; `as_of` is None if no source has an answer.
     """
 
     addon: str
@@ -119,7 +119,7 @@ class Cell:
 
 @dataclass(frozen=True)
 class Catalog:
-    """All knowledge. Lookups are by catalogue id, by EKS add-on name or by chart name."""
+    """All facts. Add-ons are looked up by catalog id, EKS add-on name or chart name."""
 
     addons: Mapping[str, AddOn]
     eks: EksTable
@@ -138,33 +138,33 @@ class Catalog:
         return MappingProxyType(names)
 
     def providing(self, service: ClusterService) -> tuple[str, ...]:
-        """The ids of the add-ons that offer a service, in the catalogue's order.
+        """The ids of the add-ons that provide a service, in the catalog's order.
 
-        Those that every EKS cluster has come first: where they run, another one beside them adds to them.
+        Those that every EKS cluster has come first: any other runs alongside them.
         """
         offering = (addon for addon in self.addons.values() if service in addon.provides)
         return tuple(addon.id for addon in sorted(offering, key=lambda addon: not addon.system))
 
     @cached_property
     def config_maps(self) -> frozenset[str]:
-        """The ConfigMaps that are read, as NAMESPACE/NAME: those that configure an add-on."""
+        """The ConfigMaps that configure add-ons and are therefore read, as NAMESPACE/NAME."""
         return frozenset(name for addon in self.addons.values() for name in addon.config_maps)
 
     def find(self, name: str) -> AddOn | None:
-        """The add-on of that id, EKS name or chart; None when the catalogue has none."""
+        """The add-on with that id, EKS name or chart; None if the catalog has none."""
         return self.addons.get(self._names.get(name.lower(), ""))
 
     def eks_name(self, name: str) -> str | None:
-        """The EKS add-on that `name` means (a variant of it means itself), None when EKS has none of it."""
+        """The EKS add-on that `name` refers to (the name of a variant, that variant); None if EKS does not offer it."""
         if name in self.eks.addons:
             return name
         addon = self.find(name)
         return addon.install.eks.name if addon and addon.install.eks else None
 
     def require(self, name: str) -> tuple[AddOn | None, EksAddonVersions | None]:
-        """The catalogue entry and the EKS entry that `name` means, at least one of them.
+        """The catalog entry and the EKS entry that `name` refers to, at least one of them not None.
 
-        Raises BadInput when it means neither.
+        Raises BadInput when there is neither.
         """
         addon, eks = self.find(name), self.eks.addons.get(self.eks_name(name) or "")
         if addon is None and eks is None:
@@ -182,8 +182,8 @@ class Catalog:
     def check(self, name: str, version: Version, minor: Minor) -> Cell:
         """Whether `version` of the add-on supports a Kubernetes minor.
 
-        EKS's table answers for what EKS lists; upstream's published range, or the version skew policy for a component
-        of Kubernetes, for the rest. Raises BadInput for an add-on that does not exist.
+        EKS's table decides for versions that EKS lists; for others, the range that upstream publishes or, for a
+        component of Kubernetes, the version skew policy. Raises BadInput for an unknown add-on.
         """
         addon, eks = self.require(name)
         addon_id = addon.id if addon else eks.name if eks else name
@@ -212,11 +212,11 @@ class Catalog:
 
     @cached_property
     def _newest_listed(self) -> Minor | None:
-        """The newest Kubernetes that AWS's table has any add-on for."""
+        """The newest Kubernetes minor for which AWS's table lists any add-on."""
         return max((minor for addon in self.eks.addons.values() for minor in addon.minors), default=None)
 
     def _check_component(self, addon: AddOn, asked: "_Asked") -> Cell | None:
-        """The answer of the version skew policy for a component of Kubernetes, whose version is Kubernetes' own."""
+        """The answer of the version skew policy, for a component that is versioned with Kubernetes."""
         rule = self.kubernetes.skew_rule(addon.component) if addon.component else None
         if rule is None:
             return None
@@ -233,7 +233,7 @@ class Catalog:
 
 @dataclass(frozen=True, slots=True)
 class _Asked:
-    """One question, and who is asked; it makes the answers."""
+    """One question to the catalog, which builds the answers."""
 
     addon: str
     version: Version
@@ -263,7 +263,7 @@ class _Asked:
 
 
 def _check_upstream(addon: AddOn, asked: _Asked) -> Cell:
-    """The answer of the ranges that upstream publishes."""
+    """The answer from the ranges that upstream publishes."""
     said = next((support for support in addon.kubernetes if support.versions.covers(asked.version)), None)
     if said is None:
         return _beyond_the_table(addon, asked)
@@ -271,13 +271,13 @@ def _check_upstream(addon: AddOn, asked: _Asked) -> Cell:
     if said.minimum is not None and asked.minor < said.minimum:
         return asked.no(f"{subject} supports Kubernetes {span}.", said.source)
     if said.maximum is not None and asked.minor > said.maximum:
-        # Upstream lists what it tested; a newer Kubernetes may well do, nobody has said so.
+        # Upstream lists what it tested; a newer Kubernetes may work, but no source says so.
         return asked.unknown(f"{subject} was published for Kubernetes {span}.", said.source)
     return asked.yes(f"{subject} supports Kubernetes {span}.", said.source)
 
 
 def _beyond_the_table(addon: AddOn, asked: _Asked) -> Cell:
-    """A version that no published range covers."""
+    """The answer for a version that no published range covers."""
     subject, rows = f"{addon.name} {asked.version}", addon.kubernetes
     if not rows or not all(row.versions.is_above(asked.version) for row in rows):
         return asked.unknown(f"No range of Kubernetes is published for {subject}.")
@@ -290,7 +290,7 @@ def _beyond_the_table(addon: AddOn, asked: _Asked) -> Cell:
 
 
 def _span(minimum: Minor | None, maximum: Minor | None) -> str:
-    """`1.21 to 1.33`, `1.21 and newer`, `up to 1.33`, `1.33` where both are one, `of any version`."""
+    """`1.21 to 1.33`, `1.21 and newer`, `up to 1.33`, `1.33` if both are equal, `of any version`."""
     if minimum is None:
         return "of any version" if maximum is None else f"up to {maximum}"
     if maximum is None:
@@ -302,6 +302,6 @@ _FEW = 2
 
 
 def _listed(minors: list[Minor]) -> str:
-    """`1.21 to 1.33` for minors without a gap, else each of them."""
+    """`1.21 to 1.33` for consecutive minors, otherwise each of them."""
     whole = len(minors) > _FEW and minors[-1].minor - minors[0].minor == len(minors) - 1
     return _span(minors[0], minors[-1]) if whole else ", ".join(map(str, minors)) or "no version"

@@ -1,4 +1,4 @@
-"""The calendar of Kubernetes and EKS: support, API versions that end, the skew policy (data/kubernetes.yaml)."""
+"""The calendar of Kubernetes and EKS: support windows, API removals, the skew policy (data/kubernetes.yaml)."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ class EksRelease:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ApiRemoval:
-    """An API version that Kubernetes deprecated or removed; None, or no replacement: not (yet)."""
+    """An API version that Kubernetes deprecated or removed; a minor of None: not yet; an empty replacement: none."""
 
     group: str
     version: str
@@ -52,7 +52,7 @@ API_SERVER = "kube-apiserver"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Skew:
-    """How far a component may be behind and ahead of another one, in minors: the API server, or what it runs beside."""
+    """How many minors a component may be behind and ahead of the API server, or of the component it runs beside."""
 
     component: str
     minors_behind: int
@@ -61,7 +61,7 @@ class Skew:
     source: str = ""
 
     def allows(self, component: Minor, other: Minor) -> bool:
-        """Whether a component of one minor goes with `against` of another."""
+        """Whether the policy allows the component at minor `component` with `against` at minor `other`."""
         behind = other.minor - component.minor
         return component.major == other.major and -self.minors_ahead <= behind <= self.minors_behind
 
@@ -78,23 +78,23 @@ class Kubernetes:
     removals: tuple[ApiRemoval, ...] = ()
     crd_removals: tuple[CrdRemoval, ...] = ()
     skew: tuple[Skew, ...] = ()
-    standard_usd_per_hour: Decimal = Decimal(0)  # of a control plane, as the next; before any discount
+    standard_usd_per_hour: Decimal = Decimal(0)  # of a control plane, like the next; before any discount
     extended_usd_per_hour: Decimal = Decimal(0)
 
     def release(self, minor: Minor) -> EksRelease | None:
-        """The calendar of one minor; None where EKS is not known to have offered it."""
+        """The calendar of one minor; None if EKS is not known to have offered it."""
         return next((release for release in self.releases if release.version == minor), None)
 
     def offered(self, day: date) -> tuple[Minor, ...]:
-        """The minors that EKS supports on a day, in standard or extended support, the oldest first.
+        """The minors that EKS supports on a day, in standard or extended support, oldest first.
 
-        The newest that is known where the calendar knows of none.
+        If the calendar has none for that day, the newest that it knows.
         """
         there = sorted(each.version for each in self.releases if each.released <= day < each.end_extended)
         return tuple(there) or (self.newest_on_eks,)
 
     def skew_rule(self, component: str, against: str = API_SERVER) -> Skew | None:
-        """The rule of the version skew policy for a component; None where it has none."""
+        """The rule of the version skew policy for a component; None if there is none."""
         return next((rule for rule in self.skew if (rule.component, rule.against) == (component, against)), None)
 
     @cached_property
@@ -102,11 +102,11 @@ class Kubernetes:
         return {(removal.api_version, removal.kind): removal for removal in self.removals}
 
     def removal(self, api_version: str, kind: str) -> ApiRemoval | None:
-        """What is known of an API version's end; None: nothing. A `*` in the facts stands for every kind."""
+        """The deprecation or removal of an API version; None if there is none. `*` in the facts means every kind."""
         return self._by_api.get((api_version, kind)) or self._by_api.get((api_version, "*"))
 
     def replacement(self, removal: ApiRemoval, minor: Minor | None) -> str:
-        """The API version to write instead, one not deprecated in `minor` (None: in any); empty where there is none."""
+        """The API version to use instead, not deprecated in `minor` (None: in any); empty if there is none."""
         seen = {removal.api_version}
         while removal.replacement and removal.replacement not in seen:
             seen.add(removal.replacement)
@@ -122,13 +122,13 @@ class Kubernetes:
         return since is not None and (minor is None or since <= minor)
 
     def deprecated(self, group: str, version: str, kind: str, minor: Minor | None) -> bool:
-        """Whether an API version is deprecated or removed in Kubernetes `minor`; in any, where that is None."""
+        """Whether an API version is deprecated or removed in Kubernetes `minor` (None: in any)."""
         removal = self.removal(f"{group}/{version}" if group else version, kind)
         return removal is not None and self._since(removal, minor)
 
 
 def plural(kind: str) -> str:
-    """The resource by which code generators call a kind."""
+    """The resource name that Kubernetes' code generators derive from a kind."""
     name = kind.lower()
     if name.endswith("y") and name[-2:-1] not in ("a", "e", "o", "u"):
         return f"{name[:-1]}ies"

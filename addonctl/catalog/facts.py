@@ -1,6 +1,6 @@
-"""The facts of one add-on, as data/addons/ID.yaml states them, and EKS's own table of versions: values, no questions.
+"""The schema of data/addons/ID.yaml and of EKS's table of versions: plain values, no queries.
 
-adapters/knowledge.py and adapters/eks_table.py load them; texts that are versions are values from there on.
+adapters/knowledge.py and adapters/eks_table.py load them and parse versions.
 """
 
 from collections.abc import Iterator, Mapping
@@ -14,15 +14,15 @@ from addonctl.versions import Minor, Version, VersionRange
 
 
 class Role(StrEnum):
-    """What an image says of its add-on."""
+    """What an image says about its add-on."""
 
-    CORE = "core"  # where it runs, the add-on is installed
-    PART = "part"  # belongs to the add-on, but may also run alone: proves nothing by itself
+    CORE = "core"  # if it runs, the add-on is installed
+    PART = "part"  # part of the add-on, but may also run alone: no proof by itself
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImageFingerprint:
-    """Repository path suffix of an image, registry host left out; see images.path_matches."""
+    """The suffix of an image's repository path, without registry host; see images.path_matches."""
 
     path: str
     role: Role = Role.CORE
@@ -30,17 +30,17 @@ class ImageFingerprint:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkloadFingerprint:
-    """Kind and usual name of a workload; `namespace` empty where it is installed anywhere."""
+    """Kind and usual name of a workload; `namespace` is empty if it may be installed anywhere."""
 
     kind: str
     name: str
     namespace: str = ""
-    idle: bool = False  # its operator keeps it at no replicas until it is needed
+    idle: bool = False  # its operator scales it to zero until it is needed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fingerprints:
-    """How an add-on is recognised. Each member of `labels` is a set of labels that together are telling."""
+    """How an add-on is recognised. Each member of `labels` is a set of labels that are conclusive together."""
 
     images: tuple[ImageFingerprint, ...] = ()
     workloads: tuple[WorkloadFingerprint, ...] = ()
@@ -53,7 +53,7 @@ class Fingerprints:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EksInstall:
-    """As an EKS add-on. `variants` are other EKS add-on names that install the same software."""
+    """The EKS add-on. `variants` are other EKS add-on names that install the same software."""
 
     name: str
     namespace: str = ""
@@ -63,7 +63,7 @@ class EksInstall:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChartInstall:
-    """As a Helm chart. `main` is the chart whose version is the add-on's; others bring CRDs or parts."""
+    """The Helm charts. `main` is the chart whose version is the add-on's; others install CRDs or parts."""
 
     name: str
     repository: str = ""
@@ -80,18 +80,18 @@ class Install:
 
 
 class VersionFrom(StrEnum):
-    """Where a version is read."""
+    """Where a version is read from."""
 
     IMAGE = "image"  # tag of the image whose path matches `key`
     LABEL = "label"  # value of label `key` on a workload
-    CHART = "chart"  # version of the chart `key`, from Helm's records or the helm.sh/chart label
-    EKS = "eks"  # addonVersion as EKS says
+    CHART = "chart"  # version of chart `key`, from Helm's records or the helm.sh/chart label
+    EKS = "eks"  # addonVersion from EKS
     CUSTOM_RESOURCE = "custom-resource"  # tag of spec.image in custom resources of the CRD `key`
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VersionRule:
-    """One place to read the add-on's version; the first rule that yields one wins."""
+    """One place to read the add-on's version from; the first rule that yields one wins."""
 
     source: VersionFrom
     key: str = ""
@@ -99,9 +99,9 @@ class VersionRule:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KubernetesSupport:
-    """Which Kubernetes minors upstream says a range of its versions supports; bounds are inclusive.
+    """The Kubernetes minors that a range of versions supports according to upstream; bounds are inclusive.
 
-    A Kubernetes older than `minimum` is not supported; one newer than `maximum` is only not known to be.
+    A Kubernetes older than `minimum` is not supported; for one newer than `maximum`, support is unknown.
     """
 
     versions: VersionRange
@@ -112,19 +112,19 @@ class KubernetesSupport:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Requirement:
-    """Another add-on, or a thing in words, that this one needs. `addon` is a catalogue id or empty."""
+    """Another add-on, or something described in words, that this one needs. `addon` is a catalog id or empty."""
 
     text: str
     addon: str = ""
-    alternatives: tuple[str, ...] = ()  # catalogue ids that serve as well
+    alternatives: tuple[str, ...] = ()  # catalog ids that satisfy it as well
     hard: bool = True
-    proven_by_running: bool = False  # where its pods are available, something serves it, known to us or not
+    proven_by_running: bool = False  # if its pods are available, something satisfies it, known or not
     source: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConflictSign:
-    """How a conflict is seen in a cluster: all that is given holds. Where nothing is, it is enough that both run.
+    """How a conflict is detected: all given conditions hold. With none given, it is enough that both run.
 
     `setting` is a key of a ConfigMap, as NAMESPACE/NAME/KEY, whose value is one of `values` or none of `unless`;
     `init_image` the path of an image that an init container of either add-on runs; `workload` a part of the name of a
@@ -141,13 +141,13 @@ class ConflictSign:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Conflict:
-    """What cannot run beside this add-on. `addon` is a catalogue id, or empty where `with_` is none."""
+    """What cannot run alongside this add-on. `addon` is a catalog id, or empty if `with_` is not in the catalog."""
 
     with_: str
     when: str
     why: str
     addon: str = ""
-    seen: ConflictSign | None = None  # None: it cannot be seen in a cluster
+    seen: ConflictSign | None = None  # None: cannot be detected in a cluster
     source: str = ""
 
 
@@ -156,12 +156,12 @@ class CrdFact:
     name: str
     storage: str = ""
     versions: tuple[str, ...] = ()
-    counted: bool = False  # there may be one for every pod or run: its objects are counted, not judged
+    counted: bool = False  # there may be one per pod or run: its objects are counted, their health is not assessed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UpgradeRule:
-    """A rule for changing versions. `one_minor_at_a_time` is the one that a planner reads."""
+    """A rule for changing versions. A planner uses `one_minor_at_a_time`."""
 
     text: str
     one_minor_at_a_time: bool = False
@@ -170,7 +170,7 @@ class UpgradeRule:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Disruption:
-    """What stops while the add-on is down or updated; `kind` is a class such as data-path or control-path."""
+    """What stops while the add-on is down or being updated; `kind` is a class such as data-path or control-path."""
 
     kind: str = ""
     text: str = ""
@@ -186,18 +186,18 @@ class Sli:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SecurityException:
-    """A workload that cannot meet the restricted profile, and why not."""
+    """A workload that cannot meet the restricted Pod Security Standard, and why."""
 
     workload: str
     namespace: str = ""
-    level: str = ""  # lowest Pod Security Standard that it passes
+    level: str = ""  # the strictest Pod Security Standard that it meets
     baseline: tuple[str, ...] = ()  # what violates baseline
     restricted: tuple[str, ...] = ()  # what violates restricted
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Knob:
-    """A setting worth turning; its path in Helm values and in EKS configurationValues, empty where there is none."""
+    """A setting worth tuning; its path in Helm values and in EKS configurationValues, empty if there is none."""
 
     effect: str
     helm: str = ""
@@ -219,7 +219,7 @@ class KnownIssue:
 
 
 class ClusterService(StrEnum):
-    """What an add-on does for the whole cluster; several may offer the same."""
+    """A service for the whole cluster; several add-ons may provide the same one."""
 
     POD_NETWORK = "pod-network"
     SERVICE_NETWORK = "service-network"
@@ -230,7 +230,7 @@ class ClusterService(StrEnum):
 
 
 class Form(StrEnum):
-    """What a setting may look like and still be kept; a list of words stands for itself."""
+    """The form that a setting must have to be kept; the alternative is a list of allowed words."""
 
     NUMBER = "number"
     BOOLEAN = "boolean"
@@ -242,7 +242,7 @@ SettingForm = Form | tuple[str, ...]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AddOn:
-    """A catalogue entry. Facts without a source of their own have that of the entry."""
+    """A catalog entry. Facts without a source of their own have that of the entry."""
 
     id: str
     name: str
@@ -251,18 +251,18 @@ class AddOn:
     source: str
     homepage: str = ""
     licence: str = ""
-    aliases: tuple[str, ...] = ()  # other names that people call it
+    aliases: tuple[str, ...] = ()  # other names for it
     singleton: bool = True  # a second copy in one cluster is a mistake
     system: bool = False  # every EKS cluster has it
-    needs_rbac: bool = True  # it asks the API server, and can do nothing without a role
+    needs_rbac: bool = True  # it calls the API server, and cannot work without a role
     provides: tuple[ClusterService, ...] = ()
-    auto_mode: str = ""  # what of it EKS Auto Mode has built in; empty: nothing
+    auto_mode: str = ""  # which part of it is built into EKS Auto Mode; empty: none
     install: Install = field(default_factory=Install)
     fingerprints: Fingerprints
     comes_with: tuple[str, ...] = ()  # what every installation has: Kind/name, Kind/namespace/name
-    bundles: tuple[str, ...] = ()  # ids of add-ons that it brings as parts
+    bundles: tuple[str, ...] = ()  # ids of add-ons that it installs as parts
     version: tuple[VersionRule, ...] = ()
-    component: str = ""  # the name under which Kubernetes' version skew policy knows it; then that policy answers
+    component: str = ""  # its name in Kubernetes' version skew policy, if that policy decides what it supports
     kubernetes: tuple[KubernetesSupport, ...] = ()
     # Each row of `kubernetes` begins with the first version for its newest minor: older versions do not support it.
     kubernetes_is_minimum: bool = False
@@ -281,14 +281,16 @@ class AddOn:
     security_exceptions: tuple[SecurityException, ...] = ()
     ports: tuple[str, ...] = ()
     knobs: tuple[Knob, ...] = ()
-    env: Mapping[str, SettingForm] = field(default_factory=dict)  # the variables of its containers that are kept
-    # ConfigMaps that configure it, by namespace/name, and the keys of each that are kept; none: only that it exists
+    env: Mapping[str, SettingForm] = field(
+        default_factory=dict
+    )  # environment variables of its containers that are kept
+    # ConfigMaps that configure it, by namespace/name, and the keys that are kept; no keys: only that it exists
     config_maps: Mapping[str, Mapping[str, SettingForm]] = field(default_factory=dict)
     lifecycle: tuple[ReleaseCycle, ...] = ()
     known_issues: tuple[KnownIssue, ...] = ()
 
     def own_objects(self) -> Iterator[tuple[str, str, str]]:
-        """(kind, namespace, name) of what every installation has; no namespace where it is its own, or cluster-wide."""
+        """(kind, namespace, name) of what every installation has; an empty namespace is its own, or cluster-wide."""
         for words in self.comes_with:
             kind, _, rest = words.partition("/")
             namespace, _, name = rest.rpartition("/")
@@ -300,7 +302,7 @@ class AddOn:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EksVersion:
-    """One version of an EKS add-on. `kubernetes` maps a minor to the platform versions it needs, `*` for any."""
+    """One version of an EKS add-on. `kubernetes` maps a minor to the required platform versions, `*` for any."""
 
     version: Version
     kubernetes: Mapping[Minor, str]
@@ -313,7 +315,7 @@ class EksVersion:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EksAddonVersions:
-    """What DescribeAddonVersions says of one add-on, newest version first."""
+    """What DescribeAddonVersions returns for one add-on, newest version first."""
 
     name: str
     type: str = ""
@@ -329,7 +331,7 @@ class EksAddonVersions:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EksTable:
-    """All EKS add-ons of one region at one day."""
+    """All EKS add-ons of one region on one day."""
 
     as_of: date
     source: str

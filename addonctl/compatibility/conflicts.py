@@ -1,6 +1,6 @@
 """Add-ons that cannot run beside each other, where a cluster shows that they do.
 
-The catalogue says what conflicts and how that is seen (`ConflictSign`). Called by __init__.py.
+The catalog says what conflicts and how that is seen (`ConflictSign`). Called by __init__.py.
 """
 
 from collections.abc import Iterator
@@ -44,7 +44,7 @@ def conflict_findings(view: View, inventory: Inventory, catalog: Catalog) -> Ite
 def _finding(row: Installation, other: Installation, conflict: Conflict, seen: str) -> Finding:
     evidence = (
         Evidence(kind="conflict", subject=f"{row.id} and {other.id}", detail=seen),
-        Evidence(kind="source", subject=conflict.source or "catalogue", detail=conflict.why),
+        Evidence(kind="source", subject=conflict.source or "catalog", detail=conflict.why),
     )
     return finding("CMP004", Together((row.addon, other.addon)), *evidence)
 

@@ -1,6 +1,6 @@
 """Whether what is installed supports the Kubernetes minors that are judged, and how to update what does not.
 
-Decided from the catalogue, by the EKS add-on's own name where EKS keeps an installation. Called by __init__.py.
+Decided from the catalog, by the EKS add-on's own name where EKS keeps an installation. Called by __init__.py.
 """
 
 from collections.abc import Iterator
@@ -42,7 +42,7 @@ def _cell(row: Installation, catalog: Catalog, minor: Minor) -> Cell:
 
 
 def _known_as(row: Installation, catalog: Catalog) -> str:
-    """The name by which the catalogue knows it: that of the EKS add-on, which may be a variant; empty if by none."""
+    """The name by which the catalog knows it: that of the EKS add-on, which may be a variant; empty if by none."""
     names = (row.eks_addon, row.addon)
     return next((name for name in names if name and (catalog.find(name) or catalog.eks_name(name))), "")
 

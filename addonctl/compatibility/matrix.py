@@ -1,4 +1,4 @@
-"""The matrix from the catalogue alone: versions of add-ons against Kubernetes minors. Called by `addonctl matrix`."""
+"""The matrix from the catalog alone: versions of add-ons against Kubernetes minors. Called by `addonctl matrix`."""
 
 from collections.abc import Iterable
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""Add-ons without what they cannot do without, by the catalogue and what is installed. Called by __init__.py."""
+"""Add-ons without what they cannot do without, by the catalog and what is installed. Called by __init__.py."""
 
 from collections.abc import Iterator
 
@@ -23,7 +23,7 @@ _NAMED = 5
 
 @makes("CMP003")
 def requirement_findings(view: View, inventory: Inventory, catalog: Catalog) -> Iterator[Finding]:
-    """Add-ons without what the catalogue says they cannot do without; needs to have read all workloads."""
+    """Add-ons without what the catalog says they cannot do without; needs to have read all workloads."""
     if view.gap("workloads") is not None or view.from_files or view.snapshot.cluster.namespace:
         return  # one file of many does not show what else runs
     present = {row.addon for row in inventory.installations}

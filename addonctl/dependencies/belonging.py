@@ -1,4 +1,4 @@
-"""Which object belongs to which installation: its workloads, what leads to them, and what the catalogue names.
+"""Which object belongs to which installation: its workloads, what leads to them, and what the catalog names.
 
 Decided from the Inventory, the Catalog and the references between objects. Called by find_dependencies.
 """

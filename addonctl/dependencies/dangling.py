@@ -195,7 +195,7 @@ class _Records:
 
 
 def _usual(view: View, row: Installation, entry: AddOn) -> Iterator[ObjectRef]:
-    """What the catalogue says that every copy has. A Service under another name does as well."""
+    """What the catalog says that every copy has. A Service under another name does as well."""
     home = row.namespaces[0] if row.namespaces else ""
     served = any(ref in view.services_of for ref in row.workloads)
     for kind, namespace, name in entry.own_objects():

@@ -1,4 +1,4 @@
-"""What depends on what between add-ons: from edges, from the catalogue, from what every pod needs of the platform.
+"""What depends on what between add-ons: from edges, from the catalog, from what every pod needs of the platform.
 
 From them come the blast radius of an add-on, the order of updates, and circles (DEP002). Called by find_dependencies.
 """
@@ -205,7 +205,7 @@ def _present(rows: Iterable[Installation]) -> dict[str, str]:
 
 
 def _requirements(inventory: Inventory, catalog: Catalog) -> Iterator[AddOnRequirement]:
-    """What the catalogue says that an add-on needs, where it is there."""
+    """What the catalog says that an add-on needs, where it is there."""
     present = _present(inventory.installations)
     for row in inventory.installations:
         entry = catalog.addons.get(row.addon)

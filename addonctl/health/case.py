@@ -93,7 +93,7 @@ class Scene:
 
 @dataclass(frozen=True)
 class Case:
-    """One installation under judgement. `addon` is its entry of the catalogue."""
+    """One installation under judgement. `addon` is its entry of the catalog."""
 
     scene: Scene
     row: Installation

@@ -53,7 +53,7 @@ def _capability(capability: EksCapability) -> Installation:
 
 
 def eks_only(listed: EksAddon) -> Installation:
-    """An EKS add-on that the catalogue does not know."""
+    """An EKS add-on that the catalog does not know."""
     owner = owners.EksAddon(listed.name)
     version = versions.parse(listed.version)
     said = f"{listed.version!r} is not a version" if listed.version else "EKS reports no version"

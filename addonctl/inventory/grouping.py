@@ -330,7 +330,7 @@ def _joinable(groups: Groups, addon: AddOn, release: HelmRelease, *, main: bool)
 
 
 def attach_eks_addons(view: View, catalog: Catalog, groups: Groups) -> list[EksAddon]:
-    """Gives EKS add-ons to what they installed; returns those that the catalogue does not know."""
+    """Gives EKS add-ons to what they installed; returns those that the catalog does not know."""
     unknown = []
     for listed in view.snapshot.eks.addons if view.snapshot.eks else ():
         addon = catalog.find(listed.name)

@@ -68,7 +68,7 @@ def _in_short(row: Installation) -> str:
 
 @makes("INV003")
 def _left_crds(rows: Iterable[Row], view: View, catalog: Catalog) -> Iterator[Finding]:
-    """CRDs of the catalogue's groups that nothing here serves; several add-ons may serve one group."""
+    """CRDs of the catalog's groups that nothing here serves; several add-ons may serve one group."""
     running = {row.group.addon.id: row.group.addon for row in rows if row.group.matches or row.group.eks}
     served = {group for addon in running.values() for group in addon.fingerprints.crd_groups}
     by_group: dict[str, list[Evidence]] = {}

@@ -1,4 +1,4 @@
-"""Which add-on a workload is, by the catalogue's fingerprints.
+"""Which add-on a workload is, by the catalog's fingerprints.
 
 An image that only the add-on runs decides; where images are renamed or pinned by digest, two independent traces
 (chart, labels, name) do. A sidecar, an init container or a Job never makes an add-on: they may belong to one.
@@ -23,7 +23,7 @@ _GENERIC_CHART = len("gateway")
 class Match:
     """A workload recognised. `core`: proves that the add-on is installed; otherwise it may be a part of it.
 
-    `components` are the catalogue's image paths that its containers have: a second copy of an add-on runs the same
+    `components` are the catalog's image paths that its containers have: a second copy of an add-on runs the same
     ones, from whatever mirror. `chart` is the add-on's chart that a label names, `named` its usual workload that it is
     called after; empty where there is none.
     """
@@ -48,7 +48,7 @@ class _Print:
 
 
 class Recogniser:
-    """The catalogue's fingerprints, indexed for one scan."""
+    """The catalog's fingerprints, indexed for one scan."""
 
     def __init__(self, catalog: Catalog) -> None:
         self._by_path: dict[str, tuple[_Print, ...]] = {}
@@ -148,7 +148,7 @@ class Recogniser:
     # ── Charts and cluster-wide objects ─────────────────────────────────────────────────────────────────────────
 
     def _charts_named(self, labels: Mapping[str, str]) -> list[tuple[AddOn, ChartInstall]]:
-        """The catalogue's charts that an object's labels may mean."""
+        """The catalog's charts that an object's labels may mean."""
         return self._charts.get(chart_name(chart_label(labels)), [])
 
     def carries_chart(self, thing: KubernetesObject, addon: str) -> bool:

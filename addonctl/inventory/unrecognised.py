@@ -1,4 +1,4 @@
-"""System workloads that are no add-on of the catalogue: what looks like one, and by what. Called by the inventory."""
+"""System workloads that are no add-on of the catalog: what looks like one, and by what. Called by the inventory."""
 
 from collections.abc import Iterable, Iterator
 

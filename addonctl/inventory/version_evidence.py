@@ -1,4 +1,4 @@
-"""Which version an installation has: EKS's word on what it keeps, else the catalogue's rules in their order.
+"""Which version an installation has: EKS's word on what it keeps, else the catalog's rules in their order.
 
 Decided from images, labels, charts and custom resources of one group. Called by the inventory.
 """

@@ -1,9 +1,9 @@
-"""The nouns that cross module boundaries, as frozen values: what was read from one cluster, and what was made of it.
+"""The nouns that cross module boundaries, as frozen values: what was read from one cluster, and the conclusions.
 
-Kubernetes as observed (`cluster`), installers' and AWS's records (`records`), one cluster at one time (`snapshot`) with
-its indexes (`view`), add-ons in it (`installation`, `owners`), how it is (`health`, `edge`), what to know (`finding`)
-and what to do (`action`). Owners and records share names: owners are used qualified (`owners.HelmRelease`), and
-so is what is lossless (`live.Release`), of which a `checkpoint` is made.
+Kubernetes as observed (`cluster`), the records of installers and AWS (`records`), one cluster at one time (`snapshot`)
+and its indexes (`view`), the add-ons in it (`installation`, `owners`), health and dependencies (`health`, `edge`), what
+is wrong (`finding`) and what to do about it (`action`). Owners share names with records, so they are used qualified
+(`owners.HelmRelease`), as are lossless values (`live.Release`), which make up a `checkpoint`.
 """
 
 from addonctl.model import live, owners

@@ -1,6 +1,6 @@
-"""What can be done about something: one change or one look, as a value. render/commands.py puts it into words, last.
+"""What can be done about a finding: one change or one look, as a value. render/commands.py turns it into words.
 
-A finding's fix, a plan's step and its undo are all Actions: what is offered for pasting is what an executor would do.
+A finding's fix, a plan's step and its undo are all Actions: the command offered for pasting is what an executor runs.
 """
 
 from collections.abc import Mapping
@@ -12,7 +12,7 @@ from addonctl.model.owners import Owner
 
 @dataclass(frozen=True, slots=True)
 class Note:
-    """What a person has to do or to know; never a line to paste."""
+    """Something for a person to do or to know; never a command line."""
 
     text: str
     type: str = field(default="note", init=False)
@@ -20,7 +20,7 @@ class Note:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """A command line: `argv`, whose output may be piped on to others or saved to a file. `why` is said before it."""
+    """A command line: `argv`, optionally piped into others or saved to a file. `why` is printed before it."""
 
     argv: tuple[str, ...]
     why: str = ""
@@ -34,10 +34,10 @@ class Run:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UpdateAddon:
-    """EKS UpdateAddon. Omitting the role would drop it, omitting the configuration would reset it: both are sent.
+    """EKS UpdateAddon. Omitting the role would remove it, omitting the configuration would reset it: both are sent.
 
-    `keep_configuration`: the add-on's present configurationValues are read again and sent along, since a Snapshot does
-    not hold them; none remain none. `version` may be the installed one, to make EKS apply it once more.
+    `keep_configuration`: the add-on's current configurationValues are read again and sent, since a Snapshot does not
+    hold them; empty ones stay empty. `version` may be the installed one, to make EKS apply it again.
     """
 
     cluster: str
@@ -52,7 +52,7 @@ class UpdateAddon:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CreateAddon:
-    """EKS CreateAddon, at EKS's default version where `version` is empty."""
+    """EKS CreateAddon, at EKS's default version if `version` is empty."""
 
     cluster: str
     addon: str
@@ -74,7 +74,7 @@ class DeleteAddon:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HelmUpgrade:
-    """`helm upgrade` with the values that the release has; `version` empty: one that a person chooses by `choose`."""
+    """`helm upgrade` with the release's values; if `version` is empty, `choose` tells a person how to pick one."""
 
     namespace: str
     name: str
@@ -86,7 +86,7 @@ class HelmUpgrade:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HelmRollback:
-    """`helm rollback`; revision 0 is the one before."""
+    """`helm rollback`; revision 0 means the previous one."""
 
     namespace: str
     name: str
@@ -107,7 +107,7 @@ class Sync:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GitChange:
-    """A change where the truth is, in Git or in the object of a GitOps controller: what must be so afterwards."""
+    """A change at the source of truth, in Git or in a GitOps controller's object; `change` is the state to reach."""
 
     owner: Owner
     change: str
@@ -127,7 +127,7 @@ class Patch:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Apply:
-    """Server-side apply of manifests; `what` names them in words where they are nobody's file yet."""
+    """Server-side apply of manifests; `what` describes them if there is no file yet."""
 
     what: str
     file: str = ""
@@ -137,7 +137,7 @@ class Apply:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Delete:
-    """Deletes one object; `save_first` keeps its manifest in a file."""
+    """Deletes one object; `save_first` saves its manifest to a file first."""
 
     target: ObjectRef
     save_first: bool = False

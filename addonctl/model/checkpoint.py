@@ -1,6 +1,7 @@
-"""What is needed to go back: an installation to the letter, as it was before a change. Pure values; a store keeps them.
+"""Checkpoints: a lossless record of an installation before a change, from which it can be restored. Pure values.
 
-Everything in it may be secret. Only a `CheckpointEntry` may be shown or logged; `Checkpoint` hides the rest from repr.
+Everything in one may be secret. Only a `CheckpointEntry` may be printed or logged; the repr of a `Checkpoint` hides
+the rest. ports/checkpoints.py stores them.
 """
 
 import hashlib
@@ -21,7 +22,7 @@ CHECKPOINT_SCHEMA = 1
 
 @dataclass(frozen=True, slots=True)
 class SecretPrint:
-    """A Secret that is known and not kept: whether a live one is still the same can be told, what it holds cannot."""
+    """The fingerprint of a Secret that is not stored: it shows whether a live one has changed, not what it holds."""
 
     ref: ObjectRef
     hmac_sha256: str
@@ -29,11 +30,11 @@ class SecretPrint:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Checkpoint:
-    """One installation at one time. What its owner does not have is None.
+    """One installation at one time. A field that its kind of owner does not have is None.
 
     `manager` is the object that a GitOps controller works from (an Application, a HelmRelease). `objects` are the live
-    manifests of the installation; `crds` come with their status, which tells storedVersions; `custom_resources` are
-    theirs, where they were asked for.
+    manifests of the installation; `crds` include their status, which holds storedVersions; `custom_resources` are
+    included if they were requested.
     """
 
     cluster: str
@@ -55,7 +56,7 @@ class Checkpoint:
     __str__ = __repr__
 
     def without_secrets(self, salt: str) -> "Checkpoint":
-        """The same with each Secret reduced to a SecretPrint under `salt`."""
+        """A copy in which each Secret is reduced to a SecretPrint with `salt`."""
         prints = tuple(secret_print(found, salt) for found in self.objects if _is_secret(found))
         return replace(
             self,
@@ -66,7 +67,7 @@ class Checkpoint:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CheckpointEntry:
-    """What may be shown of a stored checkpoint. `id` is the SHA-256 of what is stored."""
+    """What may be printed of a stored checkpoint. `id` is the SHA-256 of the stored bytes."""
 
     id: str
     cluster: str
@@ -79,7 +80,7 @@ class CheckpointEntry:
     crds: int
     custom_resources: int
     secrets_withheld: int
-    key: str = field(default="", kw_only=True)  # which key it is encrypted with, empty: none
+    key: str = field(default="", kw_only=True)  # the key it is encrypted with; empty: none
 
     def __str__(self) -> str:
         kept = f"key {self.key}" if self.key else "not encrypted"
@@ -88,7 +89,7 @@ class CheckpointEntry:
 
 
 def secret_print(secret: live.Object, salt: str) -> SecretPrint:
-    """What tells a Secret from a changed one without holding it: a keyed hash over its type and data."""
+    """The fingerprint of a Secret: a keyed hash of its type and data."""
     held: Mapping[str, Any] = {key: secret.document.get(key) for key in ("type", "data", "immutable")}
     canonical = json.dumps(held, sort_keys=True, separators=(",", ":")).encode()
     return SecretPrint(secret.ref, f"{salt}:{hmac.new(salt.encode(), canonical, hashlib.sha256).hexdigest()}")

@@ -1,6 +1,6 @@
-"""Kubernetes as it was observed: its nouns, trimmed to what is used; units in the names, times aware UTC.
+"""Kubernetes objects as observed, trimmed to the fields in use. Units are in the names; times are aware, in UTC.
 
-No value of a Secret, no token and no free text that could hold one is ever put into these types.
+These types never hold a value of a Secret, a token, or free text that was not redacted.
 """
 
 import re
@@ -14,7 +14,7 @@ from addonctl.resources import Resource, group_of, resource
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ObjectRef:
-    """The one key of an object, in every index; `namespace` is empty for cluster-scoped ones, `group` for the core."""
+    """The key of an object in every index; `namespace` is empty if cluster-scoped, `group` for the core API."""
 
     kind: str
     name: str
@@ -23,7 +23,7 @@ class ObjectRef:
 
     @classmethod
     def of(cls, kind: str, name: str, namespace: str = "") -> "ObjectRef":
-        """A reference by a kind of the table in resources.py, which knows its group."""
+        """A reference by a kind in the table of resources.py, which supplies the group."""
         return cls(group=group_of(kind), kind=kind, namespace=namespace, name=name)
 
     def __str__(self) -> str:
@@ -32,9 +32,9 @@ class ObjectRef:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Applier:
-    """Who last wrote an object, and through which API version: from managedFields or last-applied.
+    """A writer of an object and the API version it used, from managedFields or last-applied.
 
-    `api_version` is that of the writer's request, not the one the server answered with.
+    `api_version` is that of the writer's request, not that of the server's response.
     """
 
     manager: str
@@ -44,7 +44,7 @@ class Applier:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KubernetesObject:
-    """What every object has. `annotations` holds only those that addonctl reads (adapters/decoding.py lists them)."""
+    """What every object has. `annotations` holds only those listed in adapters/decoding.py."""
 
     name: str
     namespace: str = ""
@@ -56,11 +56,11 @@ class KubernetesObject:
     owners: tuple[ObjectRef, ...] = ()
     appliers: tuple[Applier, ...] = ()
 
-    RESOURCE: ClassVar[Resource | None] = None  # where a class is one kind
+    RESOURCE: ClassVar[Resource | None] = None  # for a class that is one kind
 
     @property
     def ref(self) -> ObjectRef:
-        """Its key. Classes that are several kinds say theirs themselves."""
+        """Its key. Classes for several kinds have a `kind` field."""
         of = self.RESOURCE
         assert of is not None, type(self)
         return ObjectRef(group=of.group, kind=of.kind, namespace=self.namespace, name=self.name)
@@ -76,7 +76,7 @@ class Condition:
     message: str = ""
     changed: datetime | None = None
     observed_generation: int | None = None
-    severity: str = ""  # Info, Warning or Error, where a controller says how bad it is
+    severity: str = ""  # Info, Warning or Error, if the controller sets it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,7 +89,7 @@ class LabelExpression:
 
 
 def selects(wanted: Mapping[str, str], expressions: Iterable[LabelExpression], labels: Mapping[str, str]) -> bool:
-    """Whether a label selector (`matchLabels`, `matchExpressions`) selects what carries `labels`."""
+    """Whether a label selector (`matchLabels`, `matchExpressions`) matches `labels`."""
     if any(labels.get(key) != value for key, value in wanted.items()):
         return False
     for expression in expressions:
@@ -126,7 +126,7 @@ class Node(KubernetesObject):
     unschedulable: bool = False
     taints: tuple[Taint, ...] = ()
     conditions: tuple[Condition, ...] = ()
-    cpu_millicores: int = 0  # allocatable, as the next two
+    cpu_millicores: int = 0  # allocatable, like the next two
     memory_bytes: int = 0
     max_pods: int = 0
 
@@ -155,10 +155,10 @@ _PORT = re.compile(r"(.*):(\d+)/([^/>]*)(?:>(.*))?", re.DOTALL)
 
 
 class Port:
-    """A port of a container, a Service or of the pods behind one; a value.
+    """A port of a container, of a Service or of the pods behind one.
 
-    `target` is a Service's targetPort, a number or the name of a container's port; empty where it is the port itself.
-    No dataclass: in a snapshot on disk it is its text, as it was before it had a type.
+    `target` is a Service's targetPort, a number or a container port's name; empty if it is the port itself.
+    Not a dataclass: in a saved snapshot it is a string.
     """
 
     __slots__ = ("name", "number", "protocol", "target")
@@ -204,7 +204,7 @@ class Port:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Container:
-    """One container of a pod template. `env` holds only the settings that the catalogue names, never a secret."""
+    """One container of a pod template. `env` holds only the settings that the catalog lists, never a secret."""
 
     name: str
     image: str = ""
@@ -222,7 +222,7 @@ class Container:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PodTemplate:
-    """What a workload runs, and where it may."""
+    """What a workload runs, and where it may run."""
 
     labels: Mapping[str, str] = field(default_factory=dict)
     annotations: Mapping[str, str] = field(default_factory=dict)
@@ -234,17 +234,17 @@ class PodTemplate:
     has_affinity: bool = False
     has_pod_anti_affinity: bool = False
     has_topology_spread: bool = False
-    config_maps: tuple[str, ...] = ()  # names referred to by volumes and env
-    secrets: tuple[str, ...] = ()  # likewise, and for pulling images
-    optional: tuple[str, ...] = ()  # those of both without which it starts all the same: "ConfigMap/name"
+    config_maps: tuple[str, ...] = ()  # names referenced by volumes and env
+    secrets: tuple[str, ...] = ()  # likewise, and imagePullSecrets
+    optional: tuple[str, ...] = ()  # those of both that are optional: "ConfigMap/name"
     claims: tuple[str, ...] = ()  # PersistentVolumeClaims
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Workload(KubernetesObject):
-    """A Deployment, DaemonSet, StatefulSet, Job, CronJob — or a Pod that none of them owns (static, bare).
+    """A Deployment, DaemonSet, StatefulSet, Job or CronJob, or a Pod that none of them owns (static, bare).
 
-    Counts are None where the input does not say them (a manifest has no status).
+    Counts are None if the input has no status (a manifest).
     """
 
     kind: str
@@ -260,7 +260,7 @@ class Workload(KubernetesObject):
     available: int | None = None
     updated: int | None = None
     total: int | None = None  # pods of any revision
-    active: int | None = None  # Jobs: pods that run; CronJobs: Jobs that run
+    active: int | None = None  # Jobs: running pods; CronJobs: running Jobs
     current_revision: str = ""  # StatefulSets
     update_revision: str = ""
     partition: int = 0
@@ -277,7 +277,7 @@ class Workload(KubernetesObject):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ContainerStatus:
-    """What a container of a pod is doing now."""
+    """The current state of a container."""
 
     name: str
     image: str = ""
@@ -285,8 +285,8 @@ class ContainerStatus:
     ready: bool = False
     restarts: int = 0
     waiting: str = ""  # reason: CrashLoopBackOff, ImagePullBackOff …
-    waits_for: str = ""  # what the kubelet says of the wait
-    exit_code: int | None = None  # of the termination it is in
+    waits_for: str = ""  # the kubelet's message for it
+    exit_code: int | None = None  # if it is terminated now
     last_exit: str = ""  # reason of the last termination: OOMKilled, Error …
     last_exit_at: datetime | None = None
 
@@ -300,9 +300,9 @@ class Pod(KubernetesObject):
     node: str = ""
     restart_policy: str = ""
     ready: bool = False
-    conditions: tuple[Condition, ...] = ()  # those that are not True
+    conditions: tuple[Condition, ...] = ()  # only those that are not True
     containers: tuple[ContainerStatus, ...] = ()
-    cpu_request_millicores: int = 0  # of all containers together, as the next
+    cpu_request_millicores: int = 0  # of all containers together, like the next
     memory_request_bytes: int = 0
 
 
@@ -314,7 +314,7 @@ class Revision(KubernetesObject):
     number: int = 0
     replicas: int | None = None
     ready: int | None = None
-    available: int | None = None  # None where the input has no status
+    available: int | None = None  # None if the input has no status
     generation: int = 0
     observed_generation: int | None = None
     conditions: tuple[Condition, ...] = ()
@@ -350,7 +350,7 @@ class EndpointSlice(KubernetesObject):
 class DisruptionBudget(KubernetesObject):
     RESOURCE: ClassVar[Resource | None] = resource("PodDisruptionBudget")
 
-    selector: Mapping[str, str] | None = None  # None: it has no selector and selects nothing
+    selector: Mapping[str, str] | None = None  # None: no selector, so it selects nothing
     expressions: tuple[LabelExpression, ...] = ()
     min_available: str = ""
     max_unavailable: str = ""
@@ -388,7 +388,7 @@ class ServiceTarget:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rule:
-    """What an admission webhook or policy matches."""
+    """The requests that an admission webhook or policy matches."""
 
     groups: tuple[str, ...] = ()
     versions: tuple[str, ...] = ()
@@ -399,7 +399,7 @@ class Rule:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Webhook:
-    """One webhook of a configuration. `ca_expires`: when the last certificate of its CA bundle ends."""
+    """One webhook of a configuration. `ca_expires`: when the last certificate of its CA bundle expires."""
 
     name: str
     failure_policy: str = "Fail"
@@ -407,9 +407,9 @@ class Webhook:
     service: ServiceTarget | None = None
     url_host: str = ""
     rules: tuple[Rule, ...] = ()
-    namespace_labels: Mapping[str, str] = field(default_factory=dict)  # of namespaceSelector, as the next
+    namespace_labels: Mapping[str, str] = field(default_factory=dict)  # of namespaceSelector, like the next
     namespace_expressions: tuple[LabelExpression, ...] = ()
-    object_labels: Mapping[str, str] = field(default_factory=dict)  # of objectSelector, as the next
+    object_labels: Mapping[str, str] = field(default_factory=dict)  # of objectSelector, like the next
     object_expressions: tuple[LabelExpression, ...] = ()
     has_match_conditions: bool = False
     ca_expires: datetime | None = None
@@ -462,7 +462,7 @@ class CustomResourceDefinition(KubernetesObject):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AdmissionPolicy(KubernetesObject):
-    """A ValidatingAdmissionPolicy; `bindings` are the names of what binds it."""
+    """A ValidatingAdmissionPolicy; `bindings` are the names of its bindings."""
 
     RESOURCE: ClassVar[Resource | None] = resource("ValidatingAdmissionPolicy")
 
@@ -556,7 +556,7 @@ class ServiceAccount(KubernetesObject):
 
     @property
     def role_arn(self) -> str:
-        """The IAM role of IRSA, empty where there is none."""
+        """The IAM role for IRSA; empty if there is none."""
         return self.annotations.get("eks.amazonaws.com/role-arn", "")
 
 
@@ -641,7 +641,7 @@ class Event(KubernetesObject):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConfigMap(KubernetesObject):
-    """One of the few that configure a known add-on (catalogue: `config_maps`)."""
+    """A ConfigMap that configures a known add-on (`config_maps` in the catalog)."""
 
     RESOURCE: ClassVar[Resource | None] = resource("ConfigMap")
 
@@ -650,19 +650,19 @@ class ConfigMap(KubernetesObject):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CustomResources:
-    """How many custom resources of one kind there are, and through which API versions they were written."""
+    """How many custom resources of one kind there are, and the API versions that they were written with."""
 
     group: str
     kind: str
     plural: str
     count: int
     written_as: Mapping[str, int] = field(default_factory=dict)  # api version → objects
-    images: tuple[str, ...] = ()  # their spec.image, where the catalogue reads a version there
+    images: tuple[str, ...] = ()  # their spec.image, if the catalog reads a version from it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConditionsOf:
-    """Conditions that an object keeps for each of its parents or parts, such as the gateways of a route."""
+    """The conditions of an object for one of its parents or parts, such as a gateway of a route."""
 
     parent: str
     conditions: tuple[Condition, ...] = ()
@@ -670,10 +670,10 @@ class ConditionsOf:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OtherObject(KubernetesObject):
-    """An object of a kind that has no type here: a custom resource, or a kind of which only who wrote it matters.
+    """An object of a kind without a type of its own: a custom resource, or a kind of which only the writers matter.
 
-    `fields` are the plain values of spec and status that health rules read, by dotted path (adapters/decoding.py lists
-    them). `has_status` is None where only its metadata was read.
+    `fields` are the scalars of spec and status that health rules use, by dotted path (listed in adapters/decoding.py).
+    `has_status` is None if only its metadata was read.
     """
 
     api_version: str

@@ -35,24 +35,24 @@ class EdgeType(StrEnum):
 
 
 class Strength(StrEnum):
-    """What the loss of the target costs: `hard`, it stops or cannot change; `soft`, it goes on with less."""
+    """The effect of losing the target: `hard`, the source stops or cannot change; `soft`, it runs on, degraded."""
 
     HARD = "hard"
     SOFT = "soft"
 
 
 class Affects(StrEnum):
-    """What of the source suffers when the target fails."""
+    """What fails on the source when the target fails."""
 
     RUNNING = "running"  # the source itself stops
-    CHANGE = "change"  # it goes on; creating or changing it is refused
+    CHANGE = "change"  # it keeps running; creating or changing it is rejected
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Edge:
-    """`source` depends on `target`: when the target fails, the source suffers.
+    """`source` depends on `target`: when the target fails, so does the source.
 
-    `affects`: what of the source stops: the source itself, or only its creation and change.
+    `affects`: what fails: the source itself, or only creating and changing it.
     """
 
     source: ObjectRef

@@ -1,4 +1,4 @@
-"""Something to know or to fix: on which subject, by which evidence, caused by what, and the Actions that fix it."""
+"""Findings: the subject, the evidence, the cause, and the Actions that fix it."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -13,7 +13,7 @@ class Severity(StrEnum):
     """How urgent a finding is."""
 
     INFO = "info"  # worth knowing
-    RECOMMENDED = "recommended"  # do it soon
+    RECOMMENDED = "recommended"  # fix it soon
     REQUIRED = "required"  # broken now, or at the next change
 
     @property
@@ -23,9 +23,9 @@ class Severity(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evidence:
-    """One observation and where it was made: `image`, `label`, `chart`, `crd`, `eks` …
+    """One observation and its source: `image`, `label`, `chart`, `crd`, `eks` …
 
-    `ref` is the object that `subject` names, where it is one.
+    `ref` is the object that `subject` names, if it is one.
     """
 
     kind: str
@@ -34,12 +34,12 @@ class Evidence:
     ref: ObjectRef | None = None
 
 
-# ── Subjects: what a finding is about. `str` is the label under which people and waivers know it. ───────────────────
+# ── Subjects: what a finding is about. `str` is the label that reports print and waivers match. ─────────────────────
 
 
 @dataclass(frozen=True, slots=True)
 class InstallationRef:
-    """An installation by its id; `topic` tells several findings of one code on it apart (a reason, a probe)."""
+    """An installation by its id; `topic` distinguishes findings of one code on it (a reason, a probe)."""
 
     id: str
     addon: str
@@ -52,7 +52,7 @@ class InstallationRef:
 
 @dataclass(frozen=True, slots=True)
 class AddOnRef:
-    """An add-on of the catalogue or of EKS; `part` where it is about its CRDs or its custom resources of one kind."""
+    """An add-on of the catalog or of EKS; `part` if it is about its CRDs or its custom resources of one kind."""
 
     addon: str
     part: str = ""
@@ -76,7 +76,7 @@ class Together:
 
 @dataclass(frozen=True, slots=True)
 class MissingRef:
-    """`source` (an object, or an installation's id) needs `target`, and `more` others beside it."""
+    """`source` (an object, or an installation's id) needs `target` and `more` other objects."""
 
     source: "ObjectRef | InstallationRef"
     target: ObjectRef
@@ -90,7 +90,7 @@ class MissingRef:
 
 @dataclass(frozen=True, slots=True)
 class ApiVersionRef:
-    """An API version of a kind, as one writer uses it: an installer, files, or whoever writes live objects."""
+    """An API version of a kind, as used by one writer: an installer, files, or a field manager of live objects."""
 
     api_version: str
     kind: str
@@ -107,7 +107,7 @@ class ApiVersionRef:
 
 @dataclass(frozen=True, slots=True)
 class NodesRef:
-    """Several nodes, by what they have in common; `of` is how many there are."""
+    """Several nodes, by what they have in common; `of` is the total number of nodes."""
 
     names: tuple[str, ...]
     of: int = 0
@@ -142,7 +142,7 @@ class InsightRef:
 
 @dataclass(frozen=True, slots=True)
 class WaiverRef:
-    """An entry of the waivers' file."""
+    """An entry of the waivers file."""
 
     code: str
     subject: str
@@ -168,7 +168,7 @@ Subject = (
 
 
 def names_of(subject: Subject) -> Iterator[str]:
-    """The names under which people look for a finding: of its objects, add-ons, installations, namespaces."""
+    """The names by which a finding can be selected: its objects, add-ons, installations and namespaces."""
     yield str(subject)
     match subject:
         case ObjectRef():
@@ -194,10 +194,10 @@ def names_of(subject: Subject) -> Iterator[str]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
-    """Something to know or to fix. `code` is an entry of findings.py, which holds its title.
+    """One finding. `code` is an entry in findings.py, which holds its title.
 
-    `fix` is empty where the registry's general fix is all that is known. `cause` is the `id` of the finding whose
-    effect this is; reports show it under its cause.
+    `fix` is empty if only the registry's general fix is known. `cause` is the `id` of the finding that caused this
+    one; reports show it below its cause.
     """
 
     code: str
@@ -209,5 +209,5 @@ class Finding:
 
     @property
     def id(self) -> str:
-        """Stable over scans: one finding of a code on a subject."""
+        """Code and subject; stable across scans."""
         return f"{self.code} {self.subject}"

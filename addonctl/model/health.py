@@ -1,4 +1,4 @@
-"""How objects are: a state in Argo CD's words, and what add-ons answered when they were asked."""
+"""The health of objects, in Argo CD's terms, and the results of probes."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -7,10 +7,10 @@ from addonctl.model.cluster import ObjectRef
 
 
 class Health(StrEnum):
-    """The state of an object, in Argo CD's words."""
+    """The health of an object, in Argo CD's terms."""
 
     HEALTHY = "healthy"
-    PROGRESSING = "progressing"  # on its way, or waiting for somebody
+    PROGRESSING = "progressing"  # under way, or waiting for someone
     SUSPENDED = "suspended"  # stopped on purpose
     DEGRADED = "degraded"
     MISSING = "missing"
@@ -19,7 +19,7 @@ class Health(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ObjectHealth:
-    """The health of one object. `rule`: `kind` where a rule for its kind judged, `conditions` for the general one."""
+    """The health of one object. `rule`: `kind` if a rule for its kind decided, `conditions` for the general rule."""
 
     ref: ObjectRef
     api_version: str
@@ -30,9 +30,9 @@ class ObjectHealth:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProbeAnswer:
-    """What an add-on answered when it was asked something that only it can answer.
+    """The result of one probe of an add-on.
 
-    `health`: healthy, degraded, or unknown where it could not be asked.
+    `health`: healthy, degraded, or unknown if the probe could not run.
     """
 
     addon: str

@@ -1,4 +1,4 @@
-"""An add-on as it was found in a cluster, and who says that it manages it."""
+"""An add-on as found in a cluster, and who claims to manage it."""
 
 from dataclasses import dataclass, field
 
@@ -11,7 +11,7 @@ from addonctl.versions import Version
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Claim:
-    """Somebody's word that it manages an object."""
+    """A manager's claim to an object, with its evidence."""
 
     owner: Owner
     evidence: str
@@ -23,11 +23,11 @@ class Claim:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Installation:
-    """One add-on as it is installed in a cluster.
+    """One add-on as installed in a cluster.
 
-    `id` is stable over scans: add-on, namespace and name of what anchors it.
-    `version` is None with `version_unknown_reason` where nothing tells it.
-    `configuration` says where its settings live, in the installer's words.
+    `id` is stable across scans: add-on, namespace and the name of its main workload.
+    If `version` is None, `version_unknown_reason` says why.
+    `configuration` says where its settings are kept, in the installer's terms.
     """
 
     id: str
@@ -41,7 +41,7 @@ class Installation:
     namespaces: tuple[str, ...] = ()
     workloads: tuple[ObjectRef, ...] = ()
     evidence: tuple[Evidence, ...] = ()
-    part_of: str = ""  # id of the bundle that brought it
+    part_of: str = ""  # id of the installation that includes it
 
     @property
     def method(self) -> Method:
@@ -49,23 +49,23 @@ class Installation:
 
     @property
     def eks_addon(self) -> str:
-        """The EKS add-on that keeps it, by the name that EKS lists: the owner, or one of the claims; else empty."""
+        """The name of the EKS add-on that manages it, from the owner or a claim; empty if there is none."""
         claimed = (claim.owner for claim in self.claims)
         return next((one.name for one in (self.owner, *claimed) if isinstance(one, owners.EksAddon)), "")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Unrecognised:
-    """A system workload that is no add-on of the catalogue."""
+    """A system workload that matches no add-on in the catalog."""
 
     ref: ObjectRef
     images: tuple[str, ...]
-    why: str  # what makes it look like an add-on
+    why: str  # why it looks like an add-on
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Inventory:
-    """All installations of a cluster, and what was found and belongs to none."""
+    """All installations of a cluster, and the system workloads that belong to none."""
 
     installations: tuple[Installation, ...]
     unrecognised: tuple[Unrecognised, ...] = ()

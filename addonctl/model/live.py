@@ -1,8 +1,8 @@
-"""What is there, to the letter: objects, EKS add-ons and Helm releases as their server gave them, for changing them.
+"""Lossless values: objects, EKS add-ons and Helm releases exactly as the server returned them, for changing them.
 
-Used qualified (`live.Object`, `live.Addon`, `live.Release`), since the records of a Snapshot bear similar names. Those
-leave out what could be a secret; these leave out nothing. So their contents are hidden from repr and str, and they go
-into a Checkpoint and nowhere else: no snapshot, report or log.
+Used qualified (`live.Object`, `live.Addon`, `live.Release`), since the records of a Snapshot have similar names. Those
+omit what could be secret; these omit nothing. Their contents are therefore hidden from repr and str, and they go into
+a Checkpoint and nowhere else: no snapshot, report or log.
 """
 
 from collections.abc import Iterator, Mapping
@@ -16,9 +16,9 @@ from addonctl.model.owners import ArgoApplication, FluxHelmRelease, FluxKustomiz
 from addonctl.model.records import EksIssue
 
 FIELD_MANAGER = "addonctl"
-"""Whose fields are those that we write."""
+"""The field manager of our writes."""
 RUN_ANNOTATION = "addonctl/run"
-"""Carries the id of the run that wrote an object last, where the writer was asked to leave one."""
+"""The annotation with the id of the run that last wrote an object, if the writer was told to set one."""
 
 
 # ── Kubernetes objects ──────────────────────────────────────────────────────────────────────────────────────────
@@ -26,7 +26,7 @@ RUN_ANNOTATION = "addonctl/run"
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """A kind of object; `version` empty: the one that the server prefers."""
+    """A kind of object; an empty `version` means the one that the server prefers."""
 
     group: str
     kind: str
@@ -38,7 +38,7 @@ class Kind:
 
 @dataclass(frozen=True, slots=True)
 class Object:
-    """An object as the server gave it: every field of it, in the version that was asked for."""
+    """An object with every field, in the version that was requested."""
 
     document: Mapping[str, Any] = field(repr=False)
 
@@ -76,7 +76,7 @@ class Object:
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """All objects of a list at one moment; a watch may go on from it."""
+    """All objects of a list at one moment; a watch may continue from it."""
 
     objects: tuple[Object, ...]
     resource_version: str
@@ -97,14 +97,14 @@ class Modified:
 
 @dataclass(frozen=True, slots=True)
 class Deleted:
-    """`object` is its last known state, which is older than its end where the watch had to list again."""
+    """`object` is its last known state, which may predate its deletion if the watch had to list again."""
 
     object: Object
 
 
 @dataclass(frozen=True, slots=True)
 class Bookmark:
-    """Everything up to `resource_version` has been told."""
+    """Everything up to `resource_version` has been delivered."""
 
     resource_version: str
 
@@ -113,21 +113,21 @@ WatchEvent = Added | Modified | Deleted | Bookmark
 
 
 class PatchForm(StrEnum):
-    """How a patch is written: RFC 7396 (an object) or RFC 6902 (a list of operations)."""
+    """The format of a patch: RFC 7396 (an object) or RFC 6902 (a list of operations)."""
 
     MERGE = "merge"
     JSON = "json"
 
 
 class Propagation(StrEnum):
-    """What becomes of the objects that a deleted one owns."""
+    """What happens to the dependents of a deleted object."""
 
     BACKGROUND = "Background"
     FOREGROUND = "Foreground"
     ORPHAN = "Orphan"
 
 
-# The server's bookkeeping, and what clients note of their own writes: objects that differ in nothing else are equal.
+# Set by the server, or by clients about their own writes: objects that differ only in these count as equal.
 _BOOKKEEPING = (
     "managedFields",
     "resourceVersion",
@@ -142,7 +142,7 @@ _NOTES = (RUN_ANNOTATION, "kubectl.kubernetes.io/last-applied-configuration", "d
 
 
 def normalised(document: Mapping[str, Any]) -> dict[str, Any]:
-    """A document without status and bookkeeping, for comparing what is live with what was."""
+    """A document without status and bookkeeping, for comparing a live object with a recorded one."""
     rest = {key: value for key, value in document.items() if key not in ("status", "metadata")}
     metadata = {key: value for key, value in (document.get("metadata") or {}).items() if key not in _BOOKKEEPING}
     notes = {key: value for key, value in (metadata.pop("annotations", None) or {}).items() if key not in _NOTES}
@@ -153,7 +153,7 @@ def normalised(document: Mapping[str, Any]) -> dict[str, Any]:
 
 
 class ResolveConflicts(StrEnum):
-    """What EKS does with fields that somebody else changed: fail, reset them to its defaults, or leave them."""
+    """What EKS does with fields that others changed: fail, reset them to its defaults, or leave them."""
 
     NONE = "NONE"
     OVERWRITE = "OVERWRITE"
@@ -162,7 +162,7 @@ class ResolveConflicts(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """An EKS Pod Identity of an add-on: the role that a ServiceAccount of it gets."""
+    """An EKS Pod Identity of an add-on: the role that one of its ServiceAccounts assumes."""
 
     service_account: str
     role_arn: str
@@ -170,7 +170,7 @@ class Identity:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Addon:
-    """An add-on as EKS describes it, with its configuration to the letter. DEGRADED is a status, not an error."""
+    """An add-on as EKS describes it, with its exact configuration. DEGRADED is a status, not an error."""
 
     name: str
     status: str

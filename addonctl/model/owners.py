@@ -1,6 +1,6 @@
-"""Who holds the truth of an installation: one tagged value, which planners and renderers take apart by its type.
+"""The owner of an installation, where its desired state is kept: a tagged union that callers match on.
 
-Used qualified (`owners.HelmRelease`), since the installers' own records bear the same names.
+Used qualified (`owners.HelmRelease`), since the installers' own records have the same names.
 """
 
 from dataclasses import dataclass, field
@@ -8,20 +8,20 @@ from enum import StrEnum
 
 
 class Method(StrEnum):
-    """How an add-on was installed, named after what holds the truth of it."""
+    """How an add-on was installed, named after what holds its desired state."""
 
     EKS = "eks"
     HELM = "helm"
     ARGOCD = "argocd"
     FLUX = "flux"
     MANIFEST = "manifest"
-    BUILT_IN = "built-in"  # EKS Auto Mode and EKS capabilities: runs outside the cluster, AWS keeps it
+    BUILT_IN = "built-in"  # EKS Auto Mode and EKS capabilities: run and managed by AWS outside the cluster
     UNKNOWN = "unknown"
 
 
 @dataclass(frozen=True, slots=True)
 class EksAddon:
-    """An EKS add-on by the name that EKS lists, which may be a variant of the catalogue's."""
+    """An EKS add-on by the name that EKS uses, which may be a variant of the catalog's."""
 
     name: str
     type: str = field(default="eks-addon", init=False)
@@ -36,7 +36,7 @@ class EksAddon:
 
 @dataclass(frozen=True, slots=True)
 class HelmRelease:
-    """A Helm release. `name` is empty where only a label says that Helm keeps an object."""
+    """A Helm release. `name` is empty if only a label says that Helm manages the object."""
 
     namespace: str
     name: str
@@ -52,7 +52,7 @@ class HelmRelease:
 
 @dataclass(frozen=True, slots=True)
 class ArgoApplication:
-    """An Application of Argo CD; `namespace` is empty and `auto_sync` None where the object itself was not read."""
+    """An Argo CD Application; `namespace` is empty and `auto_sync` None if the object itself was not read."""
 
     namespace: str
     name: str
@@ -69,7 +69,7 @@ class ArgoApplication:
 
 @dataclass(frozen=True, slots=True)
 class FluxHelmRelease:
-    """A HelmRelease object of Flux: the Helm release that it keeps is its means, not an owner."""
+    """A Flux HelmRelease object: it owns the installation, rather than the Helm release that it creates."""
 
     namespace: str
     name: str
@@ -101,7 +101,7 @@ class FluxKustomization:
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """Whoever applied manifests: a field manager (`kubectl`, `kops`, `k3s`), or empty for files that nobody applied."""
+    """Applied manifests: by a field manager (`kubectl`, `kops`, `k3s`), or empty for files that were not applied."""
 
     manager: str
     type: str = field(default="manifest", init=False)
@@ -116,7 +116,7 @@ class Manifest:
 
 @dataclass(frozen=True, slots=True)
 class AwsManaged:
-    """AWS runs it outside the cluster: `service` is EKS Auto Mode or an EKS capability."""
+    """Run by AWS outside the cluster: `service` is EKS Auto Mode or an EKS capability."""
 
     service: str
     type: str = field(default="aws-managed", init=False)
@@ -131,7 +131,7 @@ class AwsManaged:
 
 @dataclass(frozen=True, slots=True)
 class Undetermined:
-    """Nobody is known to hold it, and why not."""
+    """No owner is known, and why not."""
 
     reason: str = ""
     type: str = field(default="undetermined", init=False)

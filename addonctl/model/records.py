@@ -1,4 +1,4 @@
-"""What installers and AWS wrote down: Helm releases, Argo CD and Flux objects, what EKS describes. Values, as read."""
+"""The records of installers and AWS, as read: Helm releases, Argo CD and Flux objects, what EKS describes."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -8,7 +8,7 @@ from typing import ClassVar
 from addonctl.model.cluster import Condition, KubernetesObject, ObjectRef
 from addonctl.resources import Resource, resource
 
-_DEPLOYED, _UNINSTALLED = "deployed", "uninstalled"  # in Helm's own words
+_DEPLOYED, _UNINSTALLED = "deployed", "uninstalled"  # in Helm's terms
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,10 +23,10 @@ class HelmObject:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HelmRelease:
-    """A Helm release: how its newest revision went, and what its newest deployed revision installed.
+    """A Helm release: the status of its newest revision, and the contents of its newest deployed revision.
 
-    `chart`, `chart_version`, `app_version` and `objects` are those of `deployed_revision`, or of the newest revision
-    where none is deployed: the first installation failed or is under way, or (`uninstalled`) only its history is kept.
+    `chart`, `chart_version`, `app_version` and `objects` are those of `deployed_revision`, or of the newest revision if
+    none is deployed: the first installation failed or is under way, or (`uninstalled`) only its history is kept.
     """
 
     name: str
@@ -34,23 +34,23 @@ class HelmRelease:
     chart: str = ""
     chart_version: str = ""
     app_version: str = ""
-    revision: int = 0  # the newest, as the next two
-    status: str = ""  # in Helm's words: deployed, failed, pending-upgrade, uninstalled …
+    revision: int = 0  # the newest, like the next two
+    status: str = ""  # in Helm's terms: deployed, failed, pending-upgrade, uninstalled …
     updated: datetime | None = None
     deployed_revision: int | None = None
     objects: tuple[HelmObject, ...] = ()
 
     @property
     def is_installed(self) -> bool:
-        """False where only its history is kept (`helm uninstall --keep-history`)."""
+        """False if only its history is kept (`helm uninstall --keep-history`)."""
         return self.status != _UNINSTALLED
 
 
 def current_releases(records: Iterable[HelmRelease]) -> tuple[HelmRelease, ...]:
-    """One release of all the revisions that are stored of it, in the order in which each was first met.
+    """Merges the stored revisions of each release into one, in order of first appearance.
 
-    A failed upgrade leaves the deployed revision before it in place: the newest tells how it went, the deployed one
-    what runs. What is current already stays as it is.
+    A failed upgrade leaves the previously deployed revision in place: the newest revision gives the status, the
+    deployed one the contents. Applying it twice changes nothing.
     """
     by_release: dict[tuple[str, str], list[HelmRelease]] = {}
     for record in records:
@@ -79,8 +79,8 @@ class Application(KubernetesObject):
     chart: str = ""
     target_revision: str = ""
     destination_namespace: str = ""
-    destination: str = ""  # URL, ARN or Argo CD's name of the cluster that it deploys to, without credentials
-    destination_in_cluster: bool = True  # none is named, or by Argo CD's name for the one that it runs in
+    destination: str = ""  # URL, ARN or Argo CD's name of the destination cluster, without credentials
+    destination_in_cluster: bool = True  # none is named, or Argo CD's name for its own cluster
     auto_sync: bool = False
     self_heal: bool = False
     sync: str = ""
@@ -90,7 +90,7 @@ class Application(KubernetesObject):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FluxHelmRelease(KubernetesObject):
-    """A HelmRelease of Flux; `release` and `target_namespace` name the Helm release it keeps."""
+    """A Flux HelmRelease; `release` and `target_namespace` name the Helm release that it manages."""
 
     RESOURCE: ClassVar[Resource | None] = resource("HelmRelease")
 
@@ -99,7 +99,7 @@ class FluxHelmRelease(KubernetesObject):
     source: str = ""
     release: str = ""
     target_namespace: str = ""
-    elsewhere: bool = False  # it deploys to the cluster of a kubeconfig, which nobody reads
+    elsewhere: bool = False  # it deploys to the cluster of a kubeconfig, which is not read
     suspended: bool = False
     conditions: tuple[Condition, ...] = ()
 
@@ -117,12 +117,12 @@ class FluxKustomization(KubernetesObject):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FluxSource(KubernetesObject):
-    """A GitRepository, HelmRepository, OCIRepository, Bucket or HelmChart of Flux."""
+    """A Flux GitRepository, HelmRepository, OCIRepository, Bucket or HelmChart."""
 
     kind: str
     url: str = ""  # without credentials
     suspended: bool = False
-    static: bool = False  # nothing reconciles it: an OCI HelmRepository, which has no status
+    static: bool = False  # not reconciled: an OCI HelmRepository, which has no status
     conditions: tuple[Condition, ...] = ()
 
     # ── AWS ─────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -175,7 +175,7 @@ class EksUpdate:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EksAddon:
-    """An add-on as EKS describes it. Of its configurationValues only whether there are any is read."""
+    """An add-on as EKS describes it. Only whether it has configurationValues is kept, not their contents."""
 
     name: str
     status: str = ""
@@ -186,9 +186,9 @@ class EksAddon:
     publisher: str = ""
     service_account_role_arn: str = ""
     pod_identities: tuple[PodIdentity, ...] = ()
-    is_configured: bool | None = None  # its owner set configurationValues; None: not known
+    is_configured: bool | None = None  # whether configurationValues are set; None: not known
     issues: tuple[EksIssue, ...] = ()
-    updates: tuple[EksUpdate, ...] = ()  # those in flight, and the last one
+    updates: tuple[EksUpdate, ...] = ()  # those in progress, and the latest one
     created: datetime | None = None
     modified: datetime | None = None
 
@@ -204,7 +204,7 @@ class EksInsight:
     recommendation: str = ""
     refreshed: datetime | None = None
     resources: tuple[str, ...] = ()
-    addons: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # add-on → versions that would do
+    addons: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # add-on → compatible versions
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -231,7 +231,7 @@ class FargateProfile:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EksCapability:
-    """Managed Argo CD, ACK or kro: runs in AWS's accounts; not an add-on."""
+    """Managed Argo CD, ACK or kro: runs in an AWS account; not an add-on."""
 
     name: str
     type: str
@@ -261,7 +261,7 @@ class InstanceType:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Eks:
-    """What AWS says of the cluster; None in a snapshot whose cluster is not known to be on EKS."""
+    """What AWS says about the cluster. A snapshot has None if its cluster is not known to be on EKS."""
 
     cluster: EksCluster
     addons: tuple[EksAddon, ...] = ()

@@ -1,6 +1,6 @@
 """Everything read from one cluster at one time, with what could not be read and why.
 
-A `Snapshot` is a value that can be saved, mailed, loaded, compared and simulated; `view.View` indexes it.
+A `Snapshot` is a value that can be saved, sent, loaded and compared; `view.View` indexes it.
 """
 
 from collections.abc import Iterator
@@ -55,19 +55,19 @@ class GapReason(StrEnum):
 
     FORBIDDEN = "forbidden"  # the credentials lack a permission
     NO_CREDENTIALS = "no-credentials"
-    TIMEOUT = "timeout"  # the other side is there, and gave no answer in time
-    NOT_REACHABLE = "not-reachable"  # there was no connection to it
+    TIMEOUT = "timeout"  # the server did not answer in time
+    NOT_REACHABLE = "not-reachable"  # no connection to the server
     NOT_SERVED = "not-served"  # the API is not installed or not enabled
-    NOT_IN_INPUT = "not-in-input"  # a file holds no such thing
-    BROKEN = "broken"  # it answered, but not with what its API promises
+    NOT_IN_INPUT = "not-in-input"  # the file contains none
+    BROKEN = "broken"  # the response breaks the API's contract
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Gap:
-    """A part that could not be read. What depends on it is unknown, never healthy.
+    """A part that could not be read. Whatever depends on it is unknown, never healthy.
 
-    `part` names what is missing (`pods`, `eks:addons`); `permission` is what would fix it, if that is the reason.
-    `absent`: the input, a file, simply has none of it.
+    `part` names what is missing (`pods`, `eks:addons`); `permission` is the one that is missing, if that is the reason.
+    `absent`: the input is a file that contains none of it.
     """
 
     part: str
@@ -79,20 +79,20 @@ class Gap:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cluster:
-    """Which cluster. `kubernetes` is its full server version, empty where the input does not say it."""
+    """The identity of a cluster. `kubernetes` is its full server version, empty if the input does not have it."""
 
     name: str
     kubernetes: str = ""
     server: str = ""
     context: str = ""
-    source: str = "live"  # live, files, or demo; a snapshot keeps that of its time
-    namespace: str = ""  # to which reading was narrowed: of others, namespaced objects were not read
+    source: str = "live"  # live, files or demo; a loaded snapshot keeps its original source
+    namespace: str = ""  # the only namespace read, if reading was limited to one
     demo: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Snapshot:
-    """Everything read from one cluster at one time, with what could not be read and why."""
+    """Everything read from one cluster at one time, with what could not be read and why. `taken` is aware, in UTC."""
 
     schema: int = SNAPSHOT_SCHEMA
     taken: datetime
@@ -143,7 +143,7 @@ class Snapshot:
         return next((gap for gap in self.gaps if gap.part == part), None)
 
     def objects(self) -> Iterator[KubernetesObject]:
-        """Every object that was read one by one; pods and events, which are many, left out."""
+        """Every object that was read individually, except pods and events, of which there are many."""
         for part in dict.fromkeys(each.part for each in RESOURCES):
             if part not in ("pods", "events", "helm_releases"):
                 yield from getattr(self, part)

@@ -1,7 +1,7 @@
-"""All indexes of one Snapshot, built once and shared by every capability; each is made when it is first asked for.
+"""All indexes of one Snapshot, shared by every capability; each is built once, on first use.
 
-Every step is linear in what the snapshot holds: selectors are answered from an index of label pairs, not by looking at
-every workload of a namespace for every Service.
+Each is linear in the size of the snapshot: selectors are resolved through an index of label pairs, not by comparing
+every workload of a namespace with every Service.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -30,14 +30,14 @@ from addonctl.model.snapshot import Gap, Snapshot
 
 _NODE_LEASES = "kube-node-lease"
 _NAME_LABEL = "kubernetes.io/metadata.name"
-# Names of the API server that hold within every cluster, as _address writes them.
+# Names of the API server that are valid inside every cluster, as _address normalises them.
 _IN_CLUSTER = frozenset({"https://kubernetes.default.svc", "https://kubernetes.default.svc.cluster.local"})
 _OWNED_BY_KINDS = ("DaemonSet", "StatefulSet", "Job", "Deployment", "CronJob")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Backends:
-    """What is behind a Service: endpoints ready and not, and the names of the ports at which the ready ones answer."""
+    """The backends of a Service: endpoints that are ready and not, and the port names of the ready ones."""
 
     ready: int = 0
     not_ready: int = 0
@@ -46,7 +46,7 @@ class Backends:
 
 @dataclass(frozen=True)
 class View:
-    """A snapshot and its indexes. Equal snapshots give equal views; nothing here judges."""
+    """A snapshot and its indexes. Equal snapshots give equal views; nothing here assesses anything."""
 
     snapshot: Snapshot
 
@@ -62,7 +62,7 @@ class View:
 
     @cached_property
     def _unread_groups(self) -> Mapping[str, Gap]:
-        """API group → why custom resources of it were not read; the empty group stands for all of them."""
+        """API group → why its custom resources were not read; the empty group stands for all groups."""
         found = {}
         for gap in reversed(self.snapshot.gaps):
             part, _, resource = gap.part.partition(":")
@@ -71,23 +71,23 @@ class View:
         return found
 
     def gap_of_group(self, group: str) -> Gap | None:
-        """Why custom resources of an API group were not all read; None when they were."""
+        """Why not all custom resources of an API group were read; None when they were."""
         return self._unread_groups.get("") or self._unread_groups.get(group)
 
     @property
     def from_files(self) -> bool:
-        """Whether the input need not hold all of a cluster."""
+        """Whether the input may contain only part of a cluster."""
         return self.snapshot.cluster.source == "files"
 
     @cached_property
     def objects(self) -> Mapping[ObjectRef, KubernetesObject]:
-        """Every object that was read one by one, by its key; pods and events, which are many, left out."""
+        """Every object that was read individually, by its key, except pods and events."""
         return {thing.ref: thing for thing in self.snapshot.objects()}
 
     def absent(self, ref: ObjectRef) -> bool:
-        """Whether an object surely does not exist: its kind was read as a whole, and it was not among it.
+        """Whether an object certainly does not exist: its kind was read completely, without it.
 
-        Kinds that are read by name are complete only for the names that were asked for; callers know those.
+        Kinds that are read by name are complete only for the requested names, which callers know.
         """
         known = resources.find(ref.group, ref.kind)
         if known is None or not known.complete or self.from_files or self.gap(known.part) is not None:
@@ -97,9 +97,9 @@ class View:
         return not elsewhere and ref not in self.objects
 
     def located(self, ref: ObjectRef, home: str) -> ObjectRef:
-        """A reference as its writer meant it: in namespace `home` if none is written, in none if its kind has none.
+        """Completes a reference: a namespaced kind without a namespace is in `home`, others have no namespace.
 
-        What names a kind of the table without its group means the kind of the table.
+        A kind in the table of resources.py that is named without its group is taken to be that kind.
         """
         group = ref.group or resources.group_of(ref.kind)
         namespaced = resources.namespaced(group, ref.kind)
@@ -112,13 +112,13 @@ class View:
 
     @cached_property
     def workloads(self) -> Mapping[ObjectRef, Workload]:
-        """The workloads read, and those that only their pods tell of: static pods, and owners that the input lacks."""
+        """The workloads read, and those known only from pods: static pods, and owners missing from the input."""
         read = {workload.ref: workload for workload in self.snapshot.workloads}
         return read | {made.ref: made for made in self._told_by_pods(read)}
 
     @cached_property
     def every_workload(self) -> tuple[Workload, ...]:
-        """The same as they stand in the input, where files may hold one object twice: another version, or a patch."""
+        """The same, duplicates included: files may contain one object twice, in another version or as a patch."""
         read = {workload.ref for workload in self.snapshot.workloads}
         told = (workload for ref, workload in self.workloads.items() if ref not in read)
         return (*self.snapshot.workloads, *told)
@@ -137,7 +137,7 @@ class View:
 
     @cached_property
     def controllers(self) -> Mapping[ObjectRef, ObjectRef]:
-        """What makes pods → the workload that it belongs to: a ReplicaSet → its Deployment, a workload → itself."""
+        """What creates pods → the workload it belongs to: a ReplicaSet → its Deployment, a workload → itself."""
         found = {ref: ref for ref in self.workloads}
         for revision in self.snapshot.revisions:
             owner = _controller(revision)
@@ -147,7 +147,7 @@ class View:
 
     @cached_property
     def makers(self) -> Mapping[ObjectRef, Sequence[ObjectRef]]:
-        """A workload → what makes its pods: itself, and its ReplicaSets or ControllerRevisions."""
+        """A workload → what creates its pods: itself, and its ReplicaSets or ControllerRevisions."""
         found: dict[ObjectRef, list[ObjectRef]] = {}
         for maker, workload in self.controllers.items():
             found.setdefault(workload, []).append(maker)
@@ -155,7 +155,7 @@ class View:
 
     @cached_property
     def pods(self) -> Mapping[ObjectRef, Sequence[Pod]]:
-        """The pods of each workload; a pod of a ReplicaSet is its Deployment's."""
+        """The pods of each workload; those of a ReplicaSet belong to its Deployment."""
         found: dict[ObjectRef, list[Pod]] = {ref: [] for ref in self.workloads}
         for pod in self.snapshot.pods:
             workload = self.workload_of(pod)
@@ -164,7 +164,7 @@ class View:
         return found
 
     def workload_of(self, pod: Pod) -> ObjectRef | None:
-        """The workload that a pod belongs to; None where the input does not tell."""
+        """The workload that a pod belongs to; None if the input does not have it."""
         maker = _maker(pod)
         known = self.controllers.get(maker)
         if known is not None:
@@ -174,7 +174,7 @@ class View:
 
     @cached_property
     def _by_label(self) -> Mapping[tuple[str, str, str], Sequence[Workload]]:
-        """(namespace, label, value) → workloads whose pods carry it."""
+        """(namespace, label, value) → workloads whose pods have it."""
         found: dict[tuple[str, str, str], list[Workload]] = {}
         for workload in self.workloads.values():
             for key, value in workload.template.labels.items():
@@ -204,7 +204,7 @@ class View:
         return [workload for workload in fewest if selects(labels, wanted, workload.template.labels)]
 
     def _carrying(self, namespace: str, key: str, values: Sequence[str]) -> Sequence[Workload]:
-        """The workloads of a namespace whose pods carry a label with one of these values."""
+        """The workloads of a namespace whose pods have a label with one of these values."""
         found = [self._by_label.get((namespace, key, value), ()) for value in dict.fromkeys(values)]
         return found[0] if len(found) == 1 else [workload for each in found for workload in each]
 
@@ -231,7 +231,7 @@ class View:
 
     @cached_property
     def called_by_server(self) -> Mapping[ObjectRef, bool]:
-        """Services that the API server calls → whether requests are refused while one of them does not answer."""
+        """Services that the API server calls → whether requests are rejected while one of them does not answer."""
         found: dict[ObjectRef, bool] = {}
         for configuration in self.snapshot.webhook_configurations:
             for hook in configuration.webhooks:
@@ -258,7 +258,7 @@ class View:
         return found
 
     def backends(self, service: ObjectRef) -> Backends | None:
-        """What is behind a Service; None where endpoints or Services of its namespace were not read."""
+        """The backends of a Service; None if endpoints or Services of its namespace were not read."""
         elsewhere = self.snapshot.cluster.namespace not in ("", service.namespace)
         if elsewhere or self.gap("endpoint_slices", "services") is not None:
             return None
@@ -275,14 +275,14 @@ class View:
 
     @cached_property
     def _addresses(self) -> frozenset[str]:
-        """How others write this cluster: its API server's URLs, and the ARN by which an EKS capability knows it."""
+        """How others refer to this cluster: its API server's URLs, and the ARN that EKS capabilities use."""
         eks = self.snapshot.eks
         of_eks = (eks.cluster.endpoint, eks.cluster.arn) if eks is not None else ()
         return frozenset(map(_address, filter(None, (self.snapshot.cluster.server, *of_eks)))) | _IN_CLUSTER
 
     @cached_property
     def applications(self) -> tuple[Application, ...]:
-        """The Applications that deploy to this cluster; on a hub most deploy elsewhere, often the same names."""
+        """The Applications that deploy to this cluster; on a hub, most deploy elsewhere, often under equal names."""
         return tuple(app for app in self.snapshot.applications if self.deploys_here(app))
 
     def deploys_here(self, app: Application) -> bool:
@@ -291,14 +291,14 @@ class View:
 
     @cached_property
     def flux_helm_releases(self) -> tuple[FluxHelmRelease, ...]:
-        """The HelmReleases of Flux whose Helm releases are in this cluster, as far as that is known."""
+        """The Flux HelmReleases whose Helm releases are in this cluster, as far as is known."""
         return tuple(each for each in self.snapshot.flux_helm_releases if not each.elsewhere)
 
     # ── The rest ────────────────────────────────────────────────────────────────────────────────────────────────
 
     @cached_property
     def crds(self) -> Mapping[tuple[str, str], CustomResourceDefinition]:
-        """By the group and kind that a CRD defines."""
+        """CRDs by the group and kind that they define."""
         return {(crd.group, crd.kind): crd for crd in self.snapshot.crds}
 
     @cached_property
@@ -306,11 +306,11 @@ class View:
         return {namespace.name: namespace.labels for namespace in self.snapshot.namespaces}
 
     def namespace_labels(self, name: str) -> Mapping[str, str]:
-        """The labels of a namespace; Kubernetes gives every one its name."""
+        """The labels of a namespace, including its name, which Kubernetes adds to every namespace."""
         return {_NAME_LABEL: name, **self._namespaces.get(name, {})}
 
     def knows_labels(self, namespace: str, keys: Iterable[str]) -> bool:
-        """Whether enough of a namespace was read to tell what a selector over these labels selects."""
+        """Whether enough of a namespace was read to resolve a selector over these labels."""
         if namespace in self._namespaces:
             return True
         return not (self.from_files or self.gap("namespaces") is not None) or set(keys) <= {_NAME_LABEL}
@@ -335,7 +335,7 @@ class View:
 
     @cached_property
     def quotas(self) -> Mapping[str, Sequence[ResourceQuota]]:
-        """By namespace."""
+        """Quotas by namespace."""
         found: dict[str, list[ResourceQuota]] = {}
         for quota in self.snapshot.quotas:
             found.setdefault(quota.namespace, []).append(quota)
@@ -343,9 +343,9 @@ class View:
 
     @cached_property
     def leases_by_holder(self) -> Mapping[str, Sequence[Lease]]:
-        """Leases by each beginning of their holder's name up to a hyphen: a pod's name begins with its workload's.
+        """Leases by every hyphen-delimited prefix of the holder's name: a pod's name starts with its workload's.
 
-        Those of nodes, which are many, are left out.
+        Node leases, of which there are many, are left out.
         """
         found: dict[str, list[Lease]] = {}
         for lease in self.snapshot.leases:
@@ -364,12 +364,12 @@ class View:
 
 
 def _address(written: str) -> str:
-    """A URL or ARN as it is compared: case, the usual port and a slash at the end tell nothing apart."""
+    """A URL or ARN normalised for comparison: case, the default port and a trailing slash do not matter."""
     return written.lower().rstrip("/").removesuffix(":443")
 
 
 def _controller(thing: KubernetesObject) -> ObjectRef | None:
-    """The owner that made an object, in its namespace; a node is none (static pods)."""
+    """The controller of an object, in its namespace; None for a static pod, whose owner is a node."""
     owner = thing.owners[0] if thing.owners and thing.owners[0].kind != "Node" else None
     if owner is None:
         return None
@@ -378,12 +378,12 @@ def _controller(thing: KubernetesObject) -> ObjectRef | None:
 
 
 def _maker(pod: Pod) -> ObjectRef:
-    """What made a pod: its controlling owner, or the pod itself."""
+    """What created a pod: its controlling owner, or the pod itself."""
     return _controller(pod) or pod.ref
 
 
 def _stands_for(maker: ObjectRef, pod: Pod) -> ObjectRef:
-    """A ReplicaSet stands for its Deployment; an owner of another kind (a custom one) is seen as the pods it makes."""
+    """A ReplicaSet stands for its Deployment; an owner of a custom kind is represented by the pods it creates."""
     if maker.kind == "ReplicaSet":
         template_hash = pod.labels.get("pod-template-hash", "")
         name = maker.name.removesuffix(f"-{template_hash}") if template_hash else maker.name.rpartition("-")[0]
@@ -394,7 +394,7 @@ def _stands_for(maker: ObjectRef, pod: Pod) -> ObjectRef:
 
 
 def _from_pod(ref: ObjectRef, pod: Pod) -> Workload:
-    """The workload that a pod tells of."""
+    """The workload derived from a pod."""
     containers = tuple(Container(name=status.name, image=status.image) for status in pod.containers)
     bare = _controller(pod) is None
     return Workload(

@@ -1,11 +1,11 @@
-"""What the core asks of the world, as small questions in our own types. adapters/ answers them; sim/ will too.
+"""Ports: what the core needs from the outside world, as small protocols in our own types. adapters/ implements them.
 
-Reading and writing are different ports. What goes wrong is an error of errors.py, whose type says whether trying again
-may help. Each port has one contract suite (tests/contracts) that every side of it passes.
+Reading and writing are different ports. Failures are the errors of errors.py, whose type says whether retrying may
+help. Each port has one contract suite (tests/contracts) that every implementation passes.
 
-A port is made for one cluster, which was named when it was made. Its questions may all raise what a way to a server
-has in common, which their docstrings do not repeat: NotAllowed (Forbidden where a permission is missing), NotReachable
-(TimedOut where a write may have been carried out: read before repeating it), TooManyRequests, Unavailable and Broken.
+A port serves the one cluster it was created for. Every method may raise the following, which the docstrings do not
+repeat: NotAllowed (Forbidden if a permission is missing), NotReachable (TimedOut if a write may have taken effect:
+read before repeating it), TooManyRequests, Unavailable and Broken.
 """
 
 from addonctl.ports.checkpoints import Checkpoints

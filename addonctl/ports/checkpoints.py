@@ -1,4 +1,4 @@
-"""Where checkpoints are kept."""
+"""The store of checkpoints."""
 
 from pathlib import Path
 from typing import Protocol
@@ -7,9 +7,9 @@ from addonctl.model.checkpoint import Checkpoint, CheckpointEntry
 
 
 class Checkpoints(Protocol):
-    """Checkpoints of all clusters. What is stored is whole or not there; an entry tells no secret.
+    """Checkpoints of all clusters. A checkpoint is stored completely or not at all; entries contain no secrets.
 
-    A store without a key keeps Secrets of the add-on as prints only (Checkpoint.without_secrets).
+    A store without a key keeps only fingerprints of the add-on's Secrets (Checkpoint.without_secrets).
     """
 
     def save(self, checkpoint: Checkpoint) -> CheckpointEntry:
@@ -17,20 +17,20 @@ class Checkpoints(Protocol):
         ...
 
     def load(self, id: str) -> Checkpoint:
-        """What was stored under an id or an unambiguous beginning of one.
+        """The checkpoint with an id, or with an unambiguous prefix of one.
 
-        Raises NotFound, BadInput where the key is missing or another one, Broken where it was changed since.
+        Raises NotFound, BadInput when the key is missing or wrong, Broken when the file was changed.
         """
         ...
 
     def entries(self) -> tuple[CheckpointEntry, ...]:
-        """All of them, newest first; one that cannot be read is left out, and load() says why."""
+        """All entries, newest first; one that cannot be read is omitted, and load() says why."""
         ...
 
     def delete(self, id: str) -> None:
-        """Forgets one. No such checkpoint: no error."""
+        """Deletes one. Not an error if it does not exist."""
         ...
 
     def export(self, path: Path, *ids: str) -> None:
-        """Writes those (without ids: all) into a new tar file, as they are stored. Raises BadInput where it exists."""
+        """Writes these (no ids: all) to a new tar file, as they are stored. Raises BadInput when it exists."""
         ...

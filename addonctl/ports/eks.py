@@ -1,4 +1,4 @@
-"""EKS add-ons of one cluster: described to the letter, changed by EKS's API."""
+"""EKS add-ons of one cluster: described losslessly, and changed, through the EKS API."""
 
 from typing import Protocol
 
@@ -6,35 +6,35 @@ from addonctl.model import EksUpdate, live
 
 
 class EksAddons(Protocol):
-    """What EKS says of the cluster's add-ons. Shortly after a change it may still say what was before."""
+    """The cluster's EKS add-ons. Eventually consistent: shortly after a change, the old state may be returned."""
 
     def names(self) -> tuple[str, ...]:
-        """The add-ons that EKS has. Raises NotFound for an unknown cluster."""
+        """The names of the EKS add-ons. Raises NotFound for an unknown cluster."""
         ...
 
     def describe(self, addon: str) -> live.Addon:
         """The add-on; DEGRADED, CREATE_FAILED and UPDATE_FAILED are statuses, not errors.
 
-        Raises NotFound; Unavailable while its parts are of different times.
+        Raises NotFound; Unavailable while EKS returns parts of different ages.
         """
         ...
 
     def update_status(self, addon: str, update_id: str) -> EksUpdate:
-        """How an update fares: InProgress, then Successful, Failed (with errors) or Cancelled.
+        """The status of an update: InProgress, then Successful, Failed (with errors) or Cancelled.
 
-        This, and not the add-on's status, tells its end: the status may lag behind. A Failed update is not undone: the
-        new version stays applied. Raises NotFound.
+        This, not the add-on's status, shows when it is over: the add-on's status may lag. A Failed update is not
+        rolled back: the new version stays applied. Raises NotFound.
         """
         ...
 
 
 class EksAddonWriter(Protocol):
-    """Changes of add-ons. Everything is said each time, since EKS takes what is left out for a wish.
+    """Changes of add-ons. Every setting is sent each time, since EKS removes or resets what is omitted.
 
-    `token` makes a call safe to repeat: the same token is the same change, answered again. `role_arn` empty: no role.
-    `create` and `update` raise Conflict while EKS is at work on the add-on (one change at a time; no delay is known:
-    follow the update), and Invalid when EKS refuses what is asked (a version that it does not offer for this cluster,
-    configuration that is not of its schema). No error quotes the configuration.
+    `token` makes a call idempotent: the same token is the same change. An empty `role_arn` means no role.
+    `create` and `update` raise Conflict while EKS is changing the add-on (one change at a time; there is no known
+    delay: follow the update), and Invalid when EKS rejects the request (a version that it does not offer for this
+    cluster, configuration that does not match its schema). No error quotes the configuration.
     """
 
     def create(
@@ -49,7 +49,7 @@ class EksAddonWriter(Protocol):
         namespace: str,
         token: str,
     ) -> live.Addon:
-        """The add-on, CREATING; `namespace` empty: EKS's own choice. Conflict as well where it exists already."""
+        """The add-on, CREATING; an empty `namespace` is EKS's default. Raises Conflict also when it already exists."""
         ...
 
     def update(
@@ -63,13 +63,13 @@ class EksAddonWriter(Protocol):
         resolve_conflicts: live.ResolveConflicts,
         token: str,
     ) -> EksUpdate:
-        """The update, to be followed by EksAddons.update_status; an older `version` is the way back.
+        """The update, to be followed with EksAddons.update_status; an older `version` rolls back.
 
-        `configuration` empty resets it to none, which EKS then describes as `{}`. `identities` replace those that the
+        An empty `configuration` resets it, and EKS then describes it as `{}`. `identities` replace those that the
         add-on owns. Raises NotFound.
         """
         ...
 
     def delete(self, addon: str, *, preserve: bool) -> None:
-        """Asks for the add-on's end; `preserve` leaves its objects in the cluster. No such add-on: no error."""
+        """Starts the deletion; `preserve` leaves its objects in the cluster. Not an error if it does not exist."""
         ...

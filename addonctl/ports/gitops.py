@@ -1,4 +1,4 @@
-"""GitOps controllers of one cluster: told to leave their hands off, to take up again, to apply another revision."""
+"""GitOps controllers of one cluster: suspend, resume, and set the revision to apply."""
 
 from typing import Protocol
 
@@ -9,28 +9,28 @@ from addonctl.model.owners import ArgoApplication, FluxHelmRelease
 class GitOpsWriter(Protocol):
     """Changes of the objects that Argo CD and Flux work from.
 
-    All raise NotFound, and Conflict where the change would not last: the object is itself kept by an ApplicationSet or
-    by a GitOps controller, which is then to be changed instead, or somebody else changes it at the same moment.
+    All raise NotFound, and Conflict when the change would not last: the object is itself managed by an ApplicationSet
+    or a GitOps controller, which must be changed instead, or something else changes it at the same moment.
     """
 
     def suspend(self, owner: live.Reconciled) -> live.Suspension:
-        """Stops automatic synchronisation, and says what was there. One that is running is not waited for.
+        """Stops automatic synchronisation, and returns the previous setting. Does not wait for a running one.
 
-        Suspending what is suspended changes nothing; its Suspension then restores just that.
+        Suspending twice changes nothing; the second Suspension restores the suspended state.
         """
         ...
 
     def resume(self, suspension: live.Suspension) -> None:
-        """Restores exactly what `suspend` met. Resuming twice changes nothing.
+        """Restores exactly what `suspend` found. Resuming twice changes nothing.
 
-        Raises Conflict when the object is another one of the same name, or somebody set the field otherwise meanwhile.
+        Raises Conflict when the object was recreated under the same name, or the field was changed in the meantime.
         """
         ...
 
     def set_revision(self, owner: ArgoApplication | FluxHelmRelease, revision: str, *, source: int = 0) -> str:
-        """Sets an Application's targetRevision or a HelmRelease's chart version; what was there, for the way back.
+        """Sets an Application's targetRevision or a HelmRelease's chart version; returns the previous one.
 
-        Empty is none: Argo CD's HEAD, Flux's newest. `source` counts an Application's sources. Raises Invalid where the
-        object has no such source, or refers to a chart of its own object (`chartRef`).
+        Empty means unset: HEAD for Argo CD, the newest for Flux. `source` is the index of an Application's source.
+        Raises Invalid when the object has no such source, or refers to a separate chart object (`chartRef`).
         """
         ...

@@ -1,4 +1,4 @@
-"""Objects of one cluster, to the letter: read, watched, changed."""
+"""Objects of one cluster, losslessly: read, watched, changed."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Protocol, Self
@@ -7,7 +7,7 @@ from addonctl.model import ObjectRef, live
 
 
 class Watch(Protocol):
-    """What happens to the objects of a kind, in order, until it is closed. One thread iterates."""
+    """The changes of the objects of a kind, in order, until closed. One thread iterates."""
 
     def __iter__(self) -> Iterator[live.WatchEvent]: ...
 
@@ -25,30 +25,30 @@ class ObjectReader(Protocol):
     def get(self, ref: ObjectRef, version: str = "") -> live.Object:
         """The object, in `version` of its API or the one that the server prefers.
 
-        Raises NotFound where it is not, NotServed where there is no such kind.
+        Raises NotFound when it does not exist, NotServed when there is no such kind.
         """
         ...
 
     def list(self, kind: live.Kind, namespace: str = "", labels: str = "") -> live.Listing:
-        """All objects of a kind as of one moment; `namespace` empty: of all, `labels`: a selector as kubectl takes it.
+        """All objects of a kind as of one moment; empty `namespace`: all; `labels`: a selector in kubectl's syntax.
 
-        Raises NotServed where there is no such kind, Expired when the list grew too old between its pages, each time.
+        Raises NotServed when there is no such kind, Expired when the list kept expiring between its pages.
         """
         ...
 
     def watch(self, kind: live.Kind, namespace: str = "", labels: str = "", since: live.Listing | None = None) -> Watch:
-        """What happens after `since`; None begins with everything that is there, as Added.
+        """The changes after `since`; None starts with every existing object, as Added.
 
-        Lost connections are renewed where they broke off. When the server no longer has the past (410), everything is
-        listed again and what changed meanwhile is told: no object is told twice in the same state, and one that is
-        gone is told as Deleted. Raises NotServed when the kind goes away, what is no matter of time (NotAllowed), and
-        what has not been for minutes (NotReachable).
+        Lost connections are resumed where they broke off. When the server no longer has the history (410), everything
+        is listed again and the differences are delivered: no object twice in the same state, and one that is gone as
+        Deleted. Raises NotServed when the kind is removed, NotAllowed at once, and NotReachable after minutes without
+        a connection.
         """
         ...
 
 
 class ObjectWriter(Protocol):
-    """Changes of single objects. `dry_run` goes through admission and all checks, and stores nothing."""
+    """Changes of single objects. `dry_run` runs admission and validation, and stores nothing."""
 
     def apply(
         self,
@@ -58,11 +58,12 @@ class ObjectWriter(Protocol):
         force: bool = False,
         dry_run: bool = False,
     ) -> live.Object:
-        """The object after a server-side apply of `document` in the name of `manager`. Applying twice changes nothing.
+        """The object after a server-side apply of `document` by `manager`. Applying twice changes nothing.
 
-        Raises Conflict when another manager owns a field that the document sets otherwise, unless `force`; its causes
-        name each field (`field`) and manager (in `message`). Also with resourceVersion or uid in the document: Conflict
-        when the object has others. Raises Invalid when the document is refused, NotServed where there is no such kind.
+        Raises Conflict when another manager owns a field that the document sets differently, unless `force`; its causes
+        name each field (`field`) and manager (in `message`). Also raises Conflict when the document has a
+        resourceVersion or uid that the object does not. Raises Invalid when the document is rejected, NotServed when
+        there is no such kind.
         """
         ...
 
@@ -79,8 +80,8 @@ class ObjectWriter(Protocol):
     ) -> live.Object:
         """The object after the patch; a merge patch is a mapping, a JSON patch a sequence of operations.
 
-        Raises Conflict when `uid` or `resource_version` are given and the object has others, NotFound, Invalid (a
-        failed `test` of a JSON patch included).
+        Raises Conflict when the object does not have the given `uid` or `resource_version`, NotFound, Invalid (also
+        for a failed `test` of a JSON patch).
         """
         ...
 
@@ -93,17 +94,18 @@ class ObjectWriter(Protocol):
         resource_version: str = "",
         dry_run: bool = False,
     ) -> None:
-        """Asks for the object's end; finalizers may hold it, so its end is seen by reading. No such object: no error.
+        """Requests deletion; finalizers may delay it, so read to see when it is gone.
 
-        Raises Conflict when `uid` or `resource_version` are given and the object has others.
+        Not an error if the object does not exist. Raises Conflict when it does not have the given `uid` or
+        `resource_version`.
         """
         ...
 
     def evict(self, pod: ObjectRef, *, dry_run: bool = False) -> None:
-        """Asks for a pod's end as a drain does. No such pod: no error.
+        """Evicts a pod as a drain does. Not an error if it does not exist.
 
-        Raises TooManyRequests while a PodDisruptionBudget forbids it: at once, for when to try again is the caller's
-        decision, and with the cause DisruptionBudget, which tells it from throttling. Raises Unavailable when several
-        budgets select the pod, which no waiting cures.
+        Raises TooManyRequests while a PodDisruptionBudget forbids it: at once, since when to retry is the caller's
+        decision, and with the cause DisruptionBudget, which distinguishes it from throttling. Raises Unavailable when
+        several budgets select the pod, which waiting does not change.
         """
         ...

@@ -1,4 +1,4 @@
-"""Reading a cluster as a whole: the time, one cluster as a Snapshot, probes of what only add-ons can answer."""
+"""Reading a whole cluster: the clock, a Snapshot of the cluster, probes of its add-ons."""
 
 from collections.abc import Callable
 from datetime import datetime
@@ -7,35 +7,35 @@ from typing import Protocol, runtime_checkable
 from addonctl.model import Inventory, ProbeAnswer, Snapshot, View
 
 Progress = Callable[[str, int, int], None]
-"""Called while reading: what is being read, how many parts are done, how many there are (0: not known).
+"""Called while reading: what is being read, how many parts are done, how many there are (0: unknown).
 
-The last call has as many done as there are. Must not raise."""
+In the last call, all are done. Must not raise."""
 
 
 def silent(what: str, done: int, total: int) -> None:
-    """The Progress that shows nothing."""
+    """A Progress that shows nothing."""
 
 
 class Clock(Protocol):
-    """The time. The core is given one `now`; only edges ask."""
+    """The clock. The core is given one `now`; only the edges read the clock."""
 
     def now(self) -> datetime:
-        """The present moment, aware, in UTC."""
+        """The current time, aware, in UTC."""
         ...
 
 
 class Source(Protocol):
-    """One cluster to read: a live one, a saved snapshot, manifests. Which one was said when the source was made."""
+    """One cluster to read: live, a saved snapshot, or manifests; chosen when the source is created."""
 
     def snapshot(self) -> Snapshot:
-        """Everything that could be read; what could not is a gap in it.
+        """Everything that could be read; what could not be is a gap in the snapshot.
 
-        Raises NotReachable, NotAllowed or BadInput when nothing could.
+        Raises NotReachable, NotAllowed or BadInput when nothing could be read.
         """
         ...
 
     def named(self, cluster: str) -> "Source":
-        """The source of `cluster`, a name or a context: this one, where it is that cluster's or is not bound yet.
+        """The source for `cluster`, a name or a context: this one, bound to it unless it already is.
 
         Raises BadInput when this source reads another cluster. Reads nothing.
         """
@@ -44,11 +44,11 @@ class Source(Protocol):
 
 @runtime_checkable
 class Prober(Protocol):
-    """Asks the add-ons of the live cluster that its source reads what only they can answer.
+    """Probes the add-ons of the live cluster that its source reads.
 
-    A DNS query, an admission, metrics, a volume claim: nothing is stored, what is created is created as a dry run.
+    A DNS query, an admission, metrics, a volume claim: nothing is stored, and objects are only created as a dry run.
     """
 
     def probe(self, view: View, inventory: Inventory) -> tuple[ProbeAnswer, ...]:
-        """One answer a probe; what could not be asked is unknown with the reason. Raises nothing of the network's."""
+        """One answer per probe; a probe that could not run is unknown, with the reason. Raises no network errors."""
         ...

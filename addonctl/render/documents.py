@@ -239,11 +239,11 @@ def _brief(row: Installation) -> Document:
     return {"id": row.id, "addon": row.addon, "version": version, "owner": str(row.owner)}
 
 
-# ── The catalogue ───────────────────────────────────────────────────────────────────────────────────────────────
+# ── The catalog ───────────────────────────────────────────────────────────────────────────────────────────────
 
 
 def catalog_document(catalog: Catalog) -> Document:
-    """All entries of the catalogue, and the EKS add-ons that have none."""
+    """All entries of the catalog, and the EKS add-ons that have none."""
     mine = {addon.install.eks.name for addon in catalog.addons.values() if addon.install.eks}
     return {
         "schema": SCHEMA,

@@ -336,7 +336,7 @@ def _unrecognised(assessment: Assessment) -> None:
     found = assessment.inventory.unrecognised
     if not found:
         return
-    _title("NOT RECOGNISED (system workloads that are no add-on of the catalogue)")
+    _title("NOT RECOGNISED (system workloads that are no add-on of the catalog)")
     columns = (Column("WORKLOAD", Fit.CUT), Column("WHY LISTED", Fit.CUT), Column("IMAGES", Fit.WRAP, drop=1))
     rows = [(str(item.ref), item.why, ", ".join(item.images)) for item in found]
     _table(columns, rows, headers=False)
@@ -533,7 +533,7 @@ def _why(graph: Dependencies, source: str, target: str) -> str:
     return f"{edges[0].evidence}{more}" if edges else ""
 
 
-# ── Snapshots, catalogue, doctor ────────────────────────────────────────────────────────────────────────────────
+# ── Snapshots, catalog, doctor ────────────────────────────────────────────────────────────────────────────────
 
 
 def snapshot(taken: Snapshot) -> None:
@@ -563,7 +563,7 @@ def changes(document: Mapping[str, Any]) -> None:
 
 
 def catalog_list(known: Catalog, style: Style) -> None:
-    """The catalogue, one line an add-on."""
+    """The catalog, one line an add-on."""
     rows = [
         (
             addon.id,
@@ -583,7 +583,7 @@ def catalog_list(known: Catalog, style: Style) -> None:
     )
     _table(columns, rows, headers=style.headers)
     if style.headers:
-        known_there = f"{len(known.eks.addons)} EKS add-ons, {len(known.addons)} catalogue entries"
+        known_there = f"{len(known.eks.addons)} EKS add-ons, {len(known.addons)} catalog entries"
         note(f"EKS versions as of {known.eks.as_of} ({known.eks.region}); {known_there}.")
 
 

@@ -125,7 +125,7 @@ def test_of_an_address_only_the_host_is_kept(address: str, host: str) -> None:
     assert forms.host(address) == host
 
 
-def test_the_catalogue_names_variables_that_are_knobs(catalog: Catalog) -> None:
+def test_the_catalog_names_variables_that_are_knobs(catalog: Catalog) -> None:
     """A variable that no capability turns is not read."""
     for addon in catalog.addons.values():
         knobs = {knob.eks.removeprefix("env.") for knob in addon.knobs}

@@ -49,7 +49,7 @@ def objects(path: Path) -> list[dict[str, Any]]:
 
 
 def score(rows: list[dict[str, Any]], catalog: Catalog, *, alive: bool) -> tuple[Score, Score]:
-    """Of the kinds of Kubernetes and of the catalogue's add-ons, and of the others."""
+    """Of the kinds of Kubernetes and of the catalog's add-ons, and of the others."""
     decoder = Decoder(catalog)
     collection = Collection(decoder)
     for row in rows:

@@ -55,7 +55,7 @@ def test_one_image_makes_one_addon(catalog: Catalog) -> None:
 
 
 def test_names_mean_one_addon(catalog: Catalog) -> None:
-    """By catalogue id, by EKS name, by chart."""
+    """By catalog id, by EKS name, by chart."""
     for name in ("aws-vpc-cni", "vpc-cni", "aws-node", "chainguard_aws-vpc-cni-fips"):
         found = catalog.find(name)
         assert found is not None

@@ -65,7 +65,7 @@ SKEW = (
 
 
 def catalog(*entries: AddOn, tables: tuple[EksAddonVersions, ...] = ()) -> Catalog:
-    """The small catalogue with the skew policy and more entries."""
+    """The small catalog with the skew policy and more entries."""
     known = small_catalog()
     calendar = replace(
         known.kubernetes, skew=SKEW, standard_usd_per_hour=Decimal("0.10"), extended_usd_per_hour=Decimal("0.60")
@@ -540,7 +540,7 @@ def test_a_configuration_of_which_nothing_is_known_is_kept_and_a_role_is_asked_f
     assert (update.keep_configuration, update.why) == (True, "")
     unasked = update_addon("c", "coredns", "v2", None, why="first:")
     assert unasked.keep_configuration
-    assert unasked.why.startswith("first: AWS was not asked")
+    assert unasked.why.startswith("first: AWS was not read")
     assert "--service-account-role-arn" in unasked.why
 
 
@@ -792,7 +792,7 @@ def test_a_need_that_is_soft_or_in_words_is_no_finding(need: Requirement) -> Non
     ("proven", "available", "found"), [(True, 2, False), (True, 0, True), (False, 2, True), (True, None, True)]
 )
 def test_a_need_may_be_proven_by_pods_that_run(proven: bool, available: int | None, found: bool) -> None:
-    """A pod network or an authority that the catalogue does not know serves as well, as the pods show."""
+    """A pod network or an authority that the catalog does not know serves as well, as the pods show."""
     app = workload("app", "acme/app:1", desired=2, available=available)
     known = needing(replace(NEED, proven_by_running=proven))
     assert bool(of("CMP003", judged(row("app", workloads=(app.ref,)), known=known, workloads=(app,)))) is found
@@ -929,7 +929,7 @@ def test_all_of_a_sign_must_be_seen() -> None:
         ("cilium", "kube-proxy", {"kube-proxy-replacement": "false"}, False),
     ],
 )
-def test_the_signs_of_the_catalogue_hold(
+def test_the_signs_of_the_catalog_hold(
     catalog: Catalog, left: str, right: str, parts: dict[str, str], found: bool
 ) -> None:
     config = model.ConfigMap(name="cilium-config", namespace="kube-system", data=parts)

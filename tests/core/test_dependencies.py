@@ -637,7 +637,7 @@ def needing(*requirements: Requirement) -> Catalog:
     return catalog(addon("app", "acme/app", requires=requirements), addon("hook", "acme/h"), addon("third", "acme/t"))
 
 
-def test_what_the_catalogue_requires_is_a_dependency_where_it_is_there() -> None:
+def test_what_the_catalog_requires_is_a_dependency_where_it_is_there() -> None:
     hard = Requirement(text="x", addon="hook", alternatives=("third",))
     assert pairs(found(row("app"), row("hook"), known=needing(hard))) == [("app", "hook", HARD, RUNNING)]
     assert pairs(found(row("app"), row("third"), known=needing(hard))) == [("app", "third", HARD, RUNNING)]
@@ -685,7 +685,7 @@ def test_on_the_nodes_own_network_nothing_is_needed_and_what_is_not_there_neithe
     assert platform(runs("app"), owner=AWS) == [], "what AWS runs is no installation that could fail here"
 
 
-def test_who_offers_a_network_is_the_catalogues_word() -> None:
+def test_who_offers_a_network_is_the_catalogs_word() -> None:
     cilium = [("app", "cilium", CHANGE)]
     assert platform(runs("app"), names=("cilium",)) == cilium
     both = platform(runs("app"), names=("cilium", "kube-proxy"))

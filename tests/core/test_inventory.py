@@ -423,7 +423,7 @@ def test_auto_mode_and_capabilities_are_listed_as_such() -> None:
     assert all(row.method is Method.BUILT_IN for row in found)
 
 
-def test_an_eks_addon_that_the_catalogue_does_not_know_is_a_row() -> None:
+def test_an_eks_addon_that_the_catalog_does_not_know_is_a_row() -> None:
     listed = model.EksAddon(name="acme_tool", version="v2.1.0-eksbuild.1", namespace="acme")
     (row,) = rows(eks=eks(addons=(listed,)))
     assert (row.id, version(row), row.owner) == ("acme_tool/acme", "v2.1.0-eksbuild.1", owners.EksAddon("acme_tool"))

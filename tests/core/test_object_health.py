@@ -391,7 +391,7 @@ def test_gateways(own: Mapping[str, Any], listener: Mapping[str, Any], expected:
     assert word("gateway.networking.k8s.io/v1beta1", "Gateway", meta={"generation": 2}, status=status) == expected
 
 
-def test_every_custom_resource_group_of_the_catalogue_is_thought_of(catalog: Catalog) -> None:
+def test_every_custom_resource_group_of_the_catalog_is_thought_of(catalog: Catalog) -> None:
     groups = {group for addon in catalog.addons.values() for group in addon.fingerprints.crd_groups}
     with_a_type = {"helm.toolkit.fluxcd.io", "kustomize.toolkit.fluxcd.io"}
     assert groups - with_a_type <= {group for group, _ in RULES}

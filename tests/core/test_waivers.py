@@ -86,7 +86,7 @@ def test_an_expired_waiver_is_a_finding_beside_what_it_covered() -> None:
 
 def test_an_expired_waiver_that_covers_nothing_should_go() -> None:
     counts, _ = apply((waiver("HLT022", days=-1),), (PDB,), "prod-eu-1", DAY)
-    assert counts[-1].fix == (Note("It covers nothing any more: remove it from the file."),)
+    assert counts[-1].fix == (Note("It no longer matches any finding: remove it from the file."),)
 
 
 def test_an_expired_waiver_of_another_cluster_is_no_matter_here() -> None:
