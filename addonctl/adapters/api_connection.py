@@ -19,7 +19,7 @@ from urllib.parse import quote, urlencode
 import addonctl
 from addonctl.adapters import api_errors, credentials, kubeconfig
 from addonctl.adapters.api_protocol import JSON, Response
-from addonctl.adapters.api_transport import READ_TIMEOUT_S, Transport, authorization
+from addonctl.adapters.api_transport import READ_TIMEOUT_S, Timeouts, Transport, authorization
 from addonctl.adapters.credentials import Credential, Credentials
 from addonctl.adapters.kubeconfig import Server
 from addonctl.errors import AddonctlError, BadInput, Broken, NotReachable, TimedOut, TooManyRequests, Unavailable
@@ -70,6 +70,7 @@ class Connection:
     context: str
     _at: Server = field(repr=False)
     _credentials: Credentials = field(repr=False)
+    timeouts: Timeouts = field(default_factory=Timeouts)
     traffic: Traffic = field(default_factory=Traffic)
     pause: Callable[[float], None] = time.sleep
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
@@ -145,7 +146,7 @@ class Connection:
     def _once(
         self, method: str, path: str, query: Mapping[str, str] | None, body: bytes | None, headers: Mapping[str, str]
     ) -> Response:
-        answer = self._answer(method, path, query, body, headers, READ_TIMEOUT_S)
+        answer = self._answer(method, path, query, body, headers, self.timeouts.read_s)
         try:
             if answer.status >= 300:
                 raise self._refusal(path, answer)
@@ -230,7 +231,7 @@ class Connection:
                 credential.key_pem,
             )
             if held is None or not same:
-                transport = Transport(self._at, credential, self._where)
+                transport = Transport(self._at, credential, self._where, self.timeouts)
                 held = self._way = credential, transport, transport.pool()
             return held[1], held[2]
 
@@ -321,23 +322,26 @@ def connect(
     *,
     eks: Endpoint | None = None,
     token: Callable[[], tuple[str, datetime]] | None = None,
+    timeout_s: float | None = None,
 ) -> Connection:
     """A connection by EKS endpoint and token, by kubeconfig context, or by the service account of the pod we are in.
 
-    Nothing is asked of the server or of a plugin yet. Raises BadInput for a kubeconfig that cannot be used.
+    Nothing is asked of the server or of a plugin yet. `timeout_s` is how long one answer is waited for. Raises BadInput
+    for a kubeconfig that cannot be used.
     """
+    timeouts = Timeouts.of(timeout_s)
     if eks is not None and token is not None:
         server = Server(name=eks.name, url=eks.server.rstrip("/"), ca_pem=eks.ca_pem)
-        return Connection(eks.name, server.url, "", server, credentials.of_tokens(token))
+        return Connection(eks.name, server.url, "", server, credentials.of_tokens(token), timeouts)
     in_cluster = bool(os.environ.get("KUBERNETES_SERVICE_HOST"))
     if not kubeconfig_path and not context and in_cluster and not kubeconfig.files():
-        return by_service_account(_ACCOUNT)
+        return by_service_account(_ACCOUNT, timeouts)
     chosen = kubeconfig.choose(context or "", kubeconfig_path or "")
     held = credentials.of_user(chosen.user, chosen.server, chosen.context)
-    return Connection(chosen.server.name, chosen.server.url, chosen.context, chosen.server, held)
+    return Connection(chosen.server.name, chosen.server.url, chosen.context, chosen.server, held, timeouts)
 
 
-def by_service_account(folder: Path) -> Connection:
+def by_service_account(folder: Path, timeouts: Timeouts | None = None) -> Connection:
     """By the account of the pod that this runs in; its token is read anew as it is replaced."""
     host, port = os.environ["KUBERNETES_SERVICE_HOST"], os.environ.get("KUBERNETES_SERVICE_PORT", "443")
     try:
@@ -347,4 +351,5 @@ def by_service_account(folder: Path) -> Connection:
         raise BadInput(why, "Mount its token: automountServiceAccountToken.") from error
     url = f"https://[{host}]:{port}" if ":" in host else f"https://{host}:{port}"
     server = Server(name="in-cluster", url=url, ca_pem=ca_pem)
-    return Connection("in-cluster", url, "", server, credentials.of_token_file(folder / "token"))
+    held = credentials.of_token_file(folder / "token")
+    return Connection("in-cluster", url, "", server, held, timeouts or Timeouts())

@@ -152,6 +152,9 @@ def _retry_after(headers: Mapping[str, str], said: _Status | None) -> float | No
 # ── No answer ───────────────────────────────────────────────────────────────────────────────────────────────────
 
 
+_BUSY = "Try again, or wait longer with --request-timeout; the API server may be overloaded."
+
+
 def failure(error: BaseException, where: str, *, sent: bool) -> AddonctlError:
     """The error for a connection that failed; `sent`: a request was on its way, and may have been carried out."""
     cause = _innermost(error)
@@ -161,7 +164,7 @@ def failure(error: BaseException, where: str, *, sent: bool) -> AddonctlError:
         return NotTrusted(f"TLS to {where} failed: {_line(why)}", fix)
     if isinstance(cause, TimeoutError):
         if sent:
-            return TimedOut(f"{where} did not answer in time", "Try again; the API server may be overloaded.")
+            return TimedOut(f"{where} did not answer in time", _BUSY)
         return NotReachable(f"{where} cannot be reached: no connection in time", "Check network, VPN and proxy.")
     if isinstance(cause, socket.gaierror):
         why = f"the name cannot be resolved ({cause.strerror})"

@@ -13,8 +13,9 @@ import struct
 import tempfile
 import urllib.request
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import SplitResult, unquote, urlsplit
 
 from addonctl.adapters import redact
@@ -28,6 +29,21 @@ if TYPE_CHECKING:
 
 # A control plane answers a TCP handshake at once or not at all; a page of 500 objects takes it seconds at worst.
 CONNECT_TIMEOUT_S, READ_TIMEOUT_S = 5.0, 30.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Timeouts:
+    """How long one connection and one answer are waited for."""
+
+    connect_s: float = CONNECT_TIMEOUT_S
+    read_s: float = READ_TIMEOUT_S
+
+    @classmethod
+    def of(cls, seconds: float | None) -> Self:
+        """Both as one who asks wants them; None: our own."""
+        return cls() if seconds is None else cls(connect_s=seconds, read_s=seconds)
+
+
 # Connections that are kept: as many as read at once (api_reader.PARALLEL), and one to write.
 _KEPT_OPEN = 5
 _PROXY_ANSWER_BYTES = 64 << 10
@@ -37,7 +53,8 @@ _PORTS = {"http": 80, "https": 443, "socks5": 1080, "socks5h": 1080}
 class Transport:
     """The way to one server with one client certificate. Safe to use from several threads."""
 
-    def __init__(self, server: Server, credential: Credential, where: str) -> None:
+    def __init__(self, server: Server, credential: Credential, where: str, timeouts: Timeouts) -> None:
+        self._timeouts = timeouts
         self.url = urlsplit(server.url)
         self.where = where
         self.host, self.port = self.url.hostname or "", self.url.port or _PORTS[self.url.scheme]
@@ -56,15 +73,15 @@ class Transport:
                 ready = _secured(plain, self._context, self._server_name) if self._context else plain
             except (OSError, ssl.CertificateError) as error:
                 raise failure(error, where, sent=False) from error
-            ready.settimeout(READ_TIMEOUT_S)
+            ready.settimeout(self._timeouts.read_s)
             undo.pop_all()
             return ready
 
     def _connected(self) -> socket.socket:
         if self.proxy is None:
-            return socket.create_connection((self.host, self.port), CONNECT_TIMEOUT_S)
+            return socket.create_connection((self.host, self.port), self._timeouts.connect_s)
         host, port = self.proxy.hostname or "", self.proxy.port or _PORTS[self.proxy.scheme]
-        to_proxy = socket.create_connection((host, port), CONNECT_TIMEOUT_S)
+        to_proxy = socket.create_connection((host, port), self._timeouts.connect_s)
         try:
             if self.proxy.scheme == "https":
                 to_proxy = ssl.create_default_context().wrap_socket(to_proxy, server_hostname=host)
@@ -93,7 +110,7 @@ class Transport:
         class Pool(HTTPConnectionPool):
             ConnectionCls = Connection
 
-        timeout = Timeout(connect=CONNECT_TIMEOUT_S, read=READ_TIMEOUT_S)
+        timeout = Timeout(connect=self._timeouts.connect_s, read=self._timeouts.read_s)
         return Pool(self.host, self.port, maxsize=_KEPT_OPEN, timeout=timeout, retries=False, dial=self.open)
 
 

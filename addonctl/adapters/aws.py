@@ -6,6 +6,7 @@ which `addonctl rbac` prints the IAM policy.
 
 import base64
 import logging
+import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -156,10 +157,14 @@ def _keep_bodies_out_of_logs() -> None:
 
 @dataclass(frozen=True)
 class Aws:
-    """AWS as one set of credentials sees it in one region. Both None: boto3's own defaults."""
+    """AWS as one set of credentials sees it in one region. None: $AWS_REGION, and boto3's own defaults.
+
+    `timeout_s` is how long one connection and one answer are waited for.
+    """
 
     region: str | None = None
     profile: str | None = None
+    timeout_s: float | None = None
 
     @cached_property
     def _session(self) -> Any:
@@ -169,7 +174,7 @@ class Aws:
         from botocore.exceptions import ProfileNotFound
 
         try:
-            return boto3.Session(region_name=self.region, profile_name=self.profile)
+            return boto3.Session(region_name=self.region or os.environ.get("AWS_REGION"), profile_name=self.profile)
         except ProfileNotFound as error:
             raise BadInput(f"There is no AWS profile {self.profile!r}", "See `aws configure list-profiles`.") from error
 
@@ -180,8 +185,8 @@ class Aws:
 
         config = Config(
             retries={"mode": "adaptive", "total_max_attempts": attempts},
-            connect_timeout=_CONNECT_TIMEOUT_S,
-            read_timeout=_READ_TIMEOUT_S,
+            connect_timeout=self.timeout_s or _CONNECT_TIMEOUT_S,
+            read_timeout=self.timeout_s or _READ_TIMEOUT_S,
             user_agent_extra=f"addonctl/{addonctl.__version__}",
             max_pool_connections=PARALLEL,
         )

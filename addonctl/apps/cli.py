@@ -5,7 +5,7 @@ command runs.
 """
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -322,13 +322,13 @@ def matrix(addons: tuple[str, ...], target: str, output: str, no_headers: bool, 
         cells = tuple(cell for row in assessment.compatibility.cells.values() for cell in row)
     style = terminal.Style(wide=output == "wide", headers=not no_headers)
     _print(output, lambda: documents.matrix_document(cells), lambda: terminal.matrix(cells, style))
-    _exit_by_answers(cells, fail_on)
+    _exit_by_answers((cell.answer.value for cell in cells), fail_on)
 
 
-def _exit_by_answers(cells: Any, fail_on: str) -> None:
+def _exit_by_answers(answers: Iterable[str], fail_on: str) -> None:
     """Exit code 2 where an answer is as bad as `fail_on`: no, or unknown as well."""
     bad = {"no": ("no",), "unknown": ("no", "unknown")}.get(fail_on, ())
-    if any(cell.answer.value in bad for cell in cells):
+    if any(answer in bad for answer in answers):
         sys.exit(run.EXIT_FINDINGS)
 
 
@@ -400,7 +400,7 @@ def snapshot_show(file: str, raw: bool, output: str) -> None:
 
     taken = snapshot_file.load(Path(file))
     if raw:
-        sys.stdout.buffer.write(snapshot_file.encode(taken) + b"\n")
+        sys.stdout.write(snapshot_file.encode(taken).decode() + "\n")
     else:
         _print(output, lambda: documents.snapshot_document(taken), lambda: terminal.snapshot(taken))
 
@@ -497,7 +497,7 @@ def catalog_check(addon: str, version: str, kubernetes: str, output: str, fail_o
 
     known = wiring.catalog()
     if addon == "-":
-        documents.check_stream(known, sys.stdin, sys.stdout)
+        _exit_by_answers(documents.check_stream(known, sys.stdin, sys.stdout), fail_on)
         return
     minor = _minor(kubernetes)
     if not version or minor is None:
@@ -505,7 +505,7 @@ def catalog_check(addon: str, version: str, kubernetes: str, output: str, fail_o
         raise BadInput("catalog check needs ADDON, VERSION and --kubernetes", f"Example: {example}")
     answer = known.check(addon, Version.of(version), minor)
     _print(output, lambda: documents.check_document(answer), lambda: terminal.check(answer))
-    _exit_by_answers((answer,), fail_on)
+    _exit_by_answers((answer.answer.value,), fail_on)
 
 
 @catalog_group.command("refresh")

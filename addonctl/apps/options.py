@@ -1,5 +1,6 @@
 """The options that commands share, and how a shell completes them. `--help` reaches this: nothing heavy is imported."""
 
+import re
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -7,6 +8,9 @@ import click
 from click.shell_completion import CompletionItem
 
 Command = Callable[..., Any]
+_SECONDS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600}
+_DURATION = re.compile(r"(\d{1,6})(ms|s|m|h)", re.ASCII)
+_LONGEST_S = 3600
 SEVERITIES = ("info", "recommended", "required")
 
 
@@ -61,10 +65,32 @@ def _findings(ctx: click.Context) -> Iterable[str]:
     return (*SEVERITIES, *_codes(ctx), *_addons(ctx))
 
 
+def duration_s(text: str) -> float:
+    """Seconds, written as for kubectl: 30s, 2m, 1m30s; a number alone is seconds. Raises click.BadParameter."""
+    whole = f"{text}s" if text.isdecimal() else text
+    parts = _DURATION.findall(whole)
+    seconds = sum(int(number) * _SECONDS[unit] for number, unit in parts)
+    if "".join(number + unit for number, unit in parts) != whole or not 0 < seconds <= _LONGEST_S:
+        raise click.BadParameter(f"{text!r} is no duration such as 30s or 2m, of at most an hour")
+    return seconds
+
+
+def _duration(ctx: click.Context, param: click.Parameter, text: str) -> float | None:
+    return duration_s(text) if text else None
+
+
+def _into_file(ctx: click.Context, param: click.Parameter, path: str) -> None:
+    """What the command prints becomes a file once it has ended; where it printed nothing, the file stays as it was."""
+    if path:
+        from addonctl.apps import run
+
+        ctx.with_resource(run.output_to(path))
+
+
 # ── Options ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
-_region = click.option("--region", default="", help="AWS region.", envvar=["AWS_REGION", "AWS_DEFAULT_REGION"])
-_profile = click.option("--profile", default="", help="AWS profile.", envvar="AWS_PROFILE")
+_region = click.option("--region", default="", help="AWS region; by default the cluster's, or $AWS_REGION.")
+_profile = click.option("--profile", default="", help="AWS profile; by default $AWS_PROFILE.")
 aws_options = _chain(_region, _profile)
 live_options = _chain(
     click.option("--context", default="", help="Context of the kubeconfig.", shell_complete=_completes(_contexts)),
@@ -72,6 +98,14 @@ live_options = _chain(
     click.option("-n", "--namespace", default="", help="Read namespaced objects of this namespace only."),
     click.option("--eks", default="", metavar="CLUSTER", help="An EKS cluster by name; needs no kubeconfig."),
     aws_options,
+    click.option(
+        "--request-timeout",
+        "timeout_s",
+        default="",
+        metavar="DURATION",
+        callback=_duration,
+        help="How long to wait for one answer of a server, such as 10s or 2m; 30s by default.",
+    ),
 )
 kubernetes = click.option(
     "--kubernetes",
@@ -98,7 +132,18 @@ source_options = _chain(
 
 def output_option(*formats: str, default: str = "table") -> Callable[[Command], Command]:
     """`-o`, with the formats of a command."""
-    return click.option("-o", "--output", type=click.Choice(formats), default=default, show_default=True)
+    return _chain(
+        click.option("-o", "--output", type=click.Choice(formats), default=default, show_default=True),
+        click.option(
+            "-O",
+            "--output-file",
+            metavar="FILE",
+            type=click.Path(dir_okay=False),
+            callback=_into_file,
+            expose_value=False,
+            help="Write the output to FILE.",
+        ),
+    )
 
 
 output = output_option("table", "wide", "json", "yaml")

@@ -5,6 +5,9 @@ Exit codes: 0 clean, 1 error, 2 findings at or above --fail-on, 130 interrupted.
 
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stdout
+from io import StringIO
 from pathlib import Path
 from typing import NoReturn
 
@@ -66,6 +69,40 @@ def _prepare_streams() -> bool:
         else:
             stream.reconfigure(encoding="utf-8", errors="backslashreplace")
     return closed
+
+
+@contextmanager
+def output_to(path: str) -> Iterator[None]:
+    """What is printed becomes the file at `path`, whole; where nothing was, as after an error, it stays as it is."""
+    text = StringIO()
+    try:
+        with redirect_stdout(text):
+            yield
+    finally:
+        if text.getvalue():
+            _write(Path(path), text.getvalue())
+
+
+def _write(path: Path, text: str) -> None:
+    from addonctl.adapters import whole_file
+
+    try:
+        if path.exists() and not path.is_file():
+            path.write_text(text, encoding="utf-8")  # /dev/stdout, a named pipe: nothing to replace
+        else:
+            whole_file.write(path, text.encode(), mode=_mode(path))
+    except OSError as error:
+        why = f"{path} cannot be written: {error.strerror}"
+        raise AddonctlError(why, "Check free space and permissions, or give another path.") from error
+
+
+def _mode(path: Path) -> int:
+    """The mode that the file has, or that the shell's own redirection would give it."""
+    if path.exists():
+        return path.stat().st_mode & 0o777
+    mask = os.umask(0)
+    os.umask(mask)
+    return 0o666 & ~mask
 
 
 def _fail(text: str) -> NoReturn:

@@ -54,6 +54,7 @@ class SourceOptions:
     files: tuple[str, ...] = ()
     demo: bool = False
     kubernetes: str = ""
+    timeout_s: float | None = None
     progress: ports.Progress = field(default=ports.silent)
 
     def source(self, known: "Catalog") -> ports.Source:
@@ -80,6 +81,7 @@ class SourceOptions:
             self.region,
             self.profile,
             self.namespace,
+            self.timeout_s,
             self.progress,
         )
 
@@ -89,7 +91,8 @@ class SourceOptions:
         if len(asked) > 1:
             raise BadInput(f"{' and '.join(asked)} cannot be used together", "Give one place to read from.")
         of_kubeconfig = {"--context": self.context, "--kubeconfig": self.kubeconfig}
-        of_live = of_kubeconfig | {"--namespace": self.namespace, "--profile": self.profile}
+        of_aws = {"--region": self.region, "--profile": self.profile}
+        of_live = of_kubeconfig | of_aws | {"--namespace": self.namespace, "--request-timeout": self.timeout_s}
         of_others = of_kubeconfig if asked == ["--eks"] else of_live if asked else {}
         for flag, given in of_others.items():
             if given:
@@ -128,11 +131,13 @@ def open_manager(
     files: str | tuple[str, ...] = (),
     demo: bool = False,
     kubernetes: str = "",
+    timeout_s: float | None = None,
     waivers: tuple[Waiver, ...] = (),
 ) -> Manager:
     """A Manager over a live cluster (kubeconfig context, or EKS name and region), a snapshot, or files.
 
-    Raises BadInput when two places to read from are given. Nothing is read before the first question.
+    `timeout_s` is how long one answer of a server is waited for; None: 30 s. Raises BadInput when two places to read
+    from are given, or an option of another one. Nothing is read before the first question.
     """
     options = SourceOptions(
         context=context,
@@ -145,6 +150,7 @@ def open_manager(
         files=(files,) if isinstance(files, str) else tuple(files),
         demo=demo,
         kubernetes=kubernetes,
+        timeout_s=timeout_s,
     )
     return manager(options, waivers)
 

@@ -328,13 +328,20 @@ def check_document(answer: Cell) -> Document:
     return {"schema": SCHEMA, "kind": "Check", **cell(answer)}
 
 
-def check_stream(catalog: Catalog, lines: IO[str], out: IO[str]) -> None:
-    """One line of JSON for each line `ADDON VERSION KUBERNETES`; a bad line is answered, not fatal."""
+def check_stream(catalog: Catalog, lines: IO[str], out: IO[str]) -> set[str]:
+    """One line of JSON for each line `ADDON VERSION KUBERNETES`; a bad line is answered, not fatal.
+
+    Returns which answers there were: yes, no, unknown.
+    """
+    answers = set()
     for line in lines:
         words = line.split()
         if not words or words[0].startswith("#"):
             continue
-        out.write(msgspec.json.encode(_check_line(catalog, words)).decode() + "\n")
+        document = _check_line(catalog, words)
+        answers.add(str(document["answer"]))
+        out.write(msgspec.json.encode(document).decode() + "\n")
+    return answers
 
 
 _WORDS = 3

@@ -1,13 +1,21 @@
 """The command line as its users meet it: outputs, exit codes, errors with a fix, pipes."""
 
+import importlib
 import json
 import os
+import socket
 import subprocess
 import sys
+import time
+import tomllib
 from pathlib import Path
 
+import click
 import pytest
 
+from addonctl.adapters.aws import Aws
+from addonctl.apps import kubectl_completion
+from addonctl.apps.options import duration_s
 from addonctl.findings import CHECKS
 from tests.apps.terminal import in_fork as run
 
@@ -370,6 +378,8 @@ def test_a_table_a_document_and_the_gate_are_one_set(command: str) -> None:
         ("--demo", "--context", "x"),
         ("-f", "x.yaml", "-n", "shop"),
         ("-f", "x.yaml", "--profile", "p"),
+        ("--demo", "--region", "eu-west-1"),
+        ("--snapshot", "x.snap", "--request-timeout", "5s"),
         ("--snapshot", "x.snap", "--kubeconfig", "k"),
         ("--eks", "a", "--context", "b"),
     ],
@@ -472,3 +482,116 @@ def test_one_file_may_be_named_as_a_text(tmp_path: Path) -> None:
     file = tmp_path / "pod.json"
     file.write_text('{"apiVersion":"v1","kind":"Pod","metadata":{"name":"p","namespace":"shop"}}')
     assert open_manager(files=str(file)).snapshot().pods[0].name == "p"
+
+
+def test_the_profile_and_region_of_the_environment_choose_no_source(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever works on AWS has these set: they are defaults of AWS's clients, no options of this command."""
+    for name in ("AWS_PROFILE", "AWS_REGION", "AWS_DEFAULT_REGION"):
+        monkeypatch.setenv(name, "eu-west-1")
+    done = run("inventory", "--demo")
+    assert done.returncode == 0, done.stderr
+    monkeypatch.delenv("AWS_DEFAULT_REGION")
+    monkeypatch.delenv("AWS_PROFILE")
+    assert Aws().client("eks").meta.region_name == "eu-west-1"
+    assert Aws("us-east-2").client("eks").meta.region_name == "us-east-2"
+
+
+def test_a_report_goes_to_a_file_where_one_is_named(tmp_path: Path) -> None:
+    target = tmp_path / "report.html"
+    for name in ("-O", "--output-file"):
+        done = run("analyze", "--demo", "-o", "html", name, str(target), "--fail-on", "required")
+        assert (done.returncode, done.stdout) == (2, ""), "the gate still counts"
+        assert target.read_text().startswith("<!doctype html>")
+    table = tmp_path / "table.txt"
+    assert run("findings", "--demo", "--output-file", str(table)).returncode == 0
+    assert table.read_text() == run("findings", "--demo").stdout
+
+
+def test_a_report_that_failed_leaves_the_file_as_it_was(tmp_path: Path) -> None:
+    target = tmp_path / "report.json"
+    target.write_text("of yesterday")
+    done = run("analyze", "-f", str(tmp_path / "none"), "-o", "json", "-O", str(target))
+    assert done.returncode == 1
+    assert target.read_text() == "of yesterday"
+    done = run("findings", "--demo", "-O", str(tmp_path / "no" / "report"))
+    assert done.returncode == 1
+    assert f"{tmp_path}/no/report cannot be written: No such file or directory" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("given", "seconds"), [("30", 30), ("30s", 30), ("2m", 120), ("1h", 3600), ("1m30s", 90), ("250ms", 0.25)]
+)
+def test_a_duration_is_written_as_for_kubectl(given: str, seconds: float) -> None:
+    assert duration_s(given) == seconds
+
+
+@pytest.mark.parametrize("given", ["", "0", "0s", "-1s", "5x", "s", "5 s", "1e9s", "90m60", "nan"])
+def test_what_is_no_duration_is_refused(given: str) -> None:
+    with pytest.raises(click.BadParameter, match="30s or 2m"):
+        duration_s(given)
+
+
+def test_a_server_that_says_nothing_is_given_up_after_the_request_timeout(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        cluster = {"server": f"http://127.0.0.1:{silent.getsockname()[1]}"}
+        kubeconfig = tmp_path / "config"
+        kubeconfig.write_text(
+            json.dumps(
+                {
+                    "current-context": "silent",
+                    "contexts": [{"name": "silent", "context": {"cluster": "silent"}}],
+                    "clusters": [{"name": "silent", "cluster": cluster}],
+                }
+            )
+        )
+        began = time.monotonic()
+        done = run("inventory", "--kubeconfig", str(kubeconfig), "--request-timeout", "200ms")
+    assert done.returncode == 1
+    assert "--request-timeout" in done.stderr
+    assert time.monotonic() - began < 10
+
+
+def offered(*words: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> list[str]:
+    """What `kubectl addons WORDS` offers: kubectl asks this program, and reads cobra's answer."""
+    monkeypatch.setattr(sys, "argv", ["kubectl_complete-addons", *words])
+    kubectl_completion.main()
+    return capsys.readouterr().out.splitlines()
+
+
+def test_kubectl_completes_what_addonctl_knows(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    kubeconfig = tmp_path / "config"
+    kubeconfig.write_text("contexts: [{name: prod-eu-1}, {name: dev}]\n")
+    monkeypatch.setenv("KUBECONFIG", str(kubeconfig))
+
+    def words(*given: str) -> list[str]:
+        return offered(*given, monkeypatch=monkeypatch, capsys=capsys)
+
+    assert words("ana") == ["analyze\tWhat runs, what is wrong with it, what to do first.", ":4"]
+    assert words("analyze", "--context", "") == ["prod-eu-1", "dev", ":4"]
+    assert words("catalog", "show", "cored") == ["coredns", ":4"]
+    assert words("analyze", "--snapshot", "") == [":0"], "files are the shell's own to offer"
+
+
+def test_every_program_that_is_installed_is_there() -> None:
+    scripts = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["scripts"]
+    assert set(scripts) == {"addonctl", "kubectl-addons", "kubectl_complete-addons"}
+    for place in scripts.values():
+        module, _, function = place.partition(":")
+        assert callable(getattr(importlib.import_module(module), function))
+
+
+def test_the_gate_counts_every_line_of_a_stream() -> None:
+    lines = "coredns v1.12.4-eksbuild.18 1.34\nvpc-cni v1.17.1-eksbuild.1 1.34\n"
+    assert run("catalog", "check", "-", "--fail-on", "no", stdin=lines).returncode == 2
+    assert run("catalog", "check", "-", "--fail-on", "no", stdin=lines.splitlines()[0]).returncode == 0
+    assert run("catalog", "check", "-", "--fail-on", "unknown", stdin="coredns what\n").returncode == 2
+    assert run("catalog", "check", "-", "--fail-on", "no", stdin="coredns what\n").returncode == 0
+
+
+def test_a_whole_snapshot_goes_to_a_file_as_well(tmp_path: Path) -> None:
+    saved, target = tmp_path / "a.snap", tmp_path / "a.json"
+    assert run("snapshot", "save", "--demo", str(saved)).returncode == 0
+    assert run("snapshot", "show", str(saved), "--raw", "-O", str(target)).returncode == 0
+    assert json.loads(target.read_text())["cluster"]["name"] == "prod-eu-1"

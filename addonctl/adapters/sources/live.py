@@ -30,6 +30,7 @@ class LiveCluster:
     region: str = ""
     profile: str = ""
     namespace: str = ""
+    timeout_s: float | None = None
     progress: ports.Progress = ports.silent
 
     def named(self, cluster: str) -> "LiveCluster":
@@ -45,9 +46,10 @@ class LiveCluster:
         from addonctl.adapters import api_reader
 
         if not self.eks:
-            return api_reader.connect(self.context or None, self.kubeconfig or None)
+            return api_reader.connect(self.context or None, self.kubeconfig or None, timeout_s=self.timeout_s)
         aws = self._aws(self.region)
-        return api_reader.connect(eks=aws.endpoint(self.eks), token=lambda: aws.token(self.eks))
+        endpoint = aws.endpoint(self.eks)
+        return api_reader.connect(eks=endpoint, token=lambda: aws.token(self.eks), timeout_s=self.timeout_s)
 
     def snapshot(self) -> Snapshot:
         from addonctl.adapters import api_reader
@@ -70,7 +72,7 @@ class LiveCluster:
     def _aws(self, region: str) -> "Aws":
         from addonctl.adapters.aws import Aws
 
-        return Aws(region or None, self.profile or None)
+        return Aws(region or None, self.profile or None, self.timeout_s)
 
     def _with_aws(self, read: Snapshot) -> Snapshot:
         """What AWS says, if this is a cluster on EKS whose name is known."""
