@@ -5,11 +5,13 @@ import gzip
 import io
 import json
 import tarfile
+import time
 import tracemalloc
 from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -52,8 +54,6 @@ def bundle(path: Path) -> None:
 
 
 def test_every_form_gives_the_same_installation(tmp_path: Path) -> None:
-    import yaml
-
     text, forms = json.dumps(DEPLOYMENT), {}
     forms["one.json"] = text.encode()
     forms["list.json"] = json.dumps({"kind": "List", "items": [DEPLOYMENT]}).encode()
@@ -214,6 +214,62 @@ def test_numbers_where_yaml_meant_strings(tmp_path: Path) -> None:
     (workload,) = read(path).workloads
     assert (workload.name, workload.labels["version"], workload.desired) == ("123", "1.1", 2)
     assert workload.created is not None
+
+
+CRD = """
+apiVersion: apiextensions.k8s.io/v1
+kind: CustomResourceDefinition
+metadata: {name: gadgets.example.com}
+spec:
+  group: example.com
+  names: {kind: Gadget, plural: gadgets}
+  versions:
+  - name: v1
+    schema:
+      openAPIV3Schema:SCHEMA
+    served: true
+    storage: true
+    subresources: {status: {}}
+  - name: v1alpha1
+    deprecated: true
+"""
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [
+        " {type: object}",
+        "\n        type: object\n        description: |\n\n          served: false\n",
+        "\n        type: object\n# a remark in the first column\n        description: gadgets",
+        "\n        description: 'a text that goes on\n    where no other may'\n        type: object",
+        "  # a remark\n        type: object",
+        "\r\n        type: object\r\n",
+    ],
+)
+def test_a_definition_is_the_same_however_its_schema_is_written(tmp_path: Path, schema: str) -> None:
+    path = tmp_path / "crd.yaml"
+    path.write_bytes(CRD.replace("SCHEMA", schema).encode())
+    (crd,) = read(path).crds
+    assert (crd.name, crd.kind, broken(read(path))) == ("gadgets.example.com", "Gadget", "")
+    assert [(each.name, each.storage, each.has_status, each.deprecated) for each in crd.versions] == [
+        ("v1", True, True, False),
+        ("v1alpha1", False, False, True),
+    ]
+
+
+def test_schemas_take_next_to_no_time(tmp_path: Path) -> None:
+    path = tmp_path / "crd.yaml"
+    path.write_text(CRD.replace("SCHEMA", "\n        properties:\n" + "          size: {type: string}\n" * 40_000))
+    start = time.process_time()
+    assert read(path).crds
+    assert time.process_time() - start < 0.5  # parsed, they take some 3 s
+
+
+def test_a_text_that_looks_like_a_schema_is_kept(tmp_path: Path) -> None:
+    text = "openAPIV3Schema:\n  a: b\n"
+    document = {"kind": "ConfigMap", "metadata": {"name": "x"}, "data": {"crd": text}}
+    body = yaml.safe_dump(document, default_style="|").encode()
+    assert manifests._yaml_value(body) == document
 
 
 def test_real_dumps_load_and_their_addons_are_found(shared_data: Path, catalog: Catalog) -> None:

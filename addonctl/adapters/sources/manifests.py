@@ -49,6 +49,9 @@ _PIECE_BYTES = 1 << 20
 _NAMED_MAX = 20
 _YAML_MARKER = re.compile(rb"^---(?=\s|$)", re.MULTILINE)
 _ALIAS = re.compile(rb"(?:^|[\s\[,{:-])\*[^\s*\"']", re.MULTILINE)
+_IS_CRD = re.compile(rb"^kind:[ \t]*[\"']?CustomResourceDefinition\b", re.MULTILINE)
+# The schema of a version: its key, and below it every line that is blank or indented deeper.
+_SCHEMA = re.compile(rb"^( *)openAPIV3Schema:[ \t]*\r?\n(?:\1 .*(?:\n|\Z)|[ \t\r]*\n)+", re.MULTILINE)
 # Groups that once held what is now elsewhere; a file may still write them.
 _LEGACY_GROUPS = frozenset({"extensions", ""})
 _ALL_KINDS = (*KINDS, CONFIG_MAPS)
@@ -116,14 +119,10 @@ class Collection:
         """A stream of YAML documents; a broken one costs itself only."""
         import yaml
 
-        loader = yaml_loader()
         # `---` in the first column ends a document wherever it stands (YAML 1.2, 9.1.2).
         for number, document in enumerate(_YAML_MARKER.split(body), start=1):
             try:
-                value = yaml.load(document, Loader=loader)
-                if _ALIAS.search(document):
-                    refuse_bombs(value)
-                self._add_value(value, f"{source} document {number}")
+                self._add_value(_yaml_value(document), f"{source} document {number}")
             except BadInput as error:
                 self._broken.append(f"{source} document {number}: {error.what}")
             except (yaml.YAMLError, ValueError, RecursionError) as error:
@@ -250,6 +249,31 @@ def yaml_loader() -> Any:
         for first, resolvers in base.yaml_implicit_resolvers.items()
     }
     return Loader
+
+
+def _yaml_value(document: bytes) -> Any:
+    """What a document says, but for the schemas of a CRD: nothing reads them, and they are nine tenths of all YAML.
+
+    Raises YAMLError, ValueError, RecursionError, and BadInput for a bomb.
+    """
+    import yaml
+
+    short = _SCHEMA.sub(rb"\1openAPIV3Schema: {}\n", document) if _IS_CRD.search(document) else document
+    try:
+        return _loaded(short)
+    except yaml.YAMLError:  # a schema may be written in ways that only a parser of YAML knows
+        if short is document:
+            raise
+        return _loaded(document)
+
+
+def _loaded(document: bytes) -> Any:
+    import yaml
+
+    value = yaml.load(document, Loader=yaml_loader())
+    if _ALIAS.search(document):
+        refuse_bombs(value)
+    return value
 
 
 # ── Files ───────────────────────────────────────────────────────────────────────────────────────────────────────
