@@ -14,10 +14,11 @@ from addonctl.adapters.aws import Aws
 from addonctl.adapters.eks_addons import EksAddonApi
 from addonctl.errors import BadInput, Conflict, Forbidden, Invalid, NotFound, NotReachable, TooManyRequests, Unavailable
 from addonctl.model import live
+from tests.eks.conftest import aws as aws_server
 from tests.eks.conftest import eks as eks_server
 from tests.eks.server import REGION, EksServer
 
-eks = eks_server
+aws, eks = aws_server, eks_server
 OLD, NEW = "v1.12.4-eksbuild.18", "v1.13.2-eksbuild.21"
 ROLE, OTHER_ROLE = "arn:aws:iam::123456789012:role/dns", "arn:aws:iam::123456789012:role/other"
 IDENTITY = live.Identity("coredns", ROLE)

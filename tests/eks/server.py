@@ -6,6 +6,7 @@ not allow is recorded in `state.violations`, which the fixture wants empty.
 
 import json
 import logging
+import os
 import urllib.request
 from collections.abc import Mapping
 from typing import Any
@@ -24,7 +25,7 @@ from tests.eks.state import Refusal, State
 REGION = "eu-central-1"
 _CREDENTIALS = {"AWS_ACCESS_KEY_ID": "testing", "AWS_SECRET_ACCESS_KEY": "testing", "AWS_DEFAULT_REGION": REGION}
 _MODEL = Session().get_service_model("eks")
-_current: list[State] = []  # the state of the server that runs; moto builds its handlers without arguments
+_current: "list[EksServer]" = []  # the server that runs; moto builds its handlers without arguments
 
 
 class AddonResponse(EKSResponse):
@@ -32,7 +33,7 @@ class AddonResponse(EKSResponse):
 
     @property
     def state(self) -> State:
-        return _current[-1]
+        return _current[-1].state
 
     def call_action(self) -> Any:
         operation = self._get_action()
@@ -245,17 +246,24 @@ class EksServer:
 
     def __init__(self, table: Mapping[str, dict[str, Any]]) -> None:
         self.state = State(table)
+        self._clients: dict[str, Any] = {}
         for path in _PATHS:
             urls.url_paths[path] = AddonResponse().dispatch
         self._server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
 
     def __enter__(self) -> "EksServer":
-        _current.append(self.state)
+        _current.append(self)
+        os.environ["MOTO_EC2_LOAD_DEFAULT_AMIS"] = "false"  # 1,285 images, half a second each time, and nothing asks
         logging.getLogger("werkzeug").setLevel(logging.ERROR)  # not a line for every request
         self._server.start()
-        reset = urllib.request.Request(f"{self.url}/moto-api/reset", method="POST")
-        urllib.request.urlopen(reset, timeout=10).close()  # moto keeps its state over servers of one process
+        self.reset()
         return self
+
+    def reset(self) -> None:
+        """An AWS in which nothing was ever made; moto keeps its own state as long as the process runs."""
+        self.state = State(self.state.table)
+        asked = urllib.request.Request(f"{self.url}/moto-api/reset", method="POST")
+        urllib.request.urlopen(asked, timeout=10).close()
 
     def __exit__(self, *_: object) -> None:
         self._server.stop()
@@ -272,15 +280,18 @@ class EksServer:
         return {**_CREDENTIALS, "AWS_ENDPOINT_URL": self.url, "AWS_EC2_METADATA_DISABLED": "true"}
 
     def client(self, service: str) -> Any:
+        """boto3's client of a service, made once."""
         import boto3
 
-        return boto3.client(  # type: ignore[call-overload]
-            service,
-            region_name=REGION,
-            endpoint_url=self.url,
-            aws_access_key_id="testing",
-            aws_secret_access_key="testing",
-        )
+        if service not in self._clients:
+            self._clients[service] = boto3.client(  # type: ignore[call-overload]
+                service,
+                region_name=REGION,
+                endpoint_url=self.url,
+                aws_access_key_id="testing",
+                aws_secret_access_key="testing",
+            )
+        return self._clients[service]
 
     def create_cluster(self, name: str, version: str, **more: Any) -> None:
         """An ACTIVE cluster in one subnet; `more` is merged into what DescribeCluster answers."""

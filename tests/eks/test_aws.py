@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 
 import msgspec
@@ -68,8 +69,14 @@ def cluster(eks: EksServer) -> EksServer:
     return eks
 
 
+@cache
+def aws() -> Aws:
+    """One for all tests that read: botocore loads its description of EC2 for each anew, half a second."""
+    return Aws(REGION)
+
+
 def read() -> tuple[Eks, dict[str, tuple[GapReason, str]]]:
-    eks, gaps = Aws(REGION).read(NAME, instance_types=("m5.large",))
+    eks, gaps = aws().read(NAME, instance_types=("m5.large",))
     assert eks is not None
     return eks, {gap.part: (gap.reason, gap.permission) for gap in gaps}
 
