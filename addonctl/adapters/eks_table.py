@@ -9,6 +9,7 @@ import gzip
 import zlib
 from collections.abc import Iterable, Mapping
 from datetime import date
+from functools import cache
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -59,6 +60,7 @@ class _File(msgspec.Struct, frozen=True):
     addons: tuple[_AddOn, ...]
 
 
+@cache
 def packaged() -> EksTable:
     """The table that is shipped with addonctl."""
     body = (resources.files("addonctl") / "data" / "eks" / FILE_NAME).read_bytes()

@@ -1,6 +1,8 @@
 """Loads the packaged facts into a Catalog; the user's own table of EKS versions wins over the packaged one."""
 
+from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
+from functools import cache
 from importlib import resources
 from importlib.resources.abc import Traversable
 from pathlib import Path
@@ -14,16 +16,26 @@ from addonctl.catalog import AddOn, Catalog, Kubernetes
 from addonctl.errors import BadInput
 
 _Fact = TypeVar("_Fact", AddOn, Kubernetes)
+_DATA = resources.files("addonctl") / "data"
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 def load(cache_dir: Path | None = None) -> Catalog:
     """All knowledge; `cache_dir` is where `catalog refresh` keeps its table. Raises BadInput by file and field."""
-    data = resources.files("addonctl") / "data"
-    files = sorted((data / "addons").iterdir(), key=lambda file: file.name)
-    addons = {addon.id: addon for addon in (_read(file, AddOn) for file in files if file.name.endswith(".yaml"))}
     table = (eks_table.cached(cache_dir) if cache_dir else None) or eks_table.packaged()
-    return Catalog(addons, table, _read(data / "kubernetes.yaml", Kubernetes))
+    return Catalog(_addons(), table, _kubernetes())
+
+
+@cache
+def _addons() -> Mapping[str, AddOn]:
+    files = sorted((_DATA / "addons").iterdir(), key=lambda file: file.name)
+    addons = (_read(file, AddOn) for file in files if file.name.endswith(".yaml"))
+    return {addon.id: addon for addon in addons}
+
+
+@cache
+def _kubernetes() -> Kubernetes:
+    return _read(_DATA / "kubernetes.yaml", Kubernetes)
 
 
 def _read(file: Traversable, kind: type[_Fact]) -> _Fact:

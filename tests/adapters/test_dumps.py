@@ -290,14 +290,16 @@ def test_real_dumps_load_and_their_addons_are_found(shared_data: Path, catalog: 
 # ── Fuzzing ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
 _LEAVES: Any = (
-    None, True, 0, -1, 2**70, -(2**70), 1.5, "", " ", "a\x00b", "é\u2028", "\U0001f600", "'\"", "{{ x }}", "-", ":", "@", "/",
-    "1e9Gi", "2024-01-02", [], {}, [None], [[]], {"a": {"b": [1]}},
-)  # fmt: skip
+    *(None, True, 0, -1, 2**70, -(2**70), 1.5, "", " ", "a\x00b", "é\u2028", "\U0001f600", "'\"", "{{ x }}", "-"),
+    *(":", "@", "/", "1e9Gi", "2024-01-02", [], {}, [None], [[]], {"a": {"b": [1]}}),
+)
 _WORDS = (
-    "metadata spec status name namespace labels annotations ownerReferences managedFields template containers image "
-    "resources requests cpu memory replicas selector matchLabels conditions webhooks rules clientConfig caBundle service "
-    "versions group names data items kind apiVersion creationTimestamp type provisioner capacity storage release"
-).split()
+    *("metadata", "spec", "status", "name", "namespace", "labels", "annotations", "ownerReferences", "managedFields"),
+    *("template", "containers", "image", "resources", "requests", "cpu", "memory", "replicas", "selector", "items"),
+    *("matchLabels", "conditions", "webhooks", "rules", "clientConfig", "caBundle", "service", "versions", "group"),
+    *("names", "data", "kind", "apiVersion", "creationTimestamp", "type", "provisioner", "capacity", "storage"),
+    "release",
+)
 
 
 def odd(random: Random, depth: int = 4) -> Any:

@@ -6,7 +6,6 @@ import base64
 import gzip
 import json
 import logging
-import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -25,6 +24,7 @@ from addonctl.catalog import Catalog
 from addonctl.errors import BadInput
 from addonctl.model import Snapshot
 from tests.adapters.test_api_reader import kubeconfig, serve
+from tests.apps.terminal import in_fork
 from tests.builders import NOW
 from tests.canaries import BROKEN, MARK, leaks, planted
 
@@ -187,13 +187,7 @@ def test_errors_show_no_credential_of_a_kubeconfig(tmp_path: Path) -> None:
     }
     for user in ({"token": MARK}, {"exec": failing}, {"client-key-data": MARK, "client-certificate-data": MARK}, MARK):
         config = kubeconfig(tmp_path, "https://127.0.0.1:9", user)  # type: ignore[arg-type]
-        done = subprocess.run(
-            [sys.executable, "-m", "addonctl", "analyze", "--kubeconfig", config],
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=60,
-        )
+        done = in_fork("analyze", "--kubeconfig", config)
         assert done.returncode == 1
         assert leaks(done.stdout + done.stderr) == []
 

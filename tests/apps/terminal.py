@@ -1,6 +1,7 @@
 """Commands in a fork of the test process: on a pseudo-terminal of some width, or with streams that are files."""
 
 import fcntl
+import gc
 import os
 import pty
 import re
@@ -11,8 +12,14 @@ import sys
 import tempfile
 import termios
 import traceback
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
 
-from addonctl.apps.cli import main
+from click.testing import CliRunner
+
+from addonctl.apps import wiring
+from addonctl.apps.cli import cli, main
 
 _ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 _ROWS = 50
@@ -24,6 +31,7 @@ def in_terminal(columns: int, *arguments: str) -> str:
 
     The command runs in a fork of this process: its modules are loaded already, its streams are a terminal's.
     """
+    _load()
     pid, ours = pty.fork()
     if pid == 0:
         _child(columns, arguments)
@@ -43,8 +51,18 @@ def in_terminal(columns: int, *arguments: str) -> str:
     return text
 
 
-def in_fork(*arguments: str, stdin: str | None = None) -> subprocess.CompletedProcess[str]:
-    """What `addonctl ARGUMENTS` writes and how it ends, no terminal in sight and `stdin` (or nothing) to read."""
+def in_fork(
+    *arguments: str,
+    stdin: str | None = None,
+    encoding: str = "utf-8",
+    env: Mapping[str, str] | None = None,
+    folder: Path | None = None,
+) -> subprocess.CompletedProcess[str]:
+    """What `addonctl ARGUMENTS` writes and how it ends, no terminal in sight and `stdin` (or nothing) to read.
+
+    `encoding` is what its streams are opened in; `env` is all of its environment, `folder` where it runs.
+    """
+    _load()
     with tempfile.TemporaryFile() as given, tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
         given.write((stdin or "").encode())
         given.seek(0)
@@ -53,7 +71,11 @@ def in_fork(*arguments: str, stdin: str | None = None) -> subprocess.CompletedPr
             signal.alarm(_SECONDS)
             for number, stream in enumerate((given, out, err)):
                 os.dup2(stream.fileno(), number)
-            _run(arguments)
+            if env is not None:
+                os.environ.clear()
+                os.environ.update(env)
+            os.chdir(folder or ".")
+            _run(arguments, encoding)
         _, status = os.waitpid(pid, 0)
         texts = []
         for stream in (out, err):
@@ -64,6 +86,13 @@ def in_fork(*arguments: str, stdin: str | None = None) -> subprocess.CompletedPr
     return subprocess.CompletedProcess(["addonctl", *arguments], code, *texts)
 
 
+@cache
+def _load() -> None:
+    """What commands load when they run is loaded before the first fork, so that forks share it."""
+    done = CliRunner().invoke(cli, ["analyze", "--demo"])
+    assert done.exit_code == 0, done.output
+
+
 def _child(columns: int, arguments: tuple[str, ...]) -> None:
     """Runs the command on the terminal that is its streams; never returns."""
     fcntl.ioctl(1, termios.TIOCSWINSZ, struct.pack("HHHH", _ROWS, columns, 0, 0))
@@ -72,11 +101,13 @@ def _child(columns: int, arguments: tuple[str, ...]) -> None:
     _run(arguments)
 
 
-def _run(arguments: tuple[str, ...]) -> None:
+def _run(arguments: tuple[str, ...], encoding: str = "utf-8") -> None:
     """Runs the command on streams 0, 1 and 2 as its process would; never returns."""
     code = 70
+    gc.freeze()  # what the tests hold is not looked through, or all of it would be copied
     try:
-        sys.stdin, sys.stdout, sys.stderr = (os.fdopen(n, mode) for n, mode in ((0, "r"), (1, "w"), (2, "w")))
+        wiring.catalog.cache_clear()  # a process of its own asks its own environment
+        sys.stdin, sys.stdout, sys.stderr = (os.fdopen(n, mode, encoding=encoding) for n, mode in enumerate("rww"))
         sys.argv = ["addonctl", *arguments]
         main()
     except SystemExit as exit_:
