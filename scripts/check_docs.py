@@ -21,7 +21,7 @@ ROOT = Path(__file__).parents[1]
 PAGES = (ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md")))
 _BLOCK = re.compile(r"^```(sh|python)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 # CI runs these by themselves; running them here would run the tests inside the check of the docs.
-_RUN_BY_CI = ("make demo", "make test", "make lint", "make docs")
+_RUN_BY_CI = ("make demo", "make test", "make contract-test", "make lint", "make docs")
 
 
 def commands(page: Path) -> Iterator[list[str]]:
