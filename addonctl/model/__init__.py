@@ -114,10 +114,12 @@ from addonctl.model.records import (
     Subnet,
     current_releases,
 )
+from addonctl.model.signal import NOTHING, Counts, Guard, Objective, Sample, Verdict
 from addonctl.model.snapshot import SNAPSHOT_SCHEMA, Cluster, Gap, GapReason, Snapshot
 from addonctl.model.view import Backends, View
 
 __all__ = [
+    "NOTHING",
     "SNAPSHOT_SCHEMA",
     "Action",
     "AddOnRef",
@@ -139,6 +141,7 @@ __all__ = [
     "ConfigMap",
     "Container",
     "ContainerStatus",
+    "Counts",
     "CrdVersion",
     "CreateAddon",
     "CsiDriver",
@@ -167,6 +170,7 @@ __all__ = [
     "Gap",
     "GapReason",
     "GitChange",
+    "Guard",
     "Health",
     "HelmObject",
     "HelmRelease",
@@ -193,6 +197,7 @@ __all__ = [
     "Note",
     "ObjectHealth",
     "ObjectRef",
+    "Objective",
     "OtherObject",
     "Owner",
     "Patch",
@@ -208,6 +213,7 @@ __all__ = [
     "RoleBinding",
     "Rule",
     "Run",
+    "Sample",
     "Service",
     "ServiceAccount",
     "ServiceTarget",
@@ -222,6 +228,7 @@ __all__ = [
     "Together",
     "Unrecognised",
     "UpdateAddon",
+    "Verdict",
     "View",
     "Volume",
     "VolumeClaim",

@@ -1,0 +1,190 @@
+"""The gate: its bets are fair when the update is harmless, it fails what is broken, and it never passes the unknown."""
+
+import math
+import random
+from collections.abc import Iterator
+from datetime import timedelta
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from addonctl.gate import GateSettings, Judgement, _likelihood, _worse, judged, observed, opened
+from addonctl.model import Counts, Guard, Objective, Sample, Verdict
+from tests.builders import NOW
+
+DNS = Objective(sli="dns")
+ALONE = Objective(sli="dns", controlled=False)
+SETTINGS = GateSettings()
+_TICK = timedelta(seconds=5)
+
+
+def _chances(requests: int, share: float) -> Iterator[tuple[Counts, float]]:
+    for failed in range(requests + 1):
+        yield Counts(requests, failed), math.comb(requests, failed) * share**failed * (1 - share) ** (requests - failed)
+
+
+def _samples(*counts: tuple[Counts, Counts], sli: str = "dns") -> Iterator[tuple[Sample, ...]]:
+    for tick, (updated, control) in enumerate(counts):
+        yield (Sample(sli=sli, at=NOW + tick * _TICK, updated=updated, control=control),)
+
+
+def _judge(*counts: tuple[Counts, Counts], objective: Objective = DNS, given: GateSettings = SETTINGS) -> Judgement:
+    gate = opened(given, [objective])
+    for samples in _samples(*counts):
+        gate = observed(gate, samples)
+    return judged(gate)
+
+
+def _drawn(seed: int, ticks: int, requests: int, updated: float, control: float) -> Iterator[tuple[Counts, Counts]]:
+    chance = random.Random(seed)
+    for _ in range(ticks):
+        yield tuple(  # type: ignore[misc]
+            Counts(requests, sum(chance.random() < share for _ in range(requests))) for share in (updated, control)
+        )
+
+
+# ── Fair bets ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@given(
+    n1=st.integers(1, 12), n0=st.integers(1, 12), share=st.floats(0.001, 0.6), part=st.floats(0, 1),
+    times=st.sampled_from((2.0, 5.0, 100.0)),
+)  # fmt: skip
+@settings(max_examples=60, deadline=None)
+def test_comparing_with_the_others_wins_nothing_on_average(
+    n1: int, n0: int, share: float, part: float, times: float
+) -> None:
+    """Enumerated: for every rate of the others, and every rate of ours up to 1.5 times as high."""
+    ours = min(1.5 * share, 1.0) * part
+    mean = sum(
+        math.exp(_worse(times, new, control, 1.5)) * chance * other
+        for new, chance in _chances(n1, ours)
+        for control, other in _chances(n0, share)
+    )
+    assert mean <= 1 + 1e-9
+
+
+@given(n=st.integers(1, 40), share=st.floats(0, 0.01), bet=st.sampled_from((0.02, 0.2, 0.99)))
+@settings(max_examples=60, deadline=None)
+def test_comparing_with_the_objective_wins_nothing_on_average(n: int, share: float, bet: float) -> None:
+    assert sum(math.exp(_likelihood(bet, 0.01, seen)) * chance for seen, chance in _chances(n, share)) <= 1 + 1e-9
+
+
+def test_harmless_rollouts_pass_and_none_fails() -> None:
+    """Forty rollouts of ten minutes whose failures are within the objective: at most 0.04 of them may fail."""
+    verdicts = [_judge(*_drawn(seed, 120, 20, 0.004, 0.004)).verdict for seed in range(40)]
+    assert set(verdicts) == {Verdict.PASS}
+
+
+def test_what_troubles_both_alike_is_no_evidence_against_the_update() -> None:
+    """Within the ratio, with a baseline that fails its objective already."""
+    gate = opened(SETTINGS, [DNS], [Sample(sli="dns", at=NOW, updated=Counts(), control=Counts(1000, 80))])
+    for samples in _samples(*_drawn(3, 120, 20, 0.08, 0.08)):
+        gate = observed(gate, samples)
+    assert judged(gate).verdict is not Verdict.FAIL
+
+
+# ── What is broken fails ────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _ticks_to_fail(updated: float, control: float, requests: int, seed: int, objective: Objective = DNS) -> int:
+    gate = opened(SETTINGS, [objective])
+    for tick, samples in enumerate(_samples(*_drawn(seed, 360, requests, updated, control)), start=1):
+        gate = observed(gate, samples)
+        if judged(gate).verdict is Verdict.FAIL:
+            return tick
+    raise AssertionError("never failed")
+
+
+@pytest.mark.parametrize(
+    ("updated", "requests", "most"),
+    [(1.0, 5, 2), (0.2, 100, 2), (0.1, 100, 4), (0.05, 100, 8)],
+    ids=["nothing answers, 1/s", "20 % fail, 20/s", "10 % fail, 20/s", "5 % fail, 20/s"],
+)  # fmt: skip
+def test_harm_is_found_within_ticks_of_five_seconds(updated: float, requests: int, most: int) -> None:
+    found = sorted(_ticks_to_fail(updated, 0.002, requests, seed) for seed in range(15))
+    assert found[7] <= most
+
+
+def test_without_a_control_the_objective_is_enough() -> None:
+    assert _ticks_to_fail(0.2, 0.0, 25, 1, ALONE) <= 4
+
+
+def test_harm_that_sets_in_late_is_found_too() -> None:
+    clean = [(Counts(100), Counts(100))] * 200
+    assert _judge(*clean).verdict is Verdict.PASS
+    assert _judge(*clean, *_drawn(5, 6, 100, 0.2, 0.0)).verdict is Verdict.FAIL
+
+
+def test_a_broken_guard_fails_whatever_was_counted() -> None:
+    gate = opened(SETTINGS, [DNS])
+    for samples in _samples(*[(Counts(100), Counts(100))] * 20):
+        gate = observed(gate, samples)
+    guard = Guard(code="HLT001", subject="Deployment/kube-system/coredns", detail="restarts")
+    assert judged(gate, [guard]).verdict is Verdict.FAIL
+    assert judged(gate, [guard]).guards == (guard,)
+
+
+def test_each_of_several_slis_needs_more_evidence() -> None:
+    """One alpha for the rollout: with ten SLIs each has a tenth of it."""
+    bad = [(Counts(20, 5), Counts(20))] * 1
+    alone = opened(GateSettings(alpha=0.02), [DNS])
+    many = opened(GateSettings(alpha=0.02), [DNS, *(Objective(sli=f"other-{n}") for n in range(500))])
+    for samples in _samples(*bad):
+        alone, many = observed(alone, samples), observed(many, samples)
+    assert judged(alone).verdict is Verdict.FAIL
+    assert judged(many).verdict is not Verdict.FAIL
+
+
+# ── Unknown never passes ────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_nothing_watched_and_nothing_counted_are_unknown() -> None:
+    assert judged(opened(SETTINGS, [])).verdict is Verdict.UNKNOWN
+    assert judged(opened(SETTINGS, [DNS])).verdict is Verdict.UNKNOWN
+
+
+def test_a_pass_needs_requests_and_says_how_many_are_missing() -> None:
+    few = _judge((Counts(10), Counts(10)))
+    assert (few.verdict, few.slis[0].missing) == (Verdict.UNKNOWN, 22)
+    enough = _judge((Counts(10), Counts(10)), (Counts(few.slis[0].missing), Counts()))
+    assert (enough.verdict, enough.slis[0].missing) == (Verdict.PASS, 0)
+
+
+def test_an_sli_that_falls_silent_no_longer_passes() -> None:
+    gate = opened(SETTINGS, [DNS])
+    for samples in _samples(*[(Counts(100), Counts(100))] * 3):
+        gate = observed(gate, samples)
+    assert judged(gate).verdict is Verdict.PASS
+    for _ in range(SETTINGS.silent):
+        gate = observed(gate, [])
+    assert judged(gate).verdict is Verdict.UNKNOWN
+    assert judged(gate).slis[0].silent
+
+
+def test_suspicion_holds_before_there_is_proof() -> None:
+    judgement = _judge(*[(Counts(400), Counts(400))] * 2, (Counts(40, 7), Counts(40)))
+    assert judgement.slis[0].suspicious
+    assert judgement.verdict is Verdict.UNKNOWN
+
+
+def test_hours_of_calm_do_not_outweigh_a_bad_tick() -> None:
+    judgement = _judge(*[(Counts(400), Counts(400))] * 100, (Counts(40, 5), Counts(40)))
+    assert judgement.verdict is Verdict.UNKNOWN
+    assert judgement.slis[0].missing > 0
+
+
+@given(st.lists(st.tuples(st.integers(0, 30), st.integers(0, 30), st.integers(0, 30)), max_size=30))
+@settings(max_examples=40, deadline=None)
+def test_any_counts_give_a_verdict_with_its_numbers(ticks: list[tuple[int, int, int]]) -> None:
+    counts = [(Counts(n, min(k, n)), Counts(m)) for n, k, m in ticks]
+    found = _judge(*counts)
+    assert found.slis[0].updated == sum((new for new, _ in counts), Counts())
+    assert 0 <= found.slis[0].chance <= 1
+    assert not (found.slis[0].missing and found.verdict is Verdict.PASS)
+
+
+def test_more_failures_than_requests_cannot_be() -> None:
+    with pytest.raises(AssertionError, match="3 of 2 requests"):
+        Counts(2, 3)
