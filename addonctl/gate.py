@@ -19,6 +19,7 @@ from addonctl.model import NOTHING, Counts, Guard, Objective, Sample, Verdict
 # What the two tests bet on: so many times the failures of the control, and such shares of failures.
 _TIMES = (2.0, 3.0, 5.0, 10.0, 30.0, 100.0)
 _SHARES = (0.02, 0.05, 0.1, 0.2, 0.5, 0.99)
+_MOST = 0.9  # below the largest of them
 _NEVER = -math.inf
 
 
@@ -27,7 +28,9 @@ class GateSettings:
     """`alpha`: the chance of failing a harmless rollout, over all of its SLIs and waves.
 
     `ratio`: updated instances may fail so many times as often as the others; above 1, since two groups are never quite
-    alike. `tolerated`: the share of failures that must not be passed; a pass needs evidence, at `beta`, that there are
+    alike. `shared`: where there is a control, so many times the objective may fail before that alone is evidence; what
+    is less and troubles both is not the update's doing, what troubles only the updated ones the control tells.
+    `tolerated`: the share of failures that must not be passed; a pass needs evidence, at `beta`, that there are
     fewer, and no more of it is kept than twice that, so that hours of calm do not outweigh a bad minute.
     `suspicious`: with this much evidence of harm nothing goes on. `horizon`: ticks of the whole rollout. `silent`:
     after so many ticks without a request an SLI is unknown.
@@ -36,6 +39,7 @@ class GateSettings:
     alpha: float = 0.001
     beta: float = 0.05
     ratio: float = 1.5
+    shared: float = 5.0
     tolerated: float = 0.1
     suspicious: float = 20.0
     horizon: int = 360
@@ -52,18 +56,20 @@ class GateSettings:
 class Watched:
     """What is known of one SLI so far. The logs of e-values: `worse` one a ratio, `bad` one a share, and `good`.
 
-    `limit` is the share of failures that counts as harmless: the objective, or what the baseline had if that was more.
+    `limit` is the share of failures that counts as harmless: the objective, or what the baseline had if that was more;
+    `bearable` the share from which on failures alone are evidence, whatever the control does.
     """
 
     sli: str
     limit: float
+    bearable: float
     controlled: bool
     ticks: int = 0
     silent: int = 0
     updated: Counts = NOTHING
     control: Counts = NOTHING
     worse: tuple[float, ...] = (_NEVER,) * len(_TIMES)
-    bad: tuple[float, ...] = (_NEVER,) * len(_SHARES)
+    bad: tuple[float, ...] = ()
     good: float = 0.0
 
     @property
@@ -112,17 +118,23 @@ def opened(settings: GateSettings, objectives: Iterable[Objective], baseline: It
     before: dict[str, Counts] = {}
     for sample in baseline:
         before[sample.sli] = before.get(sample.sli, NOTHING) + sample.control
-    return Gate(
-        settings,
-        tuple(
-            Watched(
-                sli=each.sli,
-                limit=_limit(each, before.get(each.sli, NOTHING), settings),
-                controlled=each.controlled,
-            )
-            for each in objectives
-        ),
+    return Gate(settings, tuple(_watched(each, before.get(each.sli, NOTHING), settings) for each in objectives))
+
+
+def _watched(objective: Objective, baseline: Counts, settings: GateSettings) -> Watched:
+    limit = _limit(objective, baseline, settings)
+    bearable = min(settings.shared * limit, _MOST) if objective.controlled else limit
+    return Watched(
+        sli=objective.sli,
+        limit=limit,
+        bearable=bearable,
+        controlled=objective.controlled,
+        bad=(_NEVER,) * len(_shares(bearable)),
     )
+
+
+def _shares(bearable: float) -> tuple[float, ...]:
+    return tuple(share for share in _SHARES if share > bearable)
 
 
 def _limit(objective: Objective, baseline: Counts, settings: GateSettings) -> float:
@@ -131,7 +143,7 @@ def _limit(objective: Objective, baseline: Counts, settings: GateSettings) -> fl
     if rate is None or rate <= objective.may_fail:
         return objective.may_fail
     upper = (baseline.failed + 2 * math.sqrt(baseline.failed) + 2) / baseline.requests
-    return min(settings.ratio * upper, 0.9)
+    return min(settings.ratio * upper, _MOST)
 
 
 def observed(gate: Gate, samples: Iterable[Sample]) -> Gate:
@@ -156,8 +168,8 @@ def _ticked(seen: Watched, sample: Sample | None, settings: GateSettings) -> Wat
             for log, times in zip(seen.worse, _TIMES, strict=True)
         ),
         bad=tuple(
-            _bet(log, stake, _likelihood(share, seen.limit, new)) if share > seen.limit else _NEVER
-            for log, share in zip(seen.bad, _SHARES, strict=True)
+            _bet(log, stake, _likelihood(share, seen.bearable, new))
+            for log, share in zip(seen.bad, _shares(seen.bearable), strict=True)
         ),
         good=min(seen.good + _likelihood(seen.limit, _tolerated(seen, settings), new), -2 * math.log(settings.beta)),
     )

@@ -127,8 +127,8 @@ def test_a_broken_guard_fails_whatever_was_counted() -> None:
 
 
 def test_each_of_several_slis_needs_more_evidence() -> None:
-    """One alpha for the rollout: with ten SLIs each has a tenth of it."""
-    bad = [(Counts(20, 5), Counts(20))] * 1
+    """One alpha for the rollout: each of 501 SLIs has as small a share of it."""
+    bad = [(Counts(20, 7), Counts(20))]
     alone = opened(GateSettings(alpha=0.02), [DNS])
     many = opened(GateSettings(alpha=0.02), [DNS, *(Objective(sli=f"other-{n}") for n in range(500))])
     for samples in _samples(*bad):
@@ -164,7 +164,7 @@ def test_an_sli_that_falls_silent_no_longer_passes() -> None:
 
 
 def test_suspicion_holds_before_there_is_proof() -> None:
-    judgement = _judge(*[(Counts(400), Counts(400))] * 2, (Counts(40, 7), Counts(40)))
+    judgement = _judge(*[(Counts(400), Counts(400))] * 2, (Counts(40, 10), Counts(40)))
     assert judgement.slis[0].suspicious
     assert judgement.verdict is Verdict.UNKNOWN
 
