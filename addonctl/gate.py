@@ -12,105 +12,27 @@ Sources: Shin, Ramdas, Rinaldo, "E-detectors" (2023); Lindon, Malek, "Anytime-va
 
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
-from addonctl.model import NOTHING, Counts, Guard, Objective, Sample, Verdict
+from addonctl.model import (
+    NOTHING,
+    Counts,
+    Gate,
+    GateSettings,
+    Guard,
+    Judgement,
+    Objective,
+    Sample,
+    SliJudgement,
+    Verdict,
+    Watched,
+)
 
 # What the two tests bet on: so many times the failures of the control, and such shares of failures.
 _TIMES = (2.0, 3.0, 5.0, 10.0, 30.0, 100.0)
 _SHARES = (0.02, 0.05, 0.1, 0.2, 0.5, 0.99)
 _MOST = 0.9  # below the largest of them
 _NEVER = -math.inf
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GateSettings:
-    """`alpha`: the chance of failing a harmless rollout, over all of its SLIs and waves.
-
-    `ratio`: updated instances may fail so many times as often as the others; above 1, since two groups are never quite
-    alike. `shared`: where there is a control, so many times the objective may fail before that alone is evidence; what
-    is less and troubles both is not the update's doing, what troubles only the updated ones the control tells.
-    `tolerated`: the share of failures that must not be passed; a pass needs evidence, at `beta`, that there are
-    fewer, and no more of it is kept than twice that, so that hours of calm do not outweigh a bad minute.
-    `suspicious`: with this much evidence of harm nothing goes on. `horizon`: ticks of the whole rollout. `silent`:
-    after so many ticks without a request an SLI is unknown.
-    """
-
-    alpha: float = 0.001
-    beta: float = 0.05
-    ratio: float = 1.5
-    shared: float = 5.0
-    tolerated: float = 0.1
-    suspicious: float = 20.0
-    horizon: int = 360
-    silent: int = 6
-
-    def __post_init__(self) -> None:
-        assert 0 < self.alpha < 1, f"alpha is a chance: {self.alpha}"
-        assert 0 < self.beta < 1, f"beta is a chance: {self.beta}"
-        assert self.ratio >= 1, f"the others may not be asked to fail more often: {self.ratio}"
-        assert self.horizon > 0, f"a rollout lasts: {self.horizon}"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Watched:
-    """What is known of one SLI so far. The logs of e-values: `worse` one a ratio, `bad` one a share, and `good`.
-
-    `limit` is the share of failures that counts as harmless: the objective, or what the baseline had if that was more;
-    `bearable` the share from which on failures alone are evidence, whatever the control does.
-    """
-
-    sli: str
-    limit: float
-    bearable: float
-    controlled: bool
-    ticks: int = 0
-    silent: int = 0
-    updated: Counts = NOTHING
-    control: Counts = NOTHING
-    worse: tuple[float, ...] = (_NEVER,) * len(_TIMES)
-    bad: tuple[float, ...] = ()
-    good: float = 0.0
-
-    @property
-    def evidence(self) -> float:
-        """The log of the e-value against "the update is harmless to this SLI"."""
-        return _mean((_mean(self.worse), _mean(self.bad))) if self.controlled else _mean(self.bad)
-
-
-@dataclass(frozen=True, slots=True)
-class Gate:
-    """The state of a gate: a value, made by `opened` and moved by `observed`."""
-
-    settings: GateSettings
-    watched: tuple[Watched, ...] = field(default=())
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SliJudgement:
-    """What the gate says of one SLI, and by which numbers. `chance`: of this much evidence, were nothing wrong.
-
-    `missing`: good requests that a pass still needs, if no other fails.
-    """
-
-    sli: str
-    verdict: Verdict
-    updated: Counts
-    control: Counts
-    limit: float
-    chance: float
-    missing: int = 0
-    silent: bool = False
-    suspicious: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Judgement:
-    """The verdict, and what it stands on: guards that are broken, and every SLI."""
-
-    verdict: Verdict
-    guards: tuple[Guard, ...]
-    slis: tuple[SliJudgement, ...]
 
 
 def opened(settings: GateSettings, objectives: Iterable[Objective], baseline: Iterable[Sample] = ()) -> Gate:
@@ -129,6 +51,7 @@ def _watched(objective: Objective, baseline: Counts, settings: GateSettings) -> 
         limit=limit,
         bearable=bearable,
         controlled=objective.controlled,
+        worse=(_NEVER,) * len(_TIMES),
         bad=(_NEVER,) * len(_shares(bearable)),
     )
 
@@ -212,6 +135,11 @@ def _tolerated(seen: Watched, settings: GateSettings) -> float:
     return max(settings.tolerated, min(2 * seen.limit, (1 + seen.limit) / 2))
 
 
+def _evidence(seen: Watched) -> float:
+    """The log of the e-value against "the update is harmless to this SLI"."""
+    return _mean((_mean(seen.worse), _mean(seen.bad))) if seen.controlled else _mean(seen.bad)
+
+
 def _mean(logs: Sequence[float]) -> float:
     highest = max(logs)
     if highest == _NEVER:
@@ -231,7 +159,7 @@ def judged(gate: Gate, guards: Sequence[Guard] = ()) -> Judgement:
 
 
 def _judged(seen: Watched, gate: Gate) -> SliJudgement:
-    settings, evidence = gate.settings, seen.evidence
+    settings, evidence = gate.settings, _evidence(seen)
     failed = evidence >= math.log(len(gate.watched) / settings.alpha)
     suspicious = evidence >= math.log(settings.suspicious)
     silent = seen.silent >= settings.silent

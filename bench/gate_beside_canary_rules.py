@@ -15,8 +15,8 @@ from functools import cache
 from itertools import accumulate
 from math import comb
 
-from addonctl.gate import GateSettings, judged, observed, opened
-from addonctl.model import Counts, Objective, Sample, Verdict
+from addonctl.gate import judged, observed, opened
+from addonctl.model import Counts, GateSettings, Objective, Sample, Verdict
 from bench.measure import table
 from tests.builders import NOW
 

@@ -90,6 +90,19 @@ from addonctl.model.finding import (
     WaiverRef,
     names_of,
 )
+from addonctl.model.gate import (
+    NOTHING,
+    Counts,
+    Gate,
+    GateSettings,
+    Guard,
+    Judgement,
+    Objective,
+    Sample,
+    SliJudgement,
+    Verdict,
+    Watched,
+)
 from addonctl.model.health import Health, ObjectHealth, ProbeAnswer
 from addonctl.model.installation import Claim, Installation, Inventory, Unrecognised
 from addonctl.model.owners import Method, Owner
@@ -114,7 +127,6 @@ from addonctl.model.records import (
     Subnet,
     current_releases,
 )
-from addonctl.model.signal import NOTHING, Counts, Guard, Objective, Sample, Verdict
 from addonctl.model.snapshot import SNAPSHOT_SCHEMA, Cluster, Gap, GapReason, Snapshot
 from addonctl.model.view import Backends, View
 
@@ -169,6 +181,8 @@ __all__ = [
     "FluxSource",
     "Gap",
     "GapReason",
+    "Gate",
+    "GateSettings",
     "GitChange",
     "Guard",
     "Health",
@@ -183,6 +197,7 @@ __all__ = [
     "InstallationRef",
     "InstanceType",
     "Inventory",
+    "Judgement",
     "KubernetesObject",
     "LabelExpression",
     "Lease",
@@ -218,6 +233,7 @@ __all__ = [
     "ServiceAccount",
     "ServiceTarget",
     "Severity",
+    "SliJudgement",
     "Snapshot",
     "StorageClass",
     "Strength",
@@ -234,6 +250,7 @@ __all__ = [
     "VolumeClaim",
     "VolumeSnapshotClass",
     "WaiverRef",
+    "Watched",
     "Webhook",
     "WebhookConfiguration",
     "Workload",

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from addonctl.gate import GateSettings, Judgement, _likelihood, _worse, judged, observed, opened
-from addonctl.model import Counts, Guard, Objective, Sample, Verdict
+from addonctl.gate import _likelihood, _worse, judged, observed, opened
+from addonctl.model import Counts, GateSettings, Guard, Judgement, Objective, Sample, Verdict
 from tests.builders import NOW
 
 DNS = Objective(sli="dns")
@@ -48,9 +48,12 @@ def _drawn(seed: int, ticks: int, requests: int, updated: float, control: float)
 
 
 @given(
-    n1=st.integers(1, 12), n0=st.integers(1, 12), share=st.floats(0.001, 0.6), part=st.floats(0, 1),
+    n1=st.integers(1, 12),
+    n0=st.integers(1, 12),
+    share=st.floats(0.001, 0.6),
+    part=st.floats(0, 1),
     times=st.sampled_from((2.0, 5.0, 100.0)),
-)  # fmt: skip
+)
 @settings(max_examples=60, deadline=None)
 def test_comparing_with_the_others_wins_nothing_on_average(
     n1: int, n0: int, share: float, part: float, times: float
@@ -101,7 +104,7 @@ def _ticks_to_fail(updated: float, control: float, requests: int, seed: int, obj
     ("updated", "requests", "most"),
     [(1.0, 5, 2), (0.2, 100, 2), (0.1, 100, 4), (0.05, 100, 8)],
     ids=["nothing answers, 1/s", "20 % fail, 20/s", "10 % fail, 20/s", "5 % fail, 20/s"],
-)  # fmt: skip
+)
 def test_harm_is_found_within_ticks_of_five_seconds(updated: float, requests: int, most: int) -> None:
     found = sorted(_ticks_to_fail(updated, 0.002, requests, seed) for seed in range(15))
     assert found[7] <= most

@@ -1,0 +1,104 @@
+"""What is to be changed, in which order and waves, watched by which gates, and how each step is undone.
+
+A value: printed, saved, compared, approved. Nothing in it happens before a Run (model/run.py) carries it out.
+"""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+from addonctl.model.action import Action
+from addonctl.model.cluster import ObjectRef
+from addonctl.model.gate import Objective
+from addonctl.model.owners import Owner
+from addonctl.versions import Minor, Version
+
+
+class Rollout(StrEnum):
+    """How the instances of a workload take up a new version."""
+
+    SURGE = "surge"  # a new one is ready before an old one ends
+    NODE_BY_NODE = "node-by-node"  # one a node: where it is replaced, nothing serves until it is back
+    AT_ONCE = "at-once"  # its owner replaces all of them, in an order of its own
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wave:
+    """So many instances that are updated before the gate is asked; on `nodes`, where it goes node by node."""
+
+    instances: int
+    nodes: tuple[str, ...] = ()
+    canary: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """A workload of the step, and how its instances are replaced."""
+
+    ref: ObjectRef
+    rollout: Rollout
+    instances: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """One installation from one version (or configuration) to the next.
+
+    `do` is the change in its owner's terms, `undo` the way back, in order; without one, `irreversible` says why.
+    `disruption` is the class of what stops meanwhile, in the catalogue's words, `loses` whether requests may be lost by
+    it, whatever we do. `duration_s`: from and to how long it takes, None where nobody knows. `after`: the steps that
+    come first, and why.
+    """
+
+    id: str
+    installation: str
+    addon: str
+    owner: Owner
+    from_version: Version | None
+    to_version: Version | None
+    do: tuple[Action, ...]
+    undo: tuple[Action, ...]
+    irreversible: str = ""
+    targets: tuple[Target, ...] = ()
+    waves: tuple[Wave, ...] = ()
+    objectives: tuple[Objective, ...] = ()
+    soak_s: int = 60
+    disruption: str = ""
+    loses: bool = False
+    duration_s: tuple[int, int] | None = None
+    after: Mapping[str, str] = field(default_factory=dict)
+    approval: bool = False
+
+    def __post_init__(self) -> None:
+        assert self.undo or self.irreversible, f"step {self.id}: what cannot be undone says why"
+
+
+@dataclass(frozen=True, slots=True)
+class Premise:
+    """What the plan was made for: applying reads the world again, and refuses if it is otherwise."""
+
+    installation: str
+    version: str
+    owner: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """Steps in the order in which they are carried out, one after the other."""
+
+    cluster: str
+    kubernetes: Minor | None
+    made: datetime
+    goal: str
+    steps: tuple[Step, ...]
+    premises: tuple[Premise, ...] = ()
+
+    @property
+    def id(self) -> str:
+        """Of what it does, not of when it was made: the same plan has the same id."""
+        told = "\n".join(
+            [self.cluster, *(f"{s.installation} {s.from_version} {s.to_version} {s.do}" for s in self.steps)]
+        )
+        return hashlib.sha256(told.encode()).hexdigest()[:12]

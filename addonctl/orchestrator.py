@@ -1,0 +1,280 @@
+"""The mover of runs: `advance(run, event, now)`. Pure, and total over every phase and event.
+
+A phase wants some commands, in order, and then looks at the world until what it waits for is so. Where a command, a
+phase or the gate fails, a step that was not changed is refused, and one that was is rolled back: workloads first, in
+seconds, then their owner, then what is live is compared with the checkpoint. What cannot be done then leaves the run
+stuck: a person must look, nothing more is touched. Called by the executor's loop, and by the simulator.
+"""
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from addonctl.gate import judged, observed, opened
+from addonctl.model import GateSettings, Verdict
+from addonctl.model.plan import Plan
+from addonctl.model.run import (
+    Approved,
+    Cancelled,
+    CancelledBy,
+    Command,
+    CommandFailed,
+    Do,
+    Done,
+    Entry,
+    Event,
+    Failed,
+    GateFailed,
+    Limits,
+    Looked,
+    NoVerdict,
+    NoWayBack,
+    OwnerFailed,
+    OwnerState,
+    Paused,
+    Phase,
+    Resumed,
+    Run,
+    StepState,
+    TookTooLong,
+    Why,
+)
+
+Advance = tuple[Run, tuple[Command, ...]]
+"""The run after an event, and what to do now; nothing: look again after `limits.look_s`."""
+
+
+def started(
+    id: str, plan: Plan, now: datetime, settings: GateSettings | None = None, limits: Limits | None = None
+) -> Advance:
+    """A run of `plan` at its beginning. One alpha is shared by all of its steps."""
+    assert plan.steps, "a plan without steps needs no run"
+    settings = settings or GateSettings()
+    run = Run(
+        id=id,
+        plan=plan,
+        phase=Phase.PREFLIGHT,
+        since=now,
+        settings=replace(settings, alpha=settings.alpha / len(plan.steps)),
+        limits=limits or Limits(),
+    )
+    return _told(_entered(run, Phase.PREFLIGHT, now, Do.CHECK), now)
+
+
+def advance(run: Run, event: Event, now: datetime) -> Advance:
+    """The run after `event`. What its phase does not wait for changes nothing; a run that has ended stays as it is."""
+    if run.phase.ended:
+        return run, ()
+    return _told(_in_time(_moved(run, event, now), now), now)
+
+
+def _told(run: Run, now: datetime) -> Advance:
+    waits = run.not_before is not None and now < run.not_before
+    if run.phase.ended or waits or _held(run):
+        return run, ()
+    return run, run.todo[:1]
+
+
+def _held(run: Run) -> bool:
+    """Paused; going back is not held up."""
+    return run.paused and run.phase is not Phase.ROLLING_BACK
+
+
+def _moved(run: Run, event: Event, now: datetime) -> Run:
+    match event:
+        case Done(command) if run.todo and command == run.todo[0].id:
+            return _done(run, event, now)
+        case Failed(command) if run.todo and command == run.todo[0].id:
+            return _failed(run, event, now)
+        case Looked():
+            return _looked(run, event, now)
+        case Approved(by) if run.phase is Phase.APPROVAL:
+            return _changing(run, now, by)
+        case Cancelled(by) if run.phase is not Phase.ROLLING_BACK:
+            return _turned_back(run, CancelledBy(by), now)
+        case Paused():
+            return replace(run, paused=True)
+        case Resumed() if run.paused:
+            return replace(run, paused=False, since=now, unknown_since=None)
+    return run
+
+
+# ── Commands ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _entered(run: Run, phase: Phase, now: datetime, *wanted: Do, why: Why | None = None, by: str = "") -> Run:
+    entry = Entry(at=now, phase=phase, step=run.step, wave=run.wave, why=why, by=by)
+    run = replace(
+        run, phase=phase, since=now, todo=(), not_before=None, unknown_since=None, timeline=(*run.timeline, entry)
+    )
+    return _wanting(run, *wanted)
+
+
+def _wanting(run: Run, *wanted: Do) -> Run:
+    numbered = enumerate(wanted, start=run.numbered + 1)
+    more = tuple(Command(id=f"{run.id}-{n}", do=do, step=run.step, wave=run.wave) for n, do in numbered)
+    return replace(run, todo=(*run.todo, *more), numbered=run.numbered + len(wanted))
+
+
+def _done(run: Run, event: Done, now: datetime) -> Run:
+    command, rest = run.todo[0], run.todo[1:]
+    run = replace(run, todo=rest, not_before=None)
+    if command.do is Do.CHECKPOINT:
+        run = replace(run, checkpoints=(*run.checkpoints, event.result))
+    elif command.do is Do.RELAX:
+        run = replace(run, hardened=False)
+    return run if rest else _all_done(run, now)
+
+
+def _failed(run: Run, event: Failed, now: datetime) -> Run:
+    if event.retry_after_s is not None:
+        return replace(run, not_before=now + timedelta(seconds=event.retry_after_s))
+    if run.todo[0].do is Do.REVERT_WORKLOADS:  # it only makes going back faster: its owner puts them back as well
+        return _done(run, Done(event.command), now)
+    return _turned_back(run, CommandFailed(run.todo[0].do, event.reason), now)
+
+
+def _all_done(run: Run, now: datetime) -> Run:
+    """What follows the last command of a phase; phases that are not named here look at the world first."""
+    match run.phase:
+        case Phase.PREFLIGHT:
+            return _entered(run, Phase.CHECKPOINT, now, Do.CHECKPOINT)
+        case Phase.CHECKPOINT:
+            return _entered(replace(run, hardened=True), Phase.BASELINE, now, Do.HARDEN)
+        case Phase.VERIFY:
+            return _next_step(run, now)
+        case Phase.ROLLING_BACK if run.restored or not run.changed:
+            assert run.ending is not None, "what rolls back has an end"
+            return _entered(run, run.ending, now, why=run.why)
+    return run
+
+
+def _next_step(run: Run, now: datetime) -> Run:
+    if run.step + 1 == len(run.plan.steps):
+        return _entered(run, Phase.UPDATED, now)
+    run = replace(run, step=run.step + 1, wave=0, changed=False, gate=None, judgement=None, baseline=(), state=None)
+    return _entered(run, Phase.PREFLIGHT, now, Do.CHECK)
+
+
+def _changing(run: Run, now: datetime, by: str = "") -> Run:
+    gate = opened(run.settings, run.at_work_on.objectives, run.baseline)
+    return _entered(replace(run, changed=True, gate=gate), Phase.APPLY, now, Do.CHANGE, Do.RELEASE, by=by)
+
+
+# ── Turning back ────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _turned_back(run: Run, why: Why, now: datetime) -> Run:
+    if run.phase is Phase.ROLLING_BACK:
+        return _entered(replace(run, why=why), Phase.STUCK, now, why=why)
+    irreversible = run.at_work_on.irreversible
+    if run.changed and irreversible:
+        why = NoWayBack(irreversible, why)
+        return _entered(replace(run, why=why), Phase.STUCK, now, why=why)
+    usual = Phase.ROLLED_BACK if run.changed else Phase.REFUSED
+    run = replace(run, why=why, ending=Phase.CANCELLED if isinstance(why, CancelledBy) else usual)
+    if run.changed:
+        return _entered(run, Phase.ROLLING_BACK, now, Do.REVERT_WORKLOADS, Do.REVERT_OWNER, why=why)
+    if run.hardened:
+        return _entered(run, Phase.ROLLING_BACK, now, Do.RELAX, why=why)
+    assert run.ending is not None
+    return _entered(run, run.ending, now, why=why)
+
+
+def _in_time(run: Run, now: datetime) -> Run:
+    """The run, turned back where its phase lasts too long."""
+    limit, lasted = _limit_s(run), (now - run.since).total_seconds()
+    if run.phase.ended or _held(run) or lasted <= limit:
+        return run
+    return _turned_back(run, TookTooLong(run.phase, round(lasted), run.state), now)
+
+
+def _limit_s(run: Run) -> int:
+    limits = run.limits
+    return {
+        Phase.PREFLIGHT: limits.preflight_s,
+        Phase.CHECKPOINT: limits.checkpoint_s,
+        Phase.BASELINE: limits.baseline_s + limits.harden_s,
+        Phase.APPROVAL: limits.approval_s,
+        Phase.APPLY: limits.apply_s,
+        Phase.SOAK: run.at_work_on.soak_s + limits.apply_s,
+        Phase.VERIFY: limits.verify_s,
+        Phase.ROLLING_BACK: limits.rolling_back_s,
+    }.get(run.phase, 0)
+
+
+# ── Looks ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _looked(run: Run, seen: Looked, now: datetime) -> Run:
+    """What a look changes: nothing while a command is being done, but for a gate that fails."""
+    run = replace(run, state=seen.state or run.state)
+    match run.phase:
+        case Phase.BASELINE:
+            return _before_the_change(run, seen, now)
+        case Phase.APPLY | Phase.SOAK | Phase.VERIFY:
+            return _while_changing(run, seen, now)
+        case Phase.ROLLING_BACK if run.changed and not run.todo and not run.restored:
+            if seen.state is not None and seen.state.restored and seen.state.ready >= seen.state.of:
+                return _wanting(replace(run, restored=True), Do.RELAX, Do.COMPARE)
+    return run
+
+
+def _before_the_change(run: Run, seen: Looked, now: datetime) -> Run:
+    """Watches the installation as it is; one that is broken already is not updated."""
+    if seen.guards:
+        judgement = judged(opened(run.settings, run.at_work_on.objectives), seen.guards)
+        return _turned_back(run, GateFailed(judgement), now)
+    run = replace(run, baseline=(*run.baseline, *seen.samples))
+    watched = (now - run.since).total_seconds() >= run.limits.baseline_s
+    if run.todo or not watched or seen.state is None or seen.state.ready < seen.state.of:
+        return run
+    if run.at_work_on.approval or run.at_work_on.irreversible:
+        return _entered(run, Phase.APPROVAL, now)
+    return run if run.paused else _changing(run, now)
+
+
+def _while_changing(run: Run, seen: Looked, now: datetime) -> Run:
+    assert run.gate is not None, "a gate is opened before a change"
+    gate = observed(run.gate, seen.samples)
+    judgement = judged(gate, seen.guards)
+    run = replace(run, gate=gate, judgement=judgement)
+    if judgement.verdict is Verdict.FAIL:
+        return _turned_back(run, GateFailed(judgement), now)
+    if seen.state is not None and seen.state.owner is OwnerState.FAILED:
+        return _turned_back(run, OwnerFailed(seen.state.detail), now)
+    if run.todo or seen.state is None:
+        return run
+    match run.phase:
+        case Phase.APPLY if seen.state.updated_ready >= _released(run, seen.state):
+            return _entered(run, Phase.SOAK, now)
+        case Phase.SOAK:
+            return _soaked(run, seen.state, now)
+        case Phase.VERIFY if _complete(seen.state):
+            return _wanting(run, Do.RELAX, Do.COMPARE)
+    return run
+
+
+def _released(run: Run, state: StepState) -> int:
+    """How many instances the waves so far hold; there may be fewer than when the plan was made."""
+    return min(sum(wave.instances for wave in run.at_work_on.waves[: run.wave + 1]), state.of)
+
+
+def _complete(state: StepState) -> bool:
+    return state.owner is OwnerState.DONE and state.updated >= state.of and state.updated_ready >= state.of
+
+
+def _soaked(run: Run, state: StepState, now: datetime) -> Run:
+    """Goes on after a pass that has lasted; holds on unknown, and turns back when that lasts."""
+    assert run.judgement is not None
+    if run.judgement.verdict is Verdict.UNKNOWN or state.updated_ready < _released(run, state):
+        since = run.unknown_since or now
+        lasted = (now - since).total_seconds()
+        if lasted > run.limits.hold_s:
+            return _turned_back(run, NoVerdict(round(lasted), run.judgement), now)
+        return replace(run, unknown_since=since)
+    run = replace(run, unknown_since=None)
+    if (now - run.since).total_seconds() < run.at_work_on.soak_s or run.paused:
+        return run
+    if run.wave + 1 < len(run.at_work_on.waves):
+        return _entered(replace(run, wave=run.wave + 1), Phase.APPLY, now, Do.RELEASE)
+    return _entered(run, Phase.VERIFY, now)
