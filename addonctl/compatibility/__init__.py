@@ -14,7 +14,7 @@ from addonctl.compatibility.api_deprecations import api_findings, webhook_findin
 from addonctl.compatibility.conflicts import conflict_findings
 from addonctl.compatibility.crd_versions import crd_findings
 from addonctl.compatibility.insights import insight_findings
-from addonctl.compatibility.installed import cells_of, version_findings
+from addonctl.compatibility.installed import cells_of, update_fix, version_findings
 from addonctl.compatibility.matrix import matrix, matrix_minors
 from addonctl.compatibility.requirements import requirement_findings
 from addonctl.compatibility.skew import skew_findings
@@ -30,6 +30,7 @@ __all__ = [
     "kubernetes_status",
     "matrix",
     "matrix_minors",
+    "update_fix",
 ]
 
 

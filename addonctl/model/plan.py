@@ -4,8 +4,7 @@ A value: printed, saved, compared, approved. Nothing in it happens before a Run 
 """
 
 import hashlib
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
@@ -20,6 +19,7 @@ class Rollout(StrEnum):
     """How the instances of a workload take up a new version."""
 
     SURGE = "surge"  # a new one is ready before an old one ends
+    ONE_BY_ONE = "one-by-one"  # an old one ends before the new one of its name begins
     NODE_BY_NODE = "node-by-node"  # one a node: where it is replaced, nothing serves until it is back
     AT_ONCE = "at-once"  # its owner replaces all of them, in an order of its own
 
@@ -47,9 +47,8 @@ class Step:
     """One installation from one version (or configuration) to the next.
 
     `do` is the change in its owner's terms, `undo` the way back, in order; without one, `irreversible` says why.
-    `disruption` is the class of what stops meanwhile, in the catalogue's words, `loses` whether requests may be lost by
-    it, whatever we do. `duration_s`: from and to how long it takes, None where nobody knows. `after`: the steps that
-    come first, and why.
+    `kubernetes` runs while it is carried out. `disruption` is the class of what stops meanwhile, in the catalogue's
+    words; `loses`: requests may be lost by it, whatever is done. `soak_s`: so long each wave is watched.
     """
 
     id: str
@@ -61,14 +60,13 @@ class Step:
     do: tuple[Action, ...]
     undo: tuple[Action, ...]
     irreversible: str = ""
+    kubernetes: Minor | None = None
     targets: tuple[Target, ...] = ()
     waves: tuple[Wave, ...] = ()
     objectives: tuple[Objective, ...] = ()
     soak_s: int = 60
     disruption: str = ""
     loses: bool = False
-    duration_s: tuple[int, int] | None = None
-    after: Mapping[str, str] = field(default_factory=dict)
     approval: bool = False
 
     def __post_init__(self) -> None:
@@ -85,14 +83,29 @@ class Premise:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class OpenQuestion:
+    """What a plan cannot say: whether an installation supports a Kubernetes, or which version of it would."""
+
+    installation: str
+    kubernetes: Minor
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """Steps in the order in which they are carried out, one after the other."""
+    """Steps in the order in which they are carried out, one after the other.
+
+    `kubernetes` runs at the beginning, `target` at the end, where the plan is one for the control plane; it is upgraded
+    between the steps of one minor and those of the next.
+    """
 
     cluster: str
     kubernetes: Minor | None
     made: datetime
     goal: str
     steps: tuple[Step, ...]
+    target: Minor | None = None
+    questions: tuple[OpenQuestion, ...] = ()
     premises: tuple[Premise, ...] = ()
 
     @property

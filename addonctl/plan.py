@@ -1,0 +1,351 @@
+"""From an assessment and a goal to a Plan: which installations change, to which version, in which order, how to go back.
+
+Two goals: one add-on to another version, or everything that the next Kubernetes minors need. Every version on the way
+is one that AWS's table or upstream's ranges allow; what nobody can say becomes an open question, never a guess. Pure;
+called by manager.py. orchestrator.py carries a plan out, render/ prints it.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from addonctl.assessment import Assessment
+from addonctl.catalog import AddOn, Answer, Catalog, ClusterService, EksAddonVersions
+from addonctl.compatibility import update_fix
+from addonctl.errors import BadInput
+from addonctl.model import (
+    Action,
+    GitChange,
+    HelmRollback,
+    HelmUpgrade,
+    Installation,
+    Note,
+    Objective,
+    View,
+    owners,
+)
+from addonctl.model.plan import OpenQuestion, Plan, Premise, Rollout, Step, Target, Wave
+from addonctl.remediation import eks_addon, update_addon
+from addonctl.versions import Minor, Version
+
+DEFAULT, LATEST = "default", "latest-compatible"
+# A wave is at most so many times as large as all before it together: few suffer what the first ones show.
+_GROWTH = 2
+# What add-ons do for the cluster, and the SLI by which one sees whether they still do it.
+_SLIS = {ClusterService.CLUSTER_DNS: "dns", ClusterService.RESOURCE_METRICS: "metrics"}
+_READY = Objective(sli="ready", controlled=False)
+_CONTROLLERS = ("Deployment", "StatefulSet", "DaemonSet")
+
+
+# ── One add-on to another version ───────────────────────────────────────────────────────────────────────────────────
+
+
+def update_plan(assessment: Assessment, catalog: Catalog, addon: str, to: str, now: datetime) -> Plan:
+    """An add-on (its id, or that of an installation) to a version: one by name, `default` or `latest-compatible`.
+
+    A plan without steps where it is there already. Raises BadInput when it is not installed, or not once; when the
+    running Kubernetes, its version or its owner is not known; and for a version that is not offered for it.
+    """
+    planner = _Planner(assessment, catalog)
+    kubernetes = _running(assessment)
+    row = _one(assessment, addon)
+    steps = planner.steps(row, planner.goal(row, to, kubernetes), kubernetes)
+    return _plan(assessment, f"{row.id} to {to}", steps, now)
+
+
+def _running(assessment: Assessment) -> Minor:
+    status = assessment.kubernetes
+    if status.running is None:
+        raise BadInput(f"No plan without the running Kubernetes: {status.reason}", "Give it with --kubernetes.")
+    return status.running
+
+
+def _one(assessment: Assessment, addon: str) -> Installation:
+    rows = assessment.inventory.installations
+    found = [row for row in rows if addon and addon in (row.addon, row.id, row.eks_addon)]
+    if not found:
+        there = ", ".join(sorted({row.addon for row in rows})) or "none"
+        raise BadInput(f"{addon!r} is not installed here", f"There are: {there}.")
+    if len(found) > 1:
+        raise BadInput(f"{addon} is installed {len(found)} times", f"Name one: {', '.join(row.id for row in found)}.")
+    return _changeable(found[0])
+
+
+def _changeable(row: Installation) -> Installation:
+    match row.owner:
+        case owners.AwsManaged(service=service):
+            raise BadInput(f"{service} runs {row.addon}: AWS updates it", "There is nothing to do.")
+        case owners.Undetermined(reason=reason):
+            raise BadInput(f"Nobody knows who installed {row.id}{reason and f': {reason}'}", "Update it by hand.")
+    if row.version is None:
+        raise BadInput(f"The version of {row.id} is unknown: {row.version_unknown_reason}", "Update it by hand.")
+    return row
+
+
+# ── What the next Kubernetes needs ──────────────────────────────────────────────────────────────────────────────────
+
+
+def upgrade_plan(assessment: Assessment, catalog: Catalog, target: Minor, now: datetime) -> Plan:
+    """Everything that has to change for the control plane to get to `target`, minor by minor.
+
+    Before each minor, add-ons that do not support it move to a version that supports it and the one that runs; those
+    of which there is no such version follow right after it. Raises BadInput where `target` is not above what runs.
+    """
+    running = _running(assessment)
+    if target.major != running.major or target <= running:
+        raise BadInput(f"Kubernetes {target} is not above the running {running}", "Give a later minor.")
+    planner = _Planner(assessment, catalog)
+    by_id = {row.id: row for row in assessment.inventory.installations}
+    rows = [by_id[id] for id in assessment.dependencies.order]
+    steps: list[Step] = []
+    questions: list[OpenQuestion] = []
+    for minor in running.up_to(target):
+        moves = [(row, planner.move(row, running, minor)) for row in rows]
+        questions += [found for _, found in moves if isinstance(found, OpenQuestion)]
+        wanted = [(row, found) for row, found in moves if isinstance(found, _Move)]
+        for at in (running, minor):
+            steps += [step for row, move in wanted if move.at == at for step in planner.steps(row, move.to, at)]
+        changed = {row.id: move.to for row, move in wanted if move.to is not None}
+        rows = [replace(row, version=changed.get(row.id, row.version)) for row in rows]
+        running = minor
+    return replace(_plan(assessment, f"Kubernetes {target}", steps, now), target=target, questions=tuple(questions))
+
+
+@dataclass(frozen=True, slots=True)
+class _Move:
+    """An installation has to change while Kubernetes `at` runs; to None: a version that a person chooses."""
+
+    at: Minor
+    to: Version | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Planner:
+    """What versions there are for the installations of a cluster, and the steps to them."""
+
+    assessment: Assessment
+    catalog: Catalog
+
+    @property
+    def view(self) -> View:
+        return self.assessment.view
+
+    def _addon(self, row: Installation) -> AddOn | None:
+        return self.catalog.find(row.addon)
+
+    def _listed(self, row: Installation) -> EksAddonVersions | None:
+        """AWS's versions of what EKS keeps; None for what others keep."""
+        return self.catalog.eks.addons.get(row.owner.name) if isinstance(row.owner, owners.EksAddon) else None
+
+    def move(self, row: Installation, running: Minor, minor: Minor) -> _Move | OpenQuestion | None:
+        """What an installation needs before, or right after, the control plane gets to `minor`; None: nothing."""
+        if isinstance(row.owner, owners.AwsManaged):
+            return None
+        if row.version is None:
+            return OpenQuestion(
+                installation=row.id,
+                kubernetes=minor,
+                reason=f"its version is unknown: {row.version_unknown_reason}",
+            )
+        cell = self.catalog.check(row.eks_addon or row.addon, row.version, minor)
+        if cell.answer is Answer.YES:
+            return None
+        if cell.answer is Answer.UNKNOWN or isinstance(row.owner, owners.Undetermined):
+            return OpenQuestion(installation=row.id, kubernetes=minor, reason=cell.reason)
+        listed = self._listed(row)
+        if listed is None:
+            return _Move(running, None)
+        both = _offered(listed, running, minor)
+        if both:
+            return _Move(running, _preferred(listed, both, minor))
+        later = _offered(listed, minor)
+        if later:
+            return _Move(minor, _preferred(listed, later, minor))
+        return OpenQuestion(installation=row.id, kubernetes=minor, reason=f"AWS offers no {listed.name} for it")
+
+    def goal(self, row: Installation, to: str, kubernetes: Minor) -> Version | None:
+        """The version that a person asked for. Raises BadInput where it is not offered, or nobody knows of any."""
+        listed = self._listed(row)
+        if listed is None:
+            if to in (DEFAULT, LATEST):
+                raise BadInput(f"No table says which versions of {row.addon} there are", "Name one with --to.")
+            return Version.of(to)
+        fit = _offered(listed, kubernetes)
+        if to == LATEST:
+            return max(fit, default=row.version)
+        if to == DEFAULT:
+            return _preferred(listed, fit, kubernetes) if fit else row.version
+        wanted = Version.of(to)
+        if wanted not in fit:
+            newest = ", ".join(map(str, sorted(fit, reverse=True)[:3])) or "none"
+            raise BadInput(f"AWS offers no {listed.name} {to} for Kubernetes {kubernetes}", f"The newest: {newest}.")
+        return next(version for version in fit if version == wanted)
+
+    # ── Steps ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def steps(self, row: Installation, goal: Version | None, kubernetes: Minor) -> Iterator[Step]:
+        """The steps from the present version to `goal`, while `kubernetes` runs; none where it is there already."""
+        if goal is not None and goal == row.version:
+            return
+        listed, was = self._listed(row), row.version
+        if listed is None or goal is None or was is None:
+            yield self._step(row, was, goal, kubernetes, self._by_its_installer(row, goal, kubernetes))
+            return
+        for stop in self._stops(row, listed, was, goal, kubernetes):
+            yield self._step(row, was, stop, kubernetes, self._by_eks(row, listed, was, stop, kubernetes))
+            was = stop
+
+    def _stops(
+        self, row: Installation, listed: EksAddonVersions, was: Version, goal: Version, kubernetes: Minor
+    ) -> Iterator[Version]:
+        """The versions on the way to `goal`, it included: one a minor, where the add-on moves one minor at a time."""
+        addon = self._addon(row)
+        if addon and any(rule.one_minor_at_a_time for rule in addon.upgrade_rules) and was.minor[0] == goal.minor[0]:
+            between = range(was.minor[1], goal.minor[1], 1 if goal > was else -1)
+            for number in between[1:]:
+                minor = (was.minor[0], number)
+                fit = [version for version in _offered(listed, kubernetes) if version.minor == minor]
+                if not fit:
+                    missing = f"{listed.name} {minor[0]}.{minor[1]}"
+                    raise BadInput(
+                        f"{row.addon} moves one minor at a time, and AWS offers no {missing} for {kubernetes}",
+                        f"`addonctl catalog versions {listed.name}` lists what there is.",
+                    )
+                yield max(fit)
+        yield goal
+
+    def _by_eks(
+        self, row: Installation, listed: EksAddonVersions, was: Version, to: Version, kubernetes: Minor
+    ) -> "_Way":
+        """UpdateAddon there and back; EKS goes back to nothing that it does not offer."""
+        cluster, eks = self.view.snapshot.cluster.name, self.view.snapshot.eks
+        installed = eks_addon(row, eks.addons) if eks else None
+        there, back = (update_addon(cluster, listed.name, str(version), installed) for version in (to, was))
+        if was in _offered(listed, kubernetes):
+            return _Way((there,), (back,))
+        return _Way((there,), (), f"AWS offers no {listed.name} {was} for Kubernetes {kubernetes} any more")
+
+    def _by_its_installer(self, row: Installation, goal: Version | None, kubernetes: Minor) -> "_Way":
+        """The same in the terms of who installed it; without a goal, a person chooses the version."""
+        choose = update_fix(row, self.view, self.catalog, kubernetes)
+        match row.owner:
+            case owners.HelmRelease(namespace=namespace, name=name) if name:
+                upgrade = HelmUpgrade(namespace=namespace, name=name, version=str(goal))
+                rollback = HelmRollback(namespace=namespace, name=name, revision=self._revision(namespace, name))
+                return _Way((upgrade,) if goal else choose, (rollback,))
+            case owners.ArgoApplication() | owners.FluxHelmRelease() | owners.FluxKustomization():
+                there = GitChange(owner=row.owner, change=f"set the version to {goal}")
+                back = GitChange(owner=row.owner, change=f"revert that commit, back to {row.version}")
+                return _Way((there,) if goal else choose, (back,))
+        apply = Note(f"Apply the manifests of {row.addon} {goal}.")
+        return _Way((apply,) if goal else choose, (Note(f"Apply the manifests of {row.addon} {row.version} again."),))
+
+    def _revision(self, namespace: str, name: str) -> int:
+        """The revision that a release is at, 0 where it was not read: the one before."""
+        at = (release for release in self.view.helm_releases if (release.namespace, release.name) == (namespace, name))
+        return next((release.deployed_revision or release.revision for release in at), 0)
+
+    def _step(self, row: Installation, was: Version | None, to: Version | None, kubernetes: Minor, way: "_Way") -> Step:
+        addon, targets = self._addon(row), tuple(_targets(row, self.view))
+        disruption = addon.disruption.kind if addon else ""
+        return Step(
+            id="",
+            installation=row.id,
+            addon=row.addon,
+            owner=row.owner,
+            from_version=was,
+            to_version=to,
+            do=way.do,
+            undo=way.undo,
+            irreversible=way.irreversible,
+            kubernetes=kubernetes,
+            targets=targets,
+            waves=tuple(_waves(sum(target.instances for target in targets))),
+            objectives=tuple(_objectives(addon)),
+            disruption=disruption,
+            loses=_loses(disruption, targets),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Way:
+    """A change, and the way back or why there is none."""
+
+    do: tuple[Action, ...]
+    undo: tuple[Action, ...]
+    irreversible: str = ""
+
+
+# ── Versions ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _offered(listed: EksAddonVersions, *minors: Minor) -> tuple[Version, ...]:
+    """The versions that AWS offers for all of some minors."""
+    return tuple(entry.version for entry in listed.versions if all(minor in entry.kubernetes for minor in minors))
+
+
+def _preferred(listed: EksAddonVersions, fit: Sequence[Version], minor: Minor) -> Version:
+    """EKS's default for a minor where it is among those that fit, else the newest of them."""
+    defaults = {entry.version for entry in listed.versions if minor in entry.default_for}
+    return max((version for version in fit if version in defaults), default=max(fit))
+
+
+# ── How it is rolled out ────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _targets(row: Installation, view: View) -> Iterator[Target]:
+    for ref in row.workloads:
+        workload = view.workloads.get(ref)
+        if workload is None or ref.kind not in _CONTROLLERS:
+            continue
+        rollout = Rollout.SURGE if ref.kind == "Deployment" else Rollout.ONE_BY_ONE
+        if ref.kind == "DaemonSet":
+            rollout = Rollout.NODE_BY_NODE
+        if workload.strategy == "Recreate":
+            rollout = Rollout.AT_ONCE
+        yield Target(ref=ref, rollout=rollout, instances=workload.desired or 0)
+
+
+def _waves(instances: int) -> Iterator[Wave]:
+    """One instance first, then ever more; of none, one wave all the same, so that the change is watched."""
+    done = 0
+    while done < instances or not done:
+        size = min(max(_GROWTH * done, 1), max(instances - done, 1))
+        yield Wave(instances=size, canary=not done)
+        done += size
+
+
+def _objectives(addon: AddOn | None) -> Iterator[Objective]:
+    yield _READY
+    for service in addon.provides if addon else ():
+        if service in _SLIS:
+            yield Objective(sli=_SLIS[service])
+    if addon and addon.fingerprints.webhooks:
+        yield Objective(sli="admission")
+
+
+def _loses(disruption: str, targets: Iterable[Target]) -> bool:
+    """Whether requests may be lost: by what carries them itself, or where nothing serves while an instance changes."""
+    alone = any(target.rollout is not Rollout.SURGE or target.instances < 2 for target in targets)
+    return alone or disruption.startswith("data-path")
+
+
+# ── The plan ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _plan(assessment: Assessment, goal: str, steps: Iterable[Step], now: datetime) -> Plan:
+    numbered = tuple(replace(step, id=str(number)) for number, step in enumerate(steps, start=1))
+    touched = {step.installation for step in numbered}
+    premises = (
+        Premise(row.id, str(row.version or ""), row.owner.type)
+        for row in assessment.inventory.installations
+        if row.id in touched
+    )
+    return Plan(
+        cluster=assessment.cluster.name,
+        kubernetes=assessment.kubernetes.running,
+        made=now,
+        goal=goal,
+        steps=numbered,
+        premises=tuple(premises),
+    )
