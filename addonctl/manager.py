@@ -14,6 +14,8 @@ from addonctl.ecosystem import EcosystemAnalysis, ecosystem
 from addonctl.errors import BadInput
 from addonctl.inventory import take_inventory
 from addonctl.model import Snapshot, View
+from addonctl.model.plan import Plan
+from addonctl.plan import update_plan, upgrade_plan
 from addonctl.ports import Clock, Prober, Source
 from addonctl.versions import Minor
 from addonctl.waivers import Waiver
@@ -49,6 +51,14 @@ class Manager:
             raise BadInput("Only a live cluster can be probed", "Do not probe, or read a live cluster.")
         found = self._assess(self.snapshot(), target, probe=probe)
         return found if since is None else new_since(found, self._assess(since, target))
+
+    def plan_update(self, addon: str, to: str) -> Plan:
+        """An add-on to a version, `default` or `latest-compatible`: see plan.update_plan. Changes nothing."""
+        return update_plan(self.assess(), self.catalog, addon, to, self.clock.now())
+
+    def plan_upgrade(self, target: Minor) -> Plan:
+        """All that has to change for the control plane to get to `target`: see plan.upgrade_plan. Changes nothing."""
+        return upgrade_plan(self.assess(target=target), self.catalog, target, self.clock.now())
 
     def analyze_addon_ecosystem(self, cluster_name: str = "") -> EcosystemAnalysis:
         """The cluster's add-ons: how each was installed, its health, its compatibility, and what to do about it.

@@ -1,4 +1,4 @@
-"""From an assessment and a goal to a Plan: which installations change, to which version, in which order, how to go back.
+"""From an assessment and a goal to a Plan: what changes, to which version, in which order, and how to go back.
 
 Two goals: one add-on to another version, or everything that the next Kubernetes minors need. Every version on the way
 is one that AWS's table or upstream's ranges allow; what nobody can say becomes an open question, never a guess. Pure;
@@ -16,6 +16,7 @@ from addonctl.errors import BadInput
 from addonctl.model import (
     Action,
     GitChange,
+    HelmRelease,
     HelmRollback,
     HelmUpgrade,
     Installation,
@@ -26,7 +27,7 @@ from addonctl.model import (
 )
 from addonctl.model.plan import OpenQuestion, Plan, Premise, Rollout, Step, Target, Wave
 from addonctl.remediation import eks_addon, update_addon
-from addonctl.versions import Minor, Version
+from addonctl.versions import Minor, Version, parse
 
 DEFAULT, LATEST = "default", "latest-compatible"
 # A wave is at most so many times as large as all before it together: few suffer what the first ones show.
@@ -49,6 +50,7 @@ def update_plan(assessment: Assessment, catalog: Catalog, addon: str, to: str, n
     planner = _Planner(assessment, catalog)
     kubernetes = _running(assessment)
     row = _one(assessment, addon)
+    row = replace(row, version=planner.present(row))
     steps = planner.steps(row, planner.goal(row, to, kubernetes), kubernetes)
     return _plan(assessment, f"{row.id} to {to}", steps, now)
 
@@ -151,7 +153,8 @@ class _Planner:
         if cell.answer is Answer.YES:
             return None
         if cell.answer is Answer.UNKNOWN or isinstance(row.owner, owners.Undetermined):
-            return OpenQuestion(installation=row.id, kubernetes=minor, reason=cell.reason)
+            published = self.catalog.published_for(row.addon, minor)
+            return OpenQuestion(installation=row.id, kubernetes=minor, reason=cell.reason, published=published)
         listed = self._listed(row)
         if listed is None:
             return _Move(running, None)
@@ -192,27 +195,29 @@ class _Planner:
             yield self._step(row, was, goal, kubernetes, self._by_its_installer(row, goal, kubernetes))
             return
         for stop in self._stops(row, listed, was, goal, kubernetes):
-            yield self._step(row, was, stop, kubernetes, self._by_eks(row, listed, was, stop, kubernetes))
+            step = self._step(row, was, stop, kubernetes, self._by_eks(row, listed, was, stop, kubernetes))
+            yield replace(step, skips=self._skipped(row, was, stop))
             was = stop
+
+    def _one_minor_at_a_time(self, row: Installation) -> bool:
+        addon = self._addon(row)
+        return addon is not None and any(rule.one_minor_at_a_time for rule in addon.upgrade_rules)
 
     def _stops(
         self, row: Installation, listed: EksAddonVersions, was: Version, goal: Version, kubernetes: Minor
     ) -> Iterator[Version]:
-        """The versions on the way to `goal`, it included: one a minor, where the add-on moves one minor at a time."""
-        addon = self._addon(row)
-        if addon and any(rule.one_minor_at_a_time for rule in addon.upgrade_rules) and was.minor[0] == goal.minor[0]:
-            between = range(was.minor[1], goal.minor[1], 1 if goal > was else -1)
-            for number in between[1:]:
-                minor = (was.minor[0], number)
+        """The versions on the way to `goal`, it included: one a minor that is offered, where it moves one at a time."""
+        if self._one_minor_at_a_time(row):
+            for minor in _between(was, goal):
                 fit = [version for version in _offered(listed, kubernetes) if version.minor == minor]
-                if not fit:
-                    missing = f"{listed.name} {minor[0]}.{minor[1]}"
-                    raise BadInput(
-                        f"{row.addon} moves one minor at a time, and AWS offers no {missing} for {kubernetes}",
-                        f"`addonctl catalog versions {listed.name}` lists what there is.",
-                    )
-                yield max(fit)
+                yield from [max(fit)] if fit else []
         yield goal
+
+    def _skipped(self, row: Installation, was: Version, to: Version) -> tuple[str, ...]:
+        """The minors that a step leaps over though the add-on is to move one at a time: AWS no longer offers them."""
+        if not self._one_minor_at_a_time(row):
+            return ()
+        return tuple(f"{major}.{minor}" for major, minor in _between(was, to))
 
     def _by_eks(
         self, row: Installation, listed: EksAddonVersions, was: Version, to: Version, kubernetes: Minor
@@ -230,9 +235,10 @@ class _Planner:
         choose = update_fix(row, self.view, self.catalog, kubernetes)
         match row.owner:
             case owners.HelmRelease(namespace=namespace, name=name) if name:
-                upgrade = HelmUpgrade(namespace=namespace, name=name, version=str(goal))
-                rollback = HelmRollback(namespace=namespace, name=name, revision=self._revision(namespace, name))
-                return _Way((upgrade,) if goal else choose, (rollback,))
+                release = self._release(row)
+                revision = (release.deployed_revision or release.revision) if release else 0
+                rollback = HelmRollback(namespace=namespace, name=name, revision=revision)
+                return _Way((self._helm_upgrade(row, goal),) if goal else choose, (rollback,))
             case owners.ArgoApplication() | owners.FluxHelmRelease() | owners.FluxKustomization():
                 there = GitChange(owner=row.owner, change=f"set the version to {goal}")
                 back = GitChange(owner=row.owner, change=f"revert that commit, back to {row.version}")
@@ -240,10 +246,35 @@ class _Planner:
         apply = Note(f"Apply the manifests of {row.addon} {goal}.")
         return _Way((apply,) if goal else choose, (Note(f"Apply the manifests of {row.addon} {row.version} again."),))
 
-    def _revision(self, namespace: str, name: str) -> int:
-        """The revision that a release is at, 0 where it was not read: the one before."""
-        at = (release for release in self.view.helm_releases if (release.namespace, release.name) == (namespace, name))
-        return next((release.deployed_revision or release.revision for release in at), 0)
+    def _release(self, row: Installation) -> HelmRelease | None:
+        """The Helm release that keeps an installation, where it was read."""
+        if not isinstance(row.owner, owners.HelmRelease):
+            return None
+        named = (row.owner.namespace, row.owner.name)
+        return next((each for each in self.view.helm_releases if (each.namespace, each.name) == named), None)
+
+    def _helm_upgrade(self, row: Installation, goal: Version) -> HelmUpgrade:
+        """With the chart that the release has, from the repository where the catalogue knows it."""
+        assert isinstance(row.owner, owners.HelmRelease), row.owner
+        release, addon = self._release(row), self._addon(row)
+        charts = addon.install.charts if addon else ()
+        known = next((chart for chart in charts if (chart.name == release.chart if release else chart.main)), None)
+        chart, repository = (known.name, known.repository) if known else ("", "")
+        if repository.startswith("oci://"):  # a registry names the chart itself; some repositories end with its name
+            chart, repository = f"{repository.rstrip('/').removesuffix(f'/{chart}')}/{chart}", ""
+        return HelmUpgrade(
+            namespace=row.owner.namespace,
+            name=row.owner.name,
+            chart=chart,
+            repository=repository,
+            version=str(goal),
+            choose=str(goal),
+        )
+
+    def present(self, row: Installation) -> Version | None:
+        """The version that its installer counts by: of a Helm release the chart's, where it was read."""
+        release = self._release(row)
+        return (parse(release.chart_version) if release else None) or row.version
 
     def _step(self, row: Installation, was: Version | None, to: Version | None, kubernetes: Minor, way: "_Way") -> Step:
         addon, targets = self._addon(row), tuple(_targets(row, self.view))
@@ -282,6 +313,13 @@ class _Way:
 def _offered(listed: EksAddonVersions, *minors: Minor) -> tuple[Version, ...]:
     """The versions that AWS offers for all of some minors."""
     return tuple(entry.version for entry in listed.versions if all(minor in entry.kubernetes for minor in minors))
+
+
+def _between(was: Version, goal: Version) -> Iterator[tuple[int, int]]:
+    """The minors between two versions of one major, neither of theirs included, in the direction of the goal."""
+    (major, first), (other, last) = was.minor, goal.minor
+    if major == other:
+        yield from ((major, minor) for minor in range(first, last, 1 if last > first else -1) if minor != first)
 
 
 def _preferred(listed: EksAddonVersions, fit: Sequence[Version], minor: Minor) -> Version:

@@ -356,6 +356,31 @@ def deps(addon: str, config: str, output: str, fail_on: str, allow_gaps: bool, *
     _exit_by(assessment, fail_on, allow_gaps=allow_gaps)
 
 
+@cli.command(short_help="What to update, in which order, and the way back.")
+@opt.addon_or_none
+@opt.source_options
+@opt.target
+@click.option("--to", default="", metavar="VERSION", help="The version to go to, `default` or `latest-compatible`.")
+@opt.output_option("table", "json", "yaml")
+def plan(addon: str, target: str, to: str, output: str, **source: Any) -> None:
+    """The steps that take ADDON to a version (--to), or all add-ons to what a Kubernetes needs (--target).
+
+    Changes nothing. Exits with 3 when the plan is not to be recommended: it has open questions, or a step that cannot
+    be undone or skips a minor that the add-on should not skip.
+    """
+    from addonctl.apps import wiring
+    from addonctl.render import documents, terminal
+
+    if bool(addon) == bool(target) or bool(addon) != bool(to):
+        raise BadInput("A plan needs one goal", "Give ADDON with --to VERSION, or --target KUBERNETES.")
+    manager = wiring.manager(_options(source))
+    wanted = _minor(target)
+    made = manager.plan_upgrade(wanted) if wanted else manager.plan_update(addon, to)
+    _print(output, lambda: documents.plan_document(made), lambda: terminal.plan(made))
+    if made.questions or any(step.irreversible or step.skips for step in made.steps):
+        sys.exit(run.EXIT_NOT_RECOMMENDED)
+
+
 # ── Snapshots ───────────────────────────────────────────────────────────────────────────────────────────────────
 
 

@@ -1,6 +1,6 @@
 """The outermost edge of the command line: streams that any text can be written to, errors in words, exit codes.
 
-Exit codes: 0 clean, 1 error, 2 findings at or above --fail-on, 130 interrupted.
+Exit codes: 0 clean, 1 error, 2 findings at or above --fail-on, 3 a plan that is not recommended, 130 interrupted.
 """
 
 import os
@@ -15,7 +15,7 @@ import click
 
 from addonctl.errors import AddonctlError
 
-EXIT_ERROR, EXIT_FINDINGS, EXIT_INTERRUPTED = 1, 2, 130
+EXIT_ERROR, EXIT_FINDINGS, EXIT_NOT_RECOMMENDED, EXIT_INTERRUPTED = 1, 2, 3, 130
 _DEBUG = "ADDONCTL_DEBUG"
 
 

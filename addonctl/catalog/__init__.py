@@ -51,7 +51,7 @@ from addonctl.catalog.facts import (
     WorkloadFingerprint,
 )
 from addonctl.errors import BadInput
-from addonctl.versions import Minor, Version
+from addonctl.versions import Minor, Version, VersionRange
 
 __all__ = [
     "API_SERVER",
@@ -194,6 +194,16 @@ class Catalog:
         assert addon is not None, name
         asked = _Asked(addon_id, version, minor, addon.source, addon.as_of)
         return self._check_component(addon, asked) or _check_upstream(addon, asked)
+
+    def published_for(self, name: str, minor: Minor) -> VersionRange | None:
+        """The versions of an add-on that upstream publishes for a minor, where it says so."""
+        addon = self.find(name)
+        fit = (
+            said.versions
+            for said in (addon.kubernetes if addon else ())
+            if (said.minimum is None or said.minimum <= minor) and said.maximum is not None and minor <= said.maximum
+        )
+        return next(fit, None)
 
     def _check_eks(self, eks: EksAddonVersions, asked: "_Asked") -> Cell:
         text, minor = str(asked.version), asked.minor

@@ -5,7 +5,7 @@ Decided from the catalog, by the EKS add-on's own name where EKS keeps an instal
 
 from collections.abc import Iterator
 
-from addonctl.catalog import AddOn, Answer, Catalog, Cell, EksAddonVersions
+from addonctl.catalog import Answer, Catalog, Cell, EksAddonVersions
 from addonctl.compatibility.support import KubernetesStatus
 from addonctl.findings import finding, makes
 from addonctl.model import (
@@ -88,7 +88,8 @@ def update_fix(row: Installation, view: View, catalog: Catalog, minor: Minor) ->
     listed = catalog.eks.addons.get(eks_name)
     goal = _goal(listed, minor)
     wanted = f"that supports Kubernetes {minor}"
-    wanted += f" (EKS offers {goal} for it)" if goal else _upstream_range(catalog.find(row.addon), minor)
+    published = catalog.published_for(row.addon, minor)
+    wanted += f" (EKS offers {goal} for it)" if goal else f" ({published} does)" if published else ""
     match row.owner:
         case owners.EksAddon(name=name) if goal is not None and listed is not None:
             return _eks_update(row, name, goal, _first_stop(row, listed, goal, catalog, minor), view)
@@ -130,12 +131,3 @@ def _first_stop(row: Installation, listed: EksAddonVersions, goal: Version, cata
         return goal
     fit = (entry.version for entry in listed.versions if minor in entry.kubernetes)
     return max((version for version in fit if version.minor == following), default=goal)
-
-
-def _upstream_range(addon: AddOn | None, minor: Minor) -> str:
-    """The newest range of versions that upstream publishes for a minor."""
-    for support in addon.kubernetes if addon else ():
-        above = support.minimum is None or support.minimum <= minor
-        if above and support.maximum is not None and minor <= support.maximum:
-            return f" ({support.versions} does)"
-    return ""

@@ -74,11 +74,15 @@ class DeleteAddon:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HelmUpgrade:
-    """`helm upgrade` with the release's values; if `version` is empty, `choose` tells a person how to pick one."""
+    """`helm upgrade` with the release's values; if `version` is empty, `choose` tells a person how to pick one.
+
+    `chart` is a name in `repository` (an address), or a reference by itself: a path, `oci://…`.
+    """
 
     namespace: str
     name: str
     chart: str = ""
+    repository: str = ""
     version: str = ""
     choose: str = ""
     type: str = field(default="helm-upgrade", init=False)

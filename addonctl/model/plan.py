@@ -12,7 +12,7 @@ from addonctl.model.action import Action
 from addonctl.model.cluster import ObjectRef
 from addonctl.model.gate import Objective
 from addonctl.model.owners import Owner
-from addonctl.versions import Minor, Version
+from addonctl.versions import Minor, Version, VersionRange
 
 
 class Rollout(StrEnum):
@@ -47,8 +47,9 @@ class Step:
     """One installation from one version (or configuration) to the next.
 
     `do` is the change in its owner's terms, `undo` the way back, in order; without one, `irreversible` says why.
-    `kubernetes` runs while it is carried out. `disruption` is the class of what stops meanwhile, in the catalogue's
-    words; `loses`: requests may be lost by it, whatever is done. `soak_s`: so long each wave is watched.
+    `kubernetes` runs while it is carried out. `skips` are minors that it leaps over though the add-on moves one at a
+    time: they are not offered. `disruption` is the class of what stops meanwhile, in the catalogue's words; `loses`:
+    requests may be lost by it, whatever is done. `soak_s`: so long each wave is watched.
     """
 
     id: str
@@ -61,6 +62,7 @@ class Step:
     undo: tuple[Action, ...]
     irreversible: str = ""
     kubernetes: Minor | None = None
+    skips: tuple[str, ...] = ()
     targets: tuple[Target, ...] = ()
     waves: tuple[Wave, ...] = ()
     objectives: tuple[Objective, ...] = ()
@@ -84,11 +86,12 @@ class Premise:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OpenQuestion:
-    """What a plan cannot say: whether an installation supports a Kubernetes, or which version of it would."""
+    """What a plan cannot say: whether an installation supports a Kubernetes. `published`: the versions that do."""
 
     installation: str
     kubernetes: Minor
     reason: str
+    published: VersionRange | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -56,6 +56,11 @@ def fix_lines(found: Finding) -> tuple[Line, ...]:
     return tuple(line for action in found.fix for line in lines(action))
 
 
+def action_text(actions: Iterable[Action]) -> str:
+    """Several actions as one text."""
+    return text(line for action in actions for line in lines(action))
+
+
 def fix_text(found: Finding) -> str:
     """The same as one text."""
     return text(fix_lines(found))
@@ -164,6 +169,7 @@ def _helm_upgrade(action: HelmUpgrade) -> Iterator[Line]:
         "upgrade",
         action.name,
         action.chart,
+        *(("--repo", action.repository) if action.repository else ()),
         "--version",
         action.version,
         "--reset-then-reuse-values",

@@ -18,7 +18,8 @@ from addonctl.ecosystem import dependency_analysis, ecosystem
 from addonctl.errors import AddonctlError, BadInput
 from addonctl.findings import CHECKS, Capability
 from addonctl.model import Claim, Edge, Finding, Gap, Installation, ObjectHealth, Severity, Snapshot
-from addonctl.render.commands import fix_text
+from addonctl.model.plan import Plan
+from addonctl.render.commands import action_text, fix_text
 from addonctl.versions import Minor, Version
 
 SCHEMA = "addonctl/v1"
@@ -105,6 +106,19 @@ def dependencies_document(assessment: Assessment) -> Document:
         "addons": dependency_analysis(assessment),
         **_findings(assessment.about(of(Capability.DEPENDENCIES))),
     }
+
+
+def plan_document(plan: Plan) -> Document:
+    """A plan; each step with its change and its way back as text and as actions."""
+    document: Document = plain(plan)
+    steps = [
+        {**step, "owner": str(each.owner), "owner_ref": step["owner"], "fix": action_text(each.do)}
+        | {"undo": action_text(each.undo), "undo_actions": step["undo"], "actions": step["do"]}
+        for step, each in zip(document["steps"], plan.steps, strict=True)
+    ]
+    for step in steps:
+        del step["do"]
+    return {"schema": SCHEMA, "kind": "Plan", "id": plan.id, **document, "steps": steps}
 
 
 def _envelope(assessment: Assessment, kind: str) -> Document:

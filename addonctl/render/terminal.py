@@ -16,11 +16,13 @@ from addonctl.compatibility import KubernetesStatus, Support
 from addonctl.dependencies import Dependencies
 from addonctl.findings import CHECKS, Capability
 from addonctl.model import Affects, Finding, Gap, Health, Owner, Severity, Snapshot, Strength, owners
-from addonctl.render.commands import Line, LineKind, fix_lines
+from addonctl.model.plan import OpenQuestion, Plan, Step
+from addonctl.render.commands import Line, LineKind, command, fix_lines, lines
 from addonctl.render.documents import dump, gap_lines, snapshot_document
 from addonctl.render.escaping import plain
 from addonctl.render.grades import grade
 from addonctl.render.tables import Cell, Column, Fit, cut_front, lay_out, wrap
+from addonctl.versions import Minor
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -232,12 +234,12 @@ def _finding(found: Finding, *, effect: bool = False) -> None:
         _fix_line(line, "→ " if number == 0 else "  ")
 
 
-def _fix_line(line: Line, arrow: str) -> None:
+def _fix_line(line: Line, arrow: str, indent: str = _INDENT) -> None:
     """Commands stay on one line, to be pasted as they are."""
     if line.kind is LineKind.PROSE:
-        _say(arrow + str(line), "", _INDENT)
+        _say(arrow + str(line), "", indent)
     else:
-        _print(Cell(_INDENT + arrow), Cell(str(line)))
+        _print(Cell(indent + arrow), Cell(str(line)))
 
 
 def _waived(assessment: Assessment, style: Style) -> None:
@@ -531,6 +533,64 @@ def _why(graph: Dependencies, source: str, target: str) -> str:
     edges = [edge for each in graph.addons if (each.source, each.target) == (source, target) for edge in each.via]
     more = f" (and {len(edges) - 1} more)" if len(edges) > 1 else ""
     return f"{edges[0].evidence}{more}" if edges else ""
+
+
+# ── Plans ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def plan(made: Plan) -> None:
+    """The steps in order, with the way back of each; then what the plan cannot say."""
+    to = f" → {made.target}" if made.target else ""
+    counted = f"{_count(len(made.steps), 'step')}, {_count(len(made.questions), 'open question')}"
+    _say(f"{made.cluster}  ·  Kubernetes {made.kubernetes}{to}  ·  {counted}", "bold")
+    at = made.kubernetes
+    for step in made.steps:
+        at = _control_plane(made.cluster, at, step.kubernetes)
+        _step(step)
+    _control_plane(made.cluster, at, made.target)
+    if not made.steps and not made.target:
+        _say("Nothing to do: it is there already.", _GOOD)
+    if made.questions:
+        _title("OPEN QUESTIONS")
+        columns = (Column("KUBERNETES"), Column("INSTALLATION", Fit.CUT), Column("WHY", Fit.WRAP))
+        _table(columns, [(str(each.kubernetes), each.installation, _question(each)) for each in made.questions])
+
+
+def _question(found: OpenQuestion) -> str:
+    return f"{found.reason} Published for it: {found.published}." if found.published else found.reason
+
+
+def _control_plane(cluster: str, at: Minor | None, to: Minor | None) -> Minor | None:
+    """The upgrades of the control plane between the steps of one minor and those of another."""
+    if at is None or to is None:
+        return at
+    for minor in at.up_to(to):
+        _title(f"Upgrade the control plane to {minor}, then its nodes")
+        words = ("aws", "eks", "update-cluster-version", "--name", cluster, "--kubernetes-version", str(minor))
+        _print(Cell(f"   {command(*words)}"))
+    return max(at, to)
+
+
+def _step(step: Step) -> None:
+    was, to = step.from_version or "unknown", step.to_version or "a version that you choose"
+    _title(f"{step.id}. {step.installation}: {was} → {to}")
+    waves = ", ".join(str(wave.instances) for wave in step.waves)
+    stops = f"; while it changes: {step.disruption}" if step.disruption else ""
+    lost = "; requests may be lost" if step.loses else ""
+    _say(
+        f"{step.owner}; {_count(sum(w.instances for w in step.waves), 'instance')} in waves of {waves}{stops}{lost}",
+        _QUIET,
+        "   ",
+    )
+    for number, line in enumerate(line for action in step.do for line in lines(action)):
+        _fix_line(line, "→ " if number == 0 else "  ", "   ")
+    if step.skips:
+        skipped = ", ".join(step.skips)
+        _say(f"skips {skipped}, not offered here: {step.addon} is to move one minor at a time", _FAIR, "   ")
+    if step.irreversible:
+        _say(f"cannot be undone: {step.irreversible}", _BAD, "   ")
+    for number, line in enumerate(line for action in step.undo for line in lines(action)):
+        _fix_line(line, "undo: " if number == 0 else "      ", "   ")
 
 
 # ── Snapshots, catalog, doctor ────────────────────────────────────────────────────────────────────────────────

@@ -595,3 +595,40 @@ def test_a_whole_snapshot_goes_to_a_file_as_well(tmp_path: Path) -> None:
     assert run("snapshot", "save", "--demo", str(saved)).returncode == 0
     assert run("snapshot", "show", str(saved), "--raw", "-O", str(target)).returncode == 0
     assert json.loads(target.read_text())["cluster"]["name"] == "prod-eu-1"
+
+
+# ── plan ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_plan_shows_each_step_with_its_command_and_its_way_back() -> None:
+    done = run("plan", "--demo", "coredns", "--to", "latest-compatible")
+    assert done.returncode == 0, done.stderr
+    assert "1. coredns/kube-system/coredns: v1.12.4-eksbuild.18 → " in done.stdout
+    assert "   → aws eks update-addon --cluster-name prod-eu-1 --addon-name coredns" in done.stdout
+    assert "   undo: aws eks update-addon" in done.stdout
+
+
+def test_a_plan_for_a_kubernetes_upgrades_the_control_plane_between_its_steps() -> None:
+    done = run("plan", "--demo", "--target", "1.36")
+    assert done.returncode == 3, done.stderr
+    places = [done.stdout.index(f"--kubernetes-version 1.{minor}") for minor in (35, 36)]
+    assert places == sorted(places)
+    assert "cannot be undone: AWS offers no vpc-cni v1.17.1-eksbuild.1" in done.stdout
+    assert "OPEN QUESTIONS" in done.stdout
+
+
+def test_a_plan_as_json_says_the_same() -> None:
+    document = json.loads(run("plan", "--demo", "vpc-cni", "--to", "default", "-o", "json").stdout)
+    assert (document["kind"], document["schema"]) == ("Plan", "addonctl/v1")
+    assert [step["id"] for step in document["steps"]] == [str(n) for n in range(1, len(document["steps"]) + 1)]
+    assert document["steps"][0]["irreversible"]
+    assert document["steps"][1]["undo"].startswith("aws eks update-addon")
+    assert document["steps"][1]["undo_actions"][0]["type"] == "update-addon"
+    assert document["premises"][0]["owner"] == "eks-addon"
+
+
+@pytest.mark.parametrize("goal", [(), ("coredns",), ("--to", "default"), ("coredns", "--to", "1", "--target", "1.36")])
+def test_a_plan_needs_one_goal(goal: tuple[str, ...]) -> None:
+    done = run("plan", "--demo", *goal)
+    assert done.returncode == 1
+    assert "A plan needs one goal" in done.stderr

@@ -1,0 +1,238 @@
+"""Plans: every version on the way is one that is offered, the order is that of dependencies, and each step says its way
+back or why there is none.
+"""
+
+from dataclasses import replace
+
+import pytest
+
+from addonctl.apps import wiring
+from addonctl.assessment import Assessment
+from addonctl.catalog import Answer, Catalog
+from addonctl.errors import BadInput
+from addonctl.model import (
+    GitChange,
+    HelmRollback,
+    HelmUpgrade,
+    UpdateAddon,
+    owners,
+)
+from addonctl.model.plan import Plan, Rollout, Step, Wave
+from addonctl.plan import update_plan, upgrade_plan
+from addonctl.versions import Minor, Version
+from tests.builders import NOW
+from tests.judging import assessed
+
+
+@pytest.fixture(scope="module")
+def demo(catalog: Catalog) -> Assessment:
+    """The demo cluster: nineteen add-ons by every means, on Kubernetes 1.34."""
+    return assessed(wiring.open_manager(demo=True).snapshot(), catalog)
+
+
+def _path(plan: Plan) -> list[str]:
+    return [str(step.to_version) for step in plan.steps]
+
+
+def _updates(step: Step) -> tuple[UpdateAddon, ...]:
+    return tuple(action for action in (*step.do, *step.undo) if isinstance(action, UpdateAddon))
+
+
+# ── One add-on ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_an_eks_addon_goes_there_and_back_with_all_that_it_has(demo: Assessment, catalog: Catalog) -> None:
+    plan = update_plan(demo, catalog, "coredns", "latest-compatible", NOW)
+    (step,) = plan.steps
+    there, back = _updates(step)
+    assert (step.id, str(step.from_version), str(step.to_version)) == ("1", back.version, there.version)
+    assert replace(there, version="") == replace(back, version="")
+    assert there.keep_configuration
+    assert step.waves == (Wave(instances=1, canary=True), Wave(instances=1))
+    assert [objective.sli for objective in step.objectives] == ["ready", "dns"]
+    assert step.targets[0].rollout is Rollout.SURGE
+    assert step.loses, "flows of UDP outlive the pod that they go to"
+
+
+def test_vpc_cni_moves_one_minor_at_a_time(demo: Assessment, catalog: Catalog) -> None:
+    plan = update_plan(demo, catalog, "vpc-cni", "default", NOW)
+    minors = [step.to_version.minor for step in plan.steps if step.to_version]
+    assert minors == [(1, number) for number in range(18, 23)]
+    assert [step.from_version for step in plan.steps[1:]] == [step.to_version for step in plan.steps[:-1]]
+    assert {_updates(step)[0].role_arn for step in plan.steps} == {"arn:aws:iam::123456789012:role/vpc-cni"}
+
+
+def test_eks_cannot_go_back_to_what_it_no_longer_offers(demo: Assessment, catalog: Catalog) -> None:
+    first, *others = update_plan(demo, catalog, "vpc-cni", "default", NOW).steps
+    assert "no vpc-cni v1.17.1-eksbuild.1 for Kubernetes 1.34" in first.irreversible
+    assert first.undo == ()
+    assert all(step.undo and not step.irreversible for step in others)
+
+
+def test_minors_that_aws_no_longer_offers_are_skipped_and_named(demo: Assessment, catalog: Catalog) -> None:
+    old = _at(demo, "aws-vpc-cni", Version.of("v1.15.1-eksbuild.1"))
+    first, second, *_ = update_plan(old, catalog, "vpc-cni", "default", NOW).steps
+    assert (first.to_version and first.to_version.minor, first.skips) == ((1, 18), ("1.16", "1.17"))
+    assert second.skips == ()
+
+
+def test_down_is_the_same_way(demo: Assessment, catalog: Catalog) -> None:
+    row = next(row for row in demo.inventory.installations if row.addon == "aws-vpc-cni")
+    newer = replace(row, version=Version.of("v1.21.2-eksbuild.2"))
+    rows = tuple(newer if each is row else each for each in demo.inventory.installations)
+    there = replace(demo, inventory=replace(demo.inventory, installations=rows))
+    plan = update_plan(there, catalog, row.id, "v1.19.6-eksbuild.7", NOW)
+    assert [step.to_version.minor for step in plan.steps if step.to_version] == [(1, 20), (1, 19)]
+
+
+def test_a_helm_release_counts_by_its_chart(demo: Assessment, catalog: Catalog) -> None:
+    (step,) = update_plan(demo, catalog, "cert-manager", "v1.20.0", NOW).steps
+    (upgrade,), (rollback,) = step.do, step.undo
+    assert isinstance(upgrade, HelmUpgrade)
+    assert isinstance(rollback, HelmRollback)
+    assert (upgrade.chart.rpartition("/")[2], upgrade.version, rollback.revision) == ("cert-manager", "v1.20.0", 1)
+    assert upgrade.chart.count("cert-manager/cert-manager") == 0, "a reference names its chart once"
+
+
+def test_what_a_gitops_controller_keeps_is_changed_there(demo: Assessment, catalog: Catalog) -> None:
+    (step,) = update_plan(demo, catalog, "kyverno", "1.17.0", NOW).steps
+    (change,), (undo,) = step.do, step.undo
+    assert isinstance(change, GitChange)
+    assert isinstance(undo, GitChange)
+    assert "1.17.0" in change.change
+    assert str(step.from_version) in undo.change
+
+
+@pytest.mark.parametrize("to", ["default", "latest-compatible", "v1.34.6-eksbuild.19"])
+def test_what_is_there_already_needs_no_step(demo: Assessment, catalog: Catalog, to: str) -> None:
+    there = update_plan(demo, catalog, "kube-proxy", to, NOW)
+    again = _at(demo, "kube-proxy", there.steps[-1].to_version) if there.steps else demo
+    assert update_plan(again, catalog, "kube-proxy", to, NOW).steps == ()
+
+
+def _at(assessment: Assessment, addon: str, version: Version | None) -> Assessment:
+    inventory = assessment.inventory
+    rows = tuple(replace(r, version=version) if r.addon == addon else r for r in inventory.installations)
+    return replace(assessment, inventory=replace(inventory, installations=rows))
+
+
+@pytest.mark.parametrize(
+    ("addon", "to", "says"),
+    [
+        ("coredns", "v1.99.0-eksbuild.1", "AWS offers no coredns v1.99.0-eksbuild.1 for Kubernetes 1.34"),
+        ("kube-proxy", "v1.36.0-eksbuild.14", "for Kubernetes 1.34"),
+        ("coredns", "newest", "cannot be read as a version"),
+        ("velero", "1.18.0", "is not installed here"),
+        ("", "1.18.0", "is not installed here"),
+        ("cert-manager", "latest-compatible", "No table says"),
+    ],
+)
+def test_a_goal_that_cannot_be_is_refused(demo: Assessment, catalog: Catalog, addon: str, to: str, says: str) -> None:
+    with pytest.raises(BadInput, match=says):
+        update_plan(demo, catalog, addon, to, NOW)
+
+
+@pytest.mark.parametrize("owner", [owners.AwsManaged("EKS Auto Mode"), owners.Undetermined("two managers")])
+def test_nobody_updates_what_is_not_theirs(demo: Assessment, catalog: Catalog, owner: owners.Owner) -> None:
+    rows = tuple(replace(r, owner=owner) if r.addon == "coredns" else r for r in demo.inventory.installations)
+    with pytest.raises(BadInput, match=r"EKS Auto Mode runs coredns|two managers"):
+        update_plan(replace(demo, inventory=replace(demo.inventory, installations=rows)), catalog, "coredns", "1", NOW)
+
+
+# ── A Kubernetes ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_everything_supports_each_kubernetes_before_it_runs(demo: Assessment, catalog: Catalog) -> None:
+    """Checked by the catalogue, step by step: what is asked of the planner is asked again of each state on the way."""
+    plan = upgrade_plan(demo, catalog, Minor(1, 36), NOW)
+    versions = {row.id: row.version for row in demo.inventory.installations if isinstance(row.owner, owners.EksAddon)}
+    names = {row.id: row.eks_addon for row in demo.inventory.installations}
+    for step in plan.steps:
+        assert step.kubernetes is not None
+        if step.installation in versions:
+            assert versions[step.installation] == step.from_version
+            versions[step.installation] = step.to_version
+            assert step.to_version is not None
+            answer = catalog.check(names[step.installation], step.to_version, step.kubernetes).answer
+            assert answer is Answer.YES, step
+    asked = {question.installation for question in plan.questions}
+    for installation, version in versions.items():
+        assert version is not None
+        if installation not in asked:
+            assert catalog.check(names[installation], version, Minor(1, 36)).answer is Answer.YES, installation
+
+
+def test_steps_stand_in_the_order_of_dependencies_and_of_minors(demo: Assessment, catalog: Catalog) -> None:
+    plan = upgrade_plan(demo, catalog, Minor(1, 36), NOW)
+    minors = [step.kubernetes for step in plan.steps]
+    assert minors == sorted(minors, key=lambda minor: minor or Minor(0, 0))
+    order = demo.dependencies.order
+    for minor in set(minors):
+        places = [order.index(step.installation) for step in plan.steps if step.kubernetes == minor]
+        assert places == sorted(places)
+
+
+def test_what_nobody_can_say_is_an_open_question(demo: Assessment, catalog: Catalog) -> None:
+    plan = upgrade_plan(demo, catalog, Minor(1, 35), NOW)
+    asked = {question.installation.partition("/")[0]: question for question in plan.questions}
+    assert asked["karpenter"].published is not None
+    assert asked["kube-state-metrics"].published is None
+    assert not {step.installation for step in plan.steps} & {question.installation for question in plan.questions}
+
+
+@pytest.mark.parametrize("target", [Minor(1, 34), Minor(1, 30), Minor(2, 0)])
+def test_a_kubernetes_that_no_upgrade_leads_to(demo: Assessment, catalog: Catalog, target: Minor) -> None:
+    with pytest.raises(BadInput, match=r"is not above the running 1\.34"):
+        upgrade_plan(demo, catalog, target, NOW)
+
+
+def test_without_the_running_kubernetes_there_is_no_plan(demo: Assessment, catalog: Catalog) -> None:
+    taken = demo.snapshot
+    unknown = replace(taken, cluster=replace(taken.cluster, kubernetes=""), eks=None)
+    with pytest.raises(BadInput, match="No plan without the running Kubernetes"):
+        upgrade_plan(assessed(unknown, catalog), catalog, Minor(1, 36), NOW)
+
+
+# ── The plan as a value ─────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_the_same_plan_has_the_same_id_whenever_it_is_made(demo: Assessment, catalog: Catalog) -> None:
+    one, later = (update_plan(demo, catalog, "coredns", "default", when) for when in (NOW, NOW.replace(hour=13)))
+    other = update_plan(demo, catalog, "vpc-cni", "default", NOW)
+    assert one.id == later.id != other.id
+
+
+def test_a_plan_says_what_it_was_made_for(demo: Assessment, catalog: Catalog) -> None:
+    plan = update_plan(demo, catalog, "vpc-cni", "default", NOW)
+    (premise,) = plan.premises
+    assert (premise.installation, premise.version, premise.owner) == (
+        plan.steps[0].installation,
+        "v1.17.1-eksbuild.1",
+        "eks-addon",
+    )
+
+
+def test_waves_hold_every_instance_once(demo: Assessment, catalog: Catalog) -> None:
+    for row in demo.inventory.installations:
+        if isinstance(row.owner, owners.HelmRelease | owners.EksAddon) and row.version is not None:
+            goal = "latest-compatible" if row.eks_addon else "99.0.0"
+            for step in update_plan(demo, catalog, row.id, goal, NOW).steps:
+                instances = sum(target.instances for target in step.targets)
+                assert sum(wave.instances for wave in step.waves) == max(instances, 1)
+                assert [wave.canary for wave in step.waves] == [True, *[False] * (len(step.waves) - 1)]
+
+
+@pytest.mark.parametrize("addon", ["vpc-cni", "kube-proxy", "coredns", "aws-ebs-csi-driver", "eks-pod-identity-agent"])
+def test_from_every_version_a_way_leads_to_the_default_or_it_is_said_why_not(
+    demo: Assessment, catalog: Catalog, addon: str
+) -> None:
+    """Over AWS's own table: each stop is offered for the running Kubernetes."""
+    listed = catalog.eks.addons[addon]
+    fit = {entry.version for entry in listed.versions if Minor(1, 34) in entry.kubernetes}
+    row = next(row for row in demo.inventory.installations if row.eks_addon == addon)
+    for entry in listed.versions[::7]:
+        there = _at(demo, row.addon, entry.version)
+        for step in update_plan(there, catalog, row.id, "default", NOW).steps:
+            assert step.to_version in fit
+            assert not step.skips or addon in ("vpc-cni", "eks-pod-identity-agent")
+            assert bool(step.undo) is (step.from_version in fit)
