@@ -254,7 +254,7 @@ class _Planner:
         return next((each for each in self.view.helm_releases if (each.namespace, each.name) == named), None)
 
     def _helm_upgrade(self, row: Installation, goal: Version) -> HelmUpgrade:
-        """With the chart that the release has, from the repository where the catalogue knows it."""
+        """With the chart that the release has, from the repository where the catalog knows it."""
         assert isinstance(row.owner, owners.HelmRelease), row.owner
         release, addon = self._release(row), self._addon(row)
         charts = addon.install.charts if addon else ()

@@ -143,7 +143,7 @@ def test_nobody_updates_what_is_not_theirs(demo: Assessment, catalog: Catalog, o
 
 
 def test_everything_supports_each_kubernetes_before_it_runs(demo: Assessment, catalog: Catalog) -> None:
-    """Checked by the catalogue, step by step: what is asked of the planner is asked again of each state on the way."""
+    """Checked by the catalog, step by step: what is asked of the planner is asked again of each state on the way."""
     plan = upgrade_plan(demo, catalog, Minor(1, 36), NOW)
     versions = {row.id: row.version for row in demo.inventory.installations if isinstance(row.owner, owners.EksAddon)}
     names = {row.id: row.eks_addon for row in demo.inventory.installations}
