@@ -126,7 +126,7 @@ def assess(
     compatibility = check_compatibility(view, inventory, catalog, day, kubernetes, target)
     graph = find_dependencies(view, inventory, catalog)
     dangling = find_dangling(view, inventory, catalog, graph.edges, graph.owners)
-    health = check_health(view, inventory, catalog, graph.owners, judge_others(view), probes)
+    health = check_health(view, inventory, catalog, graph.owners, judge_others(view), probes, dangling)
     found = linked((*inventory.findings, *compatibility.findings, *graph.findings, *dangling, *health.findings))
     counts, waived = waiving.apply(waivers, found, view.snapshot.cluster.name, day)
     by_id = {each.id: each for each in health.addons}

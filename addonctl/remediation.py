@@ -5,10 +5,12 @@ controller manages is changed in its source; a change made with kubectl would be
 """
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 from addonctl.model import (
     Action,
     Apply,
+    DeleteAddon,
     EksAddon,
     GitChange,
     HelmRollback,
@@ -102,6 +104,19 @@ def restore(row: Installation, view: View) -> tuple[Action, ...]:
                 return (update_addon(view.snapshot.cluster.name, listed.name, listed.version, listed, why),)
     version = f" of {row.version}" if row.version else ""
     return (Apply(what=f"its manifests{version}, as they were installed"),)
+
+
+def let_go(owner: Owner, addon: str, cluster: str) -> tuple[Action, ...]:
+    """Takes an add-on from an owner that is not to keep it; its objects stay. `cluster` is EKS's name of it."""
+    match owner:
+        case owners.EksAddon(name=name):
+            return (DeleteAddon(cluster=cluster, addon=name, preserve=True, why=f"takes it from {owner}:"),)
+        case owners.HelmRelease(namespace=namespace, name=name) if name:
+            forget = kubectl("delete", "secret", "-n", namespace, "-l", f"owner=helm,name={name}")
+            return (replace(forget, why=f"makes Helm forget {owner}:"),)
+        case owners.ArgoApplication() | owners.FluxHelmRelease() | owners.FluxKustomization():
+            return (GitChange(owner=owner, change=f"take {addon} out without pruning its objects"),)
+    return ()
 
 
 def change(row: Installation | None, by_hand: Action, what: str) -> tuple[Action, ...]:

@@ -13,6 +13,10 @@ settings.register_profile("any machine", deadline=None, suppress_health_check=[H
 settings.load_profile("any machine")
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--renew", action="store_true", help="tests/stories: write the golden files anew")
+
+
 @pytest.fixture(scope="session")
 def catalog() -> Catalog:
     """The packaged knowledge."""

@@ -102,9 +102,11 @@ def _exit_by(assessment: "Assessment", fail_on: str, *, allow_gaps: bool) -> Non
     if unread and not allow_gaps:
         sys.stdout.flush()
         named = ", ".join(dict.fromkeys(gap.part for gap in unread))
+        many = f"{len(unread)} part{'' if len(unread) == 1 else 's'}"
+        needs = any(gap.permission for gap in unread)
+        fix = "Grant what is missing (`addonctl rbac` prints the role)." if needs else f"{unread[0].detail}."
         raise AddonctlError(
-            f"--fail-on {fail_on}: {len(unread)} parts could not be judged: {named}",
-            f"{unread[0].detail}. --allow-gaps passes all the same.",
+            f"--fail-on {fail_on}: {many} could not be judged: {named}", f"{fix} --allow-gaps passes all the same."
         )
 
 

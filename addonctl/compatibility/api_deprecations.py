@@ -187,11 +187,12 @@ def _evidence(use: ApiUse) -> Evidence:
 
 def _fix(same: Sequence[ApiUse], replacement: str) -> list[Action]:
     first = same[0]
+    if first.release is not None:
+        without = f"without a {first.removal.kind}: there is no replacement"
+        return _helm_fix(first.release, first.git, f"that writes {replacement}" if replacement else without)
     if not replacement:
         return [Note(f"There is no replacement: remove the {first.removal.kind}.")]
     written = f"write it as apiVersion: {replacement}"
-    if first.release is not None:
-        return _helm_fix(first.release, first.git, replacement)
     if first.in_files:
         return [Note(f"W{written[1:]}.")]
     by_git = [use for use in same if any(manager in _FROM_GIT for manager in use.managers)]
@@ -204,12 +205,14 @@ def _fix(same: Sequence[ApiUse], replacement: str) -> list[Action]:
     return actions
 
 
-def _helm_fix(release: owners.HelmRelease, git: Owner | None, replacement: str) -> list[Action]:
-    """Helm compares with the manifest that it stored: that is rewritten first, or no upgrade works."""
+def _helm_fix(release: owners.HelmRelease, git: Owner | None, chart: str) -> list[Action]:
+    """Helm compares with the manifest that it stored: that is rewritten first, or no upgrade works.
+
+    `chart` says which version of it is wanted.
+    """
     namespace = ("-n", release.namespace) if release.namespace else ()
     why = "rewrites the stored manifest (plugin helm-mapkubeapis); then upgrade:"
     stored = Run(("helm", "mapkubeapis", release.name, *namespace), why=why)
-    chart = f"that writes {replacement}"
     if git is not None:
         return [stored, GitChange(owner=git, change=f"set the chart's version to one {chart}")]
     return [stored, HelmUpgrade(namespace=release.namespace, name=release.name, choose=chart)]

@@ -11,7 +11,7 @@ from enum import StrEnum
 from addonctl.catalog import Catalog, EksRelease
 from addonctl.errors import BadInput
 from addonctl.findings import finding, makes
-from addonctl.model import ClusterRef, Evidence, Finding, Node, Severity, View
+from addonctl.model import ClusterRef, Evidence, Finding, Node, Run, Severity, View
 from addonctl.versions import Minor
 
 # EKS gives 14 months of standard support; two of them are what a careful upgrade of a fleet takes.
@@ -184,15 +184,26 @@ def support_findings(view: View, catalog: Catalog, status: KubernetesStatus, day
     severity = Severity.REQUIRED if soon and forced else None
     shown = [Evidence(kind="eks", subject="calendar", detail=_when(status, status.ends, day))]
     shown += [_policy(status)] if upgraded and status.support is Support.STANDARD else _price(status.support, catalog)
-    yield finding(code, ClusterRef(view.snapshot.cluster.name), *shown, severity=severity)
+    yield finding(code, ClusterRef(view.snapshot.cluster.name), *shown, fix=_upgrade(view, status), severity=severity)
+
+
+def _upgrade(view: View, status: KubernetesStatus) -> Iterator[Run]:
+    """The next step of the control plane, by the name that EKS knows the cluster by."""
+    eks = view.snapshot.eks
+    if eks is None or status.running is None:
+        return
+    to = str(status.running.next)
+    why = f"once nothing stands in its way (addonctl compat --target {to}); it cannot be undone:"
+    yield Run(("aws", "eks", "update-cluster-version", "--name", eks.cluster.name, "--kubernetes-version", to), why=why)
 
 
 def _when(status: KubernetesStatus, ends: date, day: date) -> str:
     days, kind = abs((ends - day).days), "standard" if status.support is Support.STANDARD else "extended"
     counted = f"{days} day{'' if days == 1 else 's'}"
     if status.support is Support.UNSUPPORTED:
-        return f"{kind} support of Kubernetes {status.running} ended on {ends}, {counted} ago"
-    return f"{kind} support of Kubernetes {status.running} ends on {ends}, {counted} from now"
+        return f"{kind} support of Kubernetes {status.running} ended on {ends}, {f'{counted} ago' if days else 'today'}"
+    then = "; then AWS upgrades the control plane" if status.support is Support.EXTENDED else ""
+    return f"{kind} support of Kubernetes {status.running} ends on {ends}, {counted} from now{then}"
 
 
 def _policy(status: KubernetesStatus) -> Evidence:

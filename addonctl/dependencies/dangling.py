@@ -25,6 +25,7 @@ from addonctl.model import (
     InstallationRef,
     Inventory,
     MissingRef,
+    Note,
     ObjectRef,
     Owner,
     Role,
@@ -47,6 +48,7 @@ _SPARED = frozenset(
         "IngressClass",
     }
 )
+_CREATE = Note("Create it, or apply the add-on again the way it was installed.")
 _NEEDED = frozenset(
     {
         EdgeType.SERVICE_ACCOUNT,
@@ -82,7 +84,7 @@ def _missing(
     view: View, inventory: Inventory, catalog: Catalog, edges: Sequence[Edge], owned: Mapping[ObjectRef, str]
 ) -> Iterator[Finding]:
     broken = [edge for edge in edges if _matters(edge, owned) and _is_missing(view, catalog, edge.target)]
-    yield from _references(broken)
+    yield from _references(view, inventory, owned, broken)
     yield from _own_objects(view, inventory, catalog, {edge.target for edge in broken})
 
 
@@ -106,8 +108,11 @@ def _matters(edge: Edge, owned: Mapping[ObjectRef, str]) -> bool:
     return edge.type in _NEEDED and edge.source in owned and not spared
 
 
-def _references(broken: Iterable[Edge]) -> Iterator[Finding]:
+def _references(
+    view: View, inventory: Inventory, owned: Mapping[ObjectRef, str], broken: Iterable[Edge]
+) -> Iterator[Finding]:
     """One finding for all references of one object to another."""
+    rows = {row.id: row for row in inventory.installations}
     found: dict[tuple[ObjectRef, ObjectRef], list[Edge]] = {}
     for edge in broken:
         found.setdefault((edge.source, edge.target), []).append(edge)
@@ -118,7 +123,9 @@ def _references(broken: Iterable[Edge]) -> Iterator[Finding]:
             for edge in same
         ]
         severity = Severity.RECOMMENDED if soft else None
-        yield finding("DEP003", MissingRef(source, target), *evidence, severity=severity)
+        row = rows.get(owned.get(source, ""))
+        fix = (_CREATE, *restore(row, view)) if row is not None else ()
+        yield finding("DEP003", MissingRef(source, target), *evidence, fix=fix, severity=severity)
 
 
 # ── What an add-on came with ────────────────────────────────────────────────────────────────────────────────────

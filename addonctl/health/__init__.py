@@ -14,10 +14,22 @@ from addonctl.health import pods, reports, resilience, rollout, serving
 from addonctl.health.case import Case, Check, Scene, Told
 from addonctl.health.nodes import check_nodes
 from addonctl.health.object_health import judge, judge_others
-from addonctl.health.scores import AddonHealth, Aspect, addon_health, overall
-from addonctl.model import Finding, Inventory, NodesRef, ObjectHealth, ObjectRef, ProbeAnswer, Severity, View
+from addonctl.health.scores import COVERAGE_MIN, AddonHealth, Aspect, addon_health, overall
+from addonctl.model import (
+    Finding,
+    InstallationRef,
+    Inventory,
+    MissingRef,
+    NodesRef,
+    ObjectHealth,
+    ObjectRef,
+    ProbeAnswer,
+    Severity,
+    Subject,
+    View,
+)
 
-__all__ = ["AddonHealth", "Aspect", "ClusterHealth", "check_health", "judge", "judge_others"]
+__all__ = ["COVERAGE_MIN", "AddonHealth", "Aspect", "ClusterHealth", "check_health", "judge", "judge_others"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,10 +94,12 @@ def check_health(
     owners: Mapping[ObjectRef, str],
     object_health: Iterable[ObjectHealth] = (),
     probes: Sequence[ProbeAnswer] = (),
+    missing: Sequence[Finding] = (),
 ) -> ClusterHealth:
     """Judges every installation as of the time at which the snapshot was taken.
 
     `owners`: objects by the id of the installation that they belong to. `object_health`: of custom resources.
+    `missing`: what was found to be missing, which the scores count; it is not among the findings that this makes.
     """
     scene = Scene(view, catalog, inventory, owners, tuple(object_health), tuple(probes))
     cases = [Case(scene, row, catalog.addons.get(row.addon)) for row in inventory.installations]
@@ -99,7 +113,7 @@ def check_health(
             mine.extend(items)
         rest += beside
         told = dict(_down([*(item for items in made for item in items), *beside])) | told
-    said = _said_by_inventory(scene)
+    said = _said_elsewhere(scene, missing)
     addons = tuple(
         addon_health(case, [*mine, *said.get(case.row.id, ())]) for case, mine in zip(cases, own, strict=True)
     )
@@ -119,10 +133,22 @@ def _down(found: Sequence[Finding]) -> Iterator[tuple[ObjectRef, str]]:
                     yield from ((ObjectRef.of("Node", name), item.id) for name in names)
 
 
-def _said_by_inventory(scene: Scene) -> Mapping[str, Sequence[Finding]]:
-    """Findings of the inventory that are a question of health (a webhook whose Service is gone), by installation."""
+def _said_elsewhere(scene: Scene, missing: Sequence[Finding]) -> Mapping[str, Sequence[Finding]]:
+    """Others' findings that are a question of health (a webhook whose Service is gone), by installation."""
     found: dict[str, list[Finding]] = {}
-    for item in scene.inventory.findings:
-        if CHECKS[item.code].aspect is not None and isinstance(item.subject, ObjectRef):
-            found.setdefault(scene.owners.get(item.subject, ""), []).append(item)
+    for item in (*scene.inventory.findings, *missing):
+        if CHECKS[item.code].aspect is not None:
+            found.setdefault(_whose(scene, item.subject), []).append(item)
     return found
+
+
+def _whose(scene: Scene, subject: Subject) -> str:
+    """The installation that a finding is about; empty where it is about none."""
+    match subject:
+        case ObjectRef():
+            return scene.owners.get(subject, "")
+        case MissingRef(source=source):
+            return _whose(scene, source)
+        case InstallationRef(id=row_id):
+            return row_id
+    return ""

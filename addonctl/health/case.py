@@ -172,6 +172,15 @@ def seen_event(event: Event) -> Evidence:
     return seen("event", event.subject, f"{event.reason} ×{event.count}: {event.message}")
 
 
+def span_in_words(span: timedelta) -> str:
+    """A span of time in the largest unit of which it has two or more: 45 s, 5 min, 7 h, 3 d."""
+    seconds = int(span.total_seconds())
+    for size, unit in ((86_400, "d"), (3_600, "h"), (60, "min")):
+        if seconds >= 2 * size:
+            return f"{seconds // size} {unit}"
+    return f"{seconds} s"
+
+
 def labels_in_words(labels: Mapping[str, str]) -> str:
     """Labels as kubectl writes a selector."""
     return ",".join(f"{key}={value}" for key, value in labels.items())

@@ -14,6 +14,7 @@ from addonctl.model import (
     AddOnRef,
     DeleteAddon,
     EksAddon,
+    EksIssue,
     Event,
     Evidence,
     Finding,
@@ -26,6 +27,7 @@ from addonctl.model import (
 from addonctl.remediation import eks_addon, kubectl, update_addon
 
 _TROUBLED = frozenset({"DEGRADED", "CREATE_FAILED", "UPDATE_FAILED", "DELETE_FAILED"})
+_IN_FLIGHT = frozenset({"CREATING", "UPDATING", "DELETING"})
 _TOO_FEW_PODS = "InsufficientNumberOfReplicas"
 # Warning events that name a fault which no status shows; others (Unhealthy, BackOff) repeat what pods say.
 _TELLING_EVENTS = frozenset(
@@ -122,12 +124,15 @@ def what_eks_reports(case: Case, told: Told) -> Iterator[Finding]:
         return
     subject = owners.EksAddon(listed.name)
     shown = [Evidence(kind="eks", subject=str(subject), detail=f"status {listed.status}")]
-    shown += [
-        Evidence(kind="eks", subject=issue.code, detail=f"{issue.message} {', '.join(issue.resources)}".strip())
-        for issue in listed.issues
-    ]
+    shown += [Evidence(kind="eks", subject=issue.code, detail=_issue_in_words(issue)) for issue in listed.issues]
     fix = (Note("EKS rolls nothing back: first fix what the issue names."), _once_more(case, listed))
     yield finding("EKS005", subject, *shown, fix=fix, cause=_its_pods(case, listed, told))
+
+
+def _issue_in_words(issue: EksIssue) -> str:
+    """Its message, with the resources that it is about."""
+    about = f"({', '.join(issue.resources)})" if issue.resources else ""
+    return " ".join(filter(None, (issue.message, about)))
 
 
 def _once_more(case: Case, listed: EksAddon) -> Action:
@@ -142,6 +147,18 @@ def _its_pods(case: Case, listed: EksAddon, told: Told) -> str | None:
     if not listed.issues or any(issue.code != _TOO_FEW_PODS for issue in listed.issues):
         return None
     return next((told[ref] for ref in case.row.workloads if ref in told), None)
+
+
+def in_flight(case: Case) -> str:
+    """What EKS is doing to an add-on that it keeps, in words; empty where it is at rest, or EKS was not asked."""
+    eks = case.view.snapshot.eks
+    listed = eks_addon(case.row, eks.addons) if eks else None
+    if listed is None or listed.status not in _IN_FLIGHT:
+        return ""
+    begun = next((update for update in listed.updates if update.status == "InProgress"), None)
+    version = begun.params.get("AddonVersion", "") if begun else ""
+    since = f", since {begun.created:%Y-%m-%d %H:%M} UTC" if begun and begun.created else ""
+    return f"{owners.EksAddon(listed.name)}: status {listed.status}{f' to {version}' if version else ''}{since}"
 
 
 def is_kept_by_eks(case: Case) -> bool:

@@ -10,7 +10,7 @@ from datetime import timedelta
 from addonctl import units
 from addonctl.errors import BadInput
 from addonctl.findings import finding, makes
-from addonctl.health.case import Case, Scene, Told, labels_in_words, seen
+from addonctl.health.case import Case, Scene, Told, labels_in_words, seen, span_in_words
 from addonctl.model import DisruptionBudget, Finding, Lease, ObjectRef, ResourceQuota, Severity
 from addonctl.remediation import change, kubectl
 
@@ -125,8 +125,7 @@ def stale_leases(case: Case, told: Told) -> Iterator[Finding]:
         if late > _LEASE_LEFT_BEHIND and not _is_held(case, lease):
             continue
         if late > timedelta(seconds=_LEASES_MISSED * lease.duration_s) + _LEASE_GRACE:
-            seconds = int(late.total_seconds())
-            detail = f"{lease.holder} renewed it last {seconds} s ago (lease of {lease.duration_s} s)"
+            detail = f"{lease.holder} renewed it last {span_in_words(late)} ago (lease of {lease.duration_s} s)"
             fix = (
                 kubectl("get", "pods", "-n", leader.namespace),
                 kubectl("rollout", "restart", leader, why="if its leader hangs:"),

@@ -3,18 +3,21 @@
 Decided from counts and conditions; what pods say for themselves (pods.py) is not said again. Called by check_health.
 """
 
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import timedelta
 
 from addonctl.catalog import ClusterService
 from addonctl.findings import finding, makes
 from addonctl.health.case import Case, Told, seen, seen_event, seen_pod
-from addonctl.model import Condition, Event, Evidence, Finding, Note, ObjectRef, Pod, Severity, Workload
+from addonctl.model import Action, Condition, Event, Evidence, Finding, Note, ObjectRef, Pod, Severity, Workload
 from addonctl.remediation import change, kubectl, undo
 
 # A new pod that is not ready after this long holds its rollout up.
 _ROLLOUT_GRACE = timedelta(minutes=2)
 _STUCK = frozenset({("Progressing", "False"), ("ReplicaFailure", "True")})
+# What the API server answers where a webhook that fails closed gave no answer: no pod, for want of that one.
+_UNANSWERED = re.compile(r'failed calling webhook "([^"]{1,253})"')
 
 
 def _that_count(case: Case) -> Iterator[Workload]:
@@ -64,23 +67,48 @@ def _paused(case: Case, workload: Workload) -> Finding:
 def _unavailable(case: Case, workload: Workload, available: int, told: Told) -> Finding:
     stuck, refused = _conditions_of_stuck(workload), _refusals(case, workload)
     waiting = [pod for pod in case.view.pods.get(workload.ref, ()) if not pod.ready and pod.phase != "Succeeded"]
-    shown = [seen("workload", workload, f"{available} of {workload.desired} pods available")]
+    unanswered = _webhooks_without_answer(case, (*(c.message for c in stuck), *(event.message for event in refused)))
+    shown = [seen("workload", workload, _counts(workload, available)), *unanswered]
     shown += [_condition(workload, condition) for condition in stuck]
-    shown += [seen_event(event) for event in refused]
+    shown += [seen_event(event) for event in refused if not any(_says(c.message, event) for c in stuck)]
     shown += [seen_pod(pod, _why_not_ready(pod)) for pod in waiting]
-    fix = (
-        kubectl("rollout", "status", workload.ref),
-        kubectl("get", "events", "-n", workload.namespace),
-        *undo(case.row, workload.ref),
-    )
     return finding(
         "HLT005",
         workload.ref,
         *shown,
-        fix=fix,
+        fix=_unstick(case, workload, refused=bool(unanswered)),
         severity=Severity.REQUIRED if available == 0 or stuck else None,
         cause=None if stuck or refused else _node_that_is_down(case, waiting, told),
     )
+
+
+def _counts(workload: Workload, available: int) -> str:
+    """The pods that it has; where those are enough, they are of the generation before."""
+    said = f"{available} of {workload.desired} pods available"
+    if available < (workload.desired or 0) or workload.updated is None:
+        return said
+    return f"{workload.updated} of {workload.desired} pods updated, {said}"
+
+
+def _says(message: str, event: Event) -> bool:
+    """Whether a condition's message is what an event tells as well."""
+    return bool(message) and event.message.endswith(message)
+
+
+def _webhooks_without_answer(case: Case, messages: Iterable[str]) -> list[Evidence]:
+    """The webhooks that are asked for its pods and do not answer; causes.py knows what is wrong with them."""
+    names = dict.fromkeys(name for message in messages for name in _UNANSWERED.findall(message))
+    configurations = ((name, ref) for name in names for ref in case.view.webhooks_named.get(name, ()))
+    detail = "it is asked for every pod of this workload, and does not answer"
+    return [Evidence(kind="webhook", subject=name, detail=detail, ref=ref) for name, ref in configurations]
+
+
+def _unstick(case: Case, workload: Workload, *, refused: bool) -> tuple[Action, ...]:
+    """Where to look, and how to go back; what is `refused` its pods by a webhook comes back with that."""
+    if refused:
+        return (kubectl("rollout", "status", workload.ref, why="once the webhook answers, its pods are made:"),)
+    look = (kubectl("rollout", "status", workload.ref), kubectl("get", "events", "-n", workload.namespace))
+    return (*look, *undo(case.row, workload.ref))
 
 
 def _condition(workload: Workload, condition: Condition) -> Evidence:

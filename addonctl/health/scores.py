@@ -2,7 +2,8 @@
 
 Decided from the findings of health and from which objects of an aspect were read. A mean would hide a dead webhook
 behind nine healthy aspects, so what is required caps the score. An aspect without objects (no Service, no webhook) does
-not apply and counts nowhere; one of whose objects no state was read is unknown, never healthy. Called by check_health.
+not apply and counts nowhere; one of whose objects no state was read is unknown, never healthy. So is an add-on in which
+nothing is wrong, but of which most could not be read. Called by check_health.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -13,7 +14,7 @@ from types import MappingProxyType
 from addonctl import findings
 from addonctl.findings import CHECKS
 from addonctl.health.case import Case
-from addonctl.health.reports import health_of_custom_resources, is_kept_by_eks
+from addonctl.health.reports import health_of_custom_resources, in_flight, is_kept_by_eks
 from addonctl.health.resilience import REPLICATED, budgets_of, leases_of
 from addonctl.health.serving import WEBHOOKS
 from addonctl.model import (
@@ -30,6 +31,8 @@ from addonctl.model import (
 )
 
 _A = findings.Aspect
+COVERAGE_MIN = 50
+"""In percent. Below it, that nothing was found says little: most of an add-on was not looked at."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,6 +49,7 @@ class Aspect:
 class AddonHealth:
     """`score` 0–100 of what was read, None where nothing was; `coverage` how much that is, in percent.
 
+    `health` is unknown, with `unknown_reason`, where there is no score, or too little behind one that nothing lowered.
     `aspects` are those that apply to the add-on.
     """
 
@@ -63,6 +67,11 @@ class AddonHealth:
 # far as its parts were read; None in place of them: nor would it if they were.
 
 _Objects = Iterable[bool] | None
+
+
+def _objects(case: Case) -> _Objects:
+    """What is missing is not there to be counted; and where the input need not hold all, nothing is known to be."""
+    return None if case.view.from_files or case.view.snapshot.cluster.namespace else ()
 
 
 def _rollout(case: Case) -> _Objects:
@@ -142,6 +151,7 @@ class _Side:
 
 _SIDES: Mapping[findings.Aspect, _Side] = MappingProxyType(
     {
+        _A.OBJECTS: _Side(10, _objects),
         _A.ROLLOUT: _Side(30, _rollout),
         _A.PODS: _Side(20, _pods),
         _A.ENDPOINTS: _Side(10, _endpoints),
@@ -186,13 +196,16 @@ def addon_health(case: Case, found: Sequence[Finding]) -> AddonHealth:
     score = min(round(100 * kept / weight), _CAPS.get(worst, 100))
     assert 0 <= score <= 100, (case.row.id, score, kept, weight)
     assert 0 < coverage <= 100, (case.row.id, coverage)
+    health = _health(case, found, worst)
+    guessed = health is Health.HEALTHY and coverage < COVERAGE_MIN
     return AddonHealth(
         id=case.row.id,
         addon=case.row.addon,
-        health=_health(case, found, worst),
+        health=Health.UNKNOWN if guessed else health,
         score=score,
         coverage=coverage,
         aspects=aspects,
+        unknown_reason=f"only {coverage} % of it could be read" if guessed else "",
     )
 
 
@@ -214,7 +227,8 @@ def _health(case: Case, found: Sequence[Finding], worst: Severity) -> Health:
         return Health.DEGRADED
     if case.workloads and all(each.desired == 0 and each.kind != "DaemonSet" for each in case.workloads):
         return Health.SUSPENDED
-    return Health.PROGRESSING if any(item.code == "HLT005" for item in found) else Health.HEALTHY
+    coming = any(item.code == "HLT005" for item in found) or in_flight(case)
+    return Health.PROGRESSING if coming else Health.HEALTHY
 
 
 def _aspects(case: Case, found: Sequence[Finding]) -> Iterable[Aspect]:
@@ -229,6 +243,8 @@ def _aspects(case: Case, found: Sequence[Finding]) -> Iterable[Aspect]:
             yield Aspect(name=name, weight=side.weight, health=Health.UNKNOWN, reason=f"{gap.part}: {gap.reason.value}")
         elif (stateless and name is not _A.EKS) or not (wrong or any(objects)):
             yield Aspect(name=name, weight=side.weight, health=Health.UNKNOWN, reason=side.unread)
+        elif name is _A.EKS and not wrong and (under_way := in_flight(case)):
+            yield Aspect(name=name, weight=side.weight, health=Health.PROGRESSING, reason=under_way)
         else:
             yield _judged(name, side, wrong)
 

@@ -194,7 +194,8 @@ def _webhook_unanswered(scene: Scene, configuration: WebhookConfiguration, told:
 def _let_requests_through(scene: Scene, ref: ObjectRef) -> tuple[Action, ...]:
     why = "bring its pods back; if requests are refused and nothing else helps, save and delete it:"
     by_hand = Delete(target=ref, save_first=True, why=why)
-    return change(scene.owner(ref), by_hand, f"bring its pods back; if nothing else helps, {ref} is not applied")
+    in_git = f"bring its pods back; if nothing else helps, take {ref} out until they are ready"
+    return change(scene.owner(ref), by_hand, in_git)
 
 
 def _common_cause(causes: Sequence[str | None]) -> str | None:

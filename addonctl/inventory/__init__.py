@@ -3,7 +3,8 @@
 Decided from a View and the Catalog alone. Workloads are recognised (recognition.py), attributed to who manages them
 (ownership.py) and grouped into installations (grouping.py); each becomes a row (rows.py) with a version
 (version_evidence.py). What AWS runs outside is added (aws_managed.py), then what belongs to none (unrecognised.py) and
-what is wrong with who owns what (ownership_findings.py). Called by the manager and by `addonctl inventory`.
+what is wrong with who owns what (ownership_findings.py) and with how Helm left it (release_findings.py). Called by the
+manager and by `addonctl inventory`.
 """
 
 from addonctl.catalog import Catalog
@@ -20,6 +21,7 @@ from addonctl.inventory.grouping import (
 from addonctl.inventory.ownership import Ownership
 from addonctl.inventory.ownership_findings import ownership_findings
 from addonctl.inventory.recognition import Match, Recogniser
+from addonctl.inventory.release_findings import release_findings
 from addonctl.inventory.rows import in_order, make_rows
 from addonctl.inventory.unrecognised import unrecognised
 from addonctl.model import Inventory, View, Workload
@@ -42,7 +44,7 @@ def take_inventory(view: View, catalog: Catalog) -> Inventory:
     return Inventory(
         installations=in_order(installations),
         unrecognised=tuple(unrecognised([*others, *(match.workload for match in loose)])),
-        findings=by_urgency(ownership_findings(rows, view, catalog, ownership)),
+        findings=by_urgency((*ownership_findings(rows, view, catalog, ownership), *release_findings(rows, view))),
     )
 
 

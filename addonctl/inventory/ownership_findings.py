@@ -12,6 +12,7 @@ from addonctl.inventory.rows import Row
 from addonctl.model import (
     Action,
     AddOnRef,
+    CustomResourceDefinition,
     Delete,
     Evidence,
     Finding,
@@ -20,18 +21,19 @@ from addonctl.model import (
     KubernetesObject,
     Note,
     ObjectRef,
+    Owner,
     ServiceTarget,
     Severity,
     View,
     Webhook,
     WebhookConfiguration,
 )
-from addonctl.remediation import change_of
+from addonctl.remediation import change_of, let_go
 
 
 def ownership_findings(rows: Sequence[Row], view: View, catalog: Catalog, ownership: Ownership) -> Iterator[Finding]:
     """All findings on ownership, in no particular order."""
-    yield from _fights(rows)
+    yield from _fights(rows, view)
     yield from _copies(rows, catalog)
     narrowed = bool(view.snapshot.cluster.namespace)
     if not narrowed and view.gap("workloads") is None and (view.snapshot.workloads or view.snapshot.pods):
@@ -42,12 +44,21 @@ def ownership_findings(rows: Sequence[Row], view: View, catalog: Catalog, owners
 
 
 @makes("INV001")
-def _fights(rows: Iterable[Row]) -> Iterator[Finding]:
+def _fights(rows: Iterable[Row], view: View) -> Iterator[Finding]:
     for row in rows:
         against = row.group.fight
         if against:
             shown = (Evidence(kind="owner", subject=str(claim.owner), detail=claim.evidence) for claim in against)
-            yield finding("INV001", InstallationRef(row.installation.id, row.installation.addon), *shown)
+            subject = InstallationRef(row.installation.id, row.installation.addon)
+            fix = _one_owner(subject.addon, [claim.owner for claim in against], view.snapshot.cluster.name)
+            yield finding("INV001", subject, *shown, fix=fix)
+
+
+def _one_owner(addon: str, against: Sequence[Owner], cluster: str) -> tuple[Action, ...]:
+    """The first, which overwrites the others anyhow, keeps it; these let it go."""
+    keeper, *others = dict.fromkeys(against)
+    said = f"Let one owner keep it. If that is {keeper}, its objects stay and the other lets go:"
+    return (Note(said), *(action for owner in others for action in let_go(owner, addon, cluster)))
 
 
 @makes("INV002")
@@ -71,15 +82,22 @@ def _left_crds(rows: Iterable[Row], view: View, catalog: Catalog) -> Iterator[Fi
     """CRDs of the catalog's groups that nothing here serves; several add-ons may serve one group."""
     running = {row.group.addon.id: row.group.addon for row in rows if row.group.matches or row.group.eks}
     served = {group for addon in running.values() for group in addon.fingerprints.crd_groups}
+    counts = {f"{each.plural}.{each.group}": each.count for each in view.snapshot.custom_resources}
     by_group: dict[str, list[Evidence]] = {}
     for crd in view.snapshot.crds:
         if crd.group not in served:
-            shown = Evidence(kind="crd", subject=crd.name, detail=", ".join(crd.stored_versions), ref=crd.ref)
-            by_group.setdefault(crd.group, []).append(shown)
+            by_group.setdefault(crd.group, []).append(_left_crd(crd, counts.get(crd.name)))
     for addon in catalog.addons.values():
         left = [shown for group in addon.fingerprints.crd_groups for shown in by_group.get(group, ())]
         if left and addon.id not in running:
             yield finding("INV003", AddOnRef(addon.id, part="CRDs"), *left)
+
+
+def _left_crd(crd: CustomResourceDefinition, count: int | None) -> Evidence:
+    """`count`: its custom resources, which would go with it; None where they were not counted."""
+    objects = "" if count is None else f", {count} custom resource{'' if count == 1 else 's'}"
+    detail = f"stored as {', '.join(crd.stored_versions) or 'nothing yet'}{objects}"
+    return Evidence(kind="crd", subject=crd.name, detail=detail, ref=crd.ref)
 
 
 @makes("INV004")

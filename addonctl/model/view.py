@@ -244,6 +244,15 @@ class View:
         return found
 
     @cached_property
+    def webhooks_named(self) -> Mapping[str, Sequence[ObjectRef]]:
+        """The name of a webhook → the configurations that have one of that name."""
+        found: dict[str, list[ObjectRef]] = {}
+        for configuration in self.snapshot.webhook_configurations:
+            for name in dict.fromkeys(hook.name for hook in configuration.webhooks):
+                found.setdefault(name, []).append(configuration.ref)
+        return found
+
+    @cached_property
     def _backends(self) -> Mapping[ObjectRef, Backends]:
         found: dict[ObjectRef, Backends] = {}
         for piece in self.snapshot.endpoint_slices:

@@ -21,7 +21,7 @@ from addonctl.render.commands import fix_text
 from addonctl.render.documents import DUE, gap_lines
 from addonctl.render.drawing import Label
 from addonctl.render.escaping import plain, plain_lines
-from addonctl.render.grades import grade
+from addonctl.render.grades import grade, says_something
 from addonctl.render.markdown import by_severity, minors
 
 if TYPE_CHECKING:
@@ -99,6 +99,7 @@ def _environment() -> "Environment":
         MEANINGS=drawing.MEANINGS,
         evidence_open=_EVIDENCE_OPEN,
         grade=grade,
+        says_something=says_something,
         sign=_sign,
         whys=_whys,
         seen=_seen,

@@ -10,6 +10,7 @@ from addonctl.render import drawing, terminal
 from addonctl.render.commands import fix_text
 from addonctl.render.documents import DUE, gap_lines
 from addonctl.render.escaping import markdown_block, markdown_code, plain
+from addonctl.render.grades import UNKNOWN, says_something
 
 
 def by_severity(findings: Iterable[Finding]) -> list[tuple[Severity, list[Finding]]]:
@@ -50,7 +51,7 @@ def _headline(assessment: Assessment) -> Iterator[str]:
     yield f"# Add-ons of {markdown_code(cluster.name)}{demo}\n"
     yield f"{_words(terminal.kubernetes_line(assessment.kubernetes))}. As of {assessment.day}.\n"
     counts = ", ".join(f"{len(found)} {severity}" for severity, found in by_severity(assessment.findings))
-    score = "unknown" if health.score is None else f"{health.score} of 100"
+    score = f"{health.score} of 100" if says_something(health.score, health.coverage) else UNKNOWN
     yield "| health | coverage | add-ons | findings | parts not read |"
     yield "|---|---|---|---|---|"
     yield f"| {score} | {health.coverage} % | {len(assessment.addons)} | {counts} | {len(assessment.gaps)} |\n"
@@ -59,12 +60,15 @@ def _headline(assessment: Assessment) -> Iterator[str]:
 def _findings(assessment: Assessment) -> Iterator[str]:
     yield "## Findings" + (f", new since {assessment.since:%Y-%m-%d %H:%M} UTC" if assessment.since else "") + "\n"
     if not assessment.findings:
-        yield "None.\n"
+        unread = any(not gap.absent for gap in assessment.gaps)
+        yield f"None{' in what could be read' if unread else ''}.\n"
     for severity, found in by_severity(assessment.findings):
         if found:
             yield f"### {severity.capitalize()}: {DUE[severity]}\n"
         for each in found:
             yield f"**{each.code}** {CHECKS[each.code].title}: {markdown_code(str(each.subject))}\n"
+            if each.cause in assessment.by_id:
+                yield f"Effect of {markdown_code(each.cause or '')}.\n"
             for item in each.evidence[:_EVIDENCE_SHOWN]:
                 yield f"- {': '.join(filter(None, (markdown_code(item.subject), markdown_code(item.detail))))}"
             if len(each.evidence) > _EVIDENCE_SHOWN:
@@ -92,7 +96,7 @@ def _health(assessment: Assessment) -> Iterator[str]:
         (
             markdown_code(health.id),
             health.health.value,
-            "unknown" if health.score is None else str(health.score),
+            str(health.score) if says_something(health.score, health.coverage) else UNKNOWN,
             f"{health.coverage} %",
             markdown_code(health.unknown_reason),
         )

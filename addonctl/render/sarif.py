@@ -81,7 +81,7 @@ def _result(found: Finding, waived: Waived | None, cluster: str, rule: int) -> d
         ],
         # The second is the name by which GitHub knows a result again.
         "partialFingerprints": {"addonctl/v1": fingerprint, "primaryLocationLineHash": f"{fingerprint[:16]}:1"},
-        "properties": {"due": DUE[found.severity]},
+        "properties": {"due": DUE[found.severity], **({"cause": found.cause} if found.cause else {})},
     }
     if waived is not None:
         result["suppressions"] = [

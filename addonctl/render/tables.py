@@ -4,15 +4,17 @@ Pure: columns, cells and a width in, lines of styled pieces out. Called by termi
 there every cell is whole, and no line ends in blanks.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 
 _GAP = 2
 _ELLIPSIS = "…"
+MARK = "└"
+"""Before what belongs under the row above."""
 # A column of words below this width is a ladder, not a text: other columns are left out first. Where none is left to
 # leave out, it may still become as narrow as the next.
-_WRAP_EASY, _WRAP_MIN = 30, 18
+_WRAP_EASY, _WRAP_MIN = 24, 18
 _CUT_MIN = 14
 
 
@@ -21,6 +23,7 @@ class Fit(Enum):
 
     KEEP = "keep"  # never cut: codes, severities, scores, versions, states
     CUT = "cut"  # ends in an ellipsis
+    LAST = "last"  # the same, once no column is left to leave out: names by which rows are known
     WRAP = "wrap"  # goes on under itself, broken at words
 
 
@@ -61,7 +64,7 @@ def lay_out(columns: Sequence[Column], rows: Iterable[Sequence[Cell]], width: in
     while True:
         natural = _natural(kept, cells)
         last = max(range(len(kept)), key=lambda n: kept[n].drop)
-        widths = _fitted(kept, natural, width, _WRAP_EASY if kept[last].drop else _WRAP_MIN)
+        widths = _fitted(kept, natural, width, last=not kept[last].drop)
         if widths is not None or not kept[last].drop:
             break
         dropped.insert(0, kept[last].name)
@@ -81,17 +84,32 @@ def _natural(columns: Sequence[Column], rows: Sequence[Sequence[Cell]]) -> list[
     ]
 
 
-def _fitted(columns: Sequence[Column], natural: Sequence[int], width: int | None, wrap_min: int) -> list[int] | None:
-    """The widths of the columns within `width`; None where even the least of them does not fit."""
-    over = sum(natural) + _GAP * (len(natural) - 1) - width if width is not None else 0
-    widths = list(natural)
-    for fit, least in ((Fit.WRAP, wrap_min), (Fit.CUT, _CUT_MIN)):
-        for number in sorted(range(len(columns)), key=lambda n: -widths[n]):
-            if over > 0 and columns[number].fit is fit:
-                room = max(0, widths[number] - max(least, cell_width(columns[number].name)))
-                widths[number] -= min(room, over)
-                over -= min(room, over)
-    return widths if over <= 0 else None
+def _fitted(columns: Sequence[Column], natural: Sequence[int], width: int | None, *, last: bool) -> list[int] | None:
+    """The widths of the columns within `width`; None where even the least of them does not fit.
+
+    `last`: no column is left to leave out.
+    """
+    if width is None:
+        return list(natural)
+    widths = [
+        min(each, width) if column.fit is not Fit.KEEP else each for column, each in zip(columns, natural, strict=True)
+    ]
+    room = width - _GAP * (len(natural) - 1)
+    giving = [(Fit.WRAP, _WRAP_MIN if last else _WRAP_EASY), (Fit.CUT, _CUT_MIN)]
+    giving += [(Fit.LAST, _CUT_MIN)] if last else []
+    for fit, least in giving:
+        numbers = [n for n, column in enumerate(columns) if column.fit is fit]
+        _narrow(widths, {n: max(least, cell_width(columns[n].name)) for n in numbers}, room)
+    return widths if sum(widths) <= room else None
+
+
+def _narrow(widths: list[int], least: Mapping[int, int], room: int) -> None:
+    """Takes from the widest of some columns, one after the other, until all fit or each is at its least."""
+    while sum(widths) > room:
+        number = max((n for n in least if widths[n] > least[n]), key=lambda n: widths[n], default=None)
+        if number is None:
+            return
+        widths[number] -= 1
 
 
 def _lines(columns: Sequence[Column], row: Sequence[Cell], widths: Sequence[int]) -> list[Line]:
@@ -146,7 +164,7 @@ def cut_front(text: str, width: int) -> str:
 def wrap(text: str, width: int) -> list[str]:
     """A text in lines of at most `width` columns, broken at words; a longer word is broken where it must be."""
     lines, line = [], ""
-    for word in text.split(" "):
+    for word in _words(text):
         joined = f"{line} {word}" if line else word
         if cell_width(joined) <= width:
             line = joined
@@ -159,6 +177,12 @@ def wrap(text: str, width: int) -> list[str]:
             word = word[at:]  # noqa: PLW2901 - what is left of it
         line = word
     return [*lines, line] if line or not lines else lines
+
+
+def _words(text: str) -> list[str]:
+    """The words of a text; a mark before it stays with the first."""
+    words = text.split(" ")
+    return [f"{MARK} {words[1]}", *words[2:]] if len(words) > 1 and words[0] == MARK else words
 
 
 def _break_at(word: str, width: int) -> int:

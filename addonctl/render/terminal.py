@@ -15,13 +15,13 @@ from addonctl.catalog import Cell as CompatibilityCell
 from addonctl.compatibility import KubernetesStatus, Support
 from addonctl.dependencies import Dependencies
 from addonctl.findings import CHECKS, Capability
-from addonctl.model import Affects, Finding, Gap, Health, Owner, Severity, Snapshot, Strength, owners
+from addonctl.model import Affects, Finding, Gap, Health, MissingRef, Owner, Severity, Snapshot, Strength, owners
 from addonctl.model.plan import OpenQuestion, Plan, Step
 from addonctl.render.commands import Line, LineKind, command, fix_lines, lines
 from addonctl.render.documents import dump, gap_lines, snapshot_document
 from addonctl.render.escaping import plain
-from addonctl.render.grades import grade
-from addonctl.render.tables import Cell, Column, Fit, cut_front, lay_out, wrap
+from addonctl.render.grades import UNKNOWN, grade, says_something
+from addonctl.render.tables import MARK, Cell, Column, Fit, cut_front, lay_out, wrap
 from addonctl.versions import Minor
 
 if TYPE_CHECKING:
@@ -41,6 +41,8 @@ _STATE = {
 _GRADE = {"good": _GOOD, "fair": _FAIR, "bad": _BAD}
 # A finding's evidence beyond this is counted; `-o json` has it all.
 _EVIDENCE_SHOWN = 3
+# Parts that a role may not read, each with what it needs; more of them are named in one line.
+_FORBIDDEN_SHOWN = 3
 # Of a cluster in trouble, this many objects fill a screen; the rest is counted.
 _OBJECTS_SHOWN = 20
 _INDENT = " " * 12
@@ -82,11 +84,13 @@ def _print(*cells: Cell) -> None:
     _console().print(line, overflow="ignore", no_wrap=True, crop=False)
 
 
-def _say(text: str, style: str = "", indent: str = "") -> None:
-    """A text, broken at words under its own indent."""
+def _say(text: str, style: str = "", indent: str = "", first: str = "") -> None:
+    """A text, broken at words under its own indent; the `first` line begins with a mark, the others as far in."""
     width = _width()
-    for line in wrap(plain(text), width - len(indent)) if width else [plain(text)]:
-        _print(Cell(indent + line, style))
+    inner = " " * len(first)
+    for line in wrap(plain(text), width - len(indent) - len(first)) if width else [plain(text)]:
+        _print(Cell(f"{indent}{first}{line}", style))
+        first = inner
 
 
 def _title(text: str) -> None:
@@ -151,11 +155,12 @@ def analysis(assessment: Assessment, style: Style) -> None:
         _print(Cell("addonctl analyze --context YOUR-CONTEXT"))
 
 
-def _headline(assessment: Assessment) -> None:
+def _headline(assessment: Assessment, about: str = "") -> None:
+    """`about`: what alone is judged below, which is not how the add-ons are."""
     status, cluster = assessment.kubernetes, assessment.cluster
     demo = "DEMO  " if cluster.demo else ""
     _say(f"{demo}{cluster.name}  ·  {kubernetes_line(status)}", "bold")
-    _say(_summary(assessment))
+    _say(_summary(assessment, about))
 
 
 def kubernetes_line(status: KubernetesStatus) -> str:
@@ -169,17 +174,19 @@ def kubernetes_line(status: KubernetesStatus) -> str:
     return f"Kubernetes {status.running}, {status.support.value} support on EKS until {status.ends}"
 
 
-def _summary(assessment: Assessment) -> str:
+def _summary(assessment: Assessment, about: str = "") -> str:
     health = assessment.health
     how = "health unknown: no state was read"
     if health.score is not None:
-        how = f"health {health.score} of 100 ({health.coverage} % coverage)"
+        known = says_something(health.score, health.coverage)
+        how = f"health {f'{health.score} of 100' if known else UNKNOWN} ({health.coverage} % coverage)"
     counts = dict.fromkeys(reversed(Severity), 0)
     for found in assessment.findings:
         counts[found.severity] += 1
     unread = sum(not gap.absent for gap in assessment.gaps)
     none = "no findings" + (" in what could be read" if unread else "")
     said = ", ".join(f"{count} {severity.value}" for severity, count in counts.items() if count) or none
+    said = f"{about}: {said}" if about else said
     addons = _count(len(assessment.addons), "add-on")
     return f"{addons}; {how}; {said}" + (f"; {_count(unread, 'part')} not read (below)" if unread else "")
 
@@ -221,7 +228,18 @@ def _head(found: Finding, *, effect: bool, more: str = "") -> None:
 
 
 def _brief(found: Finding, *, effect: bool) -> None:
-    _head(found, effect=effect, more=found.evidence[0].detail if found.evidence else "")
+    _head(found, effect=effect, more=_first_evidence(found))
+
+
+def _first_evidence(found: Finding) -> str:
+    """The first observation, with what it is of where the subject does not say that, and how many more there are."""
+    if not found.evidence:
+        return ""
+    first, others = found.evidence[0], len(found.evidence) - 1
+    itself = (found.subject, found.subject.source) if isinstance(found.subject, MissingRef) else (found.subject,)
+    if first.kind != "owner" and (first.ref is None or first.ref in itself):
+        return first.detail
+    return f"{first.subject}: {first.detail}" + (f" (and {others} more)" if others else "")
 
 
 def _finding(found: Finding, *, effect: bool = False) -> None:
@@ -237,7 +255,7 @@ def _finding(found: Finding, *, effect: bool = False) -> None:
 def _fix_line(line: Line, arrow: str, indent: str = _INDENT) -> None:
     """Commands stay on one line, to be pasted as they are."""
     if line.kind is LineKind.PROSE:
-        _say(arrow + str(line), "", indent)
+        _say(str(line), "", indent, first=arrow)
     else:
         _print(Cell(indent + arrow), Cell(str(line)))
 
@@ -273,7 +291,7 @@ def inventory(assessment: Assessment, style: Style) -> None:
 def _addons(assessment: Assessment, style: Style) -> None:
     status = assessment.kubernetes
     columns = [
-        Column("ADD-ON", Fit.CUT),
+        Column("ADD-ON", Fit.LAST),
         Column("VERSION"),
         Column(str(status.running or "NOW")),
         Column(str(status.target or "NEXT")),
@@ -326,8 +344,9 @@ def _answer(cell: CompatibilityCell) -> Cell:
 
 
 def _score(score: int | None, coverage: int) -> Cell:
-    """The score, `?` where no state was read."""
-    return Cell("?" if score is None else str(score), _GRADE.get(grade(score, coverage), _QUIET))
+    """The score, `?` where nothing or too little was read."""
+    shown = str(score) if says_something(score, coverage) else "?"
+    return Cell(shown, _GRADE.get(grade(score, coverage), _QUIET))
 
 
 def _state(health: Health) -> Cell:
@@ -350,11 +369,17 @@ def gaps(found: tuple[Gap, ...], style: Style) -> None:
         return
     told, absent = gap_lines(found)
     _title("NOT READ (what depends on it is unknown)")
+    forbidden = [gap for gap in told if gap.permission]
+    if len(forbidden) > _FORBIDDEN_SHOWN and not style.wide:
+        told = [gap for gap in told if not gap.permission]
+        _say(f"forbidden: {', '.join(gap.part for gap in forbidden)}")
     for gap in told:
         fix = f"  → grant: {gap.permission}" if gap.permission else ""
         _say(f"{gap.part}: {gap.reason.value}: {gap.detail}{fix}")
     if absent:
         _say(f"not in the input: {', '.join(absent)}", _QUIET)
+    if forbidden:
+        _say("→ `addonctl rbac` prints a role that may read all of it, `addonctl rbac --iam` a policy for AWS")
 
 
 # ── findings, health, compat, matrix, deps ──────────────────────────────────────────────────────────────────────
@@ -369,7 +394,7 @@ def findings(assessment: Assessment, style: Style) -> None:
         columns = (
             Column("SEVERITY"),
             Column("CODE"),
-            Column("SUBJECT", Fit.CUT),
+            Column("SUBJECT", Fit.WRAP),
             Column("FINDING", Fit.WRAP),
             Column("EVIDENCE", Fit.WRAP, drop=1),
         )
@@ -386,9 +411,9 @@ def _finding_row(found: Finding, *, effect: bool) -> tuple[Cell | str, ...]:
     return (
         Cell(found.severity.value, _SEVERITY[found.severity]),
         found.code,
-        f"{'└ ' if effect else ''}{found.subject}",
+        f"{MARK} {found.subject}" if effect else str(found.subject),
         CHECKS[found.code].title,
-        found.evidence[0].detail if found.evidence else "",
+        _first_evidence(found),
     )
 
 
@@ -464,7 +489,7 @@ def _probes(assessment: Assessment) -> None:
 def compatibility(assessment: Assessment, style: Style) -> None:
     """The matrix of what is installed, then what stands in the way."""
     if style.headers:
-        _headline(assessment)
+        _headline(assessment, "compatibility")
         _print()
     matrix([cell for row in assessment.compatibility.cells.values() for cell in row], style)
     if style.headers:
@@ -487,6 +512,9 @@ def matrix(cells: Iterable[CompatibilityCell], style: Style) -> None:
         line += [_answer(row[minor]) if minor in row else "" for minor in minors]
         shown.append([*line, next((c.reason for c in reversed(row.values())), "")] if style.wide else line)
     _table(columns, shown, headers=style.headers)
+    unknown = any(cell.answer is Answer.UNKNOWN for row in rows.values() for cell in row.values())
+    if unknown and style.headers and not style.wide:
+        _say("?: unknown, which is no yes; -o wide says why", _QUIET)
 
 
 def dependencies(assessment: Assessment, addon: str, style: Style) -> None:
@@ -504,13 +532,13 @@ def dependencies(assessment: Assessment, addon: str, style: Style) -> None:
             f"needs {each.target} ({_kind(each.strength, each.affects)}): {_why(graph, each.source, each.target)}"
             for each in needs
         ]
-        lines += [f"if it fails: {each.id} ({each.weight:.0%} of it)" for each in affected]
+        lines += [f"if it fails: {each.id} ({round(100 * each.weight)} % of it)" for each in affected]
         for number, line in enumerate(lines, start=1):
             _branch(line, last=number == len(lines))
     if not addon and graph.order:
         _title("Update in this order:")
         for number, name in enumerate(graph.order, start=1):
-            _say(f"{number:>3}. {name}")
+            _say(name, first=f"{number:>3}. ")
     for found in assessment.findings:
         _finding(found)
     gaps(assessment.gaps, style)

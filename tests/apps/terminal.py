@@ -27,7 +27,14 @@ _SECONDS = 60
 
 
 def in_terminal(columns: int, *arguments: str) -> str:
-    """What `addonctl ARGUMENTS` shows on a terminal of that many columns, without its colours.
+    """What `addonctl ARGUMENTS` shows on a terminal of that many columns, without its colours."""
+    text, code = shown_in_terminal(columns, *arguments)
+    assert code in (0, 2), text
+    return text
+
+
+def shown_in_terminal(columns: int, *arguments: str) -> tuple[str, int]:
+    """The same with the exit code, whatever it is.
 
     The command runs in a fork of this process: its modules are loaded already, its streams are a terminal's.
     """
@@ -46,9 +53,7 @@ def in_terminal(columns: int, *arguments: str) -> str:
         shown += part
     os.close(ours)
     _, status = os.waitpid(pid, 0)
-    text = _ESCAPES.sub("", shown.decode()).replace("\r\n", "\n")
-    assert os.waitstatus_to_exitcode(status) in (0, 2), text
-    return text
+    return _ESCAPES.sub("", shown.decode()).replace("\r\n", "\n"), os.waitstatus_to_exitcode(status)
 
 
 def in_fork(

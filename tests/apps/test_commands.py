@@ -144,10 +144,13 @@ def of_aws(words: list[str]) -> None:
     operations = {xform_name(name, "-"): name for name in model.operation_names}
     shape = model.operation_model(operations[command]).input_shape
     assert shape is not None
-    options = {f"--{xform_name(name, '-')}" for name in shape.members} | {"--query", "--output", "--region"}
+    renamed = {"--version": "--kubernetes-version"}  # the first is the CLI's own
+    of_input = {name: f"--{xform_name(name, '-')}" for name in shape.members}
+    of_input = {name: renamed.get(option, option) for name, option in of_input.items()}
+    options = {*of_input.values(), "--query", "--output", "--region"}
     given = [word for word in rest if word.startswith("--")]
     assert set(given) <= options
-    required = {f"--{xform_name(name, '-')}" for name in shape.required_members}
+    required = {of_input[name] for name in shape.required_members}
     assert required <= set(given), words
 
 

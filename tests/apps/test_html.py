@@ -148,7 +148,7 @@ def test_an_empty_cluster_has_a_page_too() -> None:
     seen = _Page(html(replace(nothing, findings=())))
     assert "Nothing was found" in seen.text
     assert "No add-on depends on another" in seen.text
-    assert "not known: no add-on’s state was seen" in seen.text
+    assert "not known: no add-on’s state was read" in seen.text
 
 
 def test_a_cluster_of_unknown_kubernetes_says_why() -> None:

@@ -55,6 +55,29 @@ def test_a_column_that_does_not_fit_is_left_out_by_its_number_and_named() -> Non
     assert "EVIDENCE" not in "".join(cell.text for cell in table.header)
 
 
+def test_names_of_rows_are_cut_only_once_nothing_is_left_to_leave_out() -> None:
+    columns = (Column("ADD-ON", Fit.LAST), Column("VERSION"), Column("OWNER", Fit.CUT, drop=1))
+    row = [Cell("aws-load-balancer-controller"), Cell("v2.17.1"), Cell("helm release kube-system/alb")]
+
+    def shown(width: int) -> tuple[str, tuple[str, ...]]:
+        table = lay_out(columns, [row], width)
+        return table.lines[0][0].text.rstrip(), table.dropped
+
+    assert shown(60) == ("aws-load-balancer-controller", ()), "the owner is cut"
+    assert shown(50) == ("aws-load-balancer-controller", ("OWNER",))
+    assert shown(30) == ("aws-load-balancer-co…", ("OWNER",))
+
+
+def test_columns_that_give_way_share_what_is_short() -> None:
+    columns = (Column("SUBJECT", Fit.WRAP), Column("FINDING", Fit.WRAP))
+    table = lay_out(columns, [[Cell("x " * 45), Cell("y " * 30)]], 82)
+    assert [len(cell.text.strip()) for cell in table.lines[0]] == [39, 39]
+
+
+def test_a_mark_stays_with_what_it_marks() -> None:
+    assert wrap("└ Deployment/external-dns/external-dns", 26) == ["└ Deployment/external-dns/", "external-dns"]
+
+
 def test_what_is_cut_ends_in_an_ellipsis() -> None:
     assert cut("kube-system/coredns", 12) == "kube-system…"
     assert cut("kube-system", 11) == "kube-system"

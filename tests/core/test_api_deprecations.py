@@ -199,6 +199,17 @@ def test_a_stored_helm_manifest_is_found_though_the_live_object_is_new() -> None
     assert upgrade == HelmUpgrade(namespace="shop", name="web", choose="that writes policy/v1")
 
 
+def test_what_nothing_replaces_is_taken_out_of_the_stored_manifest_as_well() -> None:
+    policy = model.HelmObject(api_version="policy/v1beta1", kind="PodSecurityPolicy", name="web")
+    (item,) = found(helm_releases=(release(policy),))
+    stored, upgrade = item.fix
+    assert isinstance(stored, Run)
+    assert stored.argv == ("helm", "mapkubeapis", "web", "-n", "shop")
+    assert upgrade == HelmUpgrade(
+        namespace="shop", name="web", choose="without a PodSecurityPolicy: there is no replacement"
+    )
+
+
 def test_each_helm_release_is_a_finding_of_its_own() -> None:
     two = found(helm_releases=(release(OLD), release(OLD, name="api")))
     assert [item.subject.writer for item in two if isinstance(item.subject, ApiVersionRef)] == [

@@ -270,11 +270,24 @@ def test_support_by_the_calendar(day: date, support: Support, code: str | None) 
 def test_extended_support_is_said_with_its_price() -> None:
     (item,) = of("EKS003", judged(day=date(2027, 1, 1)))
     assert [seen.detail for seen in item.evidence] == [
-        "extended support of Kubernetes 1.34 ends on 2027-12-02, 335 days from now",
+        "extended support of Kubernetes 1.34 ends on 2027-12-02, 335 days from now; "
+        "then AWS upgrades the control plane",
         "$0.60 an hour instead of $0.10: $365 more a month for this control plane",
     ]
     (ended,) = of("EKS004", judged(day=date(2027, 12, 12)))
     assert ended.evidence[0].detail == "extended support of Kubernetes 1.34 ended on 2027-12-02, 10 days ago"
+    (ending,) = of("EKS004", judged(day=date(2027, 12, 2)))
+    assert ending.evidence[0].detail == "extended support of Kubernetes 1.34 ended on 2027-12-02, today"
+
+
+def test_the_end_of_support_is_answered_by_the_next_step_of_the_control_plane() -> None:
+    (item,) = of("EKS006", judged(day=date(2026, 12, 1), eks=under("STANDARD")))
+    assert fix_text(item) == (
+        "# once nothing stands in its way (addonctl compat --target 1.35); it cannot be undone:\n"
+        "aws eks update-cluster-version --name prod-eu-1 --kubernetes-version 1.35"
+    )
+    (unasked,) = of("EKS006", judged(day=date(2026, 12, 1)))
+    assert unasked.fix == (), "AWS was not asked: nobody knows under which name it has the cluster"
 
 
 def under(policy: str) -> model.Eks:

@@ -58,6 +58,20 @@ def test_what_was_not_read_is_not_missing(parts: dict[str, Any]) -> None:
     assert missing(APP, **parts) == []
 
 
+def test_what_an_addon_refers_to_is_put_back_by_its_installer() -> None:
+    (item,) = of(
+        "DEP003",
+        replace(row("app", APP), owner=owners.HelmRelease("apps", "app")),
+        workloads=(APP,),
+        helm_releases=(model.HelmRelease(name="app", namespace="apps", revision=7, status="deployed"),),
+    )
+    assert fix_text(item).splitlines() == [
+        "# Create it, or apply the add-on again the way it was installed.",
+        "# to its current revision: Helm recreates what is missing",
+        "helm rollback app 7 -n apps",
+    ]
+
+
 def test_what_is_no_addons_is_not_looked_at() -> None:
     assert of("DEP003", workloads=(APP,)) == []
 

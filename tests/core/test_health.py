@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 from addonctl import model
 from addonctl.catalog import Catalog, ClusterService, EksInstall, Install, WorkloadFingerprint
 from addonctl.dependencies import find_dependencies
-from addonctl.findings import CHECKS, MAKERS, Aspect, Capability, by_urgency
-from addonctl.health import AddonHealth, ClusterHealth, check_health, judge, judge_others
+from addonctl.findings import CHECKS, MAKERS, Aspect, Capability, by_urgency, finding
+from addonctl.health import COVERAGE_MIN, AddonHealth, ClusterHealth, check_health, judge, judge_others
+from addonctl.health.case import span_in_words
 from addonctl.inventory import take_inventory
 from addonctl.model import Condition, Finding, Health, ObjectRef, Owner, Port, Severity, View, owners
 from addonctl.render import commands
@@ -761,7 +762,21 @@ def lease(late: timedelta | None, holder: str = "hook-5d78-x2x4z_0a1b", **more: 
 def test_a_leader_that_stopped_renewing_is_found() -> None:
     item = only("HLT016", HOOK, leases=(lease(timedelta(minutes=5)),), pods=(pod(HOOK),))
     assert (str(item.subject), item.severity) == ("Lease/apps/hook-leader", Severity.RECOMMENDED)
-    assert "300 s ago (lease of 15 s)" in item.evidence[0].detail
+    assert "5 min ago (lease of 15 s)" in item.evidence[0].detail
+
+
+@pytest.mark.parametrize(
+    ("span", "words"),
+    [
+        (timedelta(seconds=119), "119 s"),
+        (timedelta(minutes=2), "2 min"),
+        (timedelta(minutes=119, seconds=59), "119 min"),
+        (timedelta(hours=7, minutes=59), "7 h"),
+        (timedelta(days=400), "400 d"),
+    ],
+)
+def test_a_span_of_time_is_said_in_the_unit_that_fits_it(span: timedelta, words: str) -> None:
+    assert span_in_words(span) == words
 
 
 @pytest.mark.parametrize(
@@ -1015,7 +1030,7 @@ def test_what_eks_reports(status: str, issues: tuple[model.EksIssue, ...], found
     seen = found(DNS, eks=eks(addons=(listed,)))
     assert [item.code for item in seen] == (["EKS005"] if found_it else [])
     if issues:
-        assert seen[0].evidence[1].detail == "no role arn:x"
+        assert seen[0].evidence[1].detail == "no role (arn:x)"
 
 
 def test_a_deletion_that_failed_is_not_fixed_by_an_update() -> None:
@@ -1233,6 +1248,29 @@ def test_an_addon_is_degraded_where_something_is_required_and_on_its_way_while_p
     assert one(runs(available=1), **WELL).health is Health.PROGRESSING
 
 
+@pytest.mark.parametrize("status", ["CREATING", "UPDATING", "DELETING"])
+def test_what_eks_is_changing_is_on_its_way_and_says_where_to(status: str) -> None:
+    update = model.EksUpdate(
+        id="1", type="AddonUpdate", status="InProgress", created=NOW, params={"AddonVersion": "v1.13.2-eksbuild.1"}
+    )
+    listed = model.EksAddon(name="coredns", version="v1.12.4-eksbuild.3", status=status, updates=(update,))
+    health = one(DNS, pods=(pod(DNS),), eks=eks(addons=(listed,)))
+    (aspect,) = (aspect for aspect in health.aspects if aspect.name is Aspect.EKS)
+    assert (health.health, aspect.health) == (Health.PROGRESSING, Health.PROGRESSING)
+    assert aspect.reason == f"eks add-on coredns: status {status} to v1.13.2-eksbuild.1, since {NOW:%Y-%m-%d %H:%M} UTC"
+    bare = one(DNS, pods=(pod(DNS),), eks=eks(addons=(replace(listed, updates=()),)))
+    assert [each.reason for each in bare.aspects if each.name is Aspect.EKS] == [f"eks add-on coredns: status {status}"]
+
+
+def test_an_addon_of_which_most_was_not_read_is_unknown_though_nothing_is_wrong() -> None:
+    missing = gaps(*(part for part in PARTS if part != "workloads"))
+    health = one(HOOK, gaps=missing, **WELL)
+    assert health.coverage < COVERAGE_MIN
+    assert (health.health, health.score) == (Health.UNKNOWN, 100)
+    assert health.unknown_reason == f"only {health.coverage} % of it could be read"
+    assert one(runs(available=0), gaps=missing, **WELL).health is Health.DEGRADED, "what is wrong is surely wrong"
+
+
 @pytest.mark.parametrize("part", PARTS)
 def test_coverage_falls_with_each_part_that_was_not_read_and_the_aspect_says_which(part: str) -> None:
     health = one(HOOK, gaps=gaps(part), **WELL)
@@ -1381,6 +1419,29 @@ def test_a_webhook_whose_service_is_gone_is_not_healthy() -> None:
     assert health.health is Health.DEGRADED
 
 
+@pytest.mark.parametrize(
+    "subject",
+    [
+        model.MissingRef(HOOK.ref, ObjectRef.of("ServiceAccount", "hook", "apps")),
+        model.MissingRef(model.InstallationRef("hook/apps/hook", "hook"), ObjectRef.of("Service", "hook", "apps")),
+    ],
+    ids=["an object of it needs it", "it came with it"],
+)
+def test_what_an_addon_needs_and_lacks_counts_in_its_score(subject: model.MissingRef) -> None:
+    lost = finding("DEP003", subject, model.Evidence(kind="record", subject="it", detail="is gone"))
+    twin = runs("twin", "acme/twin:1")
+    view = View(snapshot(workloads=(HOOK, twin), pods=(pod(HOOK), pod(twin))))
+    inventory = take_inventory(view, CATALOG)
+    owners = find_dependencies(view, inventory, CATALOG).owners
+    result = check_health(view, inventory, CATALOG, owners, missing=(lost,))
+    ill, well = sorted(result.addons, key=lambda each: each.id)
+    assert (ill.addon, ill.health, well.health) == ("hook", Health.DEGRADED, Health.HEALTHY)
+    assert ill.score is not None
+    assert ill.score <= 49
+    assert [aspect.name for aspect in ill.aspects if aspect.health is Health.DEGRADED] == [Aspect.OBJECTS]
+    assert lost not in result.findings, "it is somebody else's"
+
+
 def test_a_cluster_is_at_most_twenty_above_its_worst() -> None:
     many = [runs("twin", "acme/twin:1", namespace=f"n{number}") for number in range(9)]
     ill = runs("hook", "acme/hook:1", available=0)
@@ -1416,5 +1477,7 @@ def test_odd_snapshots_never_stop_it_and_numbers_stay_within_bounds(seed: int) -
     assert set(by_urgency(result.findings)) == set(result.findings)
     assert all(item.cause in {None, *(other.id for other in result.findings)} for item in result.findings)
     for each in result.addons:
-        assert (each.score is None) == (each.health is Health.UNKNOWN) == bool(each.unknown_reason)
+        assert (each.health is Health.UNKNOWN) == bool(each.unknown_reason)
+        assert each.health is Health.UNKNOWN or each.score is not None
+        assert each.health is not Health.HEALTHY or each.coverage >= COVERAGE_MIN
     assert all(item.evidence and fix(item) and str(item.subject) for item in result.findings)

@@ -1,5 +1,6 @@
 """Whose an installation is: by what its objects carry and by what the installers wrote down."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from addonctl.inventory import take_inventory
 from addonctl.inventory.ownership import Ownership, by_precedence
 from addonctl.model import Claim, View, owners
 from addonctl.model.owners import Owner
+from addonctl.render.commands import fix_text
 from tests.builders import eks, small_catalog, snapshot, workload
 
 COREDNS = "registry.example.com/mirror/coredns/coredns:v1.12.4"
@@ -256,6 +258,23 @@ def test_eks_fights_with_whoever_keeps_objects_of_its_addon() -> None:
     labels = {f"{FLUX}/name": "infra", f"{FLUX}/namespace": "flux-system"}
     listed = eks(addons=(model.EksAddon(name="coredns", version="v1.12.4-eksbuild.3"),))
     assert codes(workload("coredns", COREDNS, namespace="kube-system", labels=labels), eks=listed) == ["INV001"]
+
+
+def test_one_owner_keeps_what_is_fought_over_and_the_others_let_it_go_with_its_objects() -> None:
+    both = workload("coredns", COREDNS, namespace="kube-system", annotations=HELM, **applied_by("eks"))
+    (found,) = inventory(workloads=(both,)).findings
+    assert fix_text(found).splitlines() == [
+        "# Let one owner keep it. If that is eks add-on coredns, its objects stay and the other lets go:",
+        "# makes Helm forget helm release apps/dns:",
+        "kubectl delete secret -n apps -l owner=helm,name=dns",
+    ]
+    listed = eks(addons=(model.EksAddon(name="coredns", version="v1.12.4-eksbuild.3"),))
+    labels = {f"{FLUX}/name": "infra", f"{FLUX}/namespace": "flux-system"}
+    (found,) = inventory(workloads=(replace(both, annotations={}, labels=labels),), eks=listed).findings
+    assert fix_text(found).splitlines()[1:] == [
+        "# takes it from eks add-on coredns:",
+        "aws eks delete-addon --cluster-name prod-eu-1 --addon-name coredns --preserve",
+    ]
 
 
 def test_parts_that_several_applications_keep_are_no_fight() -> None:

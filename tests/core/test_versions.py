@@ -123,7 +123,56 @@ def test_a_range_covers_its_bounds_and_is_above_what_is_below(low: tuple[int, in
     assert known.is_above(below) is (not known.covers(below))
 
 
+SMALL = st.lists(st.integers(0, 4), min_size=1, max_size=4)
+
+
+def dotted(numbers: list[int]) -> str:
+    return ".".join(map(str, numbers))
+
+
+def is_within(numbers: list[int], low: list[int] | None, high: list[int] | None) -> bool:
+    """By counting: not before the first version that `low` writes, and before the first after all that `high` does."""
+    at = [*numbers, 0, 0, 0, 0][:4]
+    after = [*high[:-1], high[-1] + 1] if high else []
+    begins = low is None or at >= [*low, 0, 0, 0, 0][:4]
+    return begins and (not high or at < [*after, 0, 0, 0, 0][:4])
+
+
+@given(SMALL, SMALL, SMALL, st.sampled_from(["", "v"]), st.sampled_from(["", "-rc.1", "-eksbuild.3"]))
+def test_membership_is_what_counting_says(one: list[int], other: list[int], at: list[int], v: str, rest: str) -> None:
+    version = Version.of(f"{v}{dotted(at)}{rest}")
+    low, high = sorted((one, other))
+    spans: list[tuple[str, list[int] | None, list[int] | None]] = [
+        ("*", None, None),
+        (dotted(one), one, one),
+        (f"{dotted(one)}+", one, None),
+        (f"{dotted(low)} - {dotted(high)}", low, high),
+    ]
+    for text, lowest, highest in spans:
+        known = VersionRange.of(text)
+        assert known.covers(version) is is_within(at, lowest, highest), text
+        assert not (known.covers(version) and known.is_above(version)), text
+        assert VersionRange.of(str(known)) == known
+        assert hash(VersionRange.of(str(known))) == hash(known)
+
+
 # ── Kubernetes ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+MINORS = st.builds(Minor, st.integers(0, 9), st.integers(0, 99))
+
+
+@given(MINORS, st.sampled_from(["", "v"]), st.sampled_from(["", ".0", ".12", ".2-eks-1a2b3c4"]))
+def test_a_minor_is_read_again_as_it_is_written(minor: Minor, v: str, patch: str) -> None:
+    written = f"{v}{minor}{patch}"
+    assert Minor.of(written) == Minor.read(written) == minor
+    assert hash(Minor.of(written)) == hash(minor)
+
+
+@given(st.tuples(st.integers(0, 9), st.integers(0, 99)), st.tuples(st.integers(0, 9), st.integers(0, 99)))
+def test_minors_order_as_their_numbers_do(left: tuple[int, int], right: tuple[int, int]) -> None:
+    one, other = Minor(*left), Minor(*right)
+    assert (one < other, one == other, one > other) == (left < right, left == right, left > right)
+    assert (one <= other, one >= other) == (left <= right, left >= right)
 
 
 @pytest.mark.parametrize(

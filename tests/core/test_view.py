@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from addonctl import model
 from addonctl.model import LabelExpression, ObjectRef, View, selects
-from addonctl.resources import RESOURCES
+from addonctl.resources import RESOURCES, group_of
 from tests import odd
 from tests.builders import snapshot, workload
 
@@ -193,6 +193,100 @@ def test_what_was_read_is_never_absent_and_of_files_nothing_is(seed: int) -> Non
     gaps = {gap.part for gap in view.snapshot.gaps}
     read = {each.kind for each in RESOURCES if each.complete and each.part not in gaps}
     assert view.from_files or {ref.kind for ref in lost} == read
+
+
+# ── Every index against a scan ──────────────────────────────────────────────────────────────────────────────────
+
+
+@given(st.integers(0, 2**32))
+@settings(max_examples=60, deadline=None)
+def test_every_index_is_what_a_scan_of_the_snapshot_finds(seed: int) -> None:
+    """Where files hold one object twice, the last counts."""
+    taken = odd.snapshot(seed)
+    view = View(taken)
+    assert view.objects == {thing.ref: thing for thing in taken.objects()}
+    assert view.services == {each.ref: each for each in taken.services}
+    assert view.crds == {(each.group, each.kind): each for each in taken.crds}
+    for part in ("pods", "workloads", "leases", "nonsense", "custom_resources"):
+        assert view.gap(part) == next((gap for gap in taken.gaps if gap.part == part), None) == taken.gap(part)
+    for name in ("", "a", "b"):
+        assert list(view.quotas.get(name, ())) == [each for each in taken.quotas if each.namespace == name]
+        assert list(view.in_namespace(name)) == [each for each in view.workloads.values() if each.namespace == name]
+        called = [c.ref for c in taken.webhook_configurations if any(hook.name == name for hook in c.webhooks)]
+        assert list(view.webhooks_named.get(name, ())) == called
+    for subject in {event.subject for event in taken.events}:
+        assert list(view.warnings[subject]) == [each for each in taken.events if each.subject == subject]
+    assert len(view.warnings) == len({event.subject for event in taken.events})
+
+
+@given(st.integers(0, 2**32))
+@settings(max_examples=60, deadline=None)
+def test_what_leads_to_workloads_is_what_looking_at_each_finds(seed: int) -> None:
+    taken = odd.snapshot(seed)
+    view = View(taken)
+    for budget in taken.disruption_budgets:
+        wanted = view.guarded.get(budget.ref, ())
+        assert (budget.ref in view.guarded) or all(
+            b.selector is None for b in taken.disruption_budgets if b.ref == budget.ref
+        )
+        assert all(workload.namespace == budget.namespace for workload in wanted)
+    guarded = {(ref, workload.ref) for ref, found in view.guarded.items() for workload in found}
+    budgets = {(budget.ref, ref) for ref, found in view.budgets_of.items() for budget in found}
+    assert budgets == guarded
+    made = {(maker, workload) for workload, makers in view.makers.items() for maker in makers}
+    assert made == set(view.controllers.items())
+    refusing = [
+        (hook.service.ref, hook.failure_policy == "Fail")
+        for configuration in taken.webhook_configurations
+        for hook in configuration.webhooks
+        if hook.service is not None
+    ]
+    refusing += [(api.service.ref, True) for api in taken.api_services if api.service is not None]
+    assert view.called_by_server == {ref: any(bad for other, bad in refusing if other == ref) for ref, _ in refusing}
+
+
+@given(st.integers(0, 2**32))
+@settings(max_examples=60, deadline=None)
+def test_what_is_behind_a_service_is_the_sum_of_its_slices(seed: int) -> None:
+    taken = odd.snapshot(seed)
+    view = View(taken)
+    for service in taken.services:
+        known = view.backends(service.ref)
+        slices = [s for s in taken.endpoint_slices if (s.namespace, s.service) == (service.namespace, service.name)]
+        if known is None:
+            assert any(gap.part in ("services", "endpoint_slices") for gap in taken.gaps)
+            continue
+        assert (known.ready, known.not_ready) == (sum(s.ready for s in slices), sum(s.not_ready for s in slices))
+        assert known.ready_ports == {port.name for s in slices if s.ready for port in s.ports}
+
+
+@given(st.integers(0, 2**32))
+@settings(max_examples=60, deadline=None)
+def test_every_key_has_the_group_of_its_kind(seed: int) -> None:
+    """Of kinds that the table of resources knows: a namesake of another group is another object."""
+    taken = odd.snapshot(seed)
+    view = View(taken)
+    keys = [*view.workloads, *view.controllers.values(), *view.makers, *view.pods, *view.services, *view.behind]
+    keys += [*view.services_of, *view.guarded, *view.budgets_of, *view.called_by_server]
+    keys += [ref for found in view.webhooks_named.values() for ref in found]
+    assert all(ref == ObjectRef.of(ref.kind, ref.name, ref.namespace) for ref in keys)
+    of_table = (thing for thing in taken.objects() if not isinstance(thing, model.OtherObject))
+    assert all(thing.ref.group == group_of(thing.ref.kind) for thing in of_table)
+
+
+@given(st.integers(0, 2**32))
+@settings(max_examples=60, deadline=None)
+def test_of_each_helm_release_one_stands_with_its_newest_status(seed: int) -> None:
+    taken = odd.snapshot(seed)
+    listed = View(taken).helm_releases
+    names = {(each.namespace, each.name) for each in listed}
+    assert len(names) == len(listed)
+    for namespace, name in {(each.namespace, each.name) for each in taken.helm_releases}:
+        records = [each for each in taken.helm_releases if (each.namespace, each.name) == (namespace, name)]
+        newest = max(records, key=lambda record: record.revision)
+        assert ((namespace, name) in names) is newest.is_installed
+        stands = [each.status for each in listed if (each.namespace, each.name) == (namespace, name)]
+        assert stands in ([], [newest.status])
 
 
 # ── References ──────────────────────────────────────────────────────────────────────────────────────────────────
