@@ -22,11 +22,10 @@ adapters/api_errors.py and adapters/aws_errors.py turn responses and connection 
 Bugs are not part of this tree: they crash with a traceback.
 """
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Cause:
+class Cause(NamedTuple):
     """One cause named by a rejection: the `field` and what is wrong with it (`reason` is the server's term)."""
 
     reason: str

@@ -36,11 +36,6 @@ def load(given: str = "") -> Settings:
 
     Raises BadInput by file and field for what cannot be used: a waiver needs a reason and a day on which it ends.
     """
-    import yaml
-
-    from addonctl.adapters.knowledge import unknown_keys
-    from addonctl.adapters.sources.manifests import yaml_loader
-
     path = Path(given) if given else default_path()
     named = bool(given or os.environ.get("ADDONCTL_CONFIG"))
     try:
@@ -49,6 +44,15 @@ def load(given: str = "") -> Settings:
         if not named:
             return Settings()  # a home that is not there, or not ours to read, holds no settings
         raise BadInput(f"{path} cannot be read: {error.strerror}", "Check the path and its permissions.") from error
+    return _settings(body, path)
+
+
+def _settings(body: bytes, path: Path) -> Settings:
+    import yaml
+
+    from addonctl.adapters.knowledge import unknown_keys
+    from addonctl.adapters.sources.manifests import yaml_loader
+
     try:
         facts = yaml.load(body, Loader=yaml_loader()) or {}
         if isinstance(facts, dict) and facts.get("waivers", ()) is None:

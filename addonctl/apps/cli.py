@@ -6,7 +6,6 @@ command runs.
 
 import sys
 from collections.abc import Callable, Iterable
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
@@ -68,6 +67,8 @@ def _assess(
     config: str = "",
     probe: bool = False,
 ) -> "Assessment":
+    from pathlib import Path
+
     from addonctl.adapters import config_file
     from addonctl.adapters.sources import snapshot_file
     from addonctl.apps import wiring
@@ -400,6 +401,8 @@ def snapshot_save(file: str, force: bool, **source: Any) -> None:
 
     The file holds no Secret's value, token or secret setting.
     """
+    from pathlib import Path
+
     from addonctl.adapters.sources import snapshot_file
     from addonctl.apps import wiring
     from addonctl.render import terminal
@@ -422,6 +425,8 @@ def snapshot_save(file: str, force: bool, **source: Any) -> None:
 @opt.output
 def snapshot_show(file: str, raw: bool, output: str) -> None:
     """What FILE holds: how many objects of each kind, and what could not be read."""
+    from pathlib import Path
+
     from addonctl.adapters.sources import snapshot_file
     from addonctl.render import documents, terminal
 
@@ -438,6 +443,8 @@ def snapshot_show(file: str, raw: bool, output: str) -> None:
 @opt.output
 def snapshot_diff(old: str, new: str, output: str) -> None:
     """What changed among the add-ons from OLD to NEW."""
+    from pathlib import Path
+
     from addonctl.adapters.sources import snapshot_file
     from addonctl.apps import wiring
     from addonctl.changes import compare

@@ -234,9 +234,23 @@ def test_help_loads_nothing_heavy() -> None:
         "from addonctl.apps.cli import main\n"
         "try: main()\n"
         "except SystemExit: pass\n"
-        "print([m for m in ('kubernetes', 'boto3', 'msgspec', 'yaml', 'rich') if m in sys.modules])"
+        "heavy = {'boto3', 'msgspec', 'yaml', 'rich', 'pathlib', 'dataclasses', 'json', 'socket'}\n"
+        "print(sorted(heavy & sys.modules.keys()))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "[]"
+
+
+def test_what_reads_no_yaml_loads_no_decoder(tmp_path: Path) -> None:
+    code = (
+        "import sys; sys.argv = ['addonctl', 'findings', '--demo']\n"
+        "from addonctl.apps.cli import main\n"
+        "try: main()\n"
+        "except SystemExit: pass\n"
+        "print([m for m in ('addonctl.adapters.decoders', 'boto3', 'urllib3', 'jinja2') if m in sys.modules])"
+    )
+    env = {**os.environ, "XDG_CONFIG_HOME": str(tmp_path), "ADDONCTL_CONFIG": ""}
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=env)
     assert done.stdout.splitlines()[-1] == "[]"
 
 
