@@ -88,7 +88,7 @@ class Group:
     def fight(self) -> tuple[Claim, ...]:
         """Who fights over it: over one of its objects; or with EKS, which writes all objects of its add-on."""
         if self.eks is not None:
-            return fighting(self.claims.values())
+            return by_precedence(fighting(self.claims.values()))
         return by_precedence(self.disputed.values())
 
 

@@ -6,8 +6,9 @@ import shlex
 import shutil
 import subprocess
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, get_args
+from typing import TYPE_CHECKING, Any, get_args
 
 import pytest
 
@@ -134,13 +135,20 @@ def understood(words: list[str]) -> None:
         assert flags <= KNOWN[key], words
 
 
+@cache
+def service_model(name: str) -> Any:
+    """What botocore knows of an AWS service; half a second to load."""
+    from botocore.session import Session
+
+    return Session().get_service_model(name)
+
+
 def of_aws(words: list[str]) -> None:
     """The CLI makes its commands and options of botocore's model: so does this."""
     from botocore import xform_name
-    from botocore.session import Session
 
     _, service, command, *rest = words
-    model = Session().get_service_model(service)
+    model = service_model(service)
     operations = {xform_name(name, "-"): name for name in model.operation_names}
     shape = model.operation_model(operations[command]).input_shape
     assert shape is not None

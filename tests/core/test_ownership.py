@@ -277,6 +277,17 @@ def test_one_owner_keeps_what_is_fought_over_and_the_others_let_it_go_with_its_o
     ]
 
 
+def test_the_owner_that_counts_keeps_it_whichever_was_met_first() -> None:
+    listed = eks(addons=(model.EksAddon(name="coredns", version="v1.12.4-eksbuild.3"),))
+    of_helm = workload("coredns", COREDNS, namespace="kube-system", annotations=HELM)
+    seen = inventory(workloads=(of_helm,), eks=listed)
+    (row,), (found,) = seen.installations, seen.findings
+    assert row.owner == owners.EksAddon("coredns")
+    assert [item.subject for item in found.evidence] == ["eks add-on coredns", "helm release apps/dns"]
+    assert "kubectl delete secret -n apps -l owner=helm,name=dns" in fix_text(found)
+    assert "delete-addon" not in fix_text(found)
+
+
 def test_parts_that_several_applications_keep_are_no_fight() -> None:
     parts = (
         workload("istiod", "istio/pilot:1.28.0", annotations={TRACKED: "istiod:apps/Deployment:apps/istiod"}),

@@ -1,5 +1,6 @@
 """The clusters of the stories, saved where commands find them; the same clock and the packaged catalogue for all."""
 
+import gc
 from collections.abc import Iterator
 from contextlib import redirect_stdout
 from io import StringIO
@@ -51,7 +52,9 @@ def at_work(folder: Path) -> Iterator[None]:
         patch.setattr(wiring, "CLOCK", FixedClock())
         wiring.catalog.cache_clear()
         _warm_up()
+        gc.freeze()  # a fork that collects would copy all of it
         yield
+        gc.unfreeze()
         wiring.catalog.cache_clear()
 
 
