@@ -34,7 +34,7 @@ from addonctl.model import (
 )
 from addonctl.versions import Minor
 
-__all__ = ["Connection", "cluster_role_yaml", "connect", "doctor", "read"]
+__all__ = ["Connection", "cluster_role_yaml", "connect", "may_list", "read", "version"]
 
 # Lists at once. API priority and fairness gives a single reader few seats; more would only queue at the server.
 PARALLEL = 4
@@ -549,31 +549,17 @@ class _Review(msgspec.Struct):
     status: _Allowed
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Check:
-    """One thing that `doctor` tried."""
-
-    what: str
-    answer: str  # yes or no
-    detail: str = ""
+def version(connection: Connection) -> str:
+    """What the API server says that it is, such as v1.34.1-eks-1a2b3c4."""
+    return _ask(connection, "/version", _Version).gitVersion
 
 
-def doctor(connection: Connection, kinds: Iterable[Kind]) -> tuple[Check, ...]:
-    """Reachability, server version, and for each kind whether its list is allowed. Asks for reviews, reads nothing."""
-    kubernetes = _ask(connection, "/version", _Version).gitVersion
-    head = Check(what="Kubernetes API", answer="yes", detail=f"{connection.server}, {kubernetes}")
+def may_list(connection: Connection, kinds: Iterable[Kind]) -> list[tuple[Kind, bool]]:
+    """For each kind that is served, whether its list is allowed. Asks for reviews, reads nothing."""
     served = discover(connection)
     wanted = [kind for kind in kinds if served.version(kind)]
     with ThreadPoolExecutor(PARALLEL) as pool:
-        allowed = list(pool.map(lambda kind: _may_list(connection, kind), wanted))
-    return head, *(
-        Check(
-            what=f"list {kind.of.name}",
-            answer="yes" if may else "no",
-            detail="" if may else f"without it: {kind.part.replace('_', ' ')} unknown",
-        )
-        for kind, may in zip(wanted, allowed, strict=True)
-    )
+        return list(zip(wanted, pool.map(lambda kind: _may_list(connection, kind), wanted), strict=True))
 
 
 def _may_list(connection: Connection, kind: Kind) -> bool:

@@ -414,6 +414,23 @@ class Aws:
                 found += [_instance_type(one) for one in page["InstanceTypes"]]
         return found
 
+    # ── Doctor ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def region_in_use(self) -> str:
+        """The region that is asked. Raises BadInput where none is set, or for a profile that there is not."""
+        return str(_or_raise(lambda: self.client("eks").meta.region_name))
+
+    def identity(self) -> str:
+        """The ARN that AWS knows the credentials by. Raises NotAllowed, NotReachable …"""
+        return str(_or_raise(lambda: self.client("sts", _ATTEMPTS_AT_FIRST).get_caller_identity()["Arn"]))
+
+    def try_instance_types(self) -> Gap | None:
+        """Why instance types cannot be described: `read` asks only for those of nodes."""
+        smallest_page = 5
+        ask = self.client("ec2").describe_instance_types
+        answer = _or_gap("ec2:instance_types", lambda: ask(MaxResults=smallest_page))
+        return answer if isinstance(answer, Gap) else None
+
     # ── Knowledge ───────────────────────────────────────────────────────────────────────────────────────────────
 
     def addon_versions(self, *, as_of: date) -> EksTable:

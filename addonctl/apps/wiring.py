@@ -1,14 +1,14 @@
 """The composition root: which adapters serve which face. Nothing here decides anything about clusters."""
 
 import os
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from addonctl import ports
 from addonctl.adapters.clock import SystemClock
-from addonctl.errors import AddonctlError, BadInput
+from addonctl.errors import BadInput
 from addonctl.manager import Manager
 from addonctl.versions import Minor
 from addonctl.waivers import Waiver
@@ -100,14 +100,12 @@ class SourceOptions:
 
 
 def doctor(options: SourceOptions) -> list[dict[str, str]]:
-    """What can be reached and read: rows of `what`, `answer` (yes, no), `detail`."""
-    from addonctl.adapters import api_reader, decoders
+    """What can be reached and read: rows of `what`, `answer` (yes, no, skipped), `detail`, `fix`."""
+    from addonctl.adapters import decoders
+    from addonctl.adapters import doctor as checks
 
-    try:
-        checks = api_reader.doctor(options.live(catalog()).connection, decoders.KINDS)
-    except AddonctlError as error:
-        return [{"what": "Kubernetes API", "answer": "no", "detail": str(error)}]
-    return [{"what": check.what, "answer": check.answer, "detail": check.detail} for check in checks]
+    machine = checks.of_machine(cache_dir(), CLOCK.now().date())
+    return [asdict(check) for check in (*machine, *checks.of_cluster(options.live(catalog()), decoders.KINDS))]
 
 
 def manager(options: SourceOptions, waivers: tuple[Waiver, ...] = ()) -> Manager:

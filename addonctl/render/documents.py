@@ -389,7 +389,7 @@ def checks_document(code: str = "") -> Document:
 
 
 def doctor_document(rows: Iterable[Mapping[str, str]]) -> Document:
-    """What can be reached and read: rows of `what`, `answer` (yes, no), `detail`."""
+    """What can be reached and read: rows of `what`, `answer` (yes, no, skipped), `detail`, `fix`."""
     return {"schema": SCHEMA, "kind": "Doctor", "rows": [dict(row) for row in rows]}
 
 

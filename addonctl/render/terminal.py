@@ -38,6 +38,7 @@ _STATE = {
     Health.MISSING: _BAD,
     Health.SUSPENDED: _CALM,
 }
+_ROW = {"yes": _GOOD, "no": _BAD}
 _GRADE = {"good": _GOOD, "fair": _FAIR, "bad": _BAD}
 # A finding's evidence beyond this is counted; `-o json` has it all.
 _EVIDENCE_SHOWN = 3
@@ -713,7 +714,9 @@ def check(found: CompatibilityCell) -> None:
 def doctor(rows: Iterable[Mapping[str, str]]) -> None:
     """What can be reached."""
     columns = (Column("WHAT", Fit.CUT), Column("OK"), Column("DETAIL", Fit.WRAP))
-    shown = [
-        (row["what"], Cell(row["answer"], _GOOD if row["answer"] == "yes" else _BAD), row["detail"]) for row in rows
-    ]
-    _table(columns, shown)
+    _table(columns, [_doctor_row(row) for row in rows])
+
+
+def _doctor_row(row: Mapping[str, str]) -> tuple[Cell | str, ...]:
+    told = ". ".join(filter(None, (row["detail"], row["fix"])))
+    return row["what"], Cell(row["answer"], _ROW.get(row["answer"], _QUIET)), told

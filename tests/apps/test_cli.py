@@ -646,3 +646,17 @@ def test_a_plan_needs_one_goal(goal: tuple[str, ...]) -> None:
     done = run("plan", "--demo", *goal)
     assert done.returncode == 1
     assert "A plan needs one goal" in done.stderr
+
+
+def test_the_doctor_answers_every_step_and_ends_with_1_where_one_is_no(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KUBECONFIG", "/nonexistent")
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    done = run("doctor", "-o", "json")
+    assert done.returncode == 1
+    rows = {row["what"]: row for row in json.loads(done.stdout)["rows"]}
+    assert (rows["addonctl"]["answer"], rows["kubeconfig"]["answer"], rows["Kubernetes API"]["answer"]) == (
+        "yes",
+        "no",
+        "skipped",
+    )
+    assert "Fix:" not in run("doctor").stdout

@@ -18,6 +18,14 @@ if TYPE_CHECKING:
     from addonctl.adapters.aws import Aws
 
 
+NAME_UNKNOWN = "the cluster is on EKS, but its name there is not known; give it with --eks NAME --region REGION"
+
+
+def on_eks(kubernetes: str) -> bool:
+    """Whether the version that an API server gives itself is one of EKS."""
+    return "-eks-" in kubernetes
+
+
 @dataclass(frozen=True)
 class LiveCluster:
     """A live cluster by kubeconfig context, by in-cluster account, or by its EKS name."""
@@ -47,7 +55,7 @@ class LiveCluster:
 
         if not self.eks:
             return api_reader.connect(self.context or None, self.kubeconfig or None, timeout_s=self.timeout_s)
-        aws = self._aws(self.region)
+        aws = self.aws(self.region)
         endpoint = aws.endpoint(self.eks)
         return api_reader.connect(eks=endpoint, token=lambda: aws.token(self.eks), timeout_s=self.timeout_s)
 
@@ -69,25 +77,29 @@ class LiveCluster:
 
         return probe(self.connection, self.catalog, view, inventory)
 
-    def _aws(self, region: str) -> "Aws":
+    def place(self, context: str, cluster: str, server: str) -> tuple[str, str]:
+        """Region and name that EKS knows the cluster by, of its kubeconfig's names and address; empty: not known."""
+        from addonctl.adapters.aws import cluster_of, region_of
+
+        named = cluster_of(context) or cluster_of(cluster)
+        from_server = region_of(server)
+        region = self.region or from_server or (named[0] if named else "")
+        return region, self.eks or (named[1] if named else "") or (cluster if from_server else "")
+
+    def aws(self, region: str) -> "Aws":
+        """AWS in a region; empty: in the one of the environment."""
         from addonctl.adapters.aws import Aws
 
         return Aws(region or None, self.profile or None, self.timeout_s)
 
     def _with_aws(self, read: Snapshot) -> Snapshot:
         """What AWS says, if this is a cluster on EKS whose name is known."""
-        from addonctl.adapters import aws
-
-        named = aws.cluster_of(read.cluster.context) or aws.cluster_of(read.cluster.name)
-        from_server = aws.region_of(read.cluster.server)
-        region = self.region or from_server or (named[0] if named else "")
-        name = self.eks or (named[1] if named else "") or (read.cluster.name if from_server else "")
-        if not name and "-eks-" not in read.cluster.kubernetes:
+        region, name = self.place(read.cluster.context, read.cluster.name, read.cluster.server)
+        if not name and not on_eks(read.cluster.kubernetes):
             return read
         if not name:
-            why = "the cluster is on EKS, but its name there is not known; give it with --eks NAME --region REGION"
-            return replace(read, gaps=(*read.gaps, Gap(part="eks", reason=GapReason.NOT_IN_INPUT, detail=why)))
+            return replace(read, gaps=(*read.gaps, Gap(part="eks", reason=GapReason.NOT_IN_INPUT, detail=NAME_UNKNOWN)))
         nodes = tuple(sorted({node.instance_type for node in read.nodes if node.instance_type}))
-        eks, gaps = self._aws(region).read(name, progress=self.progress, instance_types=nodes)
+        eks, gaps = self.aws(region).read(name, progress=self.progress, instance_types=nodes)
         cluster = replace(read.cluster, name=name) if eks else read.cluster
         return replace(read, cluster=cluster, eks=eks, gaps=(*read.gaps, *gaps))
