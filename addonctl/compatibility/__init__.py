@@ -1,8 +1,8 @@
-"""What supports what: each installation the running Kubernetes and the next ones, and the other add-ons.
+"""Compatibility: of each installation with the running Kubernetes, with the next minors, and with other add-ons.
 
-AWS's table answers where AWS lists an add-on, upstream's published ranges elsewhere; answers are yes, no, or unknown
-with the reason. Also the skew of nodes and kube-proxy, end of support, API versions that end and what EKS's own
-insights say beyond that. Called by assessment.py and by `addonctl compat` and `matrix`.
+AWS's table decides for add-ons that AWS lists, upstream's published ranges for the others; an answer is yes, no, or
+unknown with the reason. Also the skew of nodes and kube-proxy, the end of support, API removals, and EKS insights that
+add to these. Called by assessment.py, and by `addonctl compat` and `matrix`.
 """
 
 from collections.abc import Mapping
@@ -36,9 +36,9 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Compatibility:
-    """`cells`: for every installation (by id) one answer a minor of `kubernetes.minors`, the oldest first.
+    """`cells`: for every installation (by id) one answer per minor of `kubernetes.minors`, oldest first.
 
-    `gaps` is what could not be judged for want of what was not read.
+    `gaps`: what could not be checked because something was not read.
     """
 
     kubernetes: KubernetesStatus
@@ -47,7 +47,7 @@ class Compatibility:
     gaps: tuple[Gap, ...] = ()
 
     def running(self, installation: str) -> Cell:
-        """The answer for the running Kubernetes; where that is not known, one that holds for all that it may be."""
+        """The answer for the running Kubernetes; if that is unknown, the answer that holds for every possible one."""
         cells = self.cells[installation]
         if self.kubernetes.running is not None:
             return cells[0]
@@ -57,7 +57,7 @@ class Compatibility:
         return replace(cells[-1], kubernetes=None, answer=answer, reason=reason)
 
     def target(self, installation: str) -> Cell:
-        """The answer for the target; where there is none, for the newest that is judged."""
+        """The answer for the target; without a target, for the newest minor that is checked."""
         return self.cells[installation][-1]
 
 
@@ -69,9 +69,9 @@ def check_compatibility(
     kubernetes: Minor | None = None,
     target: Minor | None = None,
 ) -> Compatibility:
-    """Judges as of `day`; `kubernetes` wins over what was read, `target` is the minor to prepare for.
+    """Checks as of `day`; `kubernetes` overrides the version that was read, `target` is the minor to prepare for.
 
-    Raises BadInput for a target that no upgrade leads to.
+    Raises BadInput for a target that cannot be reached by an upgrade.
     """
     status = kubernetes_status(view, catalog, day, kubernetes, target)
     rows = inventory.installations

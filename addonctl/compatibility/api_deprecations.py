@@ -1,7 +1,7 @@
-"""API versions that Kubernetes removes, and who still writes them: live objects, Helm releases, files, webhooks.
+"""API versions that Kubernetes removes and what still uses them: live objects, Helm releases, files, webhooks.
 
-What counts is the version in which something was written, from managedFields and last-applied, not the one to which
-the server converts its answers. Called by __init__.py.
+What counts is the version that an object was written with, from managedFields and last-applied, not the one that the
+server converts its responses to. Called by check_compatibility.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -30,7 +30,7 @@ from addonctl.model import (
     owners,
 )
 
-# They are updated with the control plane, and write what it serves.
+# They are updated with the control plane, and use versions that it serves.
 _CONTROL_PLANE = frozenset(
     {
         "kube-apiserver",
@@ -42,7 +42,7 @@ _CONTROL_PLANE = frozenset(
         "before-first-apply",
     }
 )
-# Field managers that put back what Git holds, and who they are.
+# Field managers of GitOps controllers, which restore what is in Git.
 _FROM_GIT = {
     "argocd-controller": "Argo CD",
     "argocd-application-controller": "Argo CD",
@@ -53,9 +53,9 @@ _FROM_GIT = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ApiUse:
-    """An object that is written in an API version with an end, and by whom: field managers, or a Helm release.
+    """An object written with a deprecated or removed API version, and its writers: field managers or a Helm release.
 
-    `git` is the GitOps object that keeps it, None where that was not seen.
+    `git` is the GitOps object that manages it, None if that is not known.
     """
 
     ref: ObjectRef
@@ -94,7 +94,7 @@ def uses(view: View, kubernetes: Kubernetes) -> Iterator[ApiUse]:
 
 
 def _written(ref: ObjectRef, removal: ApiRemoval, appliers: Sequence[Applier], git: Owner | None) -> Iterator[ApiUse]:
-    """What files hold is nobody's yet; live objects have their writers."""
+    """The writers of live objects; objects in files have none yet."""
     if any(applier.operation == "File" for applier in appliers):
         yield ApiUse(ref=ref, removal=removal, in_files=True)
     live = tuple(dict.fromkeys(applier.manager for applier in appliers if applier.operation != "File"))
@@ -103,9 +103,9 @@ def _written(ref: ObjectRef, removal: ApiRemoval, appliers: Sequence[Applier], g
 
 
 def _still_writing(kind: str, appliers: Sequence[Applier], kubernetes: Kubernetes) -> Iterator[Applier]:
-    """Without the control plane, and without those who have since written in a version that stays.
+    """Without the control plane, and without managers that have since written with a version that remains.
 
-    managedFields keep the old entry as long as one field of it was not changed since.
+    managedFields keep an old entry as long as one of its fields was not changed since.
     """
     moved_on = {applier.manager for applier in appliers if kubernetes.removal(applier.api_version, kind) is None}
     if any(a.operation == "LastApplied" and a.manager in moved_on for a in appliers):
@@ -115,11 +115,11 @@ def _still_writing(kind: str, appliers: Sequence[Applier], kubernetes: Kubernete
             yield applier
 
 
-# ── Who keeps it in Git ─────────────────────────────────────────────────────────────────────────────────────────────
+# ── GitOps objects ──────────────────────────────────────────────────────────────────────────────────────────────────
 
 
 def _applications(view: View) -> dict[ObjectRef, Owner]:
-    """Objects that the status of an Argo CD Application lists, which deploys to this cluster."""
+    """Objects in the status of the Argo CD Applications that deploy to this cluster."""
     return {
         view.located(ref, app.destination_namespace): owners.ArgoApplication(app.namespace, app.name, app.auto_sync)
         for app in view.applications
@@ -128,7 +128,7 @@ def _applications(view: View) -> dict[ObjectRef, Owner]:
 
 
 def _flux_keeper(thing: KubernetesObject) -> Owner | None:
-    """The Flux object that an object's labels name."""
+    """The Flux object named by an object's labels."""
     for group, kind in (
         ("kustomize.toolkit.fluxcd.io", owners.FluxKustomization),
         ("helm.toolkit.fluxcd.io", owners.FluxHelmRelease),
@@ -140,7 +140,7 @@ def _flux_keeper(thing: KubernetesObject) -> Owner | None:
 
 
 def _flux_releases(view: View) -> dict[tuple[str, str], Owner]:
-    """Helm releases that a HelmRelease of Flux keeps."""
+    """Helm releases that a Flux HelmRelease manages."""
     return {
         (each.target_namespace, each.release): owners.FluxHelmRelease(each.namespace, each.name)
         for each in view.flux_helm_releases
@@ -152,7 +152,7 @@ def _flux_releases(view: View) -> dict[tuple[str, str], Owner]:
 
 @makes("API001", "API002", "API003")
 def api_findings(view: View, catalog: Catalog, status: KubernetesStatus) -> Iterator[Finding]:
-    """One finding an API version and writer; the objects are its evidence."""
+    """One finding per API version and writer; the objects are its evidence."""
     together: dict[ApiVersionRef, list[ApiUse]] = {}
     for use in uses(view, catalog.kubernetes):
         together.setdefault(use.subject, []).append(use)
@@ -166,7 +166,7 @@ def api_findings(view: View, catalog: Catalog, status: KubernetesStatus) -> Iter
 
 
 def _code(removal: ApiRemoval, status: KubernetesStatus) -> tuple[str, Severity | None]:
-    """API001: gone from all that may run; API002: gone in a later one that is judged; API003: deprecated in one."""
+    """API001: removed from every possible running minor; API002: removed in a later one checked; API003: deprecated."""
     removed, deprecated = removal.removed_in, removal.deprecated_in or removal.removed_in
     if removed is not None and removed <= status.oldest:
         return "API001", None
@@ -206,9 +206,9 @@ def _fix(same: Sequence[ApiUse], replacement: str) -> list[Action]:
 
 
 def _helm_fix(release: owners.HelmRelease, git: Owner | None, chart: str) -> list[Action]:
-    """Helm compares with the manifest that it stored: that is rewritten first, or no upgrade works.
+    """Helm compares with its stored manifest, so every upgrade fails until that is rewritten.
 
-    `chart` says which version of it is wanted.
+    `chart` describes the version that is needed.
     """
     namespace = ("-n", release.namespace) if release.namespace else ()
     why = "rewrites the stored manifest (plugin helm-mapkubeapis); then upgrade:"
@@ -223,7 +223,7 @@ def _helm_fix(release: owners.HelmRelease, git: Owner | None, chart: str) -> lis
 
 @makes("API004")
 def webhook_findings(view: View, catalog: Catalog, status: KubernetesStatus) -> Iterator[Finding]:
-    """Webhooks whose rules name only API versions that are gone, or will be: they are not asked any more."""
+    """Webhooks whose rules name only API versions that are, or will be, removed: they are no longer called."""
     ended = {
         (removal.group, removal.version, plural(removal.kind)): removal
         for removal in catalog.kubernetes.removals
@@ -238,7 +238,7 @@ def webhook_findings(view: View, catalog: Catalog, status: KubernetesStatus) -> 
 
 
 def _gone(rule: Rule, ended: Mapping[tuple[str, str, str], ApiRemoval]) -> Iterator[str]:
-    """What a rule matches, if every group, version and resource of it has ended."""
+    """What a rule matches, if all its groups, versions and resources are removed; otherwise empty."""
     resources = {resource.partition("/")[0] for resource in rule.resources}
     named = {(group, version, name) for group in rule.groups for version in rule.versions for name in resources}
     if named and named <= ended.keys():

@@ -1,6 +1,6 @@
-"""Add-ons that cannot run beside each other, where a cluster shows that they do.
+"""Add-ons that conflict, if the cluster shows that they do.
 
-The catalog says what conflicts and how that is seen (`ConflictSign`). Called by __init__.py.
+The catalog says what conflicts and how to detect it (`ConflictSign`). Called by check_compatibility.
 """
 
 from collections.abc import Iterator
@@ -24,7 +24,7 @@ from addonctl.model import (
 
 @makes("CMP004")
 def conflict_findings(view: View, inventory: Inventory, catalog: Catalog) -> Iterator[Finding]:
-    """One finding a pair, though both sides may know of the conflict."""
+    """One finding per pair, even if the catalog entries of both name the conflict."""
     rows: dict[str, Installation] = {}
     for row in inventory.installations:
         rows.setdefault(row.addon, row)
@@ -51,7 +51,7 @@ def _finding(row: Installation, other: Installation, conflict: Conflict, seen: s
 
 @dataclass(frozen=True, slots=True)
 class _Pair:
-    """Two installations of which one conflicts with the other, on some condition."""
+    """Two installations, of which one conflicts with the other under some condition."""
 
     view: View
     row: Installation
@@ -66,7 +66,7 @@ class _Pair:
 
 
 def _seen(sign: ConflictSign, pair: _Pair) -> str:
-    """What was seen, in words; empty where the conflict does not apply, or cannot be seen."""
+    """The evidence in words; empty if the conflict does not apply or cannot be detected."""
     shown = []
     if sign.setting:
         shown.append(_setting(sign, pair))

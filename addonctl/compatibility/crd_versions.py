@@ -1,6 +1,6 @@
-"""Versions of CRDs that stand in the way: stored ones that a CRD is to drop, and custom resources in ones that end.
+"""CRD versions that block an update: stored versions that a CRD is to drop, and custom resources in dropped versions.
 
-Called by __init__.py.
+Called by check_compatibility.
 """
 
 from collections.abc import Iterator, Mapping
@@ -24,7 +24,7 @@ from addonctl.versions import Version
 
 @makes("CRD001", "CRD002")
 def crd_findings(view: View, inventory: Inventory, catalog: Catalog) -> Iterator[Finding]:
-    """Stored versions that stand in the way of an update of the CRD, and custom resources in versions that end."""
+    """Stored versions that block an update of the CRD, and custom resources in versions that are dropped."""
     installed = {row.addon: row.version for row in inventory.installations}
     written = {(each.group, each.kind): each for each in view.snapshot.custom_resources}
     ends: dict[str, list[CrdRemoval]] = {}
@@ -39,11 +39,11 @@ def crd_findings(view: View, inventory: Inventory, catalog: Catalog) -> Iterator
                 yield _ending(crd, removal, count)
 
 
-_WHOLE = "*"  # the CRD itself goes
+_WHOLE = "*"  # the CRD itself is removed
 
 
 def _written_so(removal: CrdRemoval, resources: CustomResources) -> int:
-    """How many custom resources a removal is about."""
+    """How many custom resources a removal affects."""
     if removal.version == _WHOLE:
         return resources.count
     return resources.written_as.get(f"{resources.group}/{removal.version}", 0)
@@ -76,7 +76,7 @@ def _stale_stored(crd: CustomResourceDefinition) -> Iterator[Finding]:
 
 
 def _still_ahead(removal: CrdRemoval, installed: Mapping[str, Version | None]) -> bool:
-    """Whether the installed release still serves the version; one that dropped it has converted its objects."""
+    """Whether the installed release still serves the version; one that does not has converted its objects."""
     if removal.addon not in installed or removal.removed_in is None:
         return False
     has, last = installed[removal.addon], removal.last_present_in
@@ -84,7 +84,7 @@ def _still_ahead(removal: CrdRemoval, installed: Mapping[str, Version | None]) -
 
 
 def _ending(crd: CustomResourceDefinition, removal: CrdRemoval, count: int) -> Finding:
-    """Custom resources written in a version that a newer release of their add-on does not serve."""
+    """Custom resources written with a version that a newer release of their add-on does not serve."""
     whole = removal.version == _WHOLE
     what = "of a kind that" if whole else f"written as {removal.version}, which"
     objects = "1 object is" if count == 1 else f"{count} objects are"

@@ -1,4 +1,4 @@
-"""What EKS's own insights say beyond what is judged here: they are merged, not repeated. Called by __init__.py."""
+"""EKS upgrade insights that add to the findings made here. Called by check_compatibility."""
 
 from collections.abc import Iterable, Iterator
 
@@ -6,14 +6,14 @@ from addonctl.findings import finding, makes
 from addonctl.model import ApiVersionRef, EksInsight, Evidence, Finding, InsightRef, Note, Severity, View
 
 _SEVERITY = {"ERROR": Severity.REQUIRED, "WARNING": Severity.RECOMMENDED}
-# How EKS names its insights; it gives them no code.
+# The names that EKS gives its insights, which have no codes.
 _ON_APIS = "deprecated api"
 _ON_PARTS = {"version skew": "nodes", "add-on version compatibility": "eks:addons"}
 
 
 @makes("EKS007")
 def insight_findings(view: View, found: Iterable[Finding], *, checked: bool) -> Iterator[Finding]:
-    """Insights that did not pass, but for those that a finding says with more evidence; `checked`: add-ons were."""
+    """Insights that did not pass and that no finding covers with better evidence; `checked`: add-ons were checked."""
     apis = {item.subject.api_version for item in found if isinstance(item.subject, ApiVersionRef)}
     for insight in view.snapshot.eks.insights if view.snapshot.eks else ():
         severity = _SEVERITY.get(insight.status)
@@ -26,9 +26,9 @@ def insight_findings(view: View, found: Iterable[Finding], *, checked: bool) -> 
 
 
 def _judged_here(insight: EksInsight, view: View, apis: set[str]) -> bool:
-    """Whether findings with more evidence say the same.
+    """Whether findings with better evidence say the same.
 
-    Calls to an API leave no trace in objects: where none was found, EKS alone has seen them.
+    API calls leave no trace in objects: if no object was found, only EKS has seen them.
     """
     name = insight.name.lower()
     if _ON_APIS in name:

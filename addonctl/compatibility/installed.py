@@ -1,6 +1,6 @@
-"""Whether what is installed supports the Kubernetes minors that are judged, and how to update what does not.
+"""Whether each installation supports the Kubernetes minors in question, and how to update it if it does not.
 
-Decided from the catalog, by the EKS add-on's own name where EKS keeps an installation. Called by __init__.py.
+Decided from the catalog; by the name of the EKS add-on if EKS manages the installation. Called by check_compatibility.
 """
 
 from collections.abc import Iterator
@@ -26,7 +26,7 @@ from addonctl.versions import Minor, Version
 
 
 def cells_of(row: Installation, catalog: Catalog, status: KubernetesStatus) -> tuple[Cell, ...]:
-    """One answer a minor that is judged."""
+    """One answer per minor."""
     return tuple(_cell(row, catalog, minor) for minor in status.minors)
 
 
@@ -42,7 +42,7 @@ def _cell(row: Installation, catalog: Catalog, minor: Minor) -> Cell:
 
 
 def _known_as(row: Installation, catalog: Catalog) -> str:
-    """The name by which the catalog knows it: that of the EKS add-on, which may be a variant; empty if by none."""
+    """The name to look up in the catalog: that of the EKS add-on, which may be a variant; empty if there is none."""
     names = (row.eks_addon, row.addon)
     return next((name for name in names if name and (catalog.find(name) or catalog.eks_name(name))), "")
 
@@ -55,7 +55,7 @@ def _say(row: Installation, minor: Minor, answer: Answer, reason: str) -> Cell:
 def version_findings(
     row: Installation, cells: tuple[Cell, ...], view: View, catalog: Catalog, status: KubernetesStatus
 ) -> Iterator[Finding]:
-    """The first minor that an installation does not go with; what does not go with one need not be said of the next."""
+    """The first minor that an installation does not support; later ones are not reported."""
     cell, now = _refused(row, cells, catalog, status)
     if cell is None or cell.kubernetes is None:
         return
@@ -69,12 +69,12 @@ def version_findings(
 def _refused(
     row: Installation, cells: tuple[Cell, ...], catalog: Catalog, status: KubernetesStatus
 ) -> tuple[Cell | None, bool]:
-    """The first answer that is no, and whether that holds for the Kubernetes that runs, whichever it may be."""
+    """The first answer that is no, and whether it holds for every possible running Kubernetes."""
     if status.running is not None:
         cell = next((cell for cell in cells if cell.answer is Answer.NO), None)
         return cell, cell is cells[0]
     if cells[-1].answer is not Answer.NO:
-        return None, False  # too new for the oldest that it may be: nobody says that this one runs
+        return None, False  # too new for the oldest possible one, which may not be the running one
     between = (_cell(row, catalog, minor) for minor in status.oldest.up_to(status.newest))
     return cells[-1], all(cell.answer is Answer.NO for cell in (cells[0], *between))
 
@@ -83,7 +83,7 @@ def _refused(
 
 
 def update_fix(row: Installation, view: View, catalog: Catalog, minor: Minor) -> tuple[Action, ...]:
-    """How to update an installation to a version for Kubernetes `minor`, in its installer's own terms."""
+    """How to update an installation to a version for Kubernetes `minor`, in its installer's terms."""
     eks_name = row.eks_addon or catalog.eks_name(row.addon) or ""
     listed = catalog.eks.addons.get(eks_name)
     goal = _goal(listed, minor)
@@ -115,14 +115,14 @@ def _eks_update(row: Installation, name: str, goal: Version, first: Version, vie
 
 
 def _goal(listed: EksAddonVersions | None, minor: Minor) -> Version | None:
-    """EKS's default version for a minor, else the newest that it offers there; None where there is none."""
+    """EKS's default version for a minor, or else the newest that it offers for it; None if there is none."""
     fit = [entry for entry in listed.versions if minor in entry.kubernetes] if listed else []
     default = next((entry.version for entry in fit if minor in entry.default_for), None)
     return default or max((entry.version for entry in fit), default=None)
 
 
 def _first_stop(row: Installation, listed: EksAddonVersions, goal: Version, catalog: Catalog, minor: Minor) -> Version:
-    """The version to go to first: another one than the goal where the add-on must move one minor at a time."""
+    """The version to update to first: not the goal if the add-on must be updated one minor at a time."""
     addon, now = catalog.find(row.addon), row.version
     if addon is None or now is None or not any(rule.one_minor_at_a_time for rule in addon.upgrade_rules):
         return goal

@@ -7,14 +7,14 @@ from addonctl.catalog import Catalog, Cell
 from addonctl.errors import BadInput
 from addonctl.versions import Minor, Version
 
-# Without bounds: this many minors, up to the newest on EKS.
+# Without bounds: this many minors, ending with the newest on EKS.
 _MINORS = 6
 
 
 def matrix(catalog: Catalog, names: Iterable[str], minors: tuple[Minor, ...]) -> tuple[Cell, ...]:
-    """Every known version of the named add-ons with each of `minors`: AWS's versions, else upstream's ranges.
+    """Every known version of the named add-ons with each of `minors`: AWS's versions, or else upstream's ranges.
 
-    Raises BadInput for a name that means no add-on.
+    Raises BadInput for an unknown add-on.
     """
     return tuple(
         replace(cell, version=version)
@@ -25,9 +25,9 @@ def matrix(catalog: Catalog, names: Iterable[str], minors: tuple[Minor, ...]) ->
 
 
 def matrix_minors(catalog: Catalog, oldest: Minor | None, newest: Minor | None) -> tuple[Minor, ...]:
-    """The minors from `oldest` to `newest`, both included; those that EKS offered last, where a bound is left out.
+    """The minors from `oldest` to `newest`, inclusive; a missing bound is derived from the newest minor on EKS.
 
-    Raises BadInput where `oldest` is after `newest`.
+    Raises BadInput when `oldest` is after `newest`.
     """
     last = newest or max(catalog.kubernetes.newest_on_eks, oldest or catalog.kubernetes.newest_on_eks)
     known = sorted(release.version for release in catalog.kubernetes.releases)
@@ -41,5 +41,5 @@ def _known_versions(catalog: Catalog, name: str) -> tuple[Version, ...]:
     addon, eks = catalog.require(name)
     if eks is not None:
         return tuple(version.version for version in eks.versions)
-    # The newest version of every release cycle, where upstream's are known.
+    # The newest version of every release cycle that is known of upstream.
     return tuple(cycle.latest for cycle in addon.lifecycle if cycle.latest) if addon else ()

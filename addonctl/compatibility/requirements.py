@@ -1,4 +1,4 @@
-"""Add-ons without what they cannot do without, by the catalog and what is installed. Called by __init__.py."""
+"""Add-ons whose requirements are not installed, by the catalog. Called by check_compatibility."""
 
 from collections.abc import Iterator
 
@@ -17,17 +17,17 @@ from addonctl.model import (
     View,
 )
 
-# Pod Identity associations that are named in a finding; there may be one for every ServiceAccount.
+# Pod Identity associations named in a finding; there may be one for every ServiceAccount.
 _NAMED = 5
 
 
 @makes("CMP003")
 def requirement_findings(view: View, inventory: Inventory, catalog: Catalog) -> Iterator[Finding]:
-    """Add-ons without what the catalog says they cannot do without; needs to have read all workloads."""
+    """Add-ons whose requirements are not installed; only decided if all workloads were read."""
     if view.gap("workloads") is not None or view.from_files or view.snapshot.cluster.namespace:
-        return  # one file of many does not show what else runs
+        return  # a file does not show what else runs
     present = {row.addon for row in inventory.installations}
-    # Scaled to zero, it does not show that something is missing.
+    # Scaled to zero, its state does not show whether something is missing.
     workloads = view.snapshot.workloads
     running = {w.ref for w in workloads if (w.desired and w.available) or w.desired == 0}
     for row in inventory.installations:
@@ -41,7 +41,7 @@ def requirement_findings(view: View, inventory: Inventory, catalog: Catalog) -> 
 def _met(
     need: Requirement, row: Installation, present: set[str], running: set[ObjectRef], view: View, catalog: Catalog
 ) -> bool:
-    """Whether an add-on that serves is there, or its API is, whoever serves it, or what needs it is seen to run."""
+    """Whether an add-on that satisfies it is installed, or its API is served by anything, or its dependent works."""
     if present & {need.addon, *need.alternatives}:
         return True
     if need.proven_by_running and running & set(row.workloads):
@@ -53,12 +53,12 @@ def _met(
 def _missing(need: Requirement, row: Installation) -> Finding:
     options = " or ".join((need.addon, *need.alternatives))
     evidence = Evidence(kind="requirement", subject=row.id, detail=f"needs {need.text}; found no {options}")
-    fix = (Note(f"Install {options}, or what serves as well."),)
+    fix = (Note(f"Install {options}, or an equivalent."),)
     return finding("CMP003", InstallationRef(row.id, row.addon), evidence, fix=fix)
 
 
 def _identity_without_agent(view: View, present: set[str], catalog: Catalog) -> Iterator[Finding]:
-    """Pod Identity associations whose pods get no credentials: the agent that hands them out does not run."""
+    """Pod Identity associations whose pods get no credentials, since the agent that provides them does not run."""
     eks, agents = view.snapshot.eks, catalog.providing(ClusterService.POD_IDENTITY)
     if eks is None or not eks.pod_identities or not agents or present & set(agents):
         return

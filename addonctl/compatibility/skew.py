@@ -1,6 +1,6 @@
-"""How far kubelets and components of Kubernetes are from the API server and from each other, by the skew policy.
+"""The version skew of kubelets and Kubernetes components with the API server and each other, by the skew policy.
 
-Decided from the nodes and the installed versions, now and for the next Kubernetes. Called by __init__.py.
+Decided from the nodes and installed versions, for the running and the next Kubernetes. Called by check_compatibility.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -27,17 +27,17 @@ from addonctl.versions import Minor
 
 _KUBELET = "kubelet"
 _NODE_GROUP = "eks.amazonaws.com/nodegroup"
-# Nodes that are named in a finding; the rest is counted.
+# Nodes named in a finding; the others are counted.
 _NAMED = 3
 
 
 @dataclass(frozen=True, slots=True)
 class _Violation:
-    """One component out of step with the API server or with what it runs beside, and whether that is so already."""
+    """A component outside the policy, and whether it is so already or only after the next upgrade."""
 
     detail: str
     now: bool
-    server: Minor | None  # the Kubernetes that it does not go with
+    server: Minor | None  # the Kubernetes minor with which it violates the policy
 
 
 @makes("SKW001", "SKW002")
@@ -81,7 +81,7 @@ def _said(nodes: Sequence[Node], minor: Minor) -> str:
 
 
 def _against_server(said: str, has: Minor, rule: Skew, status: KubernetesStatus) -> Iterator[_Violation]:
-    """The first Kubernetes, of the running one and the next, that a component is out of step with."""
+    """The first minor, of the running one and the next, with which a component violates the policy."""
     if status.running is None:
         return
     for server in (status.running, *status.targets[:1]):
@@ -102,7 +102,7 @@ def _how_far(has: Minor, other: Minor, rule: Skew) -> str:
 def _component(
     row: Installation, kubelets: Mapping[Minor, Sequence[Node]], catalog: Catalog, status: KubernetesStatus
 ) -> Iterator[_Violation]:
-    """A component of Kubernetes that runs as an add-on: against the API server, and against the kubelets beside it."""
+    """A Kubernetes component that is an add-on: against the API server, and against the kubelets on its nodes."""
     addon = catalog.addons.get(row.addon)
     if addon is None or not addon.component or row.version is None:
         return
@@ -117,7 +117,7 @@ def _component(
 
 
 def _node_fix(view: View, nodes: Sequence[Node], has: Minor, found: Sequence[_Violation]) -> tuple[Action, ...]:
-    """Nodes that are behind are updated; those that are ahead wait for the control plane."""
+    """Nodes that are behind are updated; for those ahead, the control plane is updated or they are replaced."""
     if any(each.server is not None and each.server < has for each in found):
         return ()
     cluster = view.snapshot.cluster.name

@@ -1,6 +1,7 @@
-"""Which Kubernetes runs, how long EKS supports it, and which minors come next; what to do before support ends.
+"""Which Kubernetes runs, how long EKS supports it, which minors come next, and what to do before support ends.
 
-Decided from what was asked for, what EKS and the server say, the nodes, and EKS's calendar. Called by __init__.py.
+Decided from the options, from what EKS, the API server and the nodes report, and from EKS's calendar. Called by
+check_compatibility.
 """
 
 from collections.abc import Iterator
@@ -14,11 +15,11 @@ from addonctl.findings import finding, makes
 from addonctl.model import ClusterRef, Evidence, Finding, Node, Run, Severity, View
 from addonctl.versions import Minor
 
-# EKS gives 14 months of standard support; two of them are what a careful upgrade of a fleet takes.
+# EKS gives 14 months of standard support; a careful upgrade of a fleet takes two of them.
 _ENDS_SOON = timedelta(days=60)
-# 365 days of 24 hours, by 12: how AWS's own calculator makes a month.
+# 365 days of 24 hours, divided by 12: a month in AWS's pricing calculator.
 _HOURS_A_MONTH = 730
-# The upgrade policy under which AWS upgrades a cluster rather than bill extended support.
+# The upgrade policy under which AWS upgrades a cluster instead of billing extended support.
 _UPGRADED_BY_AWS = "STANDARD"
 
 
@@ -33,16 +34,16 @@ class Support(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KubernetesStatus:
-    """The running minor, the ones to prepare for, and the support of the first.
+    """The running minor and its support, and the minors to prepare for.
 
-    `running` is None, with `reason`, where nobody says it; then `assumed` holds the oldest and the newest minor that it
-    may be, and they are judged in its place. `target` is the last of `targets`, or the running one if there is none.
+    If `running` is unknown it is None, with the `reason`; `assumed` then holds the oldest and the newest possible
+    minor, which are checked in its place. `target` is the last of `targets`, or the running one if there is none.
     """
 
     running: Minor | None
     support: Support
     target: Minor | None = None
-    ends: date | None = None  # of the support it is in
+    ends: date | None = None  # of its current support
     reason: str = ""
     targets: tuple[Minor, ...] = ()
     assumed: tuple[Minor, ...] = ()
@@ -52,23 +53,23 @@ class KubernetesStatus:
 
     @property
     def minors(self) -> tuple[Minor, ...]:
-        """All that is judged, the oldest first."""
+        """All minors that are checked, oldest first."""
         first = self.assumed if self.running is None else (self.running,)
         return tuple(dict.fromkeys((*first, *self.targets)))
 
     @property
     def oldest(self) -> Minor:
-        """The oldest that may run now."""
+        """The oldest minor that may be running."""
         return self.minors[0]
 
     @property
     def newest(self) -> Minor:
-        """The newest that is judged."""
+        """The newest minor that is checked."""
         return self.minors[-1]
 
     @property
     def next(self) -> Minor:
-        """What comes after the next upgrade; without a target, what runs already."""
+        """The minor after the next upgrade; without a target, the running one."""
         return self.targets[0] if self.targets else self.oldest
 
 
@@ -95,7 +96,7 @@ def kubernetes_status(
 
 
 def _unknown(view: View, catalog: Catalog, day: date, target: Minor | None) -> KubernetesStatus:
-    """Without a known Kubernetes: the oldest and the newest that it may be, by the kubelets and by what EKS offers."""
+    """If the minor is unknown: the oldest and newest possible ones, by the kubelets and by what EKS offers."""
     kubelets = sorted(filter(None, {Minor.read(node.kubelet_version) for node in view.snapshot.nodes}))
     seen = f" (its kubelets are of {', '.join(map(str, kubelets))})" if kubelets else ""
     offered = catalog.kubernetes.offered(day)
@@ -116,7 +117,7 @@ def _unknown(view: View, catalog: Catalog, day: date, target: Minor | None) -> K
 
 
 def _up_to(running: Minor, target: Minor) -> tuple[Minor, ...]:
-    """The minors above the running one up to `target`: a control plane passes through each."""
+    """The minors above the running one up to `target`: a control plane is upgraded through each of them."""
     if target.major != running.major:
         raise BadInput(f"Cannot upgrade from {running} to {target}", "Give a minor such as 1.36.")
     if target < running:
@@ -137,20 +138,20 @@ def _support(release: EksRelease | None, day: date) -> tuple[Support, date | Non
     return Support.UNSUPPORTED, release.end_extended
 
 
-# ── Whose calendar counts ───────────────────────────────────────────────────────────────────────────────────────────
+# ── Whether the cluster is on EKS ───────────────────────────────────────────────────────────────────────────────────
 
 _LABELS_OF_EKS = ("eks.amazonaws.com/", "alpha.eksctl.io/")
 _CONTROL_PLANE_LABELS = ("node-role.kubernetes.io/control-plane", "node-role.kubernetes.io/master")
 
 
 def on_eks(view: View) -> bool:
-    """Whether the cluster is EKS's: AWS says so, or the server's version does, or its nodes."""
+    """Whether the cluster is on EKS, according to AWS, the server's version or its nodes."""
     snapshot = view.snapshot
     if snapshot.eks is not None or _built_by_eks(snapshot.cluster.kubernetes):
         return True
     if any(_built_by_eks(node.kubelet_version) or _has_label(node, _LABELS_OF_EKS) for node in snapshot.nodes):
         return True
-    # Other distributions run on EC2 as well, but show nodes of their control plane; EKS's cannot be seen.
+    # Other distributions on EC2 have control plane nodes; on EKS these are not visible.
     on_ec2 = any(node.provider_id.startswith("aws:///") for node in snapshot.nodes)
     return on_ec2 and not any(_has_label(node, _CONTROL_PLANE_LABELS) for node in snapshot.nodes)
 
@@ -168,7 +169,7 @@ def _has_label(node: Node, prefixes: tuple[str, ...]) -> bool:
 
 @makes("EKS003", "EKS004", "EKS006")
 def support_findings(view: View, catalog: Catalog, status: KubernetesStatus, day: date) -> Iterator[Finding]:
-    """Support that ends soon, costs more, or has ended; the calendar is EKS's, elsewhere it says nothing."""
+    """Support that ends soon, costs more, or has ended; only for clusters on EKS, whose calendar it is."""
     if status.ends is None or not on_eks(view):
         return
     code = {Support.EXTENDED: "EKS003", Support.UNSUPPORTED: "EKS004"}.get(status.support)
@@ -179,7 +180,7 @@ def support_findings(view: View, catalog: Catalog, status: KubernetesStatus, day
         return
     eks = view.snapshot.eks
     upgraded = eks is not None and eks.cluster.support_type == _UPGRADED_BY_AWS
-    # AWS upgrades by force at the end of extended support; under this policy, at that of standard support.
+    # AWS forces the upgrade at the end of extended support; under this policy, at the end of standard support.
     forced = status.support is Support.EXTENDED or (status.support is Support.STANDARD and upgraded)
     severity = Severity.REQUIRED if soon and forced else None
     shown = [Evidence(kind="eks", subject="calendar", detail=_when(status, status.ends, day))]
@@ -212,7 +213,7 @@ def _policy(status: KubernetesStatus) -> Evidence:
 
 
 def _price(support: Support, catalog: Catalog) -> Iterator[Evidence]:
-    """What extended support costs the control plane, before any discount."""
+    """What extended support costs for the control plane, before any discount."""
     standard, extended = catalog.kubernetes.standard_usd_per_hour, catalog.kubernetes.extended_usd_per_hour
     if support in (Support.STANDARD, Support.EXTENDED) and extended:
         more = (extended - standard) * _HOURS_A_MONTH

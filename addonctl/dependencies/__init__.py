@@ -1,7 +1,7 @@
-"""What depends on what: typed edges between objects, and from them between add-ons; what is referred to and missing.
+"""Dependencies: typed edges between objects, and derived from them between add-ons; and what is missing.
 
-Decided from a View, its Inventory and the Catalog. An edge says what is affected when its target fails, and whether
-that is what runs or only what changes. Called by assessment.py and by `addonctl deps`.
+Decided from a View, its Inventory and the Catalog. An edge says what is affected when its target fails: what runs, or
+only changes. Called by assessment.py and by `addonctl deps`.
 """
 
 from addonctl.catalog import Catalog
@@ -36,7 +36,7 @@ __all__ = [
 
 
 def find_dependencies(view: View, inventory: Inventory, catalog: Catalog) -> Dependencies:
-    """The edges between the objects of a cluster and between its installations, with what is wrong with them."""
+    """The edges between a cluster's objects and between its installations, with the findings on them."""
     references = find_references(view, catalog)
     owned = find_owners(view, inventory, catalog, references)
     edges = tuple(dict.fromkeys((*references, *find_admission(view, owned))))

@@ -1,6 +1,6 @@
-"""Which webhooks are asked before a workload's pods start, and which of them stand in their own way (DEP001).
+"""Which webhooks are called before a workload's pods start, and which of them block themselves (DEP001).
 
-Decided from the webhooks' rules and selectors, the labels of namespaces and pod templates, and whose the objects are.
+Decided from the webhooks' rules and selectors, the labels of namespaces and pod templates, and the owners of objects.
 Called by find_dependencies.
 """
 
@@ -30,14 +30,14 @@ from addonctl.remediation import change
 
 
 class _Hook(NamedTuple):
-    """A webhook that is asked for pods, and the configuration that it is in."""
+    """A webhook that is called for pods, and its configuration."""
 
     configuration: ObjectRef
     webhook: Webhook
 
 
 def admits(hook: Webhook, namespace: Mapping[str, str], labels: Mapping[str, str]) -> bool:
-    """Whether a webhook is asked when a pod with `labels` is made in a namespace with labels `namespace`."""
+    """Whether a webhook is called when a pod with `labels` is created in a namespace with labels `namespace`."""
     return _about_pods(hook) and _of_namespace(hook, namespace) and _of_object(hook, labels)
 
 
@@ -63,10 +63,10 @@ def _matches_pods(rule: Rule) -> bool:
 
 
 def find_admission(view: View, owners: Mapping[ObjectRef, str]) -> Iterator[Edge]:
-    """Workloads whose pods a webhook is asked for before they start.
+    """Workloads whose pods a webhook is called for before they start.
 
-    Of those that are no add-on's, many, only where the webhook's silence refuses them. A namespace is looked at once,
-    not for each of its workloads.
+    Workloads outside add-ons, of which there are many, are included only if a failing webhook rejects their pods. Each
+    namespace is matched once, not once per workload.
     """
     hooks = [
         _Hook(configuration.ref, hook)
@@ -84,7 +84,7 @@ def find_admission(view: View, owners: Mapping[ObjectRef, str]) -> Iterator[Edge
 
 
 def _asked_in(view: View, namespace: str, hooks: Iterable[_Hook]) -> list[_Hook]:
-    """The webhooks that surely look at a namespace."""
+    """The webhooks that certainly match a namespace."""
     labels = view.namespace_labels(namespace)
     return [
         hook
@@ -94,13 +94,13 @@ def _asked_in(view: View, namespace: str, hooks: Iterable[_Hook]) -> list[_Hook]
 
 
 def _namespace_keys(hook: Webhook) -> set[str]:
-    """The labels of namespaces that a webhook asks for."""
+    """The namespace labels that a webhook selects by."""
     return {*hook.namespace_labels, *(expression.key for expression in hook.namespace_expressions)}
 
 
 def _edge(workload: Workload, hook: _Hook) -> Edge:
     name, policy = hook.webhook.name, hook.webhook.failure_policy
-    # With match conditions (CEL) the webhook may not be asked after all.
+    # With match conditions (CEL) the webhook may not be called after all.
     hard = policy == "Fail" and not hook.webhook.has_match_conditions
     return Edge(
         source=workload.ref,
@@ -112,12 +112,12 @@ def _edge(workload: Workload, hook: _Hook) -> Edge:
     )
 
 
-# ── Webhooks that stand in their own way ────────────────────────────────────────────────────────────────────────
+# ── Webhooks that block themselves ──────────────────────────────────────────────────────────────────────────────
 
 
 @makes("DEP001")
 def find_deadlocks(edges: Iterable[Edge], owners: Mapping[ObjectRef, str], inventory: Inventory) -> Iterator[Finding]:
-    """Webhooks that must answer before the pods that answer for them can start: one finding a workload."""
+    """Webhooks that must answer before the pods that serve them can start; one finding per workload."""
     listed = tuple(edges)
     serving = _serving(listed)
     found: dict[ObjectRef, list[Edge]] = {}
@@ -132,7 +132,7 @@ def find_deadlocks(edges: Iterable[Edge], owners: Mapping[ObjectRef, str], inven
 
 
 def _serving(edges: Iterable[Edge]) -> Mapping[ObjectRef, set[ObjectRef]]:
-    """A webhook configuration → the workloads whose pods answer for it."""
+    """A webhook configuration → the workloads whose pods serve it."""
     behind: dict[ObjectRef, set[ObjectRef]] = {}
     asking: list[Edge] = []
     for edge in edges:

@@ -1,4 +1,4 @@
-"""Which object belongs to which installation: its workloads, what leads to them, and what the catalog names.
+"""Which object belongs to which installation: its workloads, what points to them, and what the catalog names.
 
 Decided from the Inventory, the Catalog and the references between objects. Called by find_dependencies.
 """
@@ -8,14 +8,14 @@ from collections.abc import Iterable, Iterator, Mapping
 from addonctl.catalog import Catalog
 from addonctl.model import Edge, EdgeType, Inventory, ObjectRef, Service, View, Workload
 
-# What belongs to the add-on that it leads to: who asks a webhook configuration asks what serves it.
+# Relations whose source belongs to the add-on of the target: a webhook configuration belongs to what serves it.
 _SERVED_BY = (EdgeType.SELECTOR, EdgeType.WEBHOOK, EdgeType.API_SERVICE, EdgeType.CONVERSION)
-# Labels by which a Service whose selector is wrong still says whose it is.
+# Labels that show whose a Service is, even if its selector is wrong.
 _NAMES = ("k8s-app", "app.kubernetes.io/name", "app")
 
 
 def find_owners(view: View, inventory: Inventory, catalog: Catalog, edges: Iterable[Edge]) -> dict[ObjectRef, str]:
-    """Object → the id of its installation; of several that could have it, the first."""
+    """Object → the id of its installation; of several candidates, the first."""
     listed = tuple(edges)
     owned = {ref: row.id for row in inventory.installations for ref in row.workloads}
     for ref, owner in (*_named_by_catalog(view, inventory, catalog), *_named_by_labels(view, owned)):
@@ -26,7 +26,7 @@ def find_owners(view: View, inventory: Inventory, catalog: Catalog, edges: Itera
 
 
 def _named_by_catalog(view: View, inventory: Inventory, catalog: Catalog) -> Iterator[tuple[ObjectRef, str]]:
-    """CRDs by their group, CSI drivers by their name."""
+    """CRDs by group, CSI drivers by name."""
     first: dict[str, str] = {}
     for row in inventory.installations:
         first.setdefault(row.addon, row.id)
@@ -44,7 +44,7 @@ def _named_by_catalog(view: View, inventory: Inventory, catalog: Catalog) -> Ite
 
 
 def _named_by_labels(view: View, owned: Mapping[ObjectRef, str]) -> Iterator[tuple[ObjectRef, str]]:
-    """Services that select nothing belong to the add-on whose workload is labelled as they are."""
+    """Services that select nothing belong to the add-on whose workload has the same labels."""
     labelled = _labelled(view.workloads[ref] for ref in owned if ref in view.workloads)
     for ref, workloads in view.behind.items():
         if not workloads:
@@ -55,7 +55,7 @@ _Labelled = Mapping[tuple[str, str, str], list[tuple[Mapping[str, str], ObjectRe
 
 
 def _labelled(workloads: Iterable[Workload]) -> _Labelled:
-    """(namespace, label, value) → the naming labels of workloads that carry it; of those with the same, the first."""
+    """(namespace, label, value) → the naming labels of workloads that have it; of equal ones, the first."""
     found: dict[tuple[str, str, str], list[tuple[Mapping[str, str], ObjectRef]]] = {}
     known: set[tuple[str, ...]] = set()
     for workload in workloads:
@@ -71,7 +71,7 @@ def _labelled(workloads: Iterable[Workload]) -> _Labelled:
 
 
 def _alike(service: Service, labelled: _Labelled) -> Iterator[ObjectRef]:
-    """The first workload that agrees with a Service in all naming labels that both have."""
+    """The first workload that has the same values as a Service for all naming labels that both have."""
     named = [(key, service.labels[key]) for key in _NAMES if key in service.labels]
     for key, value in named:
         for naming, ref in labelled.get((service.namespace, key, value), ()):
@@ -81,7 +81,7 @@ def _alike(service: Service, labelled: _Labelled) -> Iterator[ObjectRef]:
 
 
 def _follow_services(edges: Iterable[Edge], owned: dict[ObjectRef, str]) -> None:
-    """What leads to an add-on's objects is its own: webhook configuration → Service → Deployment."""
+    """What points to an add-on's objects belongs to it: webhook configuration → Service → Deployment."""
     leading = [edge for edge in edges if edge.type in _SERVED_BY]
     for _ in _SERVED_BY:  # a chain is at most this long
         for edge in leading:
@@ -90,7 +90,7 @@ def _follow_services(edges: Iterable[Edge], owned: dict[ObjectRef, str]) -> None
 
 
 def _follow_workloads(edges: Iterable[Edge], owned: dict[ObjectRef, str]) -> None:
-    """What an add-on's pods run as, what scales them, and their claims are its own; classes are nobody's."""
+    """ServiceAccounts, scalers and volume claims of an add-on's pods belong to it; StorageClasses to none."""
     for edge in edges:
         if edge.type in (EdgeType.SERVICE_ACCOUNT, EdgeType.CLAIM) and edge.source in owned:
             owned.setdefault(edge.target, owned[edge.source])

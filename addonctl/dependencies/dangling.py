@@ -1,7 +1,7 @@
-"""What is needed and missing: what add-ons refer to and came with, the roles of their accounts, system add-ons.
+"""What is missing: references and installed objects of add-ons, roles of their ServiceAccounts, system add-ons.
 
-Decided from a View that holds a whole cluster, the edges and owners that find_dependencies found in it, the installers'
-own records and the Catalog. Called by assessment.py.
+Decided from a View of a whole cluster, the edges and owners from find_dependencies, the installers' own records and the
+Catalog. Called by assessment.py.
 """
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -37,7 +37,7 @@ from addonctl.model import (
 )
 from addonctl.remediation import restore
 
-# Without these an add-on goes on: less guarded, or not the one that is chosen by default.
+# Without these an add-on keeps working: less protected, or no longer the default.
 _SPARED = frozenset(
     {
         "MutatingWebhookConfiguration",
@@ -66,12 +66,12 @@ _NEEDED = frozenset(
 def find_dangling(
     view: View, inventory: Inventory, catalog: Catalog, edges: Sequence[Edge], owned: Mapping[ObjectRef, str]
 ) -> tuple[Finding, ...]:
-    """Findings about what is missing; none where the input need not hold all of a cluster.
+    """Findings about what is missing; none if the input may contain only part of a cluster.
 
     `edges` and `owned` (object → installation) are those of find_dependencies.
     """
     if view.from_files or view.snapshot.cluster.namespace:
-        return ()  # what is referred to may well be where nobody looked
+        return ()  # the target may be in a namespace that was not read
     return (
         *_missing(view, inventory, catalog, edges, owned),
         *_without_permission(view, edges, inventory, catalog),
@@ -89,21 +89,21 @@ def _missing(
 
 
 def _is_missing(view: View, catalog: Catalog, ref: ObjectRef) -> bool:
-    """Whether an object surely does not exist; of kinds that are read by name, only those that were asked for."""
+    """Whether an object certainly does not exist; for kinds that are read by name, only if it was requested."""
     known = resources.find(ref.group, ref.kind)
     if known is not None and known.by_name and f"{ref.namespace}/{ref.name}" not in catalog.config_maps:
         return False
     return view.absent(ref)
 
 
-# ── What is referred to ─────────────────────────────────────────────────────────────────────────────────────────
+# ── Missing targets of references ───────────────────────────────────────────────────────────────────────────────
 
 
 def _matters(edge: Edge, owned: Mapping[ObjectRef, str]) -> bool:
-    """References of add-ons, and whosever it is, of classes to drivers and of CRDs to what converts them."""
+    """References from add-ons and, whoever owns them, from classes to drivers and from CRDs to conversion webhooks."""
     if edge.type in (EdgeType.CSI_DRIVER, EdgeType.CONVERSION):
         return True
-    # What is bound goes on without its class; what is optional is not needed.
+    # A bound volume no longer needs its class, and optional references are not needed.
     spared = edge.strength is Strength.SOFT and edge.type in (EdgeType.STORAGE_CLASS, EdgeType.CONFIG_MAP)
     return edge.type in _NEEDED and edge.source in owned and not spared
 
@@ -128,16 +128,16 @@ def _references(
         yield finding("DEP003", MissingRef(source, target), *evidence, fix=fix, severity=severity)
 
 
-# ── What an add-on came with ────────────────────────────────────────────────────────────────────────────────────
+# ── Missing objects of an installation ──────────────────────────────────────────────────────────────────────────
 
 
 def _own_objects(
     view: View, inventory: Inventory, catalog: Catalog, reported: Collection[ObjectRef]
 ) -> Iterator[Finding]:
-    """Objects of an add-on that runs: what its installer recorded, and what every copy of it comes with.
+    """Missing objects of a running add-on: those that its installer recorded, and those that every copy has.
 
-    One may do without the latter by its settings, unless the whole cluster lives on it. `reported`: what is known to
-    be missing already.
+    The latter may be disabled by its settings, unless the whole cluster depends on it. `reported`: already known to be
+    missing.
     """
     records = _Records(view)
     for row in inventory.installations:
@@ -155,7 +155,7 @@ def _own_objects(
 
 
 def _own_object(view: View, row: Installation, gone: Mapping[ObjectRef, str], severity: Severity | None) -> Finding:
-    """`gone`: what is missing, and who says that it should be there."""
+    """`gone`: the missing objects, each with the evidence that it should exist."""
     shown = (Evidence(kind="record", subject=str(ref), detail=why, ref=ref) for ref, why in gone.items())
     subject = MissingRef(InstallationRef(row.id, row.addon), next(iter(gone)), len(gone) - 1)
     return finding("DEP003", subject, *shown, fix=restore(row, view), severity=severity)
@@ -163,7 +163,7 @@ def _own_object(view: View, row: Installation, gone: Mapping[ObjectRef, str], se
 
 @dataclass(frozen=True)
 class _Records:
-    """What the records of installers name: a Helm release's manifest, an Application's resources."""
+    """The objects in installers' records: a Helm release's manifest, an Application's resources."""
 
     view: View
 
@@ -181,7 +181,7 @@ class _Records:
         return {(app.namespace, app.name): app.resources for app in self.view.applications}
 
     def of(self, owner: Owner) -> Iterator[tuple[ObjectRef, str]]:
-        """Each object, and who says that it should be there."""
+        """Each object, with the evidence that it should exist."""
         match owner:
             case owners.HelmRelease(namespace=namespace, name=name):
                 yield from self._in_release(namespace, name)
@@ -197,12 +197,12 @@ class _Records:
             written = ObjectRef(
                 group=each.api_version.rpartition("/")[0], kind=each.kind, namespace=each.namespace, name=each.name
             )
-            # Charts leave a namespace out, or write one where there is none.
+            # Charts omit the namespace, or set one on cluster-scoped objects.
             yield self.view.located(written, namespace), f"it is in the manifest of helm release {namespace}/{name}"
 
 
 def _usual(view: View, row: Installation, entry: AddOn) -> Iterator[ObjectRef]:
-    """What the catalog says that every copy has. A Service under another name does as well."""
+    """The objects that every copy has, by the catalog. A Service with another name counts as well."""
     home = row.namespaces[0] if row.namespaces else ""
     served = any(ref in view.services_of for ref in row.workloads)
     for kind, namespace, name in entry.own_objects():
@@ -212,15 +212,15 @@ def _usual(view: View, row: Installation, entry: AddOn) -> Iterator[ObjectRef]:
 
 # ── Permissions ─────────────────────────────────────────────────────────────────────────────────────────────────
 
-# What every account has been granted: to ask who it is and what it may do; on clusters that began before
-# Kubernetes 1.25 also to use EKS's PodSecurityPolicy, which is gone.
+# What every account is granted: to ask who it is and what it may do and, on clusters created before Kubernetes 1.25, to
+# use EKS's PodSecurityPolicy, which no longer exists.
 _REVIEWS = frozenset({"authentication.k8s.io", "authorization.k8s.io"})
 _EVERYBODYS = frozenset({"podsecuritypolicies"})
 
 
 @makes("DEP004")
 def _without_permission(view: View, edges: Sequence[Edge], inventory: Inventory, catalog: Catalog) -> Iterator[Finding]:
-    """Add-ons that talk to the API server, under accounts to which no role is bound; and roles bound to nobody."""
+    """Add-ons that call the API server with ServiceAccounts to which no role is bound; and roles that are not bound."""
     if view.gap("role_bindings", "roles", "service_accounts") is not None:
         return
     grants = _Grants(view, edges)
@@ -241,7 +241,7 @@ def _without_permission(view: View, edges: Sequence[Edge], inventory: Inventory,
 
 
 class _Grants:
-    """What accounts may do by the roles that are bound to them or to a group that they are in."""
+    """The permissions of ServiceAccounts, by the roles bound to them or to a group that they are in."""
 
     def __init__(self, view: View, edges: Sequence[Edge]) -> None:
         empty = {role.ref for role in view.snapshot.roles if not role.rules}
@@ -261,11 +261,11 @@ class _Grants:
                 self._hollow.setdefault(edge.source, []).append(edge.target)
 
     def allow(self, account: ObjectRef) -> bool:
-        """Whether an account has a role that allows anything."""
+        """Whether a ServiceAccount has a role that allows anything."""
         return account in self._accounts or not self._groups.isdisjoint(_groups_of(account))
 
     def hollow_of(self, account: ObjectRef) -> Sequence[ObjectRef]:
-        """The roles of an account that allow nothing."""
+        """The roles of a ServiceAccount that allow nothing."""
         return self._hollow.get(account, ())
 
 
@@ -275,12 +275,12 @@ def _groups_of(account: ObjectRef) -> tuple[str, ...]:
 
 
 def _allows_work(role: Role) -> bool:
-    """Whether a role allows more than what Kubernetes and EKS themselves grant to everybody."""
+    """Whether a role allows more than Kubernetes and EKS grant to everyone."""
     return any(set(rule.resources) - _EVERYBODYS and not set(rule.groups) <= _REVIEWS for rule in role.rules)
 
 
 def _unbound_roles(view: View, used: Iterable[ObjectRef]) -> Iterator[Finding]:
-    """Accounts after which a role is called that no binding gives to anybody."""
+    """ServiceAccounts with a role of the same name that is not bound to anything."""
     bound = {role_of(binding) for binding in view.snapshot.role_bindings}
     unbound: dict[str, list[ObjectRef]] = {}
     for role in view.snapshot.roles:
@@ -304,13 +304,13 @@ _SYSTEM = "kube-system"
 
 @makes("INV006")
 def _system_addons(view: View, inventory: Inventory, catalog: Catalog) -> Iterator[Finding]:
-    """System add-ons of which only the ServiceAccount is left, and whose work nothing else does."""
+    """System add-ons of which only the ServiceAccount is left, and that nothing else replaces."""
     if view.gap("workloads", "service_accounts", "nodes") is not None or not _has_nodes(view):
         return
     rows = {row.addon: row for row in inventory.installations}
     present = {row.addon for row in inventory.installations if row.workloads or _built_in(row)}
     accounts = {account.name for account in view.snapshot.service_accounts if account.namespace == _SYSTEM}
-    unknown = any(each.ref.kind == "DaemonSet" for each in inventory.unrecognised)  # a CNI that nobody knows, perhaps
+    unknown = any(each.ref.kind == "DaemonSet" for each in inventory.unrecognised)  # perhaps an unknown CNI
     for addon in catalog.addons.values():
         if not addon.system or present & {addon.id, *_alternatives(addon, catalog)}:
             continue
@@ -333,12 +333,12 @@ def _built_in(row: Installation) -> bool:
 
 
 def _has_nodes(view: View) -> bool:
-    """Whether there are nodes on which AWS does not build these in."""
+    """Whether there are nodes on which AWS does not have these built in."""
     return any(node.compute_type in ("ec2", "hybrid") for node in view.snapshot.nodes)
 
 
 def _alternatives(addon: AddOn, catalog: Catalog) -> set[str]:
-    """What does the work of an add-on as well."""
+    """What can replace an add-on."""
     return {name for service in addon.provides for name in catalog.providing(service)}
 
 

@@ -1,6 +1,6 @@
-"""What depends on what between add-ons: from edges, from the catalog, from what every pod needs of the platform.
+"""Dependencies between add-ons: from edges, from the catalog, and from what every pod needs of the platform.
 
-From them come the blast radius of an add-on, the order of updates, and circles (DEP002). Called by find_dependencies.
+From them follow an add-on's blast radius, the order of updates, and cycles (DEP002). Called by find_dependencies.
 """
 
 from collections import deque
@@ -27,15 +27,15 @@ from addonctl.model import (
     owners,
 )
 
-# How much of an add-on's failure reaches what depends on it.
+# How much of an add-on's failure propagates to what depends on it.
 _WEIGHTS: Mapping[tuple[Strength, Affects], float] = {
     (Strength.HARD, Affects.RUNNING): 1.0,
     (Strength.HARD, Affects.CHANGE): 0.5,
     (Strength.SOFT, Affects.RUNNING): 0.3,
     (Strength.SOFT, Affects.CHANGE): 0.1,
 }
-_WEIGHT_MIN = 0.05  # below it, an effect through several others is not worth a line
-_STEPS_MAX = len(("claim", "class", "driver", "owner"))  # between two add-ons, over objects that are nobody's
+_WEIGHT_MIN = 0.05  # below this, an indirect effect is not reported
+_STEPS_MAX = len(("claim", "class", "driver", "owner"))  # between two add-ons, through objects that belong to none
 
 _Way = tuple[Edge, ...]
 _Node = TypeVar("_Node", bound=Hashable)
@@ -43,7 +43,7 @@ _Node = TypeVar("_Node", bound=Hashable)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AddOnRequirement:
-    """Installation `source` needs installation `target` by what is known of both; no object of the cluster says so."""
+    """Installation `source` needs installation `target` according to the catalog rather than an object."""
 
     source: str
     target: str
@@ -55,7 +55,7 @@ class AddOnRequirement:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dependency:
-    """One add-on depends on another; `source` and `target` are ids of installations, `via` what says so."""
+    """One add-on depends on another; `source` and `target` are ids of installations, `via` is the evidence."""
 
     source: str
     target: str
@@ -70,7 +70,7 @@ class Dependency:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Impact:
-    """What the failure of an add-on does to another: `weight` from 1 (it stops) towards 0, and the way there."""
+    """The effect of one add-on's failure on another: `weight` from 1 (it stops) towards 0, and the path."""
 
     id: str
     weight: float
@@ -79,7 +79,7 @@ class Impact:
 
 @dataclass(frozen=True, kw_only=True)
 class Dependencies:
-    """All edges of a cluster. `order`: installations in the order in which updates disturb least, targets first."""
+    """All edges of a cluster. `order`: installations in the least disruptive order of updates, targets first."""
 
     edges: tuple[Edge, ...]
     addons: tuple[Dependency, ...]
@@ -96,24 +96,24 @@ class Dependencies:
         return found
 
     def blast_radius(self, installation: str) -> tuple[Impact, ...]:
-        """Whom the failure of `installation` affects, the worst first."""
+        """What the failure of `installation` affects, the worst affected first."""
         affected = reached(installation, self._dependents)
         listed = (Impact(id=name, weight=share, path=path) for name, (share, path) in affected.items())
         return tuple(sorted(listed, key=lambda impact: (-impact.weight, impact.id)))
 
 
 def weight(of: Edge | Dependency) -> float:
-    """How much of a failure passes along an edge, from 1 (the source stops) towards 0."""
+    """How much of a failure propagates along an edge, from 1 (the source stops) towards 0."""
     return _WEIGHTS[of.strength, of.affects]
 
 
 def reached(
     start: _Node, dependents: Mapping[_Node, Iterable[tuple[_Node, float]]]
 ) -> dict[_Node, tuple[float, tuple[_Node, ...]]]:
-    """Weighted reverse reachability: whom the failure of `start` affects, how much, and the way there.
+    """Weighted reverse reachability: what the failure of `start` affects, how much, and by which path.
 
-    `dependents` lists for each node who depends on it, and how much of its failure reaches them. Weights multiply
-    along the way; what is too small to be worth a line is left out.
+    `dependents` maps each node to those that depend on it, and how much of its failure reaches them. Weights multiply
+    along the path; negligible ones are dropped.
     """
     best: dict[_Node, tuple[float, tuple[_Node, ...]]] = {start: (1.0, (start,))}
     queue = deque([start])
@@ -132,7 +132,7 @@ def reached(
 def find_between(
     view: View, inventory: Inventory, catalog: Catalog, edges: Iterable[Edge], owned: Mapping[ObjectRef, str]
 ) -> tuple[Dependency, ...]:
-    """One dependency a pair of installations, by the ids of both."""
+    """One dependency per pair of installations, keyed by both ids."""
     found = (
         *_crossing(edges, owned),
         *map(_needing, _requirements(inventory, catalog)),
@@ -141,11 +141,11 @@ def find_between(
     return _joined(found)
 
 
-# ── Edges that lead from one add-on into another ────────────────────────────────────────────────────────────────
+# ── Edges between add-ons ───────────────────────────────────────────────────────────────────────────────────────
 
 
 def _crossing(edges: Iterable[Edge], owned: Mapping[ObjectRef, str]) -> Iterator[Dependency]:
-    """Edges that lead from one add-on into another, straight or over objects that are nobody's (a StorageClass)."""
+    """Edges from one add-on to another, direct or through objects that belong to none (a StorageClass)."""
     listed = tuple(edges)
     onward: dict[ObjectRef, list[Edge]] = {}
     for edge in listed:
@@ -154,7 +154,7 @@ def _crossing(edges: Iterable[Edge], owned: Mapping[ObjectRef, str]) -> Iterator
 
     @cache
     def ways(start: ObjectRef, steps: int) -> Mapping[str, _Way]:
-        """The add-ons to which an object leads in at most so many edges, each by the way that affects it most."""
+        """The add-ons that an object reaches in at most so many edges, each by the path that affects it most."""
         if start in owned:
             return {owned[start]: ()}
         found: dict[str, _Way] = {}
@@ -189,7 +189,7 @@ def _share(way: _Way) -> float:
     return _WEIGHTS[_weakest(way)]
 
 
-# ── Needs that no object tells of ───────────────────────────────────────────────────────────────────────────────
+# ── Dependencies that no object shows ───────────────────────────────────────────────────────────────────────────
 
 
 def _needing(need: AddOnRequirement) -> Dependency:
@@ -205,7 +205,7 @@ def _present(rows: Iterable[Installation]) -> dict[str, str]:
 
 
 def _requirements(inventory: Inventory, catalog: Catalog) -> Iterator[AddOnRequirement]:
-    """What the catalog says that an add-on needs, where it is there."""
+    """The installed add-ons that an add-on needs according to the catalog."""
     present = _present(inventory.installations)
     for row in inventory.installations:
         entry = catalog.addons.get(row.addon)
@@ -221,7 +221,7 @@ def _requirements(inventory: Inventory, catalog: Catalog) -> Iterator[AddOnRequi
                 )
 
 
-# What every pod on the pod network needs, and when: the data path stays when its agent stops; new pods wait for it.
+# What every pod on the pod network needs, and when: the data path survives its agent; new pods need the agent.
 _NETWORKS = (
     (ClusterService.POD_NETWORK, "its pods get their addresses from the pod network"),
     (ClusterService.SERVICE_NETWORK, "its pods reach the API server by its Service address"),
@@ -230,8 +230,8 @@ _DNS_OF_AWS = "it calls AWS's APIs, whose names its pods resolve"
 
 
 def _platform(view: View, inventory: Inventory, catalog: Catalog) -> Iterator[AddOnRequirement]:
-    """What pods need of the add-ons that offer the pod network, the Service network and the cluster's DNS."""
-    # What AWS runs outside the cluster is no installation that could fail here.
+    """What pods need from the add-ons that provide the pod network, the Service network and cluster DNS."""
+    # What AWS runs outside the cluster cannot fail inside it.
     present = _present(row for row in inventory.installations if not isinstance(row.owner, owners.AwsManaged))
     offered = {
         service: next((present[name] for name in catalog.providing(service) if name in present), "")
@@ -261,7 +261,7 @@ def _calls_aws(row: Installation, catalog: Catalog) -> bool:
 
 
 def _joined(found: Iterable[Dependency]) -> tuple[Dependency, ...]:
-    """One dependency a pair of add-ons: as strong as its strongest reason."""
+    """One dependency per pair of add-ons, as strong as its strongest reason."""
     pairs: dict[tuple[str, str], list[Dependency]] = {}
     for dependency in found:
         pairs.setdefault((dependency.source, dependency.target), []).append(dependency)
@@ -274,11 +274,11 @@ def _joined(found: Iterable[Dependency]) -> tuple[Dependency, ...]:
     return tuple(joined)
 
 
-# ── Order and circles ───────────────────────────────────────────────────────────────────────────────────────────
+# ── Order and cycles ────────────────────────────────────────────────────────────────────────────────────────────
 
 
 def in_order(inventory: Inventory, addons: Iterable[Dependency]) -> tuple[tuple[str, ...], tuple[tuple[str, ...], ...]]:
-    """(what to update first to last, circles). A circle is opened where it is weakest; told where that is hard."""
+    """(the order of updates, cycles). A cycle is broken at its weakest dependency, and reported if that one is hard."""
     kept = {(dependency.source, dependency.target): dependency for dependency in addons}
     circles: list[tuple[str, ...]] = []
     while True:
@@ -292,21 +292,21 @@ def in_order(inventory: Inventory, addons: Iterable[Dependency]) -> tuple[tuple[
             # graphlib lists a cycle with each node a predecessor of the next: the next depends on it.
             steps = [(nodes[n + 1], nodes[n]) for n in range(len(nodes) - 1)]
             weakest = min((step for step in steps if step in kept), key=lambda step: kept[step].weight)
-            if kept[weakest].strength is Strength.HARD:  # else it is opened without harm
+            if kept[weakest].strength is Strength.HARD:  # otherwise it can be broken without harm
                 circles.append(tuple(reversed(nodes)))
             del kept[weakest]
 
 
 @makes("DEP002")
 def find_circles(circles: Iterable[tuple[str, ...]]) -> Iterator[Finding]:
-    """One finding for all circles that share an add-on."""
+    """One finding for all cycles that share an add-on."""
     for members, same in _knots(circles):
         shown = (Evidence(kind="dependency", subject=circle[0], detail=" → ".join(circle)) for circle in same)
         yield finding("DEP002", Together(members=tuple(sorted(members)), circle=True), *shown)
 
 
 def _knots(circles: Iterable[tuple[str, ...]]) -> list[tuple[set[str], list[tuple[str, ...]]]]:
-    """Circles that share an add-on, together with all of their add-ons."""
+    """Merges cycles that share an add-on into one set of add-ons."""
     knots: list[tuple[set[str], list[tuple[str, ...]]]] = []
     for circle in circles:
         apart = [knot for knot in knots if not knot[0] & set(circle)]

@@ -1,6 +1,6 @@
-"""What an object refers to: typed edges between objects, one function a kind of reference, listed in EDGES.
+"""What an object refers to: typed edges between objects, one function per kind of reference, listed in EDGES.
 
-Decided from a View; only which Service answers for DNS is told by the Catalog. Called by find_dependencies.
+Decided from a View; only which Services are cluster DNS comes from the Catalog. Called by find_dependencies.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -25,12 +25,12 @@ _ACCOUNT_USER = "system:serviceaccount:"
 
 
 def find_references(view: View, catalog: Catalog) -> list[Edge]:
-    """All edges between objects but those of admission, which depend on whose the objects are."""
+    """All edges between objects except those of admission, which depend on the owners of the objects."""
     return [*(edge for find in EDGES for edge in find(view)), *_resolving_names(view, catalog)]
 
 
 def role_of(binding: RoleBinding) -> ObjectRef:
-    """The role that a binding grants: a Role is one of its own namespace."""
+    """The role that a binding grants; a Role is in the binding's namespace."""
     return ObjectRef.of(binding.role.kind, binding.role.name, binding.namespace if binding.role.kind == "Role" else "")
 
 
@@ -101,9 +101,9 @@ def _autoscalers(view: View) -> Iterator[Edge]:
 
 
 def _resolving_names(view: View, catalog: Catalog) -> Iterator[Edge]:
-    """Pods on the pod network ask the cluster's DNS for every name; which of them need one now, nothing tells.
+    """Pods on the pod network use cluster DNS for every name; which of them need it now is not known.
 
-    Whether their cluster has the DNS that is among them, files do not say.
+    Not for files: they do not show which DNS their cluster has.
     """
     known = () if view.from_files else dict.fromkeys(_dns_services(catalog))
     for dns in (ref for ref in known if ref in view.services):
@@ -221,7 +221,7 @@ def _permissions(view: View) -> Iterator[Edge]:
 
 
 def _account(subject: ObjectRef, namespace: str) -> ObjectRef | None:
-    """The ServiceAccount that a subject is, which may be written as its user name."""
+    """The ServiceAccount that a subject refers to, possibly by its user name."""
     if subject.kind == "ServiceAccount":
         return ObjectRef.of("ServiceAccount", subject.name, subject.namespace or namespace)
     if subject.kind == "User" and subject.name.startswith(_ACCOUNT_USER):
@@ -259,7 +259,7 @@ def _pull_secrets(view: View) -> Iterator[Edge]:
 
 def _storage_classes(view: View) -> Iterator[Edge]:
     for claim in view.snapshot.volume_claims:
-        if claim.storage_class:  # a volume that is there goes on without its class
+        if claim.storage_class:  # an existing volume no longer needs its class
             yield _of_class(claim.ref, claim.storage_class, Strength.SOFT if claim.phase == "Bound" else Strength.HARD)
     for workload in view.workloads.values():
         for name in workload.storage_classes:
@@ -281,7 +281,7 @@ def _csi_drivers(view: View) -> Iterator[Edge]:
     drivers = [(each.ref, each.provisioner) for each in view.snapshot.storage_classes]
     drivers += [(each.ref, each.driver) for each in view.snapshot.volume_snapshot_classes]
     for source, driver in drivers:
-        if "." in driver and "/" not in driver:  # a CSI driver is called by a domain name
+        if "." in driver and "/" not in driver:  # the name of a CSI driver is a domain name
             target = ObjectRef.of("CSIDriver", driver)
             yield Edge(source=source, target=target, type=EdgeType.CSI_DRIVER, evidence=f"driver {driver}")
 

@@ -1,7 +1,7 @@
-"""How healthy each add-on is: what is wrong with it now, and a score that says how much of it was read.
+"""The health of each add-on: what is wrong with it now, and a score with its coverage.
 
 Decided from a View, its Inventory, the owners of objects (dependencies), the health of custom resources
-(object_health.py) and what probes answered. A part that was not read lowers the coverage, never raises the score.
+(object_health.py) and probe results. A part that was not read lowers the coverage and never raises the score.
 Called by assessment.py.
 """
 
@@ -34,7 +34,7 @@ __all__ = ["COVERAGE_MIN", "AddonHealth", "Aspect", "ClusterHealth", "check_heal
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClusterHealth:
-    """Of the cluster's add-ons together: the score is weighed down by the worst of them."""
+    """The health of all add-ons of a cluster; the worst of them caps the score."""
 
     addons: tuple[AddonHealth, ...]
     findings: tuple[Finding, ...]
@@ -44,14 +44,13 @@ class ClusterHealth:
 
 @dataclass(frozen=True, slots=True)
 class _Stage:
-    """Checks of each installation, and those of what is nobody's."""
+    """The checks of each installation, and those of objects that belong to none."""
 
     of_each: tuple[Check, ...]
     of_the_rest: tuple[Callable[[Scene, Told], Iterable[Finding]], ...] = ()
 
 
-# Causes before what depends on them: pods, then what they serve, then whoever calls that. Each stage is told what the
-# ones before it found to be down.
+# Causes first: pods, then what they serve, then what calls that. Each stage is given what the ones before found down.
 _STAGES = (
     _Stage(
         (
@@ -83,7 +82,7 @@ _STAGES = (
         (serving.nobodys, resilience.idle_budgets),
     ),
 )
-# Findings that say that their subject does not work.
+# Findings that say that their subject is down.
 _DOWN = frozenset({"HLT001", "HLT002", "HLT003", "HLT004", "HLT005", "HLT006", "HLT008", "HLT021"})
 
 
@@ -96,10 +95,10 @@ def check_health(
     probes: Sequence[ProbeAnswer] = (),
     missing: Sequence[Finding] = (),
 ) -> ClusterHealth:
-    """Judges every installation as of the time at which the snapshot was taken.
+    """The health of every installation at the time the snapshot was taken.
 
-    `owners`: objects by the id of the installation that they belong to. `object_health`: of custom resources.
-    `missing`: what was found to be missing, which the scores count; it is not among the findings that this makes.
+    `owners`: object → the id of the installation that it belongs to. `object_health`: that of custom resources.
+    `missing`: findings on missing objects, which the scores count; they are not returned again.
     """
     scene = Scene(view, catalog, inventory, owners, tuple(object_health), tuple(probes))
     cases = [Case(scene, row, catalog.addons.get(row.addon)) for row in inventory.installations]
@@ -123,7 +122,7 @@ def check_health(
 
 
 def _down(found: Sequence[Finding]) -> Iterator[tuple[ObjectRef, str]]:
-    """What does not work, with the finding that says so: of several on one object the first, which comes last here."""
+    """What is down → the id of the finding that says so; of several on one object, the first."""
     for item in reversed(found):
         if item.code in _DOWN or (item.code == "HLT012" and item.severity is Severity.REQUIRED):
             match item.subject:
@@ -134,7 +133,7 @@ def _down(found: Sequence[Finding]) -> Iterator[tuple[ObjectRef, str]]:
 
 
 def _said_elsewhere(scene: Scene, missing: Sequence[Finding]) -> Mapping[str, Sequence[Finding]]:
-    """Others' findings that are a question of health (a webhook whose Service is gone), by installation."""
+    """Findings of other capabilities that concern health (a webhook whose Service is missing), by installation."""
     found: dict[str, list[Finding]] = {}
     for item in (*scene.inventory.findings, *missing):
         if CHECKS[item.code].aspect is not None:
@@ -143,7 +142,7 @@ def _said_elsewhere(scene: Scene, missing: Sequence[Finding]) -> Mapping[str, Se
 
 
 def _whose(scene: Scene, subject: Subject) -> str:
-    """The installation that a finding is about; empty where it is about none."""
+    """The id of the installation that a finding is about; empty if it is about none."""
     match subject:
         case ObjectRef():
             return scene.owners.get(subject, "")

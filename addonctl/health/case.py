@@ -1,7 +1,8 @@
-"""What the checks look at: an installation with all that is known around it.
+"""The input of the health checks: an installation with everything known about it.
 
-A `Scene` is what all installations of a cluster share, a `Case` one of them, with what its pods say worked out once.
-Checks are functions of a Case and of what was found already; none calls another. Used by the modules of this package.
+A `Scene` is what all installations of a cluster share; a `Case` is one installation, with the troubles of its pods
+computed once. Checks are functions of a Case and of what is already known to be down; none calls another. Used by the
+modules of this package.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -27,17 +28,17 @@ from addonctl.model import (
 )
 from addonctl.resources import group_of
 
-# Shorter than this, a pod may well be waiting for its image or its node; longer where nodes are made for it.
+# Until then, a pod may just be waiting for its image or its node; the longer one is for clusters that add nodes.
 _PENDING_GRACE, _PENDING_GRACE_SCALED = timedelta(seconds=30), timedelta(minutes=3)
 _EVENT_WITHIN = timedelta(hours=1)
 
 Told = Mapping[ObjectRef, str]
-"""An object that does not work → the id of the finding that says so: the cause of what depends on it."""
+"""An object that is down → the id of the finding that says so: the cause for whatever depends on it."""
 
 
 @dataclass(frozen=True)
 class Scene:
-    """A cluster as health sees it. `owners`: the installation, by id, that an object belongs to."""
+    """The shared input for one cluster. `owners`: object → the id of the installation that it belongs to."""
 
     view: View
     catalog: Catalog
@@ -48,7 +49,7 @@ class Scene:
 
     @property
     def now(self) -> datetime:
-        """Health is judged as of the time at which the snapshot was taken."""
+        """The time at which health is assessed: when the snapshot was taken."""
         return self.view.snapshot.taken
 
     @cached_property
@@ -77,13 +78,13 @@ class Scene:
 
     @cached_property
     def pending_grace(self) -> timedelta:
-        """How long a pod may wait for a node."""
+        """How long a pod may wait for a node before it is unschedulable."""
         scalers = self.catalog.providing(ClusterService.NODE_SCALING)
         scaled = any(row.addon in scalers for row in self.inventory.installations)
         return _PENDING_GRACE_SCALED if scaled else _PENDING_GRACE
 
     def warnings(self, ref: ObjectRef) -> list[Event]:
-        """What was warned of about an object within the last hour."""
+        """Warning events about an object within the last hour."""
         return [
             event
             for event in self.view.warnings.get(ref, ())
@@ -93,7 +94,7 @@ class Scene:
 
 @dataclass(frozen=True)
 class Case:
-    """One installation under judgement. `addon` is its entry of the catalog."""
+    """One installation to check. `addon` is its catalog entry."""
 
     scene: Scene
     row: Installation
@@ -131,7 +132,7 @@ class Case:
 
     @cached_property
     def pod_troubles(self) -> Mapping[ObjectRef, PodTroubles]:
-        """What the pods of each workload say is wrong with them; those of Jobs may fail, and are left out."""
+        """The troubles of each workload's pods; Jobs are omitted, since their pods may fail."""
         scene = self.scene
         return {
             ref: troubles_of(self.view.pods.get(ref, ()), self.now, scene.pending_grace, scene.warnings)
@@ -149,7 +150,7 @@ class Case:
 
     @property
     def probes(self) -> list[ProbeAnswer]:
-        """What it answered when it was probed."""
+        """The results of its probes."""
         return [probe for probe in self.scene.probes if probe.addon == self.row.addon]
 
 
@@ -163,12 +164,12 @@ def seen(kind: str, thing: KubernetesObject | ObjectRef, detail: str) -> Evidenc
 
 
 def seen_pod(pod: Pod, detail: str) -> Evidence:
-    """An observation of a pod, which people name by its namespace and name."""
+    """An observation of a pod, labelled NAMESPACE/NAME."""
     return Evidence(kind="pod", subject=f"{pod.namespace}/{pod.name}", detail=detail, ref=pod.ref)
 
 
 def seen_event(event: Event) -> Evidence:
-    """What an event says, and how often it did."""
+    """An event's reason and message, and how often it occurred."""
     return seen("event", event.subject, f"{event.reason} ×{event.count}: {event.message}")
 
 
@@ -182,5 +183,5 @@ def span_in_words(span: timedelta) -> str:
 
 
 def labels_in_words(labels: Mapping[str, str]) -> str:
-    """Labels as kubectl writes a selector."""
+    """Labels in kubectl's selector syntax."""
     return ",".join(f"{key}={value}" for key, value in labels.items())

@@ -1,4 +1,4 @@
-"""How the nodes are, on which everything else runs (HLT021, HLT024).
+"""The health of nodes, on which everything else runs (HLT021, HLT024).
 
 Decided from a View alone. Called by check_health.
 """
@@ -11,14 +11,14 @@ from addonctl.health.case import seen
 from addonctl.model import Finding, Node, NodesRef, View
 from addonctl.remediation import kubectl
 
-# A node that was made this lately waits for its CNI.
+# A node younger than this is waiting for its CNI.
 _JOINS = timedelta(minutes=3)
 _PRESSURES = ("MemoryPressure", "DiskPressure", "PIDPressure", "NetworkUnavailable")
 
 
 @makes("HLT021", "HLT024")
 def check_nodes(view: View) -> Iterator[Finding]:
-    """Nodes that are not ready, and those that run short: their kubelet evicts pods, and takes no new ones."""
+    """Nodes that are not ready, and those under pressure: their kubelet evicts pods and accepts no new ones."""
     nodes = view.snapshot.nodes
     not_ready = [
         (node, f"Ready {condition.status}: {condition.message or condition.reason}")
@@ -41,7 +41,7 @@ def _joins(node: Node, view: View) -> bool:
 
 
 def _together(code: str, bad: Sequence[tuple[Node, str]], of: int) -> Iterator[Finding]:
-    """One finding, however many nodes have the same trouble."""
+    """One finding for all nodes with the same trouble."""
     if not bad:
         return
     names = tuple(dict.fromkeys(node.name for node, _ in bad))

@@ -1,8 +1,8 @@
-"""The health of every object that has one, in Argo CD's words and with its meanings.
+"""The health of every object that has one, with Argo CD's terms and meanings.
 
-Decided from a View alone. Kinds of Kubernetes have a function each here, custom resources an entry in object_rules.py;
-what has none is judged by conditions and phases as most controllers write them (status_rules.py). What the input holds
-no status of is unknown, never healthy. Called by assessment.py.
+Decided from a View alone. Each built-in kind has a function here, custom resources an entry in object_rules.py; other
+kinds are assessed by conditions and phases as most controllers write them (status_rules.py). An object without a status
+in the input is unknown, never healthy. Called by assessment.py.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -35,12 +35,12 @@ _NO_STATUS: State = (UNKNOWN, "the input holds no status of it")
 
 
 def judge(view: View) -> tuple[ObjectHealth, ...]:
-    """The health of every object that has a state; the others are left out."""
+    """The health of every object that has a state; others are omitted."""
     return tuple(chain(_by_kind(view, _PARTS), _pods(view.snapshot.pods), judge_others(view)))
 
 
 def judge_others(view: View) -> Iterator[ObjectHealth]:
-    """The health of custom resources alone, Argo CD's and Flux's among them."""
+    """The health of custom resources only, including those of Argo CD and Flux."""
     yield from _by_kind(view, _PARTS_OF_CUSTOM_RESOURCES)
     for other in view.snapshot.others:
         rule, known = rule_for(other.group, other.kind)
@@ -64,13 +64,13 @@ def _made(ref: ObjectRef, api_version: str, said: State, rule: str = "kind") -> 
 
 
 def _api_version(kind: str) -> str:
-    """The preferred API version of a kind of the table."""
+    """The preferred API version of a kind in the table of resources.py."""
     known = resources.resource(kind)
     return f"{known.group}/{known.versions[0]}" if known.group else known.versions[0]
 
 
 def _is_spent(thing: model.KubernetesObject) -> bool:
-    """A ReplicaSet of none is an older revision of its Deployment."""
+    """A ReplicaSet scaled to zero is an old revision of its Deployment."""
     return isinstance(thing, model.Revision) and thing.replicas == 0
 
 
@@ -81,7 +81,7 @@ def _state(thing: model.KubernetesObject, rule: Rule) -> State:
 
 
 def _is_live(thing: model.KubernetesObject) -> bool:
-    """Whether it bears a mark of an API server, or of what applied it to one; a manifest bears none."""
+    """Whether it has fields that an API server sets, or the traces of an apply; a manifest has neither."""
     if thing.uid or thing.created or thing.deleting or _ARGOCD_ID in thing.annotations:
         return True
     if isinstance(thing, model.Workload | model.Revision | OtherObject) and thing.generation:
@@ -92,7 +92,7 @@ def _is_live(thing: model.KubernetesObject) -> bool:
 _ARGOCD_ID = "argocd.argoproj.io/tracking-id"
 
 
-# ── Pods, which are many ────────────────────────────────────────────────────────────────────────────────────────
+# ── Pods ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
 def _pods(pods: Iterable[Pod]) -> Iterator[ObjectHealth]:
@@ -123,7 +123,7 @@ _ERRORS = ("Error", "BackOff")
 
 
 def _runs_for_good(pod: Pod) -> bool:
-    """Whether it is meant to run until it is deleted. Argo CD's own hooks run to an end whatever is noted on them."""
+    """Whether it is meant to run until it is deleted. Argo CD's hooks run to completion, whatever their annotations."""
     if pod.restart_policy == "Always":
         return True
     notes = pod.annotations
@@ -151,7 +151,7 @@ def _failing(pod: Pod) -> str:
     return why(told) if told else ""
 
 
-# ── The other kinds of Kubernetes ───────────────────────────────────────────────────────────────────────────────
+# ── Other built-in kinds ────────────────────────────────────────────────────────────────────────────────────────
 
 
 def _behind(thing: model.Workload | model.Revision) -> bool:
@@ -229,7 +229,7 @@ def _job(it: model.Workload) -> State | None:
 
 
 def _cron_job(it: model.Workload) -> State | None:
-    """A run that fails is its Job's matter; only one that ended without success after a success hurts."""
+    """A failed run counts for its Job; a CronJob is degraded if its last run failed after an earlier success."""
     if it.active is None:
         return None
     if it.paused or it.active or it.last_scheduled is None or it.last_succeeded is None:
@@ -266,7 +266,7 @@ def _ingress(it: model.Ingress) -> State | None:
 
 
 def _autoscaler(it: model.Autoscaler) -> State | None:
-    """A failure shows as a reason even while the condition is still True."""
+    """A failure shows as a reason, even while the condition is still True."""
     for told in it.conditions:
         if told.type in ("AbleToScale", "ScalingActive") and told.reason.startswith(("Failed", "Invalid")):
             return DEGRADED, why(told)
@@ -318,7 +318,7 @@ def _flux_source(it: model.FluxSource) -> State | None:
 
 
 def _phase_of(phases: Mapping[str, Health]) -> Rule:
-    """A kind of Kubernetes by its phase."""
+    """A built-in kind, by its phase."""
 
     def rule(it: Any) -> State | None:
         if not it.phase:
@@ -360,7 +360,7 @@ _RULES: Mapping[str, Rule] = MappingProxyType(
         **{each.kind: _flux_source for each in resources.RESOURCES if each.part == "flux_sources"},
     }
 )
-"""By kind; pods have their own, and a kind without one has no state."""
+"""By kind; pods are handled apart, and a kind that is not listed has no state."""
 _PARTS_OF_CUSTOM_RESOURCES = ("applications", "flux_helm_releases", "flux_kustomizations", "flux_sources")
 _PARTS = tuple(
     part
@@ -373,7 +373,7 @@ _PARTS = tuple(
 
 
 def _of_other(other: OtherObject, rule: Rule | None, known: bool) -> State | None:
-    """None where it has no state, or where only its metadata was read."""
+    """None if it has no state, or if only its metadata was read."""
     if other.has_status is None:
         return None
     if other.deleting:
@@ -381,7 +381,7 @@ def _of_other(other: OtherObject, rule: Rule | None, known: bool) -> State | Non
     if rule is None or not (known or other.has_status):
         return None
     said = rule(other)
-    # A manifest waits for its controller as an object just applied does; that it is healthy, it does not say.
+    # A manifest looks like an object that was just applied and waits for its controller; it is not known to be healthy.
     if said is not None and said[0] is not PROGRESSING and not other.has_status and not _is_live(other):
         return _NO_STATUS
     return said

@@ -1,7 +1,7 @@
-"""The table of kinds: which rule tells the state of which custom resource, by group and kind, whatever the version.
+"""The table of kinds: the rule for the state of each custom resource, by group and kind, in any version.
 
-As Argo CD judges a kind where it has a rule for it, else as its controller documents its status. A kind without an
-entry is judged by status_rules.by_conditions. Used by object_health.py.
+The rule is Argo CD's if it has one for the kind, otherwise it follows the controller's documentation of its status. A
+kind without an entry is assessed by status_rules.by_conditions. Used by object_health.py.
 """
 
 from collections.abc import Mapping
@@ -44,7 +44,7 @@ from addonctl.model import OtherObject
 
 
 def _rollout_stale(it: OtherObject) -> State | None:
-    """Argo Rollouts writes generations as text; before 1.0 it wrote a hash there, which tells nothing."""
+    """Argo Rollouts writes generations as strings; before 1.0 it wrote a hash, which cannot be compared."""
     seen, workload = it.fields.get("status.observedGeneration", ""), it.fields.get("status.workloadObservedGeneration")
     if not it.has_status or (seen.isdecimal() and int(seen) < it.generation):
         return STALE
@@ -53,7 +53,7 @@ def _rollout_stale(it: OtherObject) -> State | None:
 
 
 def _rollout_done(it: OtherObject) -> State | None:
-    """Before 1.0 no phase was written: done is when all replicas are updated and serve."""
+    """Before 1.0 there was no phase: a rollout is done when all replicas are updated and available."""
     newest, short = text(it, "status.currentPodHash"), replicas(it)
     active = text(it, "status.blueGreen.activeSelector", "status.activeSelector")
     if short and short[0] is not HEALTHY:
@@ -79,7 +79,7 @@ def _machines(it: OtherObject) -> State | None:
 
 
 def _with_violations(it: OtherObject) -> State | None:
-    """A constraint that finds violations does its work."""
+    """A constraint that finds violations is working."""
     said, violations = by_pod(it), count(it, "status.totalViolations")
     return (HEALTHY, f"its audit found {violations} violations") if said == FINE and violations else said
 
@@ -87,7 +87,7 @@ def _with_violations(it: OtherObject) -> State | None:
 # ── The table ───────────────────────────────────────────────────────────────────────────────────────────────────
 
 READY = condition("Ready")
-# Of what runs to an end: Jobs, and the training jobs, workflows and runs that are made like them.
+# For what runs to completion: Jobs, and the training jobs, workflows and runs modelled on them.
 ENDS = first(
     when(DEGRADED, "Failed"), when(SUSPENDED, "Suspended"), when(HEALTHY, "Complete", "Succeeded", "Completed")
 )
@@ -310,12 +310,12 @@ RULES: Mapping[tuple[str, str], Rule | None] = {
     ("externaldns.k8s.io", "DNSEndpoint"): must(observed),
     ("flagger.app", "Canary"): must(phase("status.phase")),
 }
-"""By group and kind; `*` is every other kind of the group, `*.x` every group under x. None: such have no state."""
+"""By group and kind; `*` is every other kind of the group, `*.x` every group under x. None: the kind has no state."""
 
 
 @cache
 def rule_for(group: str, kind: str) -> tuple[Rule | None, bool]:
-    """The rule of a kind, and whether the table knows the kind."""
+    """The rule for a kind, and whether the table has the kind."""
     for key in ((group, kind), (group, "*"), ("*." + group.partition(".")[2], "*")):
         if key in RULES:
             return RULES[key], True

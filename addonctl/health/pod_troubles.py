@@ -1,4 +1,4 @@
-"""What the pods of one workload say is wrong: worked out once, before any check looks at it.
+"""The troubles of the pods of one workload, computed once for all checks.
 
 Decided from the pods and the warning events about them. Used by case.py.
 """
@@ -18,7 +18,7 @@ MOUNT_FAILURES = frozenset({"FailedMount", "FailedAttachVolume"})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PodTroubles:
-    """Containers, events and conditions, each with its pod, by what they mean; `living` are the pods looked at."""
+    """Containers, events and conditions, each with its pod, by what they mean; `living` are the pods considered."""
 
     living: tuple[Pod, ...] = ()
     crashing: tuple[tuple[Pod, ContainerStatus], ...] = ()
@@ -35,7 +35,7 @@ class PodTroubles:
 def troubles_of(
     pods: Iterable[Pod], now: datetime, pending_grace: timedelta, warnings: Callable[[ObjectRef], Iterable[Event]]
 ) -> PodTroubles:
-    """Evicted pods, and those of a node that was shut down, stay as a record; others are on their way out."""
+    """Not: evicted pods and those of a shut-down node, which remain as a record, and pods that are being deleted."""
     living = tuple(pod for pod in pods if not pod.deleting and pod.phase not in ("Failed", "Succeeded"))
     containers = [(pod, container) for pod in living for container in pod.containers]
     pending = [pod for pod in living if pod.phase == "Pending"]
@@ -58,5 +58,5 @@ def troubles_of(
 
 
 def _crashes(container: ContainerStatus) -> bool:
-    """Whether it waits to be started once more, or is down between two starts."""
+    """Whether it is waiting to be restarted, or is down between two restarts."""
     return container.waiting == "CrashLoopBackOff" or (container.exit_code or 0) != 0 < container.restarts

@@ -1,6 +1,6 @@
-"""Pods of an add-on that cannot start, or do not stay up (HLT001 to HLT004, HLT007).
+"""Pods of an add-on that cannot start or do not stay up (HLT001 to HLT004, HLT007).
 
-Decided from what its pods say (pod_troubles.py). Called by check_health.
+Decided from the troubles of its pods (pod_troubles.py). Called by check_health.
 """
 
 from collections.abc import Iterator
@@ -11,7 +11,7 @@ from addonctl.health.case import Case, Told, seen_pod
 from addonctl.model import Action, ContainerStatus, Finding, Note, Pod
 from addonctl.remediation import kubectl, undo
 
-# A container that restarted this often and last within the hour does more restarting than serving.
+# A container with this many restarts, the last within the hour, restarts more than it serves.
 _RESTARTS_MAX, _RESTARTED_WITHIN = 3, timedelta(hours=1)
 _OOM_WITHIN = timedelta(days=1)
 _OOM = "OOMKilled"
@@ -38,7 +38,7 @@ def _more_memory(out_of_memory: bool) -> tuple[Action, ...]:
 
 
 def _log_before(pod: Pod, container: ContainerStatus) -> Action:
-    """The log of a container's last run. Of others there may be none, and kubectl would give up at the first such."""
+    """The log of one container's last run. Others may have none, and kubectl stops at the first that does not."""
     return kubectl("logs", pod.ref, "-c", container.name, "--previous")
 
 
@@ -58,7 +58,7 @@ def not_pulled(case: Case, told: Told) -> Iterator[Finding]:
 
 @makes("HLT003")
 def not_created(case: Case, told: Told) -> Iterator[Finding]:
-    """Containers that cannot be created: something that they refer to is missing, or a volume is not mounted."""
+    """Containers that cannot be created: something that they refer to is missing, or a volume cannot be mounted."""
     for ref, troubles in case.pod_troubles.items():
         shown = [seen_pod(pod, _waits(container)) for pod, container in troubles.not_created]
         shown += [seen_pod(pod, f"{event.reason}: {event.message}") for pod, event in troubles.not_mounted]
@@ -70,7 +70,7 @@ def not_created(case: Case, told: Told) -> Iterator[Finding]:
 
 @makes("HLT004")
 def unschedulable(case: Case, told: Told) -> Iterator[Finding]:
-    """Pods for which no node has room."""
+    """Pods that no node has room for."""
     for ref, troubles in case.pod_troubles.items():
         waiting = troubles.unschedulable
         if waiting:
@@ -81,7 +81,7 @@ def unschedulable(case: Case, told: Told) -> Iterator[Finding]:
 
 @makes("HLT007")
 def restarting(case: Case, told: Told) -> Iterator[Finding]:
-    """Restarts that are not (any more) a crash loop."""
+    """Restarts that are not, or no longer, a crash loop."""
     for ref, troubles in case.pod_troubles.items():
         often = [
             (pod, container)

@@ -1,6 +1,6 @@
-"""What others report of an add-on: events, its custom resources, probes, EKS (HLT017, HLT018, HLT020, EKS005).
+"""Faults of an add-on reported by others: events, custom resources, probes, EKS (HLT017, HLT018, HLT020, EKS005).
 
-Called by check_health, after the checks of the add-on's own objects: events that repeat those are left out.
+Called by check_health after the checks of the add-on's own objects: events that repeat those are omitted.
 """
 
 from collections import Counter
@@ -29,7 +29,7 @@ from addonctl.remediation import eks_addon, kubectl, update_addon
 _TROUBLED = frozenset({"DEGRADED", "CREATE_FAILED", "UPDATE_FAILED", "DELETE_FAILED"})
 _IN_FLIGHT = frozenset({"CREATING", "UPDATING", "DELETING"})
 _TOO_FEW_PODS = "InsufficientNumberOfReplicas"
-# Warning events that name a fault which no status shows; others (Unhealthy, BackOff) repeat what pods say.
+# Warning events for faults that no status shows; others (Unhealthy, BackOff) repeat the status of pods.
 _TELLING_EVENTS = frozenset(
     {
         "FailedCreate",
@@ -54,7 +54,7 @@ _TELLING_EVENTS = frozenset(
 
 @makes("HLT017")
 def events(case: Case, told: Told) -> Iterator[Finding]:
-    """Warnings about the add-on's objects of the last hour that nothing else shows, one finding a reason."""
+    """Warnings of the last hour about the add-on's objects that nothing else shows; one finding per reason."""
     together: dict[str, list[Evidence]] = {}
     for event in _telling_events(case, told):
         together.setdefault(event.reason, []).append(seen_event(event))
@@ -64,7 +64,7 @@ def events(case: Case, told: Told) -> Iterator[Finding]:
 
 
 def _telling_events(case: Case, told: Told) -> Iterator[Event]:
-    """Of a workload that is known to be down, whatever happens to its pods is said already."""
+    """Whether the workload is known to be down already: events about its pods then add nothing."""
     loud = {ref: ref for ref in (*case.owned_refs, *case.row.workloads)}
     loud |= {maker: ref for ref in case.row.workloads for maker in case.view.makers.get(ref, ())}
     loud |= {pod.ref: ref for ref, pod in case.pods}
@@ -81,7 +81,7 @@ def _telling_events(case: Case, told: Told) -> Iterator[Event]:
 
 @makes("HLT018")
 def custom_resources(case: Case, told: Told) -> Iterator[Finding]:
-    """The add-on's custom resources that are degraded, one finding a kind."""
+    """The add-on's custom resources that are degraded; one finding per kind."""
     degraded: dict[tuple[str, str], list[ObjectHealth]] = {}
     for each in health_of_custom_resources(case):
         if each.health is Health.DEGRADED:
@@ -95,7 +95,7 @@ def custom_resources(case: Case, told: Told) -> Iterator[Finding]:
 
 
 def health_of_custom_resources(case: Case) -> Iterator[ObjectHealth]:
-    """Of all that are of the add-on's API groups."""
+    """The health of all custom resources in the add-on's API groups."""
     for group in dict.fromkeys(case.crd_groups):
         yield from case.scene.health_by_group.get(group, ())
 
@@ -105,7 +105,7 @@ def health_of_custom_resources(case: Case) -> Iterator[ObjectHealth]:
 
 @makes("HLT020")
 def probes(case: Case, told: Told) -> Iterator[Finding]:
-    """Questions that only the add-on can answer, and answered wrongly or not."""
+    """Probes that failed."""
     for probe in case.probes:
         if probe.health is Health.DEGRADED:
             subject = InstallationRef(case.row.id, case.row.addon, topic=probe.name)
@@ -117,7 +117,7 @@ def probes(case: Case, told: Told) -> Iterator[Finding]:
 
 @makes("EKS005")
 def what_eks_reports(case: Case, told: Told) -> Iterator[Finding]:
-    """What EKS says of an add-on that it keeps: a failed update stays as it failed."""
+    """Problems that EKS reports for an add-on that it manages; it does not roll back a failed update."""
     eks = case.view.snapshot.eks
     listed = eks_addon(case.row, eks.addons) if eks else None
     if listed is None or (listed.status not in _TROUBLED and not listed.issues):
@@ -143,7 +143,7 @@ def _once_more(case: Case, listed: EksAddon) -> Action:
 
 
 def _its_pods(case: Case, listed: EksAddon, told: Told) -> str | None:
-    """The finding on its pods, where EKS misses nothing but pods."""
+    """The finding on its pods, if the only problem that EKS reports is missing pods."""
     if not listed.issues or any(issue.code != _TOO_FEW_PODS for issue in listed.issues):
         return None
     return next((told[ref] for ref in case.row.workloads if ref in told), None)
@@ -162,5 +162,5 @@ def in_flight(case: Case) -> str:
 
 
 def is_kept_by_eks(case: Case) -> bool:
-    """Whether EKS says that it keeps the add-on, whoever else does."""
+    """Whether EKS claims to manage the add-on, even if others do as well."""
     return any(isinstance(claim.owner, owners.EksAddon) for claim in case.row.claims)

@@ -1,6 +1,6 @@
-"""What an add-on would not survive, or cannot replace: budgets, replicas, leaders, quotas (HLT013 to HLT016, 19, 22).
+"""What an add-on would not survive or could not replace: budgets, replicas, leaders, quotas (HLT013-016, 019, 022).
 
-Decided from specs and counts, not from faults that show already. Called by check_health.
+Decided from specs and counts, not from faults that already show. Called by check_health.
 """
 
 import re
@@ -14,12 +14,12 @@ from addonctl.health.case import Case, Scene, Told, labels_in_words, seen, span_
 from addonctl.model import DisruptionBudget, Finding, Lease, ObjectRef, ResourceQuota, Severity
 from addonctl.remediation import change, kubectl
 
-# A leader renews several times within its lease; after three of them nobody leads.
+# A leader renews several times within its lease duration; after three durations it no longer leads.
 _LEASES_MISSED = 3
 _LEASE_GRACE = timedelta(seconds=30)
-# A lease whose holder is no pod any more and which nobody took for this long was left behind by an older version.
+# A lease whose holder is not an existing pod, and that nothing took over for this long, is left from an older version.
 _LEASE_LEFT_BEHIND = timedelta(days=1)
-# What a pod takes of a quota; of others, an add-on's pods do not run short.
+# The resources of a quota that creating a pod uses.
 _POD_QUOTAS = re.compile(r"(count/)?pods|((requests|limits)\.)?(cpu|memory|ephemeral-storage)")
 REPLICATED = ("Deployment", "StatefulSet")
 
@@ -28,13 +28,13 @@ REPLICATED = ("Deployment", "StatefulSet")
 
 
 def budgets_of(case: Case) -> Mapping[ObjectRef, DisruptionBudget]:
-    """The disruption budgets that select pods of an installation."""
+    """The PodDisruptionBudgets that select pods of an installation."""
     return {budget.ref: budget for workload in case.workloads for budget in case.view.budgets_of.get(workload.ref, ())}
 
 
 @makes("HLT013")
 def tight_budgets(case: Case, told: Told) -> Iterator[Finding]:
-    """Disruption budgets that allow no eviction. With a pod that is not ready none other may go: as it should be."""
+    """Budgets that never allow an eviction. That one allows none while a pod is not ready is as intended."""
     for budget in budgets_of(case).values():
         if budget.disruptions_allowed == 0 and budget.pods and (budget.healthy or 0) >= budget.pods:
             minimum, maximum = budget.min_available, budget.max_unavailable
@@ -45,7 +45,7 @@ def tight_budgets(case: Case, told: Told) -> Iterator[Finding]:
 
 @makes("HLT022")
 def idle_budgets(scene: Scene, told: Told) -> Iterator[Finding]:
-    """Budgets in the add-ons' namespaces that no pod belongs to, unless they guard what is scaled to zero."""
+    """Budgets in the add-ons' namespaces that match no pod, unless their workload is scaled to zero."""
     namespaces = {ref.namespace for ref in scene.owners}
     for budget in scene.view.snapshot.disruption_budgets:
         if budget.namespace not in namespaces or budget.pods != 0 or budget.disruptions_allowed is None:
@@ -55,7 +55,7 @@ def idle_budgets(scene: Scene, told: Told) -> Iterator[Finding]:
 
 
 def _idle_budget(scene: Scene, budget: DisruptionBudget) -> Finding:
-    """Worth fixing where a workload of its name goes without; else it was left over."""
+    """Worth fixing if a workload of its name is unprotected; otherwise it is left over."""
     wanted = labels_in_words(budget.selector or {})
     shown = seen("budget", budget, f"no pod matches {wanted or 'its selector'}")
     refs = (ObjectRef.of(kind, budget.name, budget.namespace) for kind in (*REPLICATED, "DaemonSet"))
@@ -73,21 +73,21 @@ def _idle_budget(scene: Scene, budget: DisruptionBudget) -> Finding:
 
 @makes("HLT014")
 def single_replicas(case: Case, told: Told) -> Iterator[Finding]:
-    """Add-ons that answer requests of the whole cluster from a single pod."""
+    """Add-ons that serve the whole cluster from a single pod."""
     for workload in case.workloads:
         if workload.kind in REPLICATED and workload.desired == 1 and _answers(case, workload.ref):
             yield finding("HLT014", workload.ref, seen("workload", workload, "replicas: 1"))
 
 
 def _answers(case: Case, ref: ObjectRef) -> bool:
-    """Whether the cluster waits for its answers."""
+    """Whether requests of the cluster depend on it."""
     called = case.view.called_by_server
     return case.is_system or any(service.ref in called for service in case.view.services_of.get(ref, ()))
 
 
 @makes("HLT015")
 def unspread_replicas(case: Case, told: Told) -> Iterator[Finding]:
-    """Replicas of what every cluster needs that may all share a node."""
+    """Add-ons that every cluster needs whose replicas may all run on one node."""
     for workload in case.workloads if case.is_system else ():
         several = workload.kind in REPLICATED and (workload.desired or 0) > 1
         if several and not (workload.template.has_pod_anti_affinity or workload.template.has_topology_spread):
@@ -99,7 +99,7 @@ def unspread_replicas(case: Case, told: Told) -> Iterator[Finding]:
 
 
 def leases_of(case: Case) -> Iterator[tuple[Lease, ObjectRef]]:
-    """The leases that pods of an installation hold, each with the workload whose name fits its holder best."""
+    """The leases held by pods of an installation, each with the workload whose name best matches its holder."""
     led: dict[ObjectRef, tuple[Lease, list[ObjectRef]]] = {}
     for workload in case.workloads:
         for lease in case.view.leases_by_holder.get(workload.name, ()) if workload.desired != 0 else ():
@@ -111,7 +111,7 @@ def leases_of(case: Case) -> Iterator[tuple[Lease, ObjectRef]]:
 
 
 def _is_held(case: Case, lease: Lease) -> bool:
-    """Whether its holder is a pod that is there, whatever it adds to its name."""
+    """Whether its holder is an existing pod, whatever suffix follows the pod's name."""
     return any(lease.holder[:length] in case.pod_names for length in range(1, len(lease.holder) + 1))
 
 
@@ -138,7 +138,7 @@ def stale_leases(case: Case, told: Told) -> Iterator[Finding]:
 
 @makes("HLT019")
 def exhausted_quotas(case: Case, told: Told) -> Iterator[Finding]:
-    """Quotas that are used up in the add-on's namespaces: its pods cannot be replaced."""
+    """Exhausted quotas in the add-on's namespaces: its pods cannot be replaced."""
     for namespace in sorted({ref.namespace for ref in case.row.workloads}):
         for quota in case.view.quotas.get(namespace, ()):
             shown = [seen("quota", quota, detail) for detail in _used_up(quota)]

@@ -1,6 +1,6 @@
-"""Workloads of an add-on that run fewer pods than they should, none at all, or gave up (HLT005, HLT006, HLT023).
+"""Workloads of an add-on with too few pods, none, or that failed (HLT005, HLT006, HLT023).
 
-Decided from counts and conditions; what pods say for themselves (pods.py) is not said again. Called by check_health.
+Decided from counts and conditions; what findings on pods (pods.py) explain is not repeated. Called by check_health.
 """
 
 import re
@@ -13,7 +13,7 @@ from addonctl.health.case import Case, Told, seen, seen_event, seen_pod
 from addonctl.model import Action, Condition, Event, Evidence, Finding, Note, ObjectRef, Pod, Severity, Workload
 from addonctl.remediation import change, kubectl, undo
 
-# A new pod that is not ready after this long holds its rollout up.
+# A new pod that is not ready after this long blocks its rollout.
 _ROLLOUT_GRACE = timedelta(minutes=2)
 _STUCK = frozenset({("Progressing", "False"), ("ReplicaFailure", "True")})
 # What the API server answers where a webhook that fails closed gave no answer: no pod, for want of that one.
@@ -21,7 +21,7 @@ _UNANSWERED = re.compile(r'failed calling webhook "([^"]{1,253})"')
 
 
 def _that_count(case: Case) -> Iterator[Workload]:
-    """Workloads that are to run some number of pods for good."""
+    """Workloads that keep a number of pods running."""
     for workload in case.workloads:
         if workload.desired is not None and workload.kind not in ("Job", "CronJob"):
             yield workload
@@ -29,7 +29,7 @@ def _that_count(case: Case) -> Iterator[Workload]:
 
 @makes("HLT005")
 def short_of_pods(case: Case, told: Told) -> Iterator[Finding]:
-    """Fewer pods available than wanted, or a change that does not get on, where no pod says why."""
+    """Fewer pods available than desired, or a stuck rollout, if no finding on the pods explains it."""
     for workload in _that_count(case):
         troubles = case.pod_troubles.get(workload.ref)
         if not workload.desired or (troubles is not None and troubles.explain_a_shortage):
@@ -46,7 +46,7 @@ def _conditions_of_stuck(workload: Workload) -> list[Condition]:
 
 
 def _held_up(case: Case, workload: Workload) -> bool:
-    """Whether a change of it does not get on, though the pods of before still serve."""
+    """Whether its rollout is stuck, although the old pods still serve."""
     if _conditions_of_stuck(workload):
         return True
     more = workload.total is not None and workload.total > (workload.desired or 0)
@@ -117,15 +117,15 @@ def _condition(workload: Workload, condition: Condition) -> Evidence:
 
 
 def _refusals(case: Case, workload: Workload) -> list[Event]:
-    """Events that say why no pod of a workload is made, told of it or of its ReplicaSets."""
+    """Events on a workload or its ReplicaSets that say why its pods cannot be created."""
     makers = case.view.makers.get(workload.ref, ())
     return [event for maker in makers for event in case.scene.warnings(maker) if event.reason == "FailedCreate"]
 
 
 def _node_that_is_down(case: Case, waiting: Sequence[Pod], told: Told) -> str | None:
-    """The finding on the nodes that took its pods down: certain where all of them ran there.
+    """The finding on the nodes that took its pods down: certain if all of them ran there.
 
-    Without the pod network no node gets ready: there the pods may be the cause.
+    Not for the pod network: without it no node becomes ready, so its pods may be the cause.
     """
     if case.addon is not None and ClusterService.POD_NETWORK in case.addon.provides:
         return None
@@ -134,7 +134,7 @@ def _node_that_is_down(case: Case, waiting: Sequence[Pod], told: Told) -> str | 
 
 
 def _why_not_ready(pod: Pod) -> str:
-    """The condition that holds a pod back, in its own words; what comes first of them."""
+    """The condition that keeps a pod from being ready, in its own words; the first of several."""
     for wanted in ("Initialized", "Ready"):
         for condition in pod.conditions:
             if condition.type == wanted and condition.status == "False":
@@ -144,7 +144,7 @@ def _why_not_ready(pod: Pod) -> str:
 
 @makes("HLT006")
 def scaled_to_zero(case: Case, told: Told) -> Iterator[Finding]:
-    """Scaled to zero; or a DaemonSet that no node is good for, where every cluster has this add-on."""
+    """Scaled to zero, or a DaemonSet that no node matches although every cluster needs the add-on."""
     severity = Severity.REQUIRED if case.is_system else None
     for workload in _that_count(case):
         if workload.desired or _idles(case, workload):
@@ -160,13 +160,13 @@ def scaled_to_zero(case: Case, told: Told) -> Iterator[Finding]:
 
 
 def _idles(case: Case, workload: Workload) -> bool:
-    """Whether it is kept at no replicas until it is needed."""
+    """Whether its operator keeps it at zero replicas until it is needed."""
     known = case.addon.fingerprints.workloads if case.addon else ()
     return any(each.idle and (each.kind, each.name) == (workload.kind, workload.name) for each in known)
 
 
 def _should_run_somewhere(case: Case) -> bool:
-    """Whether none of its DaemonSets runs, though some node needs it: on other than EC2's, AWS has it built in."""
+    """Whether none of its DaemonSets runs although an EC2 node needs it; on other nodes AWS has it built in."""
     return (
         case.is_system
         and any(node.compute_type == "ec2" for node in case.view.snapshot.nodes)
@@ -176,7 +176,7 @@ def _should_run_somewhere(case: Case) -> bool:
 
 @makes("HLT023")
 def failed_jobs(case: Case, told: Told) -> Iterator[Finding]:
-    """Jobs of the add-on that gave up: hooks of its chart, migrations, certificates. Those of CronJobs come again."""
+    """Failed Jobs of the add-on: chart hooks, migrations, certificates. Those of CronJobs run again anyway."""
     for job in case.workloads:
         failed = next((c for c in job.conditions if (c.type, c.status) == ("Failed", "True")), None)
         if job.kind == "Job" and failed is not None and not any(owner.kind == "CronJob" for owner in job.owners):

@@ -1,9 +1,9 @@
-"""The score of an add-on: how much of what was read of it is healthy, and how much that was.
+"""The score of an add-on: how healthy the part that was read is, and how large that part is (the coverage).
 
-Decided from the findings of health and from which objects of an aspect were read. A mean would hide a dead webhook
-behind nine healthy aspects, so what is required caps the score. An aspect without objects (no Service, no webhook) does
-not apply and counts nowhere; one of whose objects no state was read is unknown, never healthy. So is an add-on in which
-nothing is wrong, but of which most could not be read. Called by check_health.
+Decided from the health findings and from which objects of an aspect were read. A mean would hide a dead webhook behind
+nine healthy aspects, so a required finding caps the score. An aspect without objects (no Service, no webhook) does not
+apply and is not counted; one whose objects have no state in the input is unknown, never healthy. So is an add-on with
+no findings of which most could not be read. Called by check_health.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -37,7 +37,7 @@ COVERAGE_MIN = 50
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Aspect:
-    """One side of an add-on's health. `weight` is its share of the score; `health` unknown: it was not read."""
+    """One aspect of an add-on's health. `weight` is its share of the score; `health` is unknown if it was not read."""
 
     name: findings.Aspect
     weight: int
@@ -47,9 +47,9 @@ class Aspect:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AddonHealth:
-    """`score` 0–100 of what was read, None where nothing was; `coverage` how much that is, in percent.
+    """`score`: 0–100 over what was read, None if nothing was; `coverage`: how much that is, in percent.
 
-    `health` is unknown, with `unknown_reason`, where there is no score, or too little behind one that nothing lowered.
+    `health` is unknown, with `unknown_reason`, if there is no score, or too little coverage without findings.
     `aspects` are those that apply to the add-on.
     """
 
@@ -62,9 +62,9 @@ class AddonHealth:
     unknown_reason: str = ""
 
 
-# ── What there is to read of an aspect ──────────────────────────────────────────────────────────────────────────
-# One value an object that the aspect is about: whether its state was read. None at all: the aspect does not apply, as
-# far as its parts were read; None in place of them: nor would it if they were.
+# ── The objects of an aspect ────────────────────────────────────────────────────────────────────────────────────
+# One value for each object of the aspect: whether its state was read. No values: the aspect does not apply, as far as
+# its parts were read. None instead of values: it would not apply even if they were.
 
 _Objects = Iterable[bool] | None
 
@@ -79,7 +79,7 @@ def _rollout(case: Case) -> _Objects:
 
 
 def _has_counts(workload: Workload) -> bool:
-    """Whether it has a status: a manifest only says what is wanted."""
+    """Whether it has a status; a manifest does not."""
     return any(count is not None for count in (workload.available, workload.ready, workload.active))
 
 
@@ -100,7 +100,7 @@ def _admission(case: Case) -> _Objects:
 
 
 def _is_answered_for(view: View, configuration: WebhookConfiguration) -> bool:
-    """Whether it was read who answers, of at least one of its webhooks."""
+    """Whether the backend of at least one of its webhooks was read."""
     targets = [hook.service for hook in configuration.webhooks]
     return not targets or any(target is None or view.backends(target.ref) is not None for target in targets)
 
@@ -120,7 +120,7 @@ def _leadership(case: Case) -> _Objects:
 
 
 def _events(case: Case) -> _Objects:
-    return [True]  # that nobody warned says something
+    return [True]  # the absence of warnings is a result, too
 
 
 def _custom_resources(case: Case) -> _Objects:
@@ -130,7 +130,7 @@ def _custom_resources(case: Case) -> _Objects:
 
 
 def _probe(case: Case) -> _Objects:
-    """Whether there is a probe for an add-on is known once probes ran."""
+    """Whether there is a probe for an add-on is only known once probes ran."""
     if not case.scene.probes:
         return [False]
     return [probe.health is not Health.UNKNOWN for probe in case.probes]
@@ -142,7 +142,7 @@ def _eks(case: Case) -> _Objects:
 
 @dataclass(frozen=True, slots=True)
 class _Side:
-    """How an aspect counts: its weight, its objects, and what is said where none of them was read."""
+    """How an aspect counts: its weight, its objects, and the reason given if none of them was read."""
 
     weight: int
     objects: Callable[[Case], _Objects]
@@ -165,9 +165,9 @@ _SIDES: Mapping[findings.Aspect, _Side] = MappingProxyType(
         _A.EKS: _Side(20, _eks, unread="AWS was not asked"),
     }
 )
-# A required finding takes all of an aspect, a recommended one half.
+# A required finding costs an aspect all of its weight, a recommended one half.
 _LOSS = {Severity.REQUIRED: 1.0, Severity.RECOMMENDED: 0.5, Severity.INFO: 0.0}
-# An add-on with something required is not healthy, however much else is.
+# An add-on with a required finding is not healthy, however healthy the rest is.
 _CAPS = {Severity.REQUIRED: 49, Severity.RECOMMENDED: 89}
 
 
@@ -177,11 +177,11 @@ def _parts(aspect: findings.Aspect) -> tuple[str, ...]:
     return tuple(dict.fromkeys(part for check in CHECKS.values() if check.aspect is aspect for part in check.parts))
 
 
-# ── The judgement ───────────────────────────────────────────────────────────────────────────────────────────────
+# ── The score ───────────────────────────────────────────────────────────────────────────────────────────────────
 
 
 def addon_health(case: Case, found: Sequence[Finding]) -> AddonHealth:
-    """The score of an installation by what was found of it."""
+    """The health of an installation, by its findings."""
     if case.row.method is Method.BUILT_IN:
         return _unknown(case, (), "AWS runs it outside the cluster")
     aspects = tuple(_aspects(case, found))
@@ -222,7 +222,7 @@ def _unknown(case: Case, aspects: tuple[Aspect, ...], why: str) -> AddonHealth:
 
 
 def _health(case: Case, found: Sequence[Finding], worst: Severity) -> Health:
-    """The one word for an installation of which something was read."""
+    """The overall health of an installation of which something was read."""
     if worst is Severity.REQUIRED:
         return Health.DEGRADED
     if case.workloads and all(each.desired == 0 and each.kind != "DaemonSet" for each in case.workloads):
@@ -250,12 +250,12 @@ def _aspects(case: Case, found: Sequence[Finding]) -> Iterable[Aspect]:
 
 
 def _is_stateless(case: Case) -> bool:
-    """Whether neither its workloads nor their pods have a state: what was never run is not healthy in any respect."""
+    """Whether neither its workloads nor their pods have a state: nothing is known to be healthy in a manifest."""
     return not any(_rollout(case) or ()) and not any(bool(pod.phase) for _, pod in case.pods)
 
 
 def _gap(case: Case, name: findings.Aspect) -> Gap | None:
-    """What of an aspect could not be read."""
+    """The parts of an aspect that could not be read."""
     if name is _A.EKS:
         return case.view.gap("eks", *_parts(name))
     if name is _A.CUSTOM_RESOURCES:
@@ -278,7 +278,7 @@ def _kept(found: Sequence[Finding], name: findings.Aspect) -> float:
 
 
 def overall(addons: Sequence[AddonHealth]) -> tuple[int | None, int]:
-    """(score, coverage) of the cluster: the mean, but no more than twenty above the worst."""
+    """(score, coverage) of the cluster: the mean, at most twenty points above the worst."""
     scores = [health.score for health in addons if health.score is not None]
     if not scores:
         return None, 0

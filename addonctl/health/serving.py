@@ -1,7 +1,7 @@
-"""What an add-on serves, and does not answer for: Services, webhooks, APIs, CRDs, CAs (HLT008 to HLT012).
+"""What an add-on should serve but does not: Services, webhooks, APIs, CRDs, CAs (HLT008 to HLT012).
 
-Decided from Services with what is behind them. Where the pods behind a Service are known to be down, or the Service
-itself, that finding is named as the cause. Called by check_health, for each installation and for what is nobody's.
+Decided from Services and their backends. If the pods behind a Service, or the Service itself, are known to be down,
+that finding is set as the cause. Called by check_health, for each installation and for objects that belong to none.
 """
 
 from collections import Counter
@@ -29,8 +29,8 @@ from addonctl.model import (
 )
 from addonctl.remediation import change, kubectl
 
-# Certificates: most are renewed a month ahead; some controllers renew their own a day or a week before they end, so
-# that nothing is required before it has ended.
+# Most certificates are renewed a month ahead, but some controllers renew theirs a week or a day before expiry, so
+# nothing is required until one has expired.
 _EXPIRES_SOON, _EXPIRES_NOW = timedelta(days=30), timedelta(days=7)
 WEBHOOKS = ("MutatingWebhookConfiguration", "ValidatingWebhookConfiguration")
 _CRD = "CustomResourceDefinition"
@@ -41,7 +41,7 @@ _CRD_TROUBLES = frozenset({("Established", "False"), ("NamesAccepted", "False"),
 
 
 def services(case: Case, told: Told) -> Iterator[Finding]:
-    """Services of the add-on that lead nowhere."""
+    """Services of the add-on without ready endpoints."""
     for ref in case.owned("Service"):
         service = case.view.services.get(ref)
         if service is not None and service.selector:
@@ -49,7 +49,7 @@ def services(case: Case, told: Told) -> Iterator[Finding]:
 
 
 def orphan_services(scene: Scene, told: Told) -> Iterator[Finding]:
-    """Services that lead nowhere and are no add-on's: those that the API server calls, and the cluster's DNS."""
+    """Services without ready endpoints that belong to no add-on: those that the API server calls, and cluster DNS."""
     called, system = scene.view.called_by_server, _system_services(scene.catalog)
     for ref in sorted({*called, *system}, key=str):
         service = scene.view.services.get(ref)
@@ -71,7 +71,7 @@ def _system_services(catalog: Catalog) -> set[ObjectRef]:
 def _leads_nowhere(
     scene: Scene, service: Service, told: Told, *, matters: bool, near: Sequence[Workload]
 ) -> Iterator[Finding]:
-    """`near`: workloads that a Service which selects none was probably meant for."""
+    """`near`: workloads that a Service which selects none was probably meant to select."""
     behind = scene.view.backends(service.ref)
     if behind is None:
         return
@@ -80,7 +80,7 @@ def _leads_nowhere(
         return
     selected = scene.view.behind.get(service.ref, ())
     if selected and all(workload.desired == 0 for workload in selected):
-        return  # said of the workload already
+        return  # already reported on the workload
     labels = labels_in_words(service.selector)
     detail = "no pod behind it is ready" if selected else f"its selector {labels} selects no workload"
     refuses = scene.view.called_by_server.get(service.ref, False)
@@ -98,7 +98,7 @@ def _leads_nowhere(
 
 
 def _pods_down(workloads: Sequence[Workload], told: Told) -> str | None:
-    """The finding on the workloads behind a Service: certain where all of them that should run are down."""
+    """The finding on the workloads behind a Service: certain if all that should run are down."""
     kept = [workload for workload in workloads if workload.kind not in ("Job", "CronJob")]
     causes = [told.get(workload.ref) for workload in kept if workload.desired != 0]
     causes = causes or [told.get(workload.ref) for workload in kept]
@@ -106,7 +106,7 @@ def _pods_down(workloads: Sequence[Workload], told: Told) -> str | None:
 
 
 def _selector_of(scene: Scene, ref: ObjectRef, near: Sequence[Workload]) -> tuple[Action, ...]:
-    """Makes a selector select the first of these workloads; nothing where there is none."""
+    """Changes a selector so that it selects the first of these workloads; empty if there is none."""
     if not near:
         return ()
     said = f"the pods of {near[0].ref} carry {labels_in_words(near[0].template.labels)}: fix the selector"
@@ -114,7 +114,7 @@ def _selector_of(scene: Scene, ref: ObjectRef, near: Sequence[Workload]) -> tupl
 
 
 def _alike(view: View, service: Service) -> list[Workload]:
-    """Workloads that share most of a selector with a Service that selects none: whose it probably is."""
+    """Workloads that match most of the selector of a Service that selects none: probably the intended ones."""
     shared = Counter(
         workload.ref
         for key, value in service.selector.items()
@@ -124,7 +124,7 @@ def _alike(view: View, service: Service) -> list[Workload]:
 
 
 def _dead_ports(scene: Scene, service: Service, answered: frozenset[str], *, matters: bool) -> Iterator[Finding]:
-    """Ports of a Service that lead to no port of its pods: all of them, or any where the cluster lives on it."""
+    """Ports of a Service that match no port of its pods: if all of them do not, or any if the cluster depends on it."""
     dead = [port for port in service.ports if port.name not in answered]
     if dead and (matters or len(dead) == len(service.ports)):
         detail = f"targetPort of {', '.join(map(_port_in_words, dead))} matches no container port"
@@ -142,13 +142,13 @@ def _port_in_words(port: Port) -> str:
 
 
 def called_by_the_server(case: Case, told: Told) -> Iterator[Finding]:
-    """Webhooks and aggregated APIs that the add-on serves, and does not answer for."""
+    """Webhooks and aggregated APIs that the add-on should serve but does not."""
     for ref in case.owned(*WEBHOOKS, "APIService"):
         yield from _unanswered(case.scene, ref, told)
 
 
 def nobodys(scene: Scene, told: Told) -> Iterator[Finding]:
-    """Likewise, of add-ons of which nothing else is left, or that were not recognised."""
+    """The same for add-ons of which nothing else is left, or that were not recognised."""
     for thing in (*scene.view.snapshot.webhook_configurations, *scene.view.snapshot.api_services):
         if thing.ref not in scene.owners:
             yield from _unanswered(scene, thing.ref, told)
@@ -203,7 +203,7 @@ def _common_cause(causes: Sequence[str | None]) -> str | None:
 
 
 def _behind(view: View, target: ServiceTarget, told: Told) -> str | None:
-    """The finding that says why a Service does not answer: one on itself, or on all workloads that it selects."""
+    """The finding that explains why a Service does not answer: one on the Service, or on all workloads it selects."""
     behind = view.backends(target.ref)
     if target.ref not in view.services or behind is None:
         return None
@@ -213,7 +213,7 @@ def _behind(view: View, target: ServiceTarget, told: Told) -> str | None:
 
 
 def _dead_end(view: View, target: ServiceTarget) -> str:
-    """Why calls to a port of a Service reach nobody, in words; empty where they do, or nobody knows."""
+    """Why a port of a Service does not answer, in words; empty if it does or if that is not known."""
     service, behind = view.services.get(target.ref), view.backends(target.ref)
     if service is None or behind is None:
         return ""
@@ -231,7 +231,7 @@ def _dead_end(view: View, target: ServiceTarget) -> str:
 @makes("HLT010")
 def _api_unavailable(scene: Scene, api: ApiService, told: Told) -> Iterator[Finding]:
     available = next((c for c in api.conditions if c.type == "Available"), None)
-    # Its Service being gone is said of the inventory.
+    # A missing Service is reported by the inventory (INV005).
     if available is None or available.status == "True" or available.reason == "ServiceNotFound":
         return
     shown = seen("apiservice", api, f"{available.reason}: {available.message}")
@@ -257,7 +257,7 @@ def crds(case: Case, told: Told) -> Iterator[Finding]:
 
 @makes("HLT012")
 def certificates(case: Case, told: Told) -> Iterator[Finding]:
-    """CA bundles of webhooks, APIServices and conversions that end soon; of several of one object, the first."""
+    """CA bundles of webhooks, APIServices and conversions that expire soon; of several of one object, the first."""
     for ref, ends in _first_ends(case).items():
         left = ends - case.now
         if left < _EXPIRES_SOON:
@@ -268,7 +268,7 @@ def certificates(case: Case, told: Told) -> Iterator[Finding]:
 
 
 def _first_ends(case: Case) -> Mapping[ObjectRef, datetime]:
-    """When the first CA bundle of each object ends; a bundle ends with the last of its certificates."""
+    """When the first CA bundle of each object expires; a bundle expires with the last of its certificates."""
     found = {}
     for ref in case.owned(*WEBHOOKS, "APIService", _CRD):
         ends = _ends(case.view.objects.get(ref))

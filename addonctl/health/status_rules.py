@@ -1,7 +1,8 @@
-"""How the status of an object reads: small rules to make others of, and what holds for kinds that have no rule.
+"""How to read the status of an object: rules to combine, and the default for kinds without a rule of their own.
 
-A rule looks at the conditions, phases and counts of one object, and says healthy, progressing, degraded or suspended
-as Argo CD would, or nothing. Used by object_rules.py, which makes the table of kinds of them, and object_health.py.
+A rule takes the conditions, phases and counts of one object and returns healthy, progressing, degraded or suspended,
+with Argo CD's meanings, or None if they say nothing. Used by object_health.py and by object_rules.py, whose table of
+kinds combines them.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -12,7 +13,7 @@ from addonctl.model import Condition, ConditionsOf, Health, OtherObject
 
 State = tuple[Health, str]  # with the reason, empty where it is healthy  # with the reason, empty where it is healthy
 Rule = Callable[[Any], State | None]
-"""What a status says; None where it says nothing."""
+"""Returns the state that a status shows; None if it shows none."""
 
 HEALTHY, PROGRESSING, SUSPENDED = Health.HEALTHY, Health.PROGRESSING, Health.SUSPENDED
 DEGRADED, UNKNOWN = Health.DEGRADED, Health.UNKNOWN
@@ -26,13 +27,13 @@ def find(conditions: Iterable[Condition], name: str) -> Condition | None:
 
 
 def why(condition: Condition) -> str:
-    """A condition for a person: its message, else what it says in itself."""
+    """A condition for a person: its message, or else its type, status and reason."""
     if condition.message.strip():
         return " ".join(condition.message.split())
     return f"{condition.type} is {condition.status}" + (f" ({condition.reason})" if condition.reason else "")
 
 
-# ── Rules of which those of custom resources are made ───────────────────────────────────────────────────────────
+# ── Building blocks for the rules of custom resources ───────────────────────────────────────────────────────────
 
 
 def condition(name: str, *, false: Health = DEGRADED, pending: tuple[str, ...] = ()) -> Rule:
@@ -71,7 +72,7 @@ def because(health: Health, *reasons: str) -> Rule:
 
 
 def every_condition(it: Any) -> State | None:
-    """Where no condition sums up the others: one False degrades, one that is not True yet delays."""
+    """For kinds without a summary condition: degraded if any is False, progressing if any is not True yet."""
     if not it.conditions:
         return None
     return when(DEGRADED, *(c.type for c in it.conditions), status="False")(it) or next(
@@ -80,7 +81,7 @@ def every_condition(it: Any) -> State | None:
 
 
 def phase(*paths: str, **own: Health) -> Rule:
-    """By the word in the first of these fields that is there; `own` words are the kind's, the rest are common ones."""
+    """By the word in the first of these fields that is set; `own` words are the kind's, the others are common."""
 
     def rule(it: OtherObject) -> State | None:
         word = text(it, *paths)
@@ -98,7 +99,7 @@ def phase(*paths: str, **own: Health) -> Rule:
 
 
 def flag(path: str, *, false: Health = PROGRESSING) -> Rule:
-    """By a field that is true or false."""
+    """By a boolean field."""
 
     def rule(it: OtherObject) -> State | None:
         value = it.fields.get(path)
@@ -110,7 +111,7 @@ def flag(path: str, *, false: Health = PROGRESSING) -> Rule:
 
 
 def told(health: Health, *paths: str) -> Rule:
-    """`health` when one of these fields is there; its text is the reason."""
+    """`health` when one of these fields is set; its text is the reason."""
 
     def rule(it: OtherObject) -> State | None:
         said = text(it, *paths)
@@ -120,7 +121,7 @@ def told(health: Health, *paths: str) -> Rule:
 
 
 def observed(it: OtherObject) -> State | None:
-    """Kinds whose status says no more than which generation was carried out."""
+    """For kinds whose status only has the observed generation."""
     if it.observed_generation is None:
         return None
     return STALE if it.observed_generation < it.generation else FINE
@@ -132,7 +133,7 @@ def stale(it: OtherObject) -> State | None:
 
 
 def suspended(it: OtherObject) -> State | None:
-    """Its user told its controller to leave it alone."""
+    """Suspended by its user."""
     switched = next((path for path in _SWITCHES if it.fields.get(path) == "true"), None)
     return (SUSPENDED, f"{switched} is true") if switched else when(SUSPENDED, "Paused", "Suspended")(it)
 
@@ -141,7 +142,7 @@ _SWITCHES = ("spec.suspend", "spec.paused", "status.paused")
 
 
 def first(*rules: Rule) -> Rule:
-    """The first rule that has something to say; where none has, there is no health."""
+    """The first rule that gives a state; None if none does."""
 
     def rule(it: Any) -> State | None:
         return next((said for each in rules if (said := each(it)) is not None), None)
@@ -150,14 +151,14 @@ def first(*rules: Rule) -> Rule:
 
 
 def must(*rules: Rule) -> Rule:
-    """As `first`, for kinds that always get a status: without one their controller is waited for."""
+    """Like `first`, for kinds that always have a status: without one, they are waiting for their controller."""
     return first(*rules, lambda it: WAITING)
 
 
 def attached(*, to_all: bool = True) -> Rule:
-    """Gateway API: conditions of its own and by parent or listener; those on an older generation do not count.
+    """Gateway API: its own conditions and those by parent or listener; those of an older generation do not count.
 
-    A parent that only has such has yet to follow; not `to_all`, it counts as gone, as a route leaves it behind.
+    A parent with only such conditions is progressing. Without `to_all` it is ignored: a route keeps former parents.
     """
 
     def rule(it: OtherObject) -> State | None:
@@ -190,7 +191,7 @@ def _fresh(conditions: Iterable[Condition], generation: int) -> list[Condition]:
 
 
 def by_pod(it: OtherObject) -> State | None:
-    """Gatekeeper: each of its pods says what it took in, and which errors it met."""
+    """Gatekeeper: each of its pods reports the generation it observed, and its errors."""
     if not it.parents:
         return None
     for part in it.parents:
@@ -202,7 +203,7 @@ def by_pod(it: OtherObject) -> State | None:
 
 
 def steps(*names: str) -> Rule:
-    """By conditions that become True one after the other; the first that is not is waited for."""
+    """By conditions that become True one after the other: progressing until all are."""
 
     def rule(it: Any) -> State | None:
         if not it.conditions:
@@ -215,7 +216,7 @@ def steps(*names: str) -> Rule:
 
 
 def scaled(it: OtherObject) -> State | None:
-    """Of an operator that writes how many replicas are ready as `ready/wanted`."""
+    """For an operator that writes its ready replicas as `ready/wanted`."""
     ready, slash, wanted = it.fields.get("status.scale.statusReplicas", "").partition("/")
     if not slash or not ready.isdecimal() or not wanted.isdecimal():
         return None
@@ -225,7 +226,7 @@ def scaled(it: OtherObject) -> State | None:
 
 
 def replicas(it: OtherObject) -> State | None:
-    """By the counts that workloads write, whoever's they are."""
+    """By the replica counts that workloads write."""
     wanted, updated = count(it, "spec.replicas"), count(it, "status.updatedReplicas")
     ready = count(it, "status.availableReplicas", "status.readyReplicas")
     if wanted is None or ready is None:
@@ -236,7 +237,7 @@ def replicas(it: OtherObject) -> State | None:
 
 
 def any_ready(it: OtherObject) -> State | None:
-    """Of kinds that run one pod."""
+    """For kinds that run one pod."""
     ready = count(it, "status.readyReplicas")
     if ready is None:
         return None
@@ -249,7 +250,7 @@ def count(it: OtherObject, *paths: str) -> int | None:
 
 
 def text(it: OtherObject, *paths: str) -> str:
-    """The first of these fields that is there."""
+    """The first of these fields that is set."""
     return next((it.fields[path] for path in paths if path in it.fields), "")
 
 
@@ -303,7 +304,7 @@ def _plain(word: str) -> str:
 
 
 def meaning(word: str) -> Health | None:
-    """What a phase or a reason tells: by the table, else by how it begins or ends (`WaitingForLoad`, `SyncFailed`)."""
+    """The state that a phase or reason means: by the table, or by its start or end (`WaitingForLoad`, `SyncFailed`)."""
     word = _plain(word)
     if word in _WORDS:
         return _WORDS[word]
@@ -330,18 +331,18 @@ _BEGUN = (
 
 
 def by_conditions(it: OtherObject) -> State | None:
-    """As most controllers write a status: what is wrong, what sums up, a phase, counts."""
+    """A status as most controllers write it: error conditions, a summary condition, a phase, counts."""
     return _IN_GENERAL(it)
 
 
 def _broken(it: OtherObject) -> State | None:
-    """A condition named after a trouble, and True: `Stalled`, `InstallPlanFailed`, `CatalogSourcesUnhealthy`."""
+    """A condition named after a problem that is True: `Stalled`, `InstallPlanFailed`, `CatalogSourcesUnhealthy`."""
     found = next((c for c in it.conditions if c.status == "True" and c.type.lower().endswith(_TROUBLES)), None)
     return (DEGRADED, why(found)) if found else None
 
 
 def _summed_up(it: OtherObject) -> State | None:
-    """By the conditions that sum up, or by all that are named after a success; the worst of them counts."""
+    """By the summary conditions, or by all that are named after a success; the worst of them counts."""
     named = [c for c in it.conditions if c.type in _SUMMARIES]
     named = named or [c for c in it.conditions if _is_success(c.type.lower())]
     said = [_of_summary(it, c) for c in named]
@@ -356,7 +357,7 @@ def _is_success(name: str) -> bool:
 
 
 def _of_summary(it: OtherObject, told: Condition) -> State:
-    """False is a failure unless something tells of work that goes on."""
+    """False is a failure, unless something shows that work is in progress."""
     if told.observed_generation is not None and told.observed_generation < it.generation:
         return STALE
     if told.status == "True":
@@ -372,7 +373,7 @@ def _of_summary(it: OtherObject, told: Condition) -> State:
 
 
 def unless_fine(rule: Rule) -> Rule:
-    """What `rule` says of trouble, so that other rules speak before it says healthy."""
+    """The problems that `rule` reports, so that other rules run before it can return healthy."""
     return lambda it: None if (said := rule(it)) == FINE else said
 
 

@@ -1,10 +1,10 @@
-"""All add-ons of a cluster, however they were installed: one row an installation, with the evidence for each.
+"""All add-ons of a cluster, however they were installed: one row per installation, with its evidence.
 
-Decided from a View and the Catalog alone. Workloads are recognised (recognition.py), attributed to who manages them
+Decided from a View and the Catalog alone. Workloads are recognised (recognition.py), attributed to their owners
 (ownership.py) and grouped into installations (grouping.py); each becomes a row (rows.py) with a version
-(version_evidence.py). What AWS runs outside is added (aws_managed.py), then what belongs to none (unrecognised.py) and
-what is wrong with who owns what (ownership_findings.py) and with how Helm left it (release_findings.py). Called by the
-manager and by `addonctl inventory`.
+(version_evidence.py). Added to these are what AWS runs outside the cluster (aws_managed.py), system workloads that are
+not recognised (unrecognised.py), problems of ownership (ownership_findings.py) and of Helm releases
+(release_findings.py). Called by manager.py and by `addonctl snapshot diff`.
 """
 
 from addonctl.catalog import Catalog
@@ -30,7 +30,7 @@ __all__ = ["take_inventory"]
 
 
 def take_inventory(view: View, catalog: Catalog) -> Inventory:
-    """All installations in `view`, what looks like an add-on and is unknown, and what is wrong with ownership."""
+    """All installations in `view`, system workloads that are not recognised, and findings on ownership."""
     recogniser, ownership = Recogniser(catalog), Ownership(view)
     matches, others = _recognised(view, recogniser)
     groups = group_workloads(matches, view, catalog, ownership)
@@ -49,7 +49,7 @@ def take_inventory(view: View, catalog: Catalog) -> Inventory:
 
 
 def _recognised(view: View, recogniser: Recogniser) -> tuple[list[Match], list[Workload]]:
-    """The workloads that are of an add-on, and the others."""
+    """The workloads that belong to an add-on, and the others."""
     matches: list[Match] = []
     others: list[Workload] = []
     for workload in view.every_workload:

@@ -1,4 +1,4 @@
-"""What AWS runs for the cluster outside of it, and EKS add-ons of which nothing is known but what EKS says.
+"""What AWS runs outside the cluster, and EKS add-ons that are known only from EKS.
 
 Decided from what EKS describes. Called by the inventory.
 """
@@ -14,7 +14,7 @@ _AWS_MANAGES = "AWS manages its version"
 
 
 def aws_managed(view: View, catalog: Catalog) -> Iterator[Installation]:
-    """Auto Mode's built-ins, where the cluster has Auto Mode, and the cluster's EKS capabilities."""
+    """The built-in components of EKS Auto Mode, if the cluster uses it, and the cluster's EKS capabilities."""
     eks = view.snapshot.eks
     if eks is None:
         return
@@ -53,7 +53,7 @@ def _capability(capability: EksCapability) -> Installation:
 
 
 def eks_only(listed: EksAddon) -> Installation:
-    """An EKS add-on that the catalog does not know."""
+    """An EKS add-on that is not in the catalog."""
     owner = owners.EksAddon(listed.name)
     version = versions.parse(listed.version)
     said = f"{listed.version!r} is not a version" if listed.version else "EKS reports no version"

@@ -1,8 +1,8 @@
-"""Which workloads, records and cluster-wide objects are one installation.
+"""Which workloads, records and cluster-wide objects form one installation.
 
-Workloads of one owner, or unowned in one namespace, belong together; so do such sets of which each is another part of
-the add-on. Then what the installers wrote down and what is cluster-wide joins the installation that it tells of, or is
-one by itself. Called by the inventory.
+Workloads of one owner, or without an owner in one namespace, belong together; so do such sets if each is a different
+part of the add-on. Installers' records and cluster-wide objects then join the installation that they belong to, or
+form one of their own. Called by the inventory.
 """
 
 from bisect import insort
@@ -29,7 +29,7 @@ from addonctl.model.owners import Owner
 
 @dataclass(slots=True)
 class Group:
-    """An installation in the making. `disputed`: claims on one and the same object that contradict each other."""
+    """An installation being assembled. `disputed`: contradictory claims on one object."""
 
     addon: AddOn
     matches: list[Match] = field(default_factory=list)
@@ -46,7 +46,7 @@ class Group:
 
     @property
     def ordered(self) -> list[Match]:
-        """What proves the add-on, then its parts."""
+        """The workloads that prove the add-on, then its parts."""
         return [*self.anchors, *(match for match in self.matches if not match.core)]
 
     @property
@@ -65,18 +65,18 @@ class Group:
 
     @property
     def is_installed(self) -> bool:
-        """Whether an installer claims it: not only whoever applied a manifest."""
+        """Whether an installer claims it, not just an applied manifest."""
         return any(claim.method is not Method.MANIFEST for claim in self.claims.values())
 
     def claim(self, claims: Sequence[Claim]) -> None:
-        """Takes the claims on one object, or of one record."""
+        """Adds the claims on one object, or of one record."""
         for claim in claims:
             self.claims.setdefault(claim.owner, claim)
         for claim in fighting(claims):
             self.disputed.setdefault(claim.owner, claim)
 
     def absorb(self, other: "Group") -> None:
-        """Takes in another set of workloads with all that is claimed of it."""
+        """Merges another set of workloads and its claims."""
         assert self.addon is other.addon, (self.addon.id, other.addon.id)
         self.matches += other.matches
         for owner, claim in other.claims.items():
@@ -86,19 +86,19 @@ class Group:
 
     @property
     def fight(self) -> tuple[Claim, ...]:
-        """Who fights over it: over one of its objects; or with EKS, which writes all objects of its add-on."""
+        """The owners in conflict: over one of its objects, or with EKS, which writes all objects of its add-on."""
         if self.eks is not None:
             return by_precedence(fighting(self.claims.values()))
         return by_precedence(self.disputed.values())
 
 
 def eks_names(addon: AddOn) -> tuple[str, ...]:
-    """The EKS add-ons that install this software."""
+    """The names of the EKS add-ons that install this software."""
     return (addon.install.eks.name, *addon.install.eks.variants) if addon.install.eks else ()
 
 
 class Groups:
-    """All installations in the making, found by add-on and by owner or namespace; the first one of each counts."""
+    """All groups, indexed by add-on and by owner or namespace; the first of each counts."""
 
     def __init__(self) -> None:
         self._all: list[Group] = []
@@ -118,7 +118,7 @@ class Groups:
         return group
 
     def place(self, group: Group, *namespaces: str) -> None:
-        """Notes that a group is in these namespaces."""
+        """Records that a group is in these namespaces."""
         for namespace in namespaces:
             self._placed.setdefault((group.addon.id, namespace), group)
 
@@ -141,7 +141,7 @@ class Groups:
 
 
 def group_workloads(matches: Iterable[Match], view: View, catalog: Catalog, ownership: Ownership) -> Groups:
-    """One group an installation, of the workloads that prove it."""
+    """One group per installation, of the workloads that prove it."""
     sets: dict[str, dict[Owner | str, Group]] = {}
     for match in matches:
         if not match.core:
@@ -163,7 +163,7 @@ def group_workloads(matches: Iterable[Match], view: View, catalog: Catalog, owne
 
 @dataclass(frozen=True, slots=True)
 class _Profile:
-    """What a set of workloads is of an add-on: which components, by images; by charts and names where those tell none.
+    """Which parts of an add-on a set of workloads is: components, by images; charts and names if images do not tell.
 
     `installed`: an installer claims it.
     """
@@ -184,9 +184,8 @@ class _Profile:
     def is_copy_of(self, other: "_Profile") -> bool:
         """Whether two sets with different owners or namespaces are two copies of an add-on, not two parts of one.
 
-        Two copies run the same components (a control plane and its gateways do not). Where an image is renamed, they
-        have the same chart, else the same names; where nothing can be compared, an installer's word that each is a
-        release of its own stands.
+        Two copies run the same components (a control plane and its gateways do not). If an image is renamed, the chart
+        is compared, or else the names; if nothing can be compared, they are copies if an installer claims each.
         """
         for mine, others in (
             (self.components, other.components),
@@ -210,9 +209,9 @@ def _profile(group: Group, charts: Mapping[tuple[str, str], str]) -> _Profile:
 
 
 def _merged(sets: Sequence[Group], charts: Mapping[tuple[str, str], str]) -> list[Group]:
-    """Joins the sets that are parts of one installation: each to the first of which it is no copy.
+    """Merges the sets that are parts of one installation: each into the first that it is not a copy of.
 
-    There are few profiles of one add-on and there may be a thousand copies: sets are compared by profile.
+    An add-on has few profiles but may have a thousand copies, so sets are compared by profile.
     """
     merged: list[Group] = []
     by_profile: dict[_Profile, list[int]] = {}
@@ -233,10 +232,10 @@ def _merged(sets: Sequence[Group], charts: Mapping[tuple[str, str], str]) -> lis
 
 
 def attach_parts(matches: Iterable[Match], groups: Groups, ownership: Ownership) -> list[Match]:
-    """Gives parts (sidecars' owners, Jobs, agents) to their add-on's installation; returns those that have none.
+    """Assigns parts (owners of sidecars, Jobs, agents) to their add-on's installation; returns those without one.
 
-    The installation of the same owner, else the one in the same namespace. An application that merely carries a sidecar
-    of the add-on is not a part of it.
+    The installation with the same owner, or else the one in the same namespace. An application that merely runs a
+    sidecar of the add-on is not a part of it.
     """
     loose = []
     for match in matches:
@@ -258,9 +257,9 @@ def attach_parts(matches: Iterable[Match], groups: Groups, ownership: Ownership)
 
 
 def attach_objects(view: View, catalog: Catalog, recogniser: Recogniser, ownership: Ownership, groups: Groups) -> None:
-    """Gives CRDs and webhook configurations to their add-on; they are an installation of their own where nothing runs.
+    """Assigns CRDs and webhook configurations to their add-on; if none of it runs, they are an installation themselves.
 
-    That is how a chart of CRDs looks, or an add-on whose workloads could not be read.
+    A chart of CRDs looks like that, as does an add-on whose workloads could not be read.
     """
     fresh: dict[str, Group] = {}
     for thing in (*view.snapshot.crds, *view.snapshot.webhook_configurations):
@@ -278,9 +277,9 @@ def attach_objects(view: View, catalog: Catalog, recogniser: Recogniser, ownersh
 
 
 def _stands_alone(group: Group, recogniser: Recogniser) -> bool:
-    """Whether objects without a workload are an installation: their own chart brought the CRDs, or a webhook with them.
+    """Whether objects without a workload are an installation: a chart of CRDs, or CRDs together with a webhook.
 
-    CRDs alone are usually what an uninstall left.
+    CRDs alone are usually left over from an uninstall.
     """
     crds = any(isinstance(thing, CustomResourceDefinition) for thing in group.objects)
     hooks = any(not isinstance(thing, CustomResourceDefinition) for thing in group.objects)
@@ -288,7 +287,7 @@ def _stands_alone(group: Group, recogniser: Recogniser) -> bool:
 
 
 def attach_custom_resources(view: View, groups: Groups) -> None:
-    """Gives each installation the counts of its custom resources: a version may stand in them."""
+    """Assigns each installation the counts of its custom resources, which may contain a version."""
     by_group: dict[str, list[CustomResources]] = {}
     for resources in view.snapshot.custom_resources:
         by_group.setdefault(resources.group, []).append(resources)
@@ -301,7 +300,7 @@ def attach_custom_resources(view: View, groups: Groups) -> None:
 
 
 def attach_releases(view: View, recogniser: Recogniser, ownership: Ownership, groups: Groups) -> None:
-    """Gives Helm releases to what they installed; a release of which nothing runs is an installation of its own."""
+    """Assigns Helm releases to what they installed; a release of which nothing runs is an installation itself."""
     for release in view.helm_releases:
         known = recogniser.charted(release.chart)
         if known is None:
@@ -316,10 +315,10 @@ def attach_releases(view: View, recogniser: Recogniser, ownership: Ownership, gr
 
 
 def _joinable(groups: Groups, addon: AddOn, release: HelmRelease, *, main: bool) -> Group | None:
-    """Where a release joins though none of its workloads says so.
+    """The group that a release joins although none of its workloads names it; None if it forms its own.
 
-    A chart of CRDs or parts joins what is there. So does a main chart join the objects that nothing else tells of; or,
-    where its record names no objects, the workloads of its namespace that no installer claims.
+    A chart of CRDs or parts joins any installation of the add-on. A main chart joins the objects that no record
+    explains or, if its record names no objects, the workloads of its namespace that no installer claims.
     """
     near, first = groups.within(addon.id, release.namespace), groups.first(addon.id)
     if not main:
@@ -330,7 +329,7 @@ def _joinable(groups: Groups, addon: AddOn, release: HelmRelease, *, main: bool)
 
 
 def attach_eks_addons(view: View, catalog: Catalog, groups: Groups) -> list[EksAddon]:
-    """Gives EKS add-ons to what they installed; returns those that the catalog does not know."""
+    """Assigns EKS add-ons to what they installed; returns those that are not in the catalog."""
     unknown = []
     for listed in view.snapshot.eks.addons if view.snapshot.eks else ():
         addon = catalog.find(listed.name)
@@ -346,7 +345,7 @@ def attach_eks_addons(view: View, catalog: Catalog, groups: Groups) -> list[EksA
 
 
 def _kept_by_eks(groups: Groups, addon: AddOn, listed: EksAddon) -> Group | None:
-    """The group with the add-on's field manager, else the one in its namespace, else one that is in none."""
+    """The group with the EKS field manager, else the one in the add-on's namespace, else one without a namespace."""
     namespace = listed.namespace or (addon.install.eks.namespace if addon.install.eks else "")
     group = groups.owned(addon.id, owners.EksAddon(listed.name)) or groups.within(addon.id, namespace)
     first = groups.first(addon.id)

@@ -1,7 +1,7 @@
-"""Who says it manages an object: EKS, Helm, Argo CD, Flux or whoever applied a manifest.
+"""Who claims to manage an object: EKS, Helm, Argo CD, Flux or whoever applied a manifest.
 
 Decided from labels, annotations and managedFields on the object, and from the installers' own records. Several may
-claim one object; which of them holds the truth, and which of them fight, is decided here too. Called by the inventory.
+claim one object; which of them is its owner, and which are in conflict, is decided here too. Called by the inventory.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -19,8 +19,7 @@ from addonctl.model import (
 )
 from addonctl.model.owners import Owner
 
-# Whose word counts when several claim an object: a GitOps controller overwrites what others do, EKS overwrites Helm,
-# Helm overwrites kubectl.
+# Whose claim wins: a GitOps controller overwrites what others do, EKS overwrites Helm, Helm overwrites kubectl.
 _PRECEDENCE = (
     Method.ARGOCD,
     Method.FLUX,
@@ -33,7 +32,7 @@ _PRECEDENCE = (
 _KUBECTL = ("kubectl", "kubectl-client-side-apply", "kubectl-create", "kubectl-replace", "kubectl-edit")
 _HELM_LABELS = ("app.kubernetes.io/managed-by", "heritage")
 _FLUX_HELM, _FLUX_KUSTOMIZE = "helm.toolkit.fluxcd.io", "kustomize.toolkit.fluxcd.io"
-# What was written to this group lives in those that its kinds moved to (apps, networking.k8s.io, policy).
+# Objects written to this group are served in the groups that its kinds moved to (apps, networking.k8s.io, policy).
 _MOVED_GROUP = "extensions"
 
 _NO_MANAGED_FIELDS = "the dump has no managedFields; take it with --show-managed-fields"
@@ -42,7 +41,7 @@ _NO_TRACE = "no label, annotation or field manager says who installed it"
 
 
 class Ownership:
-    """The installers' records of one View, asked object by object."""
+    """The installers' records of one View, queried per object."""
 
     def __init__(self, view: View) -> None:
         self._view = view
@@ -57,20 +56,20 @@ class Ownership:
         self._eks_addons = {addon.name for addon in eks.addons} if eks is not None else None
 
     def claims(self, thing: KubernetesObject, eks_names: Sequence[str] = ()) -> tuple[Claim, ...]:
-        """All claims on an object, the one that counts first; one of each owner.
+        """All claims on an object, one per owner; the first is the one that wins.
 
-        `eks_names` are the EKS add-ons that install this software: its field manager does not say which one.
+        `eks_names` are the EKS add-ons that install this software: EKS's field manager does not say which one.
         """
         found = [*self._argocd(thing), *_flux(thing), *self._eks(thing, eks_names)]
         found += [*self._helm(thing), *_manifest(thing)]
         by_owner = {claim.owner: claim for claim in reversed(found)}
         if any(isinstance(owner, owners.FluxHelmRelease) for owner in by_owner):
-            # Helm is the means of Flux, not an owner beside it.
+            # Flux works through Helm, which is not a second owner.
             by_owner = {owner: claim for owner, claim in by_owner.items() if owner.method is not Method.HELM}
         return by_precedence(sorted(by_owner.values(), key=lambda claim: str(claim.owner)))
 
     def release_claim(self, release: HelmRelease) -> Claim:
-        """Who keeps a Helm release: Flux, where one of its HelmReleases names it, else Helm."""
+        """The owner of a Helm release: Flux, if one of its HelmReleases names it, otherwise Helm."""
         return self._keeper(release.namespace, release.name, "Helm's release record")
 
     def _keeper(self, namespace: str, name: str, evidence: str) -> Claim:
@@ -90,8 +89,8 @@ class Ownership:
     def _tracked(self, tracking_id: str) -> owners.ArgoApplication | None:
         """The Application that a tracking id (`[NAMESPACE_]NAME:GROUP/KIND:NAMESPACE/NAME`) names.
 
-        None where every Application of that name deploys to another cluster. One that was not read counts: this
-        cluster may be deployed to from elsewhere.
+        None if every Application of that name deploys to another cluster. One that was not read counts: the Argo CD
+        that deploys to this cluster may run elsewhere.
         """
         written = tracking_id.partition(":")[0]
         if not written:
@@ -136,19 +135,19 @@ def _flux(thing: KubernetesObject) -> Iterator[Claim]:
 
 
 def _flux_release(thing: KubernetesObject) -> owners.FluxHelmRelease | None:
-    """The HelmRelease that Flux's labels name."""
+    """The HelmRelease named by Flux's labels."""
     name = thing.labels.get(f"{_FLUX_HELM}/name")
     return owners.FluxHelmRelease(thing.labels.get(f"{_FLUX_HELM}/namespace", ""), name) if name else None
 
 
 def _annotated_release(thing: KubernetesObject) -> tuple[str, str] | None:
-    """(namespace, name) of the release that Helm's own annotations name; Helm writes them since 3.2."""
+    """(namespace, name) of the release in Helm's annotations, which Helm sets since 3.2."""
     name = thing.annotations.get("meta.helm.sh/release-name")
     return (thing.annotations.get("meta.helm.sh/release-namespace", thing.namespace), name) if name else None
 
 
 def _labelled_by_helm(thing: KubernetesObject) -> Iterator[Claim]:
-    """A chart's own labels: they say that Helm rendered it, and by custom what the release is called."""
+    """A chart's own labels: they say that Helm rendered it and, by convention, name the release."""
     label = next((key for key in _HELM_LABELS if thing.labels.get(key) == "Helm"), None)
     if label is not None:
         release = thing.labels.get("app.kubernetes.io/instance") or thing.labels.get("release") or ""
@@ -165,7 +164,7 @@ def _manifest(thing: KubernetesObject) -> Iterator[Claim]:
 
 
 def _is_last_applied(operation: str) -> bool:
-    """Whether it is kubectl's own annotation that tells, not managedFields."""
+    """Whether the evidence is kubectl's own annotation rather than managedFields."""
     return operation == "LastApplied"
 
 
@@ -173,12 +172,12 @@ def _is_last_applied(operation: str) -> bool:
 
 
 def _made_by_helm(view: View) -> Mapping[ObjectRef, HelmRelease]:
-    """What the manifests of the installed releases hold."""
+    """The objects in the manifests of the installed releases."""
     return {_located(view, item, release): release for release in view.helm_releases for item in release.objects}
 
 
 def _located(view: View, item: HelmObject, release: HelmRelease) -> ObjectRef:
-    """An object of a release's manifest, where it lives: what names no namespace is in the release's."""
+    """The key of an object in a release's manifest; without a namespace, it is in the release's."""
     group = item.api_version.rpartition("/")[0]
     written = ObjectRef(
         group="" if group == _MOVED_GROUP else group, kind=item.kind, namespace=item.namespace, name=item.name
@@ -187,7 +186,7 @@ def _located(view: View, item: HelmObject, release: HelmRelease) -> ObjectRef:
 
 
 def _listed_by_argocd(view: View) -> Mapping[ObjectRef, owners.ArgoApplication]:
-    """What the Applications that deploy to this cluster list."""
+    """The objects that the Applications for this cluster list."""
     return {ref: _application(app) for app in view.applications for ref in app.resources}
 
 
@@ -198,7 +197,7 @@ def _application(app: Application) -> owners.ArgoApplication:
 def _kept_by_flux(
     view: View, records: Mapping[ObjectRef, HelmRelease]
 ) -> Mapping[tuple[str, str], owners.FluxHelmRelease]:
-    """(namespace, name) of each Helm release that Flux keeps: by Flux's objects, else by the labels on what it made."""
+    """(namespace, name) of each Helm release that Flux manages, from Flux's objects or from the labels that it sets."""
     found: dict[tuple[str, str], owners.FluxHelmRelease] = {}
     for workload in view.workloads.values():
         flux, record = _flux_release(workload), records.get(workload.ref)
@@ -210,19 +209,19 @@ def _kept_by_flux(
     return found
 
 
-# ── Which claim counts ──────────────────────────────────────────────────────────────────────────────────────────────
+# ── Which claim wins ────────────────────────────────────────────────────────────────────────────────────────────────
 
 
 def by_precedence(claims: Iterable[Claim]) -> tuple[Claim, ...]:
-    """The claims that count first; those of one method in the order given."""
+    """The claims in order of precedence; those of one method in the order given."""
     return tuple(sorted(claims, key=lambda claim: _PRECEDENCE.index(claim.method)))
 
 
 def fighting(claims: Iterable[Claim]) -> tuple[Claim, ...]:
-    """The claims on one object that contradict each other; none where all go together.
+    """The claims on one object that contradict each other; empty if they are compatible.
 
-    kubectl's traces are history, not a fight: EKS and Helm adopt objects that were once applied by hand. Two Helm
-    releases are none either: Helm refuses what another release owns.
+    Traces of kubectl are history, not a conflict: EKS and Helm adopt objects that were once applied by hand. Neither
+    are two Helm releases: Helm refuses objects that another release owns.
     """
     standing = [claim for claim in claims if claim.method not in (Method.MANIFEST, Method.UNKNOWN)]
     one = len({claim.owner for claim in standing}) < 2 or {claim.method for claim in standing} == {Method.HELM}
@@ -230,9 +229,9 @@ def fighting(claims: Iterable[Claim]) -> tuple[Claim, ...]:
 
 
 def unclaimed(view: View, things: Iterable[KubernetesObject]) -> Owner:
-    """The owner of what nobody claims: the files themselves, or why it is not known.
+    """The owner of what nothing claims: the files themselves, or why it is not known.
 
-    An object with a uid came out of a cluster, also where a file holds it: nobody's word is guessed for it.
+    An object with a uid came from a cluster, even if it was read from a file: its owner is not guessed.
     """
     all_things = list(things)
     live = [thing for thing in all_things if thing.uid]

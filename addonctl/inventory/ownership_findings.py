@@ -1,4 +1,4 @@
-"""What is wrong with who owns what: fights, copies, and what an uninstall left (INV001 to INV005).
+"""Problems of ownership: conflicting owners, copies, and leftovers of an uninstall (INV001 to INV005).
 
 Decided from the groups and rows of one inventory and from a View. Called by the inventory.
 """
@@ -79,7 +79,7 @@ def _in_short(row: Installation) -> str:
 
 @makes("INV003")
 def _left_crds(rows: Iterable[Row], view: View, catalog: Catalog) -> Iterator[Finding]:
-    """CRDs of the catalog's groups that nothing here serves; several add-ons may serve one group."""
+    """CRDs of the catalog's groups without an installed add-on; several add-ons may serve one group."""
     running = {row.group.addon.id: row.group.addon for row in rows if row.group.matches or row.group.eks}
     served = {group for addon in running.values() for group in addon.fingerprints.crd_groups}
     counts = {f"{each.plural}.{each.group}": each.count for each in view.snapshot.custom_resources}
@@ -102,7 +102,7 @@ def _left_crd(crd: CustomResourceDefinition, count: int | None) -> Evidence:
 
 @makes("INV004")
 def _left_webhooks(view: View, ownership: Ownership) -> Iterator[Finding]:
-    """Webhooks whose Service is gone; they refuse what they match unless each of those that are gone is ignored."""
+    """Webhooks whose Service is missing; requests are rejected unless all of them have failurePolicy Ignore."""
     for configuration in view.snapshot.webhook_configurations:
         gone = [hook for hook in configuration.webhooks if _is_gone(hook.service, view)]
         if not gone:
@@ -141,7 +141,7 @@ def _named(service: ServiceTarget) -> str:
 
 
 def _delete(thing: KubernetesObject, ownership: Ownership) -> tuple[Action, ...]:
-    """Deletes what is left; where a GitOps controller keeps it, which would make it again, it is taken out there."""
+    """Deletes a leftover; if a GitOps controller manages it and would recreate it, it is removed at its source."""
     claims = ownership.claims(thing)
     by_hand = Delete(target=thing.ref, save_first=True)
     what = f"{thing.ref} is no longer there, or what served it is there again"

@@ -1,7 +1,7 @@
-"""Which add-on a workload is, by the catalog's fingerprints.
+"""Which add-on a workload belongs to, by the catalog's fingerprints.
 
-An image that only the add-on runs decides; where images are renamed or pinned by digest, two independent traces
-(chart, labels, name) do. A sidecar, an init container or a Job never makes an add-on: they may belong to one.
+An image that only the add-on runs decides; if images are renamed or pinned by digest, two independent traces (chart,
+labels, name) do. A sidecar, an init container or a Job never proves an add-on: it may only belong to one.
 Called by the inventory.
 """
 
@@ -12,20 +12,20 @@ from addonctl import images
 from addonctl.catalog import AddOn, Catalog, ChartInstall, Role
 from addonctl.model import CustomResourceDefinition, Evidence, KubernetesObject, Workload
 
-# How much a trace weighs; at TELLING the add-on is recognised without its image.
+# The weight of a trace; at TELLING the add-on is recognised without its image.
 _CHART, _LABELS, _NAME, _IMAGE = 2, 1, 1, 4
 TELLING = 2
-# A chart name as short as this one is used by many; it must hold the add-on's id to name it alone.
+# A chart name this short is used by many; it must contain the add-on's id to be conclusive alone.
 _GENERIC_CHART = len("gateway")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Match:
-    """A workload recognised. `core`: proves that the add-on is installed; otherwise it may be a part of it.
+    """A recognised workload. `core`: proves that the add-on is installed; otherwise it may be a part of it.
 
-    `components` are the catalog's image paths that its containers have: a second copy of an add-on runs the same
-    ones, from whatever mirror. `chart` is the add-on's chart that a label names, `named` its usual workload that it is
-    called after; empty where there is none.
+    `components` are the catalog's image paths that its containers match: a second copy of an add-on runs the same
+    ones, from any mirror. `chart` is the add-on's chart named by a label, `named` the usual workload whose name it has;
+    empty if there is none.
     """
 
     addon: str
@@ -40,7 +40,7 @@ class Match:
 
 @dataclass(frozen=True, slots=True)
 class _Print:
-    """An image of an add-on: the repository path's suffix, and what it says."""
+    """An image of an add-on: the suffix of its repository path, and what it proves."""
 
     addon: str
     role: Role
@@ -80,12 +80,12 @@ class Recogniser:
     # ── Workloads ───────────────────────────────────────────────────────────────────────────────────────────────
 
     def match(self, workload: Workload) -> Match | None:
-        """The add-on this workload is, the best proven one where several are possible."""
+        """The add-on that this workload belongs to; the one with the best evidence if several are possible."""
         matches = [self._weigh(addon, workload) for addon in self._candidates(workload)]
         return max(filter(None, matches), key=lambda match: (match.core, match.weight), default=None)
 
     def _image_prints(self, reference: str) -> tuple[_Print, ...]:
-        """The images of add-ons that this may be."""
+        """The add-on images that this image may be."""
         path = images.parse(reference).path
         known = self._by_path.get(path)
         if known is None:
@@ -95,7 +95,7 @@ class Recogniser:
         return known
 
     def _candidates(self, workload: Workload) -> list[str]:
-        """Add-ons of which there is any trace, in a stable order."""
+        """Add-ons with any trace, in a stable order."""
         found = [each.addon for c in workload.template.containers for each in self._image_prints(c.image)]
         found += self._names.get((workload.kind, workload.name), [])
         for labels in (workload.labels, workload.template.labels):
@@ -148,7 +148,7 @@ class Recogniser:
     # ── Charts and cluster-wide objects ─────────────────────────────────────────────────────────────────────────
 
     def _charts_named(self, labels: Mapping[str, str]) -> list[tuple[AddOn, ChartInstall]]:
-        """The catalog's charts that an object's labels may mean."""
+        """The catalog's charts that an object's labels may name."""
         return self._charts.get(chart_name(chart_label(labels)), [])
 
     def carries_chart(self, thing: KubernetesObject, addon: str) -> bool:
@@ -156,13 +156,13 @@ class Recogniser:
         return any(each.id == addon for each, _ in self._charts_named(thing.labels))
 
     def charted(self, chart: str) -> tuple[AddOn, ChartInstall] | None:
-        """The add-on whose chart this is; a generic name (`base`, `gateway`) of a chart beside is none by itself."""
+        """The add-on whose chart this is; None for the generic name of a secondary chart (`base`, `gateway`)."""
         known = self._charts.get(chart, ())
         telling = ((a, c) for a, c in known if c.main or a.id in chart or len(chart) > _GENERIC_CHART)
         return next(telling, None)
 
     def owners_of(self, thing: KubernetesObject) -> Iterable[str]:
-        """The add-ons whose CRD or webhook configuration this is."""
+        """The add-ons that have this CRD or webhook configuration."""
         if isinstance(thing, CustomResourceDefinition):
             return self._crd_groups.get(thing.group, ())
         return self._webhooks.get(thing.name, ())
@@ -170,7 +170,7 @@ class Recogniser:
 
 @dataclass(frozen=True, slots=True)
 class _Traces:
-    """Chart, labels and name together: what they weigh, and what was seen."""
+    """Chart, labels and name together: their weight, and the evidence."""
 
     weight: int
     chart: str
@@ -187,23 +187,23 @@ def _has(labels: Mapping[str, str], wanted: Mapping[str, str]) -> bool:
 
 
 def _chart_weight(addon: AddOn, chart: ChartInstall) -> int:
-    """A chart called after its add-on tells by itself; `base` or `gateway` only beside another trace."""
+    """A chart named after its add-on is conclusive by itself; `base` or `gateway` only with another trace."""
     names = (addon.id, *addon.aliases)
     return _CHART if any(name in chart.name or chart.name in name for name in names if len(chart.name) > 3) else 1
 
 
 def chart_label(labels: Mapping[str, str]) -> str:
-    """The label that names the chart which made an object, such as `aws-vpc-cni-1.22.4`; empty where there is none."""
+    """The label that names an object's chart, such as `aws-vpc-cni-1.22.4`; empty if there is none."""
     return labels.get("helm.sh/chart") or labels.get("chart") or ""
 
 
 def chart_name(label: str) -> str:
-    """`aws-vpc-cni` out of the label value `aws-vpc-cni-1.22.4`."""
+    """`aws-vpc-cni` from the label value `aws-vpc-cni-1.22.4`."""
     return _split_chart(label)[0]
 
 
 def chart_version(label: str) -> str:
-    """`1.22.4` out of the label value `aws-vpc-cni-1.22.4`; empty where there is none."""
+    """`1.22.4` from the label value `aws-vpc-cni-1.22.4`; empty if there is none."""
     return _split_chart(label)[1]
 
 

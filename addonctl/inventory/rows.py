@@ -1,4 +1,4 @@
-"""Groups made into Installations: owner, version, where the settings live, which bundle brought it.
+"""Turns groups into Installations: owner, version, where the settings are kept, which bundle it is part of.
 
 Called by the inventory.
 """
@@ -18,14 +18,14 @@ _BY_HAND = (Method.MANIFEST, Method.UNKNOWN)
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """An Installation with the group that it was made of."""
+    """An Installation with the group that it was made from."""
 
     installation: Installation
     group: Group
 
 
 def make_rows(groups: Iterable[Group], view: View, catalog: Catalog) -> list[Row]:
-    """One Installation a group, each with an id of its own."""
+    """One Installation per group, each with a unique id."""
     applications = {(app.namespace, app.name): app for app in view.snapshot.applications}
     rows = [Row(_installation(group, view, applications), group) for group in groups]
     rows = list(_with_ids_of_their_own(rows))
@@ -34,7 +34,7 @@ def make_rows(groups: Iterable[Group], view: View, catalog: Catalog) -> list[Row
 
 
 def _with_ids_of_their_own(rows: Iterable[Row]) -> Iterator[Row]:
-    """Where two copies are anchored by the same name (a workload, and a record of which nothing runs), a number."""
+    """Numbers the ids of copies with the same name (a workload, and a record of which nothing runs)."""
     taken: dict[str, int] = {}
     for row in rows:
         row_id = row.installation.id
@@ -43,7 +43,7 @@ def _with_ids_of_their_own(rows: Iterable[Row]) -> Iterator[Row]:
 
 
 def _installation(group: Group, view: View, applications: Mapping[tuple[str, str], Application]) -> Installation:
-    """Claims decide the owner, by precedence; the first workload that proves the add-on gives the id its name."""
+    """The owner is that of the winning claim; the id contains the name of the first workload that proves the add-on."""
     claims = by_precedence(group.claims.values())
     owner = claims[0].owner if claims else unclaimed(view, (*group.workloads, *group.objects))
     seen = read_version(group, owner)
@@ -86,7 +86,7 @@ def _name_of(owner: Owner) -> str:
 
 
 def _configuration(group: Group, owner: Owner, applications: Mapping[tuple[str, str], Application]) -> str:
-    """Where the settings live that one would change, in the installer's words; for people, nobody takes it apart."""
+    """Where the settings are kept, in the installer's terms. For people only: no code parses it."""
     match owner:
         case owners.EksAddon():
             unset = group.eks is not None and group.eks.is_configured is False
@@ -110,9 +110,9 @@ def _configuration(group: Group, owner: Owner, applications: Mapping[tuple[str, 
 
 
 class _Bundles:
-    """Which installation of a bundle brought a part of it.
+    """The installation of a bundle that a part belongs to.
 
-    The first one that has the same owner, was installed by hand as the part was, or shares a namespace with it.
+    The first one that has the same owner, was applied by hand like the part, or shares a namespace with it.
     """
 
     def __init__(self, rows: Sequence[Installation], catalog: Catalog) -> None:
@@ -124,7 +124,7 @@ class _Bundles:
                     self._first.setdefault((addon, mark), number)
 
     def part(self, row: Installation) -> Installation:
-        """The row with the id of the bundle that brought it; as it is where it came by itself."""
+        """The row with the id of the bundle that it is part of; unchanged if it is part of none."""
         found = [self._first.get((row.addon, mark)) for mark in _marks(row)]
         number = min((each for each in found if each is not None), default=None)
         return row if number is None else replace(row, part_of=self._rows[number].id)
@@ -138,7 +138,7 @@ def _marks(row: Installation) -> Iterator[object]:
 
 
 def in_order(rows: Iterable[Installation]) -> tuple[Installation, ...]:
-    """By add-on; the parts of a bundle after it."""
+    """Sorted by add-on; the parts of a bundle follow it."""
     listed = sorted(rows, key=lambda row: (row.addon, row.id))
     parts: dict[str, list[Installation]] = {}
     for row in listed:

@@ -1,11 +1,11 @@
-"""System workloads that are no add-on of the catalog: what looks like one, and by what. Called by the inventory."""
+"""System workloads that match no add-on in the catalog, and why they look like one. Called by the inventory."""
 
 from collections.abc import Iterable, Iterator
 
 from addonctl import images
 from addonctl.model import Unrecognised, Workload
 
-# Control-plane components that other Kubernetes run as pods: no add-ons, and nothing to wonder about.
+# Control-plane components that other distributions run as pods: not add-ons.
 _CONTROL_PLANE = frozenset(
     (
         "etcd",
@@ -32,7 +32,7 @@ def unrecognised(workloads: Iterable[Workload]) -> Iterator[Unrecognised]:
 
 
 def _looks_like_an_addon(workload: Workload) -> str:
-    """What makes it look like one; empty where nothing does."""
+    """Why it looks like an add-on; empty if it does not."""
     if workload.kind == "Job" or _is_control_plane(workload):
         return ""
     if workload.template.priority_class in _SYSTEM_PRIORITIES:

@@ -1,4 +1,4 @@
-"""Which version an installation has: EKS's word on what it keeps, else the catalog's rules in their order.
+"""The version of an installation: from EKS for its own add-ons, otherwise by the catalog's rules in their order.
 
 Decided from images, labels, charts and custom resources of one group. Called by the inventory.
 """
@@ -14,12 +14,12 @@ from addonctl.model import Evidence, ObjectRef, owners
 from addonctl.model.owners import Owner
 from addonctl.versions import Version
 
-_SHOWN_MAX = 3  # texts that are no version; more of them say nothing more
+_SHOWN_MAX = 3  # texts that are not versions: showing more of them adds nothing
 
 
 @dataclass(frozen=True, slots=True)
 class VersionSeen:
-    """A version with its evidence, or None and why not."""
+    """A version with its evidence, or None with the reason."""
 
     version: Version | None
     unknown_reason: str = ""
@@ -28,7 +28,7 @@ class VersionSeen:
 
 @dataclass(frozen=True, slots=True)
 class _Text:
-    """What stands at a place where a version may be read."""
+    """The text at a place that may contain a version."""
 
     text: str
     subject: str
@@ -36,7 +36,7 @@ class _Text:
 
 
 def read_version(group: Group, owner: Owner) -> VersionSeen:
-    """The first version that a rule yields. What EKS keeps has the version that EKS says."""
+    """The first version that a rule yields. For an add-on that EKS manages, the version is EKS's."""
     if isinstance(owner, owners.EksAddon) and group.eks is not None:
         version = versions.parse(group.eks.version)
         if version is not None:
@@ -89,7 +89,7 @@ def _in_images(path: str, group: Group) -> Iterator[_Text]:
 
 
 def _in_labels(key: str, group: Group) -> Iterator[_Text]:
-    """The label on workloads, else on the cluster-wide objects of an add-on that runs nothing."""
+    """The label on workloads, or on the cluster-wide objects of an add-on without workloads."""
     for workload in group.workloads:
         for labels in (workload.labels, workload.template.labels):
             if key in labels:
@@ -100,7 +100,7 @@ def _in_labels(key: str, group: Group) -> Iterator[_Text]:
 
 
 def _in_charts(chart: str, group: Group) -> Iterator[_Text]:
-    """Versions of the add-on's chart, by Helm's records, then by labels; `chart` empty: of any of its charts."""
+    """Versions of the add-on's chart, from Helm's records, then from labels; an empty `chart` means any of them."""
     wanted = {chart} if chart else {known.name for known in group.addon.install.charts}
     for release in group.releases:
         if release.chart in wanted:

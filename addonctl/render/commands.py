@@ -1,7 +1,7 @@
-"""Actions put into words: lines to paste, in the installer's own language, and what a person has to do.
+"""Turns Actions into words: commands to paste, in the installer's own terms, and instructions for a person.
 
-Every command is quoted word by word, and comments are flattened to one line: whoever names an object may put anything
-into its name, and a line that is offered for pasting must hold nothing else. Called by every report format.
+Every word of a command is quoted and comments are flattened to one line: a cluster's names may contain anything, and
+a line offered for pasting must not run anything else. Called by every report format.
 """
 
 import json
@@ -34,13 +34,13 @@ from addonctl.render.escaping import plain
 
 class LineKind(StrEnum):
     COMMAND = "command"  # to paste
-    COMMENT = "comment"  # said before a command, harmless when pasted
+    COMMENT = "comment"  # printed before a command, harmless when pasted
     PROSE = "prose"  # for a person; not to paste
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One line of a fix, as it stands: commands are quoted, all text is flat."""
+    """One line of a fix, ready to print: commands are quoted, all text is on one line."""
 
     kind: LineKind
     text: str
@@ -50,7 +50,7 @@ class Line:
 
 
 def fix_lines(found: Finding) -> tuple[Line, ...]:
-    """How to fix a finding; the registry's general words where it knows nothing nearer."""
+    """How to fix a finding; the registry's general fix if it has none of its own."""
     if not found.fix:
         return (_prose(CHECKS[found.code].fix),)
     return tuple(line for action in found.fix for line in lines(action))
@@ -62,12 +62,12 @@ def action_text(actions: Iterable[Action]) -> str:
 
 
 def fix_text(found: Finding) -> str:
-    """The same as one text."""
+    """The same as one string."""
     return text(fix_lines(found))
 
 
 def text(listed: Iterable[Line]) -> str:
-    """Lines as one text. Prose becomes a comment where commands stand beside it, so that all of it can be pasted."""
+    """Lines as one string. Prose becomes a comment if there are commands, so that all of it can be pasted."""
     kept = tuple(listed)
     pasted = any(line.kind is LineKind.COMMAND for line in kept)
     return "\n".join(f"# {line.text}" if pasted and line.kind is LineKind.PROSE else str(line) for line in kept)
@@ -113,7 +113,7 @@ def lines(action: Action) -> Iterator[Line]:
 
 
 def command(*words: str) -> str:
-    """A line to paste; each word quoted, and flat."""
+    """A command line, each word quoted and on one line."""
     return " ".join(quote(plain(word)) for word in words)
 
 
@@ -138,7 +138,7 @@ def _eks(verb: str, cluster: str, addon: str) -> tuple[str, ...]:
     return ("aws", "eks", verb, "--cluster-name", cluster, "--addon-name", addon)
 
 
-# What is sent back must be a configuration also where there is none: `--output text` writes null as "None".
+# There must be a configuration to send back even if there is none: `--output text` prints null as "None".
 _CONFIGURATION = 'addon.configurationValues || `"{}"`'
 
 

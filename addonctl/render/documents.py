@@ -1,8 +1,8 @@
-"""What addonctl says as documents: the JSON interface `addonctl/v1`, the same from CLI, library and API.
+"""The JSON interface `addonctl/v1`: documents that are the same from the CLI and the library.
 
-Keys are documented in docs/reference/json.md; a test holds the two together. What is not known is null with a reason
-beside it, never a made-up number. A typed value that people know by a label (a subject, an owner) is there as both:
-`subject` is the label, `subject_ref` the value.
+Keys are documented in docs/reference/json.md, which a test compares. An unknown value is null with a reason beside it,
+never a made-up number. A typed value with a label (a subject, an owner) is included as both: `subject` is the label,
+`subject_ref` the value.
 """
 
 from collections.abc import Iterable, Mapping
@@ -29,7 +29,7 @@ Document = dict[str, Any]
 
 
 def plain(value: Any) -> Any:
-    """Values of the model as mappings, lists and texts; versions and the like by their text."""
+    """Values of the model as dicts, lists and scalars; versions and the like as strings."""
     return msgspec.to_builtins(value, enc_hook=str, str_keys=True)
 
 
@@ -99,7 +99,7 @@ def compatibility_document(assessment: Assessment) -> Document:
 
 
 def dependencies_document(assessment: Assessment) -> Document:
-    """`addonctl deps -o json`: `edges` between objects, and all that is said of add-ons."""
+    """`addonctl deps -o json`: `edges` between objects, and the dependencies between add-ons."""
     return {
         **_envelope(assessment, "Dependencies"),
         "edges": [edge_document(edge) for edge in assessment.dependencies.edges],
@@ -162,7 +162,7 @@ def finding_document(found: Finding) -> Document:
 
 
 def installation_document(row: Installation) -> Document:
-    """One installation as the JSON interface shows it."""
+    """One installation in the JSON interface."""
     document: Document = plain(row)
     return {
         **document,
@@ -211,7 +211,7 @@ def object_document(each: ObjectHealth) -> Document:
 
 
 def cell(each: Cell) -> Document:
-    """One add-on and version with one Kubernetes."""
+    """One answer: an add-on version with a Kubernetes minor."""
     return {
         **plain(each),
         "version": str(each.version) if each.version else None,
@@ -279,7 +279,7 @@ def catalog_document(catalog: Catalog) -> Document:
 
 
 def addon_document(catalog: Catalog, name: str) -> Document:
-    """All that is known of one add-on, without what its entry leaves empty."""
+    """Everything known about one add-on, without empty fields."""
     addon, eks = catalog.require(name)
     entry: Document = {"schema": SCHEMA, "kind": "AddOn"}
     if addon is not None:
@@ -343,9 +343,9 @@ def check_document(answer: Cell) -> Document:
 
 
 def check_stream(catalog: Catalog, lines: IO[str], out: IO[str]) -> set[str]:
-    """One line of JSON for each line `ADDON VERSION KUBERNETES`; a bad line is answered, not fatal.
+    """One line of JSON for each line `ADDON VERSION KUBERNETES`; a bad line gets an error, and the rest goes on.
 
-    Returns which answers there were: yes, no, unknown.
+    Returns the set of answers: yes, no, unknown.
     """
     answers = set()
     for line in lines:
@@ -378,7 +378,7 @@ def _check_line(catalog: Catalog, words: list[str]) -> Document:
 
 
 def checks_document(code: str = "") -> Document:
-    """The registry of checks, or one entry of it. Raises BadInput for a code that there is not."""
+    """The registry of checks, or one entry. Raises BadInput for an unknown code."""
     wanted = code.upper()
     if wanted and wanted not in CHECKS:
         raise BadInput(f"No finding has the code {code!r}", "See `addonctl findings explain` for all of them.")
@@ -394,6 +394,6 @@ def doctor_document(rows: Iterable[Mapping[str, str]]) -> Document:
 
 
 def gap_lines(gaps: Iterable[Gap]) -> tuple[list[Gap], list[str]]:
-    """(gaps with something to tell, names of parts that a file simply has none of)."""
+    """(gaps to explain, names of parts that the input file does not contain)."""
     listed = list(gaps)
     return [gap for gap in listed if not gap.absent], [gap.part.replace("_", " ") for gap in listed if gap.absent]

@@ -1,8 +1,8 @@
-"""The picture of what depends on what: as SVG for the report, as DOT and as Mermaid for other tools.
+"""The dependency graph: as SVG for the report, as DOT and Mermaid for other tools.
 
-Pure: Dependencies in, text out. Add-ons stand in columns; whoever depends stands left of what it depends on, so that
-arrows lead to the right, but for those that close a circle. Lines to one add-on join on their way past a column.
-Called by html.py and by `addonctl deps`.
+Pure: Dependencies in, text out. Add-ons are in columns, each to the left of what it depends on, so that arrows point
+to the right, except those that close a cycle. Lines to one add-on merge where they pass a column. Called by html.py
+and by `addonctl deps`.
 """
 
 from collections import Counter, defaultdict
@@ -21,17 +21,17 @@ _GLYPH, _SMALL_GLYPH, _LABEL_MAX = 7.3, 6.2, 30
 _BOX_HEIGHT, _TALL_BOX_HEIGHT, _BEND_HEIGHT = 30.0, 42.0, 8.0
 _ROOM, _COLUMN_GAP, _MARGIN, _PADDING = 10.0, 62.0, 8.0, 22.0
 _ARROW = 7.0
-# Smaller than this, labels cannot be read; a window too narrow for it scrolls.
+# At a smaller scale labels are unreadable; a narrower window scrolls.
 _SCALE_MIN = 0.8
-# A line that closes a circle leaves and arrives below the others.
+# A line that closes a cycle leaves and arrives below the others.
 _BACK_OFFSET = 8.0
-# Enough for the order of columns to settle; the best of all rounds is kept.
+# Enough rounds for the order of columns to settle; the best one is kept.
 _ROUNDS = 12
 
 
 @dataclass(frozen=True, slots=True)
 class Label:
-    """How an installation is called: by its add-on, and by `where` in addition if that alone is not unique."""
+    """The label of an installation: its add-on, and `where` if that alone is not unique."""
 
     name: str
     where: str = ""
@@ -41,7 +41,7 @@ class Label:
 
 
 def labels(ids: Iterable[str]) -> Mapping[str, Label]:
-    """The shortest names that tell installations (`add-on/namespace/workload`) apart."""
+    """The shortest names that distinguish installations (`add-on/namespace/workload`)."""
     parts = {each: (*each.split("/", 2), "", "")[:3] for each in ids}
     names = Counter(name for name, _, _ in parts.values())
     spaces = Counter((name, space) for name, space, _ in parts.values())
@@ -52,7 +52,7 @@ def labels(ids: Iterable[str]) -> Mapping[str, Label]:
 
 
 def nodes(graph: Dependencies) -> tuple[str, ...]:
-    """All installations, those without any dependency too."""
+    """All installations, including those without dependencies."""
     touched = (end for dependency in graph.addons for end in (dependency.source, dependency.target))
     return tuple(sorted({*graph.order, *touched}))
 
@@ -61,7 +61,7 @@ def nodes(graph: Dependencies) -> tuple[str, ...]:
 
 
 def dot(graph: Dependencies) -> str:
-    """For Graphviz: hard dependencies solid, soft ones dashed, those that only hurt changes grey."""
+    """For Graphviz: hard dependencies solid, soft ones dashed, those that only affect changes grey."""
     named = labels(nodes(graph))
     lines = ["digraph dependencies {", "  rankdir=LR;", '  node [shape=box, style=rounded, fontname="sans-serif"];']
     lines += [f"  {dot_string(each)} [label={dot_string(label.name, label.where)}];" for each, label in named.items()]
@@ -74,7 +74,7 @@ def dot(graph: Dependencies) -> str:
 
 
 def mermaid(graph: Dependencies) -> str:
-    """For Mermaid: as `dot`, with thick lines for what stops with its target."""
+    """For Mermaid: like `dot`, with thick lines for what stops with its target."""
     numbers = {each: f"n{number}" for number, each in enumerate(nodes(graph))}
     lines = ["flowchart LR"]
     lines += [
@@ -93,7 +93,7 @@ MEANINGS: Mapping[tuple[Strength, Affects], str] = {
     (Strength.SOFT, Affects.RUNNING): "goes on with less when it fails",
     (Strength.SOFT, Affects.CHANGE): "can be changed with less when it fails",
 }
-"""What the failure of the target does to the source, in words; keyed like Dependency."""
+"""The effect of the target's failure on the source, in words; by strength and what is affected."""
 
 
 def _meaning(dependency: Dependency) -> str:
@@ -105,7 +105,7 @@ def _meaning(dependency: Dependency) -> str:
 
 @dataclass(slots=True)
 class _Place:
-    """A box, or (without a label) the bend of lines on their way past a column. `y` is its middle."""
+    """A box, or (without a label) the point where lines pass a column. `y` is its centre."""
 
     column: int
     height: float
@@ -116,7 +116,7 @@ class _Place:
 
 @dataclass(slots=True)
 class _Line:
-    """Between neighbouring columns, from `left` to `right`. `for_` are the dependencies that share it."""
+    """A line between neighbouring columns, from `left` to `right`. `for_` are the dependencies that share it."""
 
     left: str
     right: str
@@ -171,7 +171,7 @@ def _style(dependency: Dependency) -> str:
 
 
 def _without_circles(dependencies: Sequence[Dependency]) -> tuple[list[Dependency], list[Dependency]]:
-    """(those that form no circle, those that would close one): the strong ones are kept first."""
+    """(acyclic dependencies, those that would close a cycle): strong ones are kept first."""
     targets: dict[str, list[str]] = defaultdict(list)
     forward: list[Dependency] = []
     back: list[Dependency] = []
@@ -197,7 +197,7 @@ def _reaches(targets: Mapping[str, list[str]], start: str, end: str) -> bool:
 
 
 def _depths(ids: Sequence[str], forward: Sequence[Dependency]) -> dict[str, int]:
-    """How many steps lead from each to the end of the longest way: 0 for what depends on nothing."""
+    """The length of the longest path from each: 0 for what depends on nothing."""
     targets: dict[str, list[str]] = defaultdict(list)
     for dependency in forward:
         targets[dependency.source].append(dependency.target)
@@ -214,7 +214,7 @@ def _depths(ids: Sequence[str], forward: Sequence[Dependency]) -> dict[str, int]
 
 
 def _connect(laid: _Layout, dependency: Dependency, left: str, right: str, shared: str, style: str) -> None:
-    """Lines from column to column; `shared` names the bends, which all dependencies of that name use together."""
+    """Lines from column to column; `shared` names the bends that all dependencies with that name share."""
     here = left
     for column in range(laid.places[left].column - 1, laid.places[right].column - 1, -1):
         there = right if column == laid.places[right].column else f"{shared} {column}"
@@ -228,7 +228,7 @@ def _connect(laid: _Layout, dependency: Dependency, left: str, right: str, share
 
 
 def _arrange(laid: _Layout) -> None:
-    """Orders every column so that few lines cross, then gives each place its height."""
+    """Orders every column so that few lines cross, then sets the height of each place."""
     columns = laid.columns
     best, fewest = [list(column) for column in columns], _crossings(laid)
     for number in range(_ROUNDS):
@@ -262,7 +262,7 @@ def _crossings(laid: _Layout) -> int:
 
 
 def _spread(laid: _Layout) -> None:
-    """Moves every place towards the middle of its neighbours, as far as the others of its column let it."""
+    """Moves every place towards the middle of its neighbours, as far as the others in its column allow."""
     for column in laid.columns:
         top = 0.0
         for key in column:
@@ -285,11 +285,11 @@ def _spread(laid: _Layout) -> None:
 
 
 def _apart(wanted: Sequence[float], heights: Sequence[float]) -> list[float]:
-    """The middles nearest to those wanted at which nothing overlaps, in the same order (pool adjacent violators)."""
+    """The centres closest to the wanted ones without overlap, in the same order (pool adjacent violators)."""
     offsets = [0.0]
     for above, below in pairwise(heights):
         offsets.append(offsets[-1] + (above + below) / 2 + _ROOM)
-    pools: list[tuple[float, int]] = []  # (sum of what is wanted, less the offset; how many)
+    pools: list[tuple[float, int]] = []  # (sum of wanted centres minus offsets, count)
     for y, offset in zip(wanted, offsets, strict=True):
         pools.append((y - offset, 1))
         while len(pools) > 1 and pools[-2][0] / pools[-2][1] > pools[-1][0] / pools[-1][1]:
@@ -303,7 +303,7 @@ def _apart(wanted: Sequence[float], heights: Sequence[float]) -> list[float]:
 
 
 def svg(graph: Dependencies) -> str:
-    """An SVG element to stand within HTML; classes name what the style sheet colours. Empty without dependencies."""
+    """An SVG element to embed in HTML, coloured by the style sheet through classes. Empty without dependencies."""
     if not graph.addons:
         return ""
     laid = _layout(graph)
@@ -335,7 +335,7 @@ def svg(graph: Dependencies) -> str:
 
 
 def _across(laid: _Layout) -> tuple[list[float], list[float]]:
-    """(left edge, width) of every column, by its number; number 0 stands rightmost."""
+    """(left edge, width) of every column by number; column 0 is the rightmost."""
     widths = [max(_width(laid.places[key].label) for key in column) for column in laid.columns]
     lefts, left = [0.0] * len(widths), _MARGIN
     for number in reversed(range(len(widths))):
@@ -378,7 +378,7 @@ def _draw_box(root: ET.Element, place: _Place, label: Label, left: float, width:
 
 
 def _draw_line(root: ET.Element, laid: _Layout, line: _Line, lefts: Sequence[float], widths: Sequence[float]) -> None:
-    """A curve that leaves and arrives level, with an arrow where it reaches a box; past a column it runs straight."""
+    """A curve that leaves and arrives horizontally, with an arrow at a box; it passes columns in a straight line."""
     left, right = laid.places[line.left], laid.places[line.right]
     offset = _BACK_OFFSET if line.back else 0.0
     y1 = left.y + (offset if left.label else 0.0)

@@ -1,16 +1,16 @@
-"""Text that comes from a cluster, made harmless for where it is shown.
+"""Escapes text from a cluster for the place where it is shown.
 
-Whoever may create an object may choose its name and its messages; a report must neither run nor hide behind them.
-Called by every report format.
+Anyone who may create an object chooses its name and its messages; these must not be able to run as code in a report, or
+to hide parts of it. Called by every report format.
 """
 
 import re
 from typing import Any
 
-# What a terminal obeys: CSI (colours, cursor), OSC (titles, links), and the two-character sequences.
+# Terminal control sequences: CSI (colours, cursor), OSC (titles, links), and the two-character sequences.
 _TERMINAL = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[@-Z\\^_])")
 _SPACE = re.compile(r"[\t\n\v\f\r\x85\u2028\u2029]+")
-# What XML forbids (controls, surrogates, two non-characters), and what hides or turns text: zero width, direction.
+# What XML forbids (controls, surrogates, two non-characters), and what hides or reorders text: zero width, direction.
 _INVISIBLE = re.compile(
     "[\x00-\x1f\x7f-\x9f\xad\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff\ud800-\udfff\ufff9-\ufffb\ufffe\uffff"
     "\U000e0000-\U000e007f]"
@@ -20,17 +20,17 @@ _SIGN = re.compile("[^a-zA-Z0-9 ]")
 
 
 def plain(text: str) -> str:
-    """One line that shows all it holds: terminal sequences go, breaks become spaces, invisible characters �."""
+    """A single line without hidden parts: terminal sequences are removed, line breaks become spaces, invisibles �."""
     return _INVISIBLE.sub(_SHOWN_AS, _SPACE.sub(" ", _TERMINAL.sub("", text)))
 
 
 def plain_lines(text: str) -> str:
-    """As `plain`, where line breaks mean something: the commands of a fix."""
+    """Like `plain`, but keeps line breaks, for the commands of a fix."""
     return "\n".join(map(plain, text.splitlines()))
 
 
 def plain_document(value: Any) -> Any:
-    """A document of mappings, lists and texts, with every text plain."""
+    """A document of dicts, lists and strings, with every string plain."""
     if isinstance(value, str):
         return plain_lines(value)
     if isinstance(value, dict):
@@ -41,9 +41,9 @@ def plain_document(value: Any) -> Any:
 
 
 def markdown_code(text: str) -> str:
-    """A code span: inside one neither markup, HTML, mentions nor links count. Fits into a table's cell."""
+    """A code span, in which markup, HTML, mentions and links have no effect. Fits into a table cell."""
     inner = plain(text).strip()
-    if "|" in inner:  # no code span can hold one in a cell: renderers differ on a backslash before it
+    if "|" in inner:  # a code span in a table cell cannot contain one: renderers differ on how to escape it
         return f"<code>{_SIGN.sub(lambda sign: f'&#{ord(sign[0])};', inner)}</code>"
     fence = "`" * (_longest_run(inner) + 1)
     pad = " " if inner[:1] == "`" or inner[-1:] == "`" else ""
@@ -51,23 +51,23 @@ def markdown_code(text: str) -> str:
 
 
 def _longest_run(text: str) -> int:
-    """How many backticks stand together in it at most."""
+    """The length of the longest run of backticks."""
     return max(map(len, re.findall("`+", text)), default=0)
 
 
 def markdown_block(text: str) -> str:
-    """A fenced block, to be copied as it is."""
+    """A fenced block, to be copied verbatim."""
     inner = plain_lines(text)
     fence = "`" * max(3, _longest_run(inner) + 1)
     return f"{fence}text\n{inner}\n{fence}"
 
 
 def dot_string(*lines: str) -> str:
-    """A quoted string of Graphviz."""
+    """A quoted Graphviz string."""
     return '"' + "\\n".join(plain(line).replace("\\", "\\\\").replace('"', '\\"') for line in lines if line) + '"'
 
 
 def mermaid_string(*lines: str) -> str:
-    """A quoted string of Mermaid: what is markup there, or would end it, as its number."""
+    """A quoted Mermaid string: markup and quotes as character codes."""
     marked = (re.sub(r"[^\w ./:@-]", lambda sign: f"#{ord(sign[0])};", plain(line)) for line in lines if line)
     return '"' + "<br/>".join(marked) + '"'

@@ -1,15 +1,15 @@
-"""How a score is graded, the same in every report: a number that rests on too little is no good news."""
+"""The grade of a score, the same in every report: a score with too little coverage is not good news."""
 
 from addonctl.health import COVERAGE_MIN
 
 UNKNOWN = "unknown"
 
-# health/scores.py lets nothing with a required finding above 49, nothing with a recommended one above 89.
+# health/scores.py caps the score at 49 with a required finding, at 89 with a recommended one.
 _BAD_MAX, _FAIR_MAX = 49, 89
 
 
 def says_something(score: int | None, coverage: int) -> bool:
-    """Whether a score may be shown: enough is behind it, or what was found has lowered it."""
+    """Whether a score may be shown: its coverage is large enough, or findings have lowered it."""
     return score is not None and (coverage >= COVERAGE_MIN or score <= _FAIR_MAX)
 
 

@@ -1,7 +1,7 @@
-"""The report as one HTML file that needs nothing else: to be mailed, attached to a ticket, printed.
+"""The report as one self-contained HTML file: to send, attach to a ticket or print.
 
-Pure: an Assessment in, text out; templates/report.html says in which order, report.css how it looks. All that is shown
-goes through `plain` and Jinja's escaping. Called by `addonctl analyze -o html`.
+Pure: an Assessment in, text out; templates/report.html is the structure, report.css the style. All text from the
+cluster goes through `plain` and Jinja's escaping. Called by `addonctl analyze -o html`.
 """
 
 from collections.abc import Mapping, Sequence
@@ -27,9 +27,9 @@ from addonctl.render.markdown import by_severity, minors
 if TYPE_CHECKING:
     from jinja2 import Environment
 
-# Evidence of one finding beyond this is folded; a click opens it, and paper shows it.
+# Evidence of one finding beyond this is folded; a click opens it, and printing shows it.
 _EVIDENCE_OPEN = 5
-_STOPS = 1.0  # the weight of an impact that arrives in full
+_STOPS = 1.0  # the weight of an impact that stops the dependent
 _SIGNS: Mapping[str, str] = {
     Answer.YES: "✓",
     Answer.NO: "✕",
@@ -44,7 +44,7 @@ _SIGNS: Mapping[str, str] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Blast:
-    """Whom the failure of an add-on stops, and whom it hurts less."""
+    """What the failure of an add-on stops, and what it affects less."""
 
     label: Label
     stops: tuple[Label, ...]
@@ -109,50 +109,50 @@ def _environment() -> "Environment":
 
 
 def _shown(value: Any) -> Any:
-    """What an expression of the template puts out; its own markup stays."""
+    """The output of a template expression; our own markup is kept."""
     return plain(value) if isinstance(value, str) and not hasattr(value, "__html__") else value
 
 
 def _block(text: str) -> str:
-    """A text whose line breaks are kept."""
+    """Text that keeps its line breaks."""
     from markupsafe import escape
 
     return escape(plain_lines(text))
 
 
 def _sign(of: Answer | Health) -> str:
-    """What tells answers and states apart without colour."""
+    """The sign that distinguishes answers and states without colour."""
     return _SIGNS.get(of, "?")
 
 
 def _whys(checks: Sequence[Cell]) -> list[str]:
-    """Why an installation does not go with a minor, and why that is not known: the nearest minor says it for all."""
+    """Why an installation does not support a minor, or why that is unknown: the reason for the nearest minor only."""
     nearest = {check.answer: check.reason for check in reversed(checks)}
     return [nearest[answer] for answer in (Answer.NO, Answer.UNKNOWN) if nearest.get(answer)]
 
 
 def _seen(found: Finding, item: Evidence) -> str:
-    """Evidence in words; the subject is not said twice."""
+    """Evidence in words, without repeating the finding's subject."""
     if item.subject == str(found.subject) and item.detail:
         return item.detail
     return f"{item.subject}: {item.detail}" if item.detail else item.subject
 
 
 def _nowhere(addons: Sequence[AddonHealth]) -> list[Aspect]:
-    """What was looked at in no add-on, for one reason: said once."""
+    """Aspects that are unknown for every add-on for the same reason, to be listed once."""
     judged = [health.aspects for health in addons if health.aspects]
     unknown = [each for each in judged[0] if each.health is Health.UNKNOWN] if judged else []
     return [each for each in unknown if all(each in aspects for aspects in judged)]
 
 
 def _alone(graph: Dependencies) -> list[Label]:
-    """Installations without any dependency: the picture leaves them out."""
+    """Installations without dependencies, which the picture omits."""
     touched = {end for dependency in graph.addons for end in (dependency.source, dependency.target)}
     return [label for each, label in drawing.labels(drawing.nodes(graph)).items() if each not in touched]
 
 
 def _blasts(graph: Dependencies) -> list[_Blast]:
-    """One row an add-on whose failure hurts others, the worst first."""
+    """One row per add-on whose failure affects others, the worst first."""
     named = drawing.labels(drawing.nodes(graph))
     radii = {each: graph.blast_radius(each) for each in sorted({dependency.target for dependency in graph.addons})}
     ordered = sorted(radii, key=lambda each: (-sum(impact.weight for impact in radii[each]), each))

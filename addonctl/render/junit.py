@@ -10,7 +10,7 @@ from addonctl.render.escaping import plain, plain_lines
 
 
 def junit(assessment: Assessment) -> str:
-    """One suite a capability, one case a code: failed where something is to be done, skipped where nothing was seen."""
+    """One suite per capability, one case per code: failed if it has findings, skipped if it was not checked."""
     suites = ET.Element("testsuites", {"name": f"addonctl {plain(assessment.cluster.name)}"})
     for group in Capability:
         suite = ET.SubElement(suites, "testsuite", {"name": group.value, "timestamp": f"{assessment.day}T00:00:00"})
@@ -47,9 +47,9 @@ def _case(suite: ET.Element, code: Check, assessment: Assessment) -> None:
 
 
 def _not_checked(code: Check, assessment: Assessment) -> str:
-    """Why nothing can be said by a code; empty where it was checked."""
+    """Why a code was not checked; empty if it was."""
     for part in code.parts:
-        # `eks` holds all of `eks:…`; a gap `part:resource` is one of a part that was read but for it.
+        # A gap `eks` covers all of `eks:…`; a gap `part:resource` is one resource of a part that was otherwise read.
         whole = (part, "eks") if part.startswith("eks:") else (part,)
         gap = next((g for g in assessment.gaps if g.part in whole or g.part.startswith(f"{part}:")), None)
         if gap is not None:
@@ -64,14 +64,14 @@ def _not_checked(code: Check, assessment: Assessment) -> str:
 
 
 def _told(found: Finding) -> str:
-    """A finding as the body of a case."""
+    """The text of a finding in a case."""
     seen = [f"  {plain(item.subject)}: {plain(item.detail)}".rstrip(": ") for item in found.evidence]
     fix = plain_lines(fix_text(found)).replace("\n", "\n    ")
     return "\n".join((f"{found.severity.upper()} {plain(str(found.subject))}", *seen, f"  → {fix}"))
 
 
 def _count(element: ET.Element) -> None:
-    """Writes how many cases there are, and how many of them failed or were skipped."""
+    """Sets the numbers of tests, failures and skipped cases."""
     counts = {"tests": "testcase", "failures": "testcase/failure", "skipped": "testcase/skipped"}
     for name, path in counts.items():
         element.set(name, str(len(element.findall(f".//{path}"))))

@@ -1,4 +1,4 @@
-"""The assessment as Markdown, for tickets and pull requests. Pure; every text of the cluster is shown as code."""
+"""The assessment as Markdown, for tickets and pull requests. Pure; all text from the cluster is shown as code."""
 
 from collections.abc import Iterable, Iterator
 
@@ -14,23 +14,23 @@ from addonctl.render.grades import UNKNOWN, says_something
 
 
 def by_severity(findings: Iterable[Finding]) -> list[tuple[Severity, list[Finding]]]:
-    """The findings of each severity, the most urgent first; none is left out."""
+    """The findings of each severity, the most urgent first; empty severities are omitted."""
     listed = list(findings)
     return [(severity, [f for f in listed if f.severity is severity]) for severity in reversed(Severity)]
 
 
 def minors(assessment: Assessment) -> list[str]:
-    """The Kubernetes minors that were checked, the running one first; one that is not known is `running`."""
+    """The Kubernetes minors that were checked, the running one first; if unknown, it is called `running`."""
     checks = next(iter(assessment.compatibility.cells.values()), ())
     return [str(check.kubernetes or "running") for check in checks]
 
 
-# A finding's evidence beyond this is counted; `-o json` has it all.
+# Evidence of a finding beyond this is counted; `-o json` has all of it.
 _EVIDENCE_SHOWN = 10
 
 
 def markdown(assessment: Assessment) -> str:
-    """For tickets and pull requests: the worst first, every text of the cluster as code."""
+    """The report, the most severe findings first."""
     parts = (
         _headline,
         _findings,
@@ -175,5 +175,5 @@ def _table(columns: Iterable[str], rows: Iterable[Iterable[str]]) -> Iterator[st
 
 
 def _words(text: str) -> str:
-    """Words of addonctl's own, without what Markdown or HTML would act on."""
+    """Text without characters that are markup in Markdown or HTML."""
     return "".join(f"\\{sign}" if sign in r"\*_{}[]<>#|!&" else sign for sign in plain(text))

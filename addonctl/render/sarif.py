@@ -17,7 +17,7 @@ SARIF_LEVELS = {Severity.REQUIRED: "error", Severity.RECOMMENDED: "warning", Sev
 
 
 def sarif(assessment: Assessment) -> dict[str, Any]:
-    """SARIF 2.1.0. Waived findings are there, suppressed; what was not seen is a notification of the run."""
+    """SARIF 2.1.0. Waived findings are included as suppressed; gaps are notifications of the run."""
     found: list[tuple[Finding, Waived | None]] = [(each, None) for each in assessment.findings]
     found += [(waived.finding, waived) for waived in assessment.waived]
     used = {each.code for each, _ in found}
@@ -71,7 +71,7 @@ def _result(found: Finding, waived: Waived | None, cluster: str, rule: int) -> d
         "message": {"text": _message(said)},
         "locations": [
             {
-                # Not a file, but GitHub takes no result without one.
+                # Not a file, but GitHub rejects results without one.
                 "physicalLocation": {
                     "artifactLocation": {"uri": f"clusters/{_path(cluster)}"},
                     "region": {"startLine": 1},
@@ -79,7 +79,7 @@ def _result(found: Finding, waived: Waived | None, cluster: str, rule: int) -> d
                 "logicalLocations": [{"fullyQualifiedName": str(found.subject), "kind": "resource"}],
             }
         ],
-        # The second is the name by which GitHub knows a result again.
+        # The second is the key by which GitHub matches results across runs.
         "partialFingerprints": {"addonctl/v1": fingerprint, "primaryLocationLineHash": f"{fingerprint[:16]}:1"},
         "properties": {"due": DUE[found.severity], **({"cause": found.cause} if found.cause else {})},
     }
@@ -101,10 +101,10 @@ def _notification(gap: Gap) -> dict[str, Any]:
 
 
 def _path(cluster: str) -> str:
-    """A cluster's name as one segment of a path."""
+    """A cluster's name as one path segment."""
     return quote(plain(cluster), safe="")
 
 
 def _message(text: str) -> str:
-    """A message as SARIF has it: braces doubled, for one alone marks a place to fill; no `[text](link)`."""
+    """A SARIF message: braces are doubled, since single ones are placeholders; no `[text](link)`."""
     return plain_lines(text).replace("{", "{{").replace("}", "}}").replace("](", "] (")

@@ -1,7 +1,7 @@
-"""Tables that stay true at any width: what names or judges a thing is never cut, the rest gives way in a fixed order.
+"""Tables that stay correct at any width: names and results are never cut, the rest shrinks in a fixed order.
 
-Pure: columns, cells and a width in, lines of styled pieces out. Called by terminal.py. A pipe or file has no width:
-there every cell is whole, and no line ends in blanks.
+Pure: columns, cells and a width in, lines of styled pieces out. Called by terminal.py. A pipe or file has no width: no
+cell is cut, and lines have no trailing blanks.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -11,15 +11,15 @@ from enum import Enum
 _GAP = 2
 _ELLIPSIS = "…"
 MARK = "└"
-"""Before what belongs under the row above."""
-# A column of words below this width is a ladder, not a text: other columns are left out first. Where none is left to
-# leave out, it may still become as narrow as the next.
+"""Marks a row that belongs to the one above."""
+# Below this width a column of text is unreadable: other columns are dropped first. If none can be dropped, it may
+# shrink to the second width.
 _WRAP_EASY, _WRAP_MIN = 24, 18
 _CUT_MIN = 14
 
 
 class Fit(Enum):
-    """What a column does where there is no room for all of it."""
+    """What a column does if there is not enough room."""
 
     KEEP = "keep"  # never cut: codes, severities, scores, versions, states
     CUT = "cut"  # ends in an ellipsis
@@ -29,7 +29,7 @@ class Fit(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """`drop`: columns with the highest number are left out first where nothing else helps; 0 never is."""
+    """`drop`: columns with the highest number are dropped first if nothing else helps; 0 is never dropped."""
 
     name: str
     fit: Fit = Fit.KEEP
@@ -38,7 +38,7 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """Text of one line in a style of the terminal's; empty is its default."""
+    """Text on one line, with a style; empty is the terminal's default."""
 
     text: str
     style: str = ""
@@ -49,7 +49,7 @@ Line = tuple[Cell, ...]
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """Lines as they are to be printed, the first the headers; `dropped` names the columns that did not fit."""
+    """Lines to print, starting with the headers; `dropped` names the columns that did not fit."""
 
     header: Line
     lines: tuple[Line, ...]
@@ -57,9 +57,9 @@ class Table:
 
 
 def lay_out(columns: Sequence[Column], rows: Iterable[Sequence[Cell]], width: int | None) -> Table:
-    """The table in at most `width` columns of a terminal; None: as wide as it is."""
+    """The table in at most `width` terminal columns; None: unlimited."""
     kept, cells = list(columns), [list(row) for row in rows]
-    assert all(len(row) == len(kept) for row in cells), "a row has a cell for every column"
+    assert all(len(row) == len(kept) for row in cells), "a row needs a cell for every column"
     dropped: list[str] = []
     while True:
         natural = _natural(kept, cells)
@@ -113,7 +113,7 @@ def _narrow(widths: list[int], least: Mapping[int, int], room: int) -> None:
 
 
 def _lines(columns: Sequence[Column], row: Sequence[Cell], widths: Sequence[int]) -> list[Line]:
-    """A row, on as many lines as its wrapped cells take."""
+    """A row, on as many lines as its wrapped cells need."""
     parts = [
         wrap(cell.text, widths[number]) if columns[number].fit is Fit.WRAP else [cut(cell.text, widths[number])]
         for number, cell in enumerate(row)
@@ -126,7 +126,7 @@ def _lines(columns: Sequence[Column], row: Sequence[Cell], widths: Sequence[int]
 
 
 def _line(cells: Sequence[Cell], widths: Sequence[int]) -> Line:
-    """Cells padded to their columns; nothing follows the last that says something."""
+    """Cells padded to their columns, without trailing blanks."""
     filled = max((n for n, cell in enumerate(cells) if cell.text), default=-1)
     return tuple(
         Cell(cell.text + " " * (widths[n] + _GAP - cell_width(cell.text) if n < filled else 0), cell.style)
@@ -135,14 +135,14 @@ def _line(cells: Sequence[Cell], widths: Sequence[int]) -> Line:
 
 
 def cell_width(text: str) -> int:
-    """How many columns of a terminal a text takes: some signs take two, some none."""
+    """The width of a text in terminal columns: some characters take two, some none."""
     from rich.cells import cell_len
 
     return len(text) if text.isascii() else cell_len(text)
 
 
 def cut(text: str, width: int) -> str:
-    """At most `width` columns of a text, an ellipsis where something is left out."""
+    """At most `width` columns of a text, with an ellipsis if it is cut."""
     if cell_width(text) <= width:
         return text
     kept = text
@@ -152,7 +152,7 @@ def cut(text: str, width: int) -> str:
 
 
 def cut_front(text: str, width: int) -> str:
-    """The same for what tells most at its end: a path."""
+    """The same, cut at the front, for text whose end matters most: a path."""
     if cell_width(text) <= width:
         return text
     kept = text
@@ -162,7 +162,7 @@ def cut_front(text: str, width: int) -> str:
 
 
 def wrap(text: str, width: int) -> list[str]:
-    """A text in lines of at most `width` columns, broken at words; a longer word is broken where it must be."""
+    """A text in lines of at most `width` columns, wrapped at words; words that are too long are broken."""
     lines, line = [], ""
     for word in _words(text):
         joined = f"{line} {word}" if line else word
@@ -186,7 +186,7 @@ def _words(text: str) -> list[str]:
 
 
 def _break_at(word: str, width: int) -> int:
-    """Where to break a word that is longer than a line: after a sign that joins its parts, else at the edge."""
+    """Where to break a word that is too long: after a separator in it, or else at the edge."""
     at = width
     while at > 1 and cell_width(word[:at]) > width:
         at -= 1

@@ -1,6 +1,6 @@
-"""What a person sees: the worst first, then how to know more. Colour, width and progress only on a terminal.
+"""Reports for people: the most severe first, then how to see more. Colour, width and progress only on a terminal.
 
-Tables are laid out by tables.py; a pipe gets every cell whole. Colours are such as can be read on light and dark.
+Tables are laid out by tables.py; a pipe gets every cell uncut. Colours are readable on light and dark backgrounds.
 """
 
 import sys
@@ -40,7 +40,7 @@ _STATE = {
 }
 _ROW = {"yes": _GOOD, "no": _BAD}
 _GRADE = {"good": _GOOD, "fair": _FAIR, "bad": _BAD}
-# A finding's evidence beyond this is counted; `-o json` has it all.
+# Evidence of a finding beyond this is counted; `-o json` has all of it.
 _EVIDENCE_SHOWN = 3
 # Parts that a role may not read, each with what it needs; more of them are named in one line.
 _FORBIDDEN_SHOWN = 3
@@ -51,7 +51,7 @@ _INDENT = " " * 12
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Style:
-    """How a report is printed: `wide` with all there is, without `headers` rows only, with what was `waived`."""
+    """How a report is printed: `wide` with every detail, `headers` of tables or rows only, `waived` findings listed."""
 
     wide: bool = False
     headers: bool = True
@@ -68,14 +68,14 @@ def _console() -> "Console":
 
 
 def _width() -> int | None:
-    """The columns of the terminal; None where there is none: a pipe and a file take lines of any length."""
+    """The width of the terminal; None for a pipe or a file, whose lines may have any length."""
     if not sys.stdout.isatty():
         return None
     return max(_console().width, 40)
 
 
 def _print(*cells: Cell) -> None:
-    """One line of styled pieces; it may not colour or move the terminal by what it quotes."""
+    """One line of styled pieces, with terminal sequences in quoted text removed."""
     from rich.text import Text
 
     line = Text()
@@ -100,7 +100,7 @@ def _title(text: str) -> None:
 
 
 def note(text: str) -> None:
-    """A line for the person, not for the pipe."""
+    """A line on stderr, for the person, not for a pipe."""
     lines = wrap(plain(text), _console().width) if sys.stderr.isatty() else [plain(text)]
     print(*lines, sep="\n", file=sys.stderr)
 
@@ -119,13 +119,13 @@ def progress() -> ports.Progress:
 
 
 def _progress_line(what: str, done: int, total: int, width: int) -> str:
-    """What is being read and how far that is; the count is whole however long the name is."""
+    """What is being read and how far along; the count is never cut."""
     count = f" ({done}/{total})" if total else f" ({done})" if done else ""
     return f"reading {cut_front(what, width - len('reading ') - len(count))}{count}"
 
 
 def _table(columns: Sequence[Column], rows: Iterable[Sequence[Cell | str]], *, headers: bool = True) -> None:
-    """A table as kubectl prints them; columns that do not fit are named under it."""
+    """A table in kubectl's style; columns that do not fit are named below it."""
     cells = [[Cell(plain(c)) if isinstance(c, str) else Cell(plain(c.text), c.style) for c in row] for row in rows]
     table = lay_out(columns, cells, _width())
     for line in (*((table.header,) if headers else ()), *table.lines):
@@ -197,7 +197,7 @@ def _count(number: int, noun: str) -> str:
 
 
 def _findings(assessment: Assessment, style: Style) -> None:
-    """What is required with its evidence and fix; the rest a line each, unless `wide`."""
+    """Required findings with evidence and fix; the others on one line each, unless `wide`."""
     if assessment.findings:
         since = f" (new since {assessment.since:%Y-%m-%d %H:%M} UTC)" if assessment.since else ""
         _title(f"FINDINGS{since}")
@@ -215,7 +215,7 @@ def _findings(assessment: Assessment, style: Style) -> None:
 
 
 def _head(found: Finding, *, effect: bool, more: str = "") -> None:
-    """The line of a finding; an effect stands under its cause, marked."""
+    """The line of a finding; an effect is marked, below its cause."""
     severity = f"{found.severity.value.upper():<12}"
     mark = "└ effect: " if effect else ""
     text = f"{mark}{found.code}  {found.subject}: {CHECKS[found.code].title}"
@@ -254,7 +254,7 @@ def _finding(found: Finding, *, effect: bool = False) -> None:
 
 
 def _fix_line(line: Line, arrow: str, indent: str = _INDENT) -> None:
-    """Commands stay on one line, to be pasted as they are."""
+    """Commands stay on one line, so that they can be pasted."""
     if line.kind is LineKind.PROSE:
         _say(str(line), "", indent, first=arrow)
     else:
@@ -331,7 +331,7 @@ def _addon(addon: Assessed, style: Style) -> list[Cell | str]:
 
 
 def _owner_name(owner: Owner) -> str:
-    """The owner without the words that the METHOD column says already."""
+    """The owner without the words that the METHOD column already has."""
     match owner:
         case owners.EksAddon(name=name):
             return name
@@ -365,7 +365,7 @@ def _unrecognised(assessment: Assessment) -> None:
 
 
 def gaps(found: tuple[Gap, ...], style: Style) -> None:
-    """What was not read, with what would fix it; parts that a file simply has none of in one line."""
+    """What was not read, with the fix; parts that the input file does not contain are on one line."""
     if not found or not style.headers:
         return
     told, absent = gap_lines(found)
@@ -419,7 +419,7 @@ def _finding_row(found: Finding, *, effect: bool) -> tuple[Cell | str, ...]:
 
 
 def checks(document: Mapping[str, Any]) -> None:
-    """What a code means; a list of all where there are several."""
+    """What a code means; for several, a list of them."""
     entries = document["codes"]
     if len(entries) > 1:
         columns = (Column("CODE"), Column("SEVERITY"), Column("FINDING", Fit.WRAP))
@@ -488,7 +488,7 @@ def _probes(assessment: Assessment) -> None:
 
 
 def compatibility(assessment: Assessment, style: Style) -> None:
-    """The matrix of what is installed, then what stands in the way."""
+    """The matrix of installed add-ons, then what blocks the upgrade."""
     if style.headers:
         _headline(assessment, "compatibility")
         _print()
@@ -499,7 +499,7 @@ def compatibility(assessment: Assessment, style: Style) -> None:
 
 
 def matrix(cells: Iterable[CompatibilityCell], style: Style) -> None:
-    """A row an add-on and version, a column a Kubernetes; `wide` says why. One add-on alone was asked for by name."""
+    """One row per add-on version, one column per minor; `wide` adds the reasons."""
     rows: dict[tuple[str, str], dict[str, CompatibilityCell]] = {}
     for cell in cells:
         rows.setdefault((cell.addon, str(cell.version or "")), {})[str(cell.kubernetes or "")] = cell
@@ -546,7 +546,7 @@ def dependencies(assessment: Assessment, addon: str, style: Style) -> None:
 
 
 def _branch(text: str, *, last: bool) -> None:
-    """One line of a tree, broken at words under itself."""
+    """One line of a tree, wrapped at words with its own indent."""
     width = _width()
     first, *rest = wrap(plain(text), width - 3) if width else [plain(text)]
     _print(Cell(f"{'└' if last else '├'}─ {first}"))
@@ -652,7 +652,7 @@ def changes(document: Mapping[str, Any]) -> None:
 
 
 def catalog_list(known: Catalog, style: Style) -> None:
-    """The catalog, one line an add-on."""
+    """The catalog, one line per add-on."""
     rows = [
         (
             addon.id,
@@ -677,7 +677,7 @@ def catalog_list(known: Catalog, style: Style) -> None:
 
 
 def mapping(document: Mapping[str, Any]) -> None:
-    """A document as YAML: what a person reads best when it is deep."""
+    """A document as YAML, which is readable even if it is deeply nested."""
     print(dump(document, "yaml"), end="")
 
 
