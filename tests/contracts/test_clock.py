@@ -1,4 +1,4 @@
-"""The contract of ports.Clock; a simulated one is another parameter."""
+"""The contract of ports.Clock, of this machine and of one in a world."""
 
 from datetime import UTC, datetime
 
@@ -6,9 +6,11 @@ import pytest
 
 from addonctl import ports
 from addonctl.adapters.clock import SystemClock
+from addonctl.sim.clock import SimClock
+from addonctl.sim.world import World
 
 
-@pytest.mark.parametrize("clock", [SystemClock()])
+@pytest.mark.parametrize("clock", [SystemClock(), SimClock(World(7))])
 def test_the_time_is_aware_and_in_utc(clock: ports.Clock) -> None:
     first, second = clock.now(), clock.now()
     assert first.tzinfo is UTC

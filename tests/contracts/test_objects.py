@@ -1,6 +1,6 @@
-"""The contract of ports.ObjectReader and ports.ObjectWriter, over a real API server.
+"""The contract of ports.ObjectReader and ports.ObjectWriter, over a real API server and over the simulated one.
 
-A simulated side is added as another parameter of `side`. Each test has a namespace of its own.
+Each test has a namespace of its own.
 """
 
 import itertools
@@ -18,6 +18,9 @@ from addonctl.adapters.api_objects import ApiObjects
 from addonctl.adapters.api_protocol import ApiConnection
 from addonctl.errors import AddonctlError, BadInput, Conflict, Invalid, NotFound, NotServed, TimedOut, TooManyRequests
 from addonctl.model import ObjectRef, live
+from addonctl.sim.objects import SimObjects
+from addonctl.sim.store import Store
+from addonctl.sim.world import World
 from tests.contracts.conftest import Api
 
 CONFIG_MAPS, SECRETS = live.Kind("", "ConfigMap"), live.Kind("", "Secret")
@@ -28,13 +31,19 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Side:
-    """The ports, and a namespace that nobody else uses. `forget` makes the server drop its past up to a listing."""
+    """The ports, and a namespace that nobody else uses. `forget` makes the server drop its past up to a listing.
+
+    `bare`: no controller acts on what is stored. `store` is what a simulated side stands on.
+    """
 
     reader: ports.ObjectReader
     writer: ports.ObjectWriter
     noting: ports.ObjectWriter  # notes run-7 on what it writes
     namespace: str
     forget: Callable[[live.Listing], None] | None = None
+    bare: bool = True
+    session_s: float = 5  # longer than a watch goes on without a new request
+    store: Store | None = None
 
     def ref(self, name: str, kind: str = "ConfigMap") -> ObjectRef:
         return ObjectRef(kind=kind, name=name, namespace=self.namespace)
@@ -47,18 +56,51 @@ class Side:
         return [found.ref.name for found in self.reader.list(CONFIG_MAPS, self.namespace, labels)]
 
 
-@pytest.fixture(params=["API server"])
-def side(request: pytest.FixtureRequest) -> Iterator[Side]:
-    api: Api = request.getfixturevalue("api")
+SIDES = ("API server", "simulated")
+REAL = pytest.mark.parametrize("side", SIDES[:1], indirect=True)
+
+
+def real_side(api: Api) -> Iterator[Side]:
     objects, compact = api.objects(), api.compact
     name = f"contract-{int(time.time())}-{next(_numbers)}"
     objects.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})
     forget = (lambda listing: compact(listing.resource_version)) if compact else None
-    yield Side(objects, objects, api.objects("run-7"), name, forget)
+    yield Side(objects, objects, api.objects("run-7"), name, forget, bare=compact is not None)
     for kind in (CONFIG_MAPS, SECRETS, live.Kind("", "Pod")):
         for left in objects.list(kind, name):
             objects.delete(left.ref)
     objects.delete(ObjectRef(kind="Namespace", name=name))
+
+
+def simulated_side() -> Side:
+    """A world without controllers. While a watch waits, in a thread of its own, a minute passes in a quarter second."""
+    world = World(7)
+    store = Store(world)
+
+    def wait() -> bool:
+        time.sleep(0.002)
+        world.advance(0.5)
+        return True
+
+    objects = SimObjects(store, idle=wait)
+    objects.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "contract"}})
+    return Side(
+        objects,
+        objects,
+        SimObjects(store, "run-7"),
+        "contract",
+        lambda listing: store.compact(int(listing.resource_version)),
+        session_s=0,
+        store=store,
+    )
+
+
+@pytest.fixture(params=SIDES)
+def side(request: pytest.FixtureRequest) -> Iterator[Side]:
+    if request.param == "simulated":
+        yield simulated_side()
+    else:
+        yield from real_side(request.getfixturevalue("api"))
 
 
 # ── Reading ─────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -124,6 +166,7 @@ def test_lists_are_whole(side: Side) -> None:
     assert all(found in everywhere.objects for found in listing)
 
 
+@REAL
 def test_a_list_of_many_pages(side: Side, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("addonctl.adapters.api_objects._PAGE", 2)
     for name in "abcde":
@@ -275,10 +318,8 @@ def test_a_finalizer_holds_what_is_deleted(side: Side) -> None:
         (live.Propagation.ORPHAN, ["orphan"]),
     ],
 )
-def test_propagation_is_asked_for(
-    side: Side, propagation: live.Propagation, finalizers: list[str] | None, api: Api
-) -> None:
-    if api.compact is None:
+def test_propagation_is_asked_for(side: Side, propagation: live.Propagation, finalizers: list[str] | None) -> None:
+    if not side.bare:
         pytest.skip("with controllers, the finalizers are gone too soon to be seen")
     side.writer.apply(side.config_map())
     side.writer.delete(side.ref("one"), propagation=propagation)
@@ -326,8 +367,8 @@ def budget(side: Side, name: str, allowed: int) -> None:
 
 
 @pytest.fixture
-def alone(api: Api) -> None:
-    if api.compact is None:
+def alone(side: Side) -> None:
+    if not side.bare:
         pytest.skip("on a cluster, controllers set the status of budgets, and a pod of no node goes by itself")
 
 
@@ -556,7 +597,7 @@ def test_a_quiet_watch_is_told_how_far_it_is(side: Side, watching: Callable[...,
             break
         time.sleep(0.5)
     assert watcher.bookmarks
-    time.sleep(5)  # longer than a session
+    time.sleep(side.session_s)
     side.writer.apply(secret | {"stringData": {"x": "1"}})
     watcher.expect(("Added", "a"), ("Modified", "a"))
 
@@ -581,7 +622,7 @@ def test_a_watch_of_nothing_that_is_served(side: Side) -> None:
         next(iter(side.reader.watch(live.Kind("nothing.example.org", "Thing"))))
 
 
-# ── Of this side alone ──────────────────────────────────────────────────────────────────────────────────────────
+# ── Of the real side alone: connections that break off, pages ─────────────────────────────────────────────────────
 
 
 class Awkward:
@@ -611,6 +652,7 @@ class Awkward:
             yield line
 
 
+@REAL
 def test_a_list_whose_pages_expire_is_read_anew(side: Side, api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
     if side.forget is None:
         pytest.skip("this server's past cannot be made to expire")
@@ -629,6 +671,7 @@ def test_a_list_whose_pages_expire_is_read_anew(side: Side, api: Api, monkeypatc
     assert left == []
 
 
+@REAL
 def test_a_watch_that_breaks_off_loses_and_repeats_nothing(
     side: Side, api: Api, monkeypatch: pytest.MonkeyPatch
 ) -> None:
