@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import click
 
 import addonctl
+from addonctl.apps import examples, run
 from addonctl.apps import options as opt
-from addonctl.apps import run
 from addonctl.errors import AddonctlError, BadInput
 
 if TYPE_CHECKING:
@@ -21,18 +21,8 @@ if TYPE_CHECKING:
     from addonctl.model import Snapshot
     from addonctl.versions import Minor
 
-_EPILOG = """\b
-Examples:
-  addonctl analyze --context prod-eu-1
-  addonctl findings -f manifests/ --kubernetes 1.34 --fail-on required
-  addonctl compat --target 1.36
-\b
-Exit codes: 0 clean, 1 error, 2 findings at or above --fail-on, 130 interrupted.
-Environment: KUBECONFIG, AWS_PROFILE, AWS_REGION, ADDONCTL_CONFIG, ADDONCTL_CACHE_DIR, ADDONCTL_DEBUG, NO_COLOR.
-"""
 
-
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}, epilog=_EPILOG)
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(addonctl.__version__, message="%(prog)s %(version)s")
 def cli() -> None:
     """Finds, judges and manages the add-ons of Amazon EKS clusters.
@@ -222,7 +212,7 @@ def findings(
     _exit_by(assessment, fail_on, allow_gaps=allow_gaps)
 
 
-@findings.command("explain")
+@findings.command("explain", short_help="What a code means, how severe it is, how to fix it.")
 @opt.code_or_none
 @opt.output
 def findings_explain(code: str, output: str) -> None:
@@ -392,7 +382,7 @@ def snapshot() -> None:
     """Save a cluster to one file, look into it, compare two."""
 
 
-@snapshot.command("save")
+@snapshot.command("save", short_help="Read a cluster and save it to a file.")
 @opt.source_options
 @click.argument("file", required=False, default="", type=click.Path(dir_okay=False))
 @click.option("--force", is_flag=True, help="Overwrite FILE if it exists.")
@@ -419,7 +409,7 @@ def snapshot_save(file: str, force: bool, **source: Any) -> None:
     terminal.gaps(taken.gaps, terminal.Style())
 
 
-@snapshot.command("show")
+@snapshot.command("show", short_help="What a file holds, and what could not be read.")
 @click.argument("file", type=click.Path(dir_okay=False))
 @click.option("--raw", is_flag=True, help="Print the whole snapshot as JSON.")
 @opt.output
@@ -437,7 +427,7 @@ def snapshot_show(file: str, raw: bool, output: str) -> None:
         _print(output, lambda: documents.snapshot_document(taken), lambda: terminal.snapshot(taken))
 
 
-@snapshot.command("diff")
+@snapshot.command("diff", short_help="What changed between two files.")
 @click.argument("old", type=click.Path(dir_okay=False))
 @click.argument("new", type=click.Path(dir_okay=False))
 @opt.output
@@ -480,7 +470,7 @@ def catalog_list(output: str, no_headers: bool) -> None:
     _print(output, lambda: documents.catalog_document(known), lambda: terminal.catalog_list(known, style))
 
 
-@catalog_group.command("show")
+@catalog_group.command("show", short_help="All that is known of an add-on.")
 @opt.addon
 @opt.output
 def catalog_show(addon: str, output: str) -> None:
@@ -507,7 +497,7 @@ def catalog_versions(addon: str, kubernetes: str, output: str, no_headers: bool)
     _print(output, lambda: document, lambda: terminal.versions(document, style))
 
 
-@catalog_group.command("check")
+@catalog_group.command("check", short_help="Whether a version supports a Kubernetes.")
 @opt.addon
 @click.argument("version", required=False, default="")
 @click.option("--kubernetes", default="", metavar="VERSION", help="The Kubernetes to check for, such as 1.35.")
@@ -542,7 +532,7 @@ def catalog_check(addon: str, version: str, kubernetes: str, output: str, fail_o
     _exit_by_answers((answer.answer.value,), fail_on)
 
 
-@catalog_group.command("refresh")
+@catalog_group.command("refresh", short_help="Ask your AWS account for its table of versions.")
 @opt.aws_options
 def catalog_refresh(region: str, profile: str) -> None:
     """Ask your own AWS account for the table of EKS add-on versions; it wins over the packaged one."""
@@ -603,6 +593,30 @@ def completion(shell: str) -> None:
     name = run.program_name()
     variable = f"_{name}_COMPLETE".replace("-", "_").upper()
     click.echo(found(cli, {}, name, variable).source())
+
+
+@cli.command(short_help="The version of addonctl and of what it knows.")
+@opt.output
+def version(output: str) -> None:
+    """The version of addonctl and of Python, and how old its knowledge is."""
+    import platform
+
+    from addonctl.apps import wiring
+    from addonctl.render import documents, terminal
+
+    document = documents.version_document(wiring.catalog(), platform.python_version())
+    _print(output, lambda: document, lambda: terminal.version(document))
+
+
+@cli.command("help", short_help="The help of a command.")
+@click.argument("command", nargs=-1)
+@click.pass_context
+def help_(ctx: click.Context, command: tuple[str, ...]) -> None:
+    """The help of COMMAND, as `addonctl COMMAND --help` shows it."""
+    cli.main([*command, "--help"], prog_name=ctx.find_root().info_name, standalone_mode=False)
+
+
+examples.attach(cli)
 
 
 def main() -> NoReturn:

@@ -11,6 +11,7 @@ from typing import IO, Any
 
 import msgspec
 
+import addonctl
 from addonctl.assessment import Assessment, of, of_health
 from addonctl.catalog import Catalog, Cell
 from addonctl.changes import InventoryChanges
@@ -254,6 +255,14 @@ def _brief(row: Installation) -> Document:
 
 
 # ── The catalog ───────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def version_document(catalog: Catalog, python: str) -> Document:
+    """What this is, and how old what it knows is."""
+    about = {"version": addonctl.__version__, "python": python}
+    knowledge = {"eks_as_of": plain(catalog.eks.as_of), "eks_region": catalog.eks.region}
+    newest = str(max(release.version for release in catalog.kubernetes.releases))
+    return {"schema": SCHEMA, "kind": "Version", **about, **knowledge, "newest_kubernetes": newest}
 
 
 def catalog_document(catalog: Catalog) -> Document:

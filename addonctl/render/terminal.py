@@ -703,6 +703,13 @@ def versions(document: Mapping[str, Any], style: Style) -> None:
         note(f"As of {document['as_of']}: {document['source']}")
 
 
+def version(document: Mapping[str, Any]) -> None:
+    """What this is, and how old what it knows is."""
+    _say(f"addonctl {document['version']} (Python {document['python']})")
+    _say(f"EKS add-on versions as of {document['eks_as_of']} ({document['eks_region']})")
+    _say(f"Kubernetes up to {document['newest_kubernetes']}")
+
+
 def check(found: CompatibilityCell) -> None:
     """One answer of `catalog check`."""
     _print(Cell(found.answer.value, _ANSWER[found.answer]))

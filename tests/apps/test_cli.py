@@ -471,14 +471,6 @@ def test_a_shell_completes_what_addonctl_knows(tmp_path: Path) -> None:
     assert "1.34" in completed("compat", "--target", "1.3")
 
 
-def test_help_fits_a_terminal_and_cuts_nothing() -> None:
-    text = run("--help").stdout
-    assert "..." not in text.replace("COMMAND [ARGS]...", "")
-    assert "Exit codes:" in text
-    assert "Examples:" in text
-    assert "KUBECONFIG" in text
-
-
 def test_the_front_door_can_be_found() -> None:
     import addonctl
 

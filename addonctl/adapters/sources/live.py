@@ -56,6 +56,7 @@ class LiveCluster:
         if not self.eks:
             return api_reader.connect(self.context or None, self.kubeconfig or None, timeout_s=self.timeout_s)
         aws = self.aws(self.region)
+        self.progress(f"EKS cluster {self.eks}", 0, 0)
         endpoint = aws.endpoint(self.eks)
         return api_reader.connect(eks=endpoint, token=lambda: aws.token(self.eks), timeout_s=self.timeout_s)
 

@@ -1,0 +1,106 @@
+"""What the help of each command shows below its options: lines to try, and what holds for all of them.
+
+Every line is tried by a test, and a command without one fails it.
+"""
+
+import click
+
+_ALL = """\b
+Examples:
+{examples}
+\b
+Exit codes:
+  0 clean, 1 error, 2 findings at or above --fail-on, 3 a plan that is not
+  recommended, 130 interrupted
+\b
+Environment:
+  KUBECONFIG, AWS_PROFILE, AWS_REGION and what else their clients read
+  ADDONCTL_CONFIG     settings with waivers
+  ADDONCTL_CACHE_DIR  where `catalog refresh` keeps its table
+  ADDONCTL_DEBUG      1 shows the trace of a bug
+  NO_COLOR            no colors on a terminal"""
+
+EXAMPLES = {
+    "": """
+        analyze --demo
+        analyze --context prod-eu-1
+        findings -f manifests/ --kubernetes 1.34 --fail-on required""",
+    "analyze": """
+        analyze --context prod-eu-1
+        analyze --eks prod-eu-1 --region eu-central-1 --target 1.36
+        analyze --context prod-eu-1 -o html -O report.html""",
+    "inventory": """
+        inventory --context prod-eu-1 -o wide
+        kubectl get deploy,ds,sts,crd -A -o json | addonctl inventory -f -""",
+    "findings": """
+        findings --context prod-eu-1 --only required
+        findings --snapshot today.snap --since yesterday.snap
+        findings -f k8s/ --kubernetes 1.34 --only API --fail-on required""",
+    "findings explain": """
+        findings explain HLT001""",
+    "health": """
+        health --context prod-eu-1 --probe
+        health --context prod-eu-1 --only coredns -o wide""",
+    "compat": """
+        compat --context prod-eu-1 --target 1.36""",
+    "matrix": """
+        matrix --context prod-eu-1
+        matrix coredns vpc-cni --target 1.36""",
+    "deps": """
+        deps coredns --context prod-eu-1
+        deps --context prod-eu-1 -o dot | dot -Tsvg > deps.svg""",
+    "plan": """
+        plan coredns --to latest-compatible --context prod-eu-1
+        plan --target 1.36 --context prod-eu-1""",
+    "snapshot": """
+        snapshot save today.snap --context prod-eu-1
+        snapshot diff yesterday.snap today.snap""",
+    "snapshot save": """
+        snapshot save --context prod-eu-1
+        snapshot save today.snap --eks prod-eu-1 --region eu-central-1""",
+    "snapshot show": """
+        snapshot show today.snap""",
+    "snapshot diff": """
+        snapshot diff yesterday.snap today.snap""",
+    "catalog": """
+        catalog show coredns
+        catalog versions vpc-cni --kubernetes 1.35""",
+    "catalog list": """
+        catalog list""",
+    "catalog show": """
+        catalog show coredns""",
+    "catalog versions": """
+        catalog versions vpc-cni --kubernetes 1.35""",
+    "catalog check": """
+        catalog check coredns v1.12.4-eksbuild.18 --kubernetes 1.34
+        echo coredns v1.12.4-eksbuild.18 1.34 | addonctl catalog check -""",
+    "catalog refresh": """
+        catalog refresh --region eu-central-1 --profile prod""",
+    "rbac": """
+        rbac --cluster-role | kubectl apply -f -
+        rbac --iam > policy.json""",
+    "doctor": """
+        doctor --context prod-eu-1
+        doctor --eks prod-eu-1 --region eu-central-1""",
+    "completion": """
+        source <(addonctl completion bash)""",
+    "version": """
+        version -o json""",
+    "help": """
+        help findings explain""",
+}
+
+
+def lines_of(path: str) -> list[str]:
+    """The examples of a command, as they are typed; `path` such as `catalog show`, empty for addonctl itself."""
+    given = (line.strip() for line in EXAMPLES.get(path, "").strip().splitlines())
+    return [line if "addonctl " in line else f"addonctl {line}" for line in given]
+
+
+def attach(command: click.Command, path: str = "") -> None:
+    """Gives each command its examples; the whole group also its exit codes and environment."""
+    examples = "\n".join(f"  {line}" for line in lines_of(path))
+    command.epilog = f"\b\nExamples:\n{examples}" if path else _ALL.format(examples=examples)
+    if isinstance(command, click.Group):
+        for name, inner in command.commands.items():
+            attach(inner, f"{path} {name}".strip())
