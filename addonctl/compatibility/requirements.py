@@ -24,7 +24,7 @@ _NAMED = 5
 @makes("CMP003")
 def requirement_findings(view: View, inventory: Inventory, catalog: Catalog) -> Iterator[Finding]:
     """Add-ons whose requirements are not installed; only decided if all workloads were read."""
-    if view.gap("workloads") is not None or view.from_files or view.snapshot.cluster.namespace:
+    if view.gap("workloads") is not None or not view.is_whole:
         return  # a file does not show what else runs
     present = {row.addon for row in inventory.installations}
     # Scaled to zero, its state does not show whether something is missing.

@@ -70,7 +70,7 @@ def find_dangling(
 
     `edges` and `owned` (object → installation) are those of find_dependencies.
     """
-    if view.from_files or view.snapshot.cluster.namespace:
+    if not view.is_whole:
         return ()  # the target may be in a namespace that was not read
     return (
         *_missing(view, inventory, catalog, edges, owned),

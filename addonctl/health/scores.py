@@ -71,7 +71,7 @@ _Objects = Iterable[bool] | None
 
 def _objects(case: Case) -> _Objects:
     """What is missing is not there to be counted; and where the input need not hold all, nothing is known to be."""
-    return None if case.view.from_files or case.view.snapshot.cluster.namespace else ()
+    return () if case.view.is_whole else None
 
 
 def _rollout(case: Case) -> _Objects:

@@ -79,6 +79,11 @@ class View:
         """Whether the input may contain only part of a cluster."""
         return self.snapshot.cluster.source == "files"
 
+    @property
+    def is_whole(self) -> bool:
+        """Whether all of a cluster was looked for, so that what is nowhere does not exist; gaps say what was not."""
+        return not self.from_files and not self.snapshot.cluster.namespace
+
     @cached_property
     def objects(self) -> Mapping[ObjectRef, KubernetesObject]:
         """Every object that was read individually, by its key, except pods and events."""
