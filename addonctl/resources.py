@@ -18,7 +18,8 @@ _SOURCE = "source.toolkit.fluxcd.io"
 
 _WARNINGS = (("fieldSelector", "type=Warning"),)
 # Helm's release records that no newer one supersedes. Secrets of other types are never requested.
-_RELEASES = (("fieldSelector", "type=helm.sh/release.v1"), ("labelSelector", "owner=helm,status!=superseded"))
+_STANDING = ("labelSelector", "owner=helm,status!=superseded")
+_RELEASES = (("fieldSelector", "type=helm.sh/release.v1"), _STANDING)
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,6 +159,9 @@ RESOURCES: tuple[Resource, ...] = (
     _flux_source("HelmChart", "helmcharts"),
     _flux_source("Bucket", "buckets"),
 )
+
+HELM_CONFIG_MAPS = Resource("helm_releases", "", "ConfigMap", "configmaps", selector=(_STANDING,))
+"""Where Helm keeps its records under HELM_DRIVER=configmap: beside the table, where ConfigMap stands for others."""
 
 _BY_KIND: Mapping[str, Resource] = MappingProxyType({resource.kind: resource for resource in RESOURCES})
 _BY_KEY: Mapping[tuple[str, str], Resource] = MappingProxyType({(r.group, r.kind): r for r in RESOURCES})

@@ -17,7 +17,7 @@ import msgspec
 from addonctl import ports
 from addonctl.adapters import api_errors, shapes
 from addonctl.adapters.api_connection import Connection, connect
-from addonctl.adapters.decoders import CONFIG_MAPS, KINDS
+from addonctl.adapters.decoders import CONFIG_MAPS, HELM_CONFIG_MAPS, KINDS
 from addonctl.adapters.decoding import NOT_JSON, Decoder, Kind, Tally
 from addonctl.catalog import Catalog, Kubernetes, plural
 from addonctl.errors import AddonctlError, Broken, Expired, NotFound, NotReachable, NotServed, Unavailable
@@ -43,6 +43,8 @@ PAGE = 500
 # Restarts of a list whose continue token expired under us; a list that long will hardly come to its end.
 RESTARTS = 1
 _BROKEN_NAMED = 5
+# The part of Helm's releases that is unknown where ConfigMaps may not be listed; most clusters have none there.
+_HELM_IN_CONFIG_MAPS = "helm_releases:configmaps"
 _NOT_KUBERNETES = "Check the address in the kubeconfig, VPN and proxy: no Kubernetes API answers there."
 _METADATA_ONLY = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,application/json"
 _AGGREGATED = ",".join(
@@ -265,13 +267,14 @@ class _Job:
 
 
 def _jobs(connection: Connection, decoder: Decoder, served: Served, namespace: str | None) -> Iterator[_Job]:
-    for kind in KINDS:
+    for kind in (*KINDS, HELM_CONFIG_MAPS):
         version = served.version(kind)
         if version is None:
             continue
         narrowed = namespace if served.resources[kind.group, version, kind.of.plural][1] else None
         path = _path(kind.group, version, kind.of.plural, narrowed)
-        yield _Job(kind.part, f"list {kind.of.name}", _lister(connection, decoder, kind, path))
+        gap_part = _HELM_IN_CONFIG_MAPS if kind is HELM_CONFIG_MAPS else ""
+        yield _Job(kind.part, f"list {kind.of.name}", _lister(connection, decoder, kind, path), gap_part=gap_part)
     for name in sorted(decoder.config_maps):
         where, _, config_map = name.partition("/")
         path = f"{_path('', 'v1', 'configmaps', where)}/{config_map}"
@@ -503,6 +506,7 @@ _ROLE_HEAD = """\
 # authenticated user by system:discovery.
 # secrets: only Helm's release records (type helm.sh/release.v1) are asked for, but RBAC cannot narrow a list by type.
 #   Leave the rule out if you prefer: Helm releases are then found by labels alone.
+# configmaps: only Helm's release records (label owner=helm) are listed, where HELM_DRIVER=configmap keeps them there.
 """
 
 
@@ -528,7 +532,7 @@ def cluster_role_yaml(kinds: Iterable[Kind], catalog: Catalog, more: Iterable[di
 
 def _rules(kinds: Iterable[Kind], catalog: Catalog) -> Iterator[dict[str, Any]]:
     by_group: dict[str, list[str]] = {}
-    for kind in kinds:
+    for kind in (*kinds, HELM_CONFIG_MAPS):
         by_group.setdefault(kind.group, []).append(kind.of.plural)
     custom = {group for addon in catalog.addons.values() for group in addon.fingerprints.crd_groups}
     for group, kind_name in _changing(catalog.kubernetes):
@@ -557,7 +561,7 @@ def version(connection: Connection) -> str:
 def may_list(connection: Connection, kinds: Iterable[Kind]) -> list[tuple[Kind, bool]]:
     """For each kind that is served, whether its list is allowed. Asks for reviews, reads nothing."""
     served = discover(connection)
-    wanted = [kind for kind in kinds if served.version(kind)]
+    wanted = [kind for kind in (*kinds, HELM_CONFIG_MAPS) if served.version(kind)]
     with ThreadPoolExecutor(PARALLEL) as pool:
         return list(zip(wanted, pool.map(lambda kind: _may_list(connection, kind), wanted), strict=True))
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from addonctl import model, units
+from addonctl import model, resources, units
 from addonctl.adapters import api_types as s
 from addonctl.adapters import forms, helm, redact, shapes
 from addonctl.adapters.decoding import EMPTY, Decoder, Kind, aware, conditions, kept_annotations
@@ -848,5 +848,7 @@ _DECODERS: Mapping[str, tuple[type[s.Object], Callable[[Any, Decoder, dict[str, 
 _ALL = tuple(Kind(resource, *_DECODERS[resource.kind]) for resource in RESOURCES)
 KINDS = tuple(kind for kind in _ALL if not kind.of.by_name)
 """What is read as lists."""
+HELM_CONFIG_MAPS = Kind(resources.HELM_CONFIG_MAPS, s.ReleaseSecret, _helm_release)
+"""Helm's records in ConfigMaps, the only ones of them that are listed."""
 CONFIG_MAPS = next(kind for kind in _ALL if kind.of.by_name)
 """ConfigMaps are read one by one, by the names that the catalog gives; never as a list."""

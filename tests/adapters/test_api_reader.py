@@ -3,6 +3,8 @@
 The way there is tested in tests/contracts, reading as a whole on a real cluster (tests/cluster).
 """
 
+import base64
+import gzip
 import json
 import sys
 import threading
@@ -136,6 +138,43 @@ def test_lists_come_in_pages_and_start_again_when_they_expire(serve: Any, tmp_pa
 
     snapshot = reading(serve, tmp_path, answer)
     assert [pod.name for pod in snapshot.pods] == ["a", "b"]
+
+
+def helm_in_config_maps(serve: Any, folder: Path, listed: Answer) -> tuple[Any, list[str]]:
+    core = {"version": "v1", "resources": [{"resource": "configmaps", "scope": "Namespaced"}]}
+    asked: list[str] = []
+
+    def route(path: str, _: dict[str, str]) -> Answer:
+        asked.append(path)
+        if path == "/api":
+            return 200, {"kind": "APIGroupDiscoveryList", "items": [{"metadata": {"name": ""}, "versions": [core]}]}
+        if path.startswith("/api/v1/configmaps?"):
+            return listed
+        return (200, {"gitVersion": "v1.34.2", "kind": "APIGroupDiscoveryList"}) if path.count("/") == 1 else (404, {})
+
+    connection = way.connect(None, kubeconfig(folder, serve(route).url, {"token": "x"}))
+    snapshot = api_reader.read(connection, Decoder(small_catalog()), now=NOW)
+    return snapshot, [path for path in asked if path.startswith("/api/v1/configmaps?")]
+
+
+def test_releases_that_helm_keeps_in_config_maps_are_read(serve: Any, tmp_path: Path) -> None:
+    record = {"name": "cm", "namespace": "security", "version": 3, "info": {"status": "deployed"}}
+    packed = base64.b64encode(gzip.compress(json.dumps(record).encode())).decode()
+    kept = {
+        "metadata": {"name": "r", "namespace": "security", "labels": {"owner": "helm"}},
+        "data": {"release": packed},
+    }
+    other = {"metadata": {"name": "o", "namespace": "security"}, "data": {"password": "hunter2"}}
+    snapshot, asked = helm_in_config_maps(serve, tmp_path, (200, {"items": [kept, other]}))
+    assert [(each.namespace, each.name, each.revision) for each in snapshot.helm_releases] == [("security", "cm", 3)]
+    assert asked == ["/api/v1/configmaps?labelSelector=owner%3Dhelm%2Cstatus%21%3Dsuperseded&limit=500"]
+    assert snapshot.gap("helm_releases:configmaps") is None
+
+
+def test_config_maps_that_may_not_be_listed_are_a_gap_of_their_own(serve: Any, tmp_path: Path) -> None:
+    snapshot, _ = helm_in_config_maps(serve, tmp_path, status(403, "configmaps is forbidden"))
+    gap = snapshot.gap("helm_releases:configmaps")
+    assert (gap.reason, gap.permission) == (GapReason.FORBIDDEN, "list configmaps")
 
 
 @pytest.mark.parametrize(
