@@ -29,26 +29,26 @@ _OWN = frozenset(
 _T = TypeVar("_T")
 
 
-def poisoned(assessment: Assessment) -> Assessment:
+def poisoned(assessment: Assessment, attack: str = ATTACK) -> Assessment:
     """With the attack behind every text, the same text always becoming the same."""
-    return _poison(assessment)
+    return _poison(assessment, attack)
 
 
-def _poison(value: _T) -> _T:
+def _poison(value: _T, attack: str) -> _T:
     if isinstance(value, Enum):
         return value
     if isinstance(value, str):
-        return value + ATTACK if value else value  # type: ignore[return-value]
+        return value + attack if value else value  # type: ignore[return-value]
     if isinstance(value, tuple):
-        return tuple(map(_poison, value))  # type: ignore[return-value]
+        return tuple(_poison(item, attack) for item in value)  # type: ignore[return-value]
     if isinstance(value, Mapping):
-        return {_poison(key): _poison(item) for key, item in value.items()}  # type: ignore[return-value]
+        return {_poison(key, attack): _poison(item, attack) for key, item in value.items()}  # type: ignore[return-value]
     if is_dataclass(value) and not isinstance(value, type):
         own = type(value).__name__
         return replace(
             value,
             **{
-                each.name: _poison(getattr(value, each.name))
+                each.name: _poison(getattr(value, each.name), attack)
                 for each in fields(value)
                 if each.init and f"{own}.{each.name}" not in _OWN
             },

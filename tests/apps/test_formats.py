@@ -3,6 +3,7 @@
 import json
 import re
 from dataclasses import fields, replace
+from time import process_time
 from typing import Any
 from xml.etree import ElementTree as ET
 
@@ -12,8 +13,9 @@ from markdown_it import MarkdownIt
 
 from addonctl.apps.wiring import catalog
 from addonctl.assessment import Assessment
-from addonctl.findings import CHECKS, Capability
-from addonctl.model import Gap, GapReason, Severity, Snapshot, View
+from addonctl.findings import CHECKS, Capability, finding
+from addonctl.model import Gap, GapReason, ObjectRef, Severity, Snapshot, View
+from addonctl.render import documents
 from addonctl.render.commands import fix_text
 from addonctl.render.escaping import markdown_block, markdown_code, plain, plain_lines
 from addonctl.render.junit import junit
@@ -335,3 +337,20 @@ def test_junit_of_a_hostile_cluster_parses_and_shows_the_attack_as_text(hostile:
     root = ET.fromstring(text.encode())
     assert not list(root.iter("script"))
     assert any("]]>" in (failure.text or "") for failure in root.iter("failure"))
+
+
+# ── Size ────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_documents_take_linear_time(everything: Assessment) -> None:
+    def seconds(count: int) -> float:
+        subjects = (ObjectRef.of("Deployment", f"web-{n}", "shop") for n in range(count))
+        many = replace(everything, findings=tuple(finding("HLT005", each) for each in subjects))
+        began = process_time()
+        document = documents.analysis_document(many)
+        assert len(document["recommendations"]) == count
+        markdown(many)
+        return process_time() - began
+
+    few = min(seconds(250) for _ in range(3))
+    assert seconds(2000) < 8 * few * 3, "eight times as many took more than thrice eight times as long"

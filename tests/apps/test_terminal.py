@@ -8,8 +8,11 @@ from typing import Any
 
 import pytest
 
+from addonctl.assessment import Assessment
 from addonctl.findings import CHECKS
+from addonctl.render import terminal
 from addonctl.render.tables import cell_width
+from tests.apps.hostile import poisoned
 from tests.apps.terminal import in_fork as run
 from tests.apps.terminal import in_terminal
 
@@ -102,3 +105,17 @@ def test_a_pipe_is_uncut_and_no_line_ends_in_blanks() -> None:
         text = run(command, "--demo").stdout
         assert "…" not in text.replace("… and", "")
         assert not [line for line in text.splitlines() if line != line.rstrip()]
+
+
+def test_what_a_cluster_calls_its_objects_adds_no_line_and_no_colour(
+    everything: Assessment, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Each line of a report is one that addonctl wrote, however many a name or a message holds."""
+
+    hostile = poisoned(everything, "x\nREQUIRED    HLT001  forged\x1b[31m")
+    for report in (terminal.analysis, terminal.inventory, terminal.findings, terminal.health, terminal.compatibility):
+        report(hostile, terminal.Style(wide=True, waived=True))
+    text = capsys.readouterr().out
+    assert "forged" in text
+    assert not [line for line in text.splitlines() if re.match(r"\W*REQUIRED    HLT001  forged", line)]
+    assert "\x1b" not in text

@@ -3,11 +3,14 @@
 from dataclasses import replace
 from typing import Any
 
+import pytest
+
 from addonctl import model
-from addonctl.assessment import Assessment, assess, of_health
-from addonctl.inventory import take_inventory
-from addonctl.model import Health, View
-from tests.builders import DAY, small_catalog, snapshot, workload
+from addonctl.assessment import Assessment, new_since, of_health
+from addonctl.errors import BadInput
+from addonctl.model import Health, Severity
+from tests import judging
+from tests.builders import small_catalog, snapshot, workload
 
 CATALOG = small_catalog()
 MANAGER = workload(
@@ -22,8 +25,7 @@ BINDING = model.RoleBinding(name="cert-manager", namespace="apps", role=ROLE.ref
 
 
 def assessed(**parts: Any) -> Assessment:
-    view = View(snapshot(**parts))
-    return assess(view, take_inventory(view, CATALOG), CATALOG, day=DAY)
+    return judging.assessed(snapshot(**parts), CATALOG)
 
 
 def test_an_account_that_is_missing_lowers_the_score_of_its_addon() -> None:
@@ -33,3 +35,21 @@ def test_an_account_that_is_missing_lowers_the_score_of_its_addon() -> None:
     assert [found.code for found in torn.about(of_health).findings] == ["DEP003"]
     (addon,) = torn.addons
     assert (addon.health.health, addon.health.score) == (Health.DEGRADED, 49)
+
+
+# ── Since an older snapshot ─────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_what_became_more_severe_is_new() -> None:
+    """One of two pods, then none: the finding was there, and is now required."""
+    before = assessed(workloads=(replace(MANAGER, desired=2, available=1),))
+    after = assessed(workloads=(replace(MANAGER, desired=2, available=0),))
+    assert [(item.code, item.severity) for item in new_since(after, before).findings] == [("HLT005", Severity.REQUIRED)]
+    assert new_since(before, after).findings == (), "less severe is not new"
+    assert new_since(after, after).findings == ()
+
+
+def test_the_older_snapshot_has_to_be_of_the_same_cluster() -> None:
+    other = assessed(cluster=model.Cluster(name="dev"))
+    with pytest.raises(BadInput, match="of cluster 'dev', not of 'prod-eu-1'"):
+        new_since(assessed(), other)

@@ -1,0 +1,69 @@
+"""Which source and prober serve which options: what is probed is what is read, and no option is dropped."""
+
+from pathlib import Path
+
+import pytest
+
+import addonctl
+from addonctl.adapters.clock import SystemClock
+from addonctl.adapters.sources.live import LiveCluster
+from addonctl.apps import wiring
+from addonctl.errors import BadInput
+from addonctl.model import Cluster, Inventory, View
+from tests.builders import snapshot
+
+CONTEXTS = """
+current-context: prod-a
+clusters:
+- {name: prod-a, cluster: {server: "https://a.example"}}
+- {name: prod-b, cluster: {server: "https://b.example"}}
+contexts:
+- {name: prod-a, context: {cluster: prod-a, user: me}}
+- {name: prod-b, context: {cluster: prod-b, user: me}}
+users:
+- {name: me, user: {token: x}}
+"""
+
+
+def test_what_is_probed_is_the_cluster_that_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each asks over the connection of the cluster that was named, not over that of the current context."""
+    config = tmp_path / "config"
+    config.write_text(CONTEXTS)
+    asked: list[tuple[str, str]] = []
+    monkeypatch.setattr(
+        "addonctl.adapters.api_reader.read", lambda connection, *_, **__: asked.append(("read", connection.server))
+    )
+    monkeypatch.setattr(
+        "addonctl.adapters.probes.probe", lambda connection, *_: asked.append(("probe", connection.server))
+    )
+    monkeypatch.setattr(LiveCluster, "_with_aws", lambda _, read: read)
+    manager = addonctl.open_manager(kubeconfig=str(config))
+    named = manager._named("prod-b")  # as analyze_addon_ecosystem("prod-b") does
+    named.source.snapshot()
+    assert named.prober is not None
+    named.prober.probe(View(snapshot()), Inventory(installations=()))
+    assert asked == [("read", "https://b.example"), ("probe", "https://b.example")]
+
+
+@pytest.mark.parametrize("source", [{"eks": "dev", "region": "eu-west-1"}, {"context": "dev"}, {"demo": True}])
+def test_a_source_of_one_cluster_answers_for_no_other(source: dict[str, str]) -> None:
+    with pytest.raises(BadInput, match="'prod'"):
+        addonctl.open_manager(**source).analyze_addon_ecosystem("prod")  # type: ignore[arg-type]
+
+
+def test_a_cluster_is_named_by_its_entry_where_the_context_says_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """eksctl's cluster entry keeps region and name though its context was renamed."""
+    asked: list[tuple[str, str]] = []
+
+    class Aws:
+        def read(self, name: str, **_: object) -> tuple[None, tuple[()]]:
+            asked.append((self.region, name))
+            return None, ()
+
+        def __init__(self, region: str) -> None:
+            self.region = region
+
+    monkeypatch.setattr(LiveCluster, "_aws", lambda _, region: Aws(region))
+    read = snapshot(cluster=Cluster(name="dev.eu-west-1.eksctl.io", context="mine"))
+    LiveCluster(wiring.catalog(), SystemClock())._with_aws(read)
+    assert asked == [("eu-west-1", "dev")]
