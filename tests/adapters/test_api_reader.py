@@ -9,6 +9,7 @@ import json
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -18,8 +19,10 @@ import pytest
 from addonctl.adapters import api_connection as way
 from addonctl.adapters import api_reader
 from addonctl.adapters.decoding import Decoder
+from addonctl.catalog import ApiRemoval, Catalog
 from addonctl.errors import Broken
 from addonctl.model import GapReason
+from addonctl.versions import Minor
 from tests.builders import NOW, small_catalog
 
 Answer = tuple[int, dict[str, Any]]
@@ -245,7 +248,12 @@ WITH_CRDS = {
 
 
 def reading_crds(
-    serve: Any, folder: Path, answer: Callable[[str], Answer | None], *crds: dict[str, Any], namespace: str = ""
+    serve: Any,
+    folder: Path,
+    answer: Callable[[str], Answer | None],
+    *crds: dict[str, Any],
+    namespace: str = "",
+    catalog: Catalog | None = None,
 ) -> tuple[Any, list[str]]:
     def route(path: str, _: dict[str, str]) -> Answer:
         if path == "/version":
@@ -259,7 +267,7 @@ def reading_crds(
     server = serve(route)
     connection = way.connect(None, kubeconfig(folder, server.url, {"token": "x"}))
     connection.pause = lambda _: None
-    decoder = Decoder(small_catalog())
+    decoder = Decoder(catalog or small_catalog())
     snapshot = api_reader.read(connection, decoder, now=NOW, namespace=namespace or None)
     return snapshot, [path for path, _ in server.seen]
 
@@ -301,6 +309,16 @@ def test_one_namespace_narrows_custom_resources_too(serve: Any, tmp_path: Path) 
     paths = [path.partition("?")[0] for path in asked]
     assert "/apis/cert-manager.io/v1/namespaces/payments/certificates" in paths
     assert "/apis/cert-manager.io/v1/clusterissuers" in paths
+
+
+def test_one_namespace_narrows_kinds_of_which_a_version_ends_too(serve: Any, tmp_path: Path) -> None:
+    removal = ApiRemoval(group="policy", version="v1beta0", kind="PodSecurityPolicy", removed_in=Minor(1, 40))
+    known = small_catalog()
+    known = replace(known, kubernetes=replace(known.kubernetes, removals=(removal,)))
+    _, asked = reading_crds(serve, tmp_path, lambda _: pods(), namespace="payments", catalog=known)
+    paths = [path.partition("?")[0] for path in asked]
+    assert "/apis/policy/v1beta1/namespaces/payments/podsecuritypolicies" in paths
+    assert "/apis/policy/v1beta1/podsecuritypolicies" not in paths
 
 
 @pytest.mark.parametrize("ask", [api_reader.version, api_reader.discover])

@@ -659,6 +659,20 @@ def test_nobody_knows_the_way_back_of_what_aws_runs() -> None:
     assert undo(row("dns", method=Method.BUILT_IN), DNS) == ()
 
 
+@pytest.mark.parametrize(
+    ("owner", "ref"),
+    [
+        (owners.HelmRelease("apps", ""), DNS),  # only a label says that Helm keeps it
+        (owners.Manifest("kubectl"), ObjectRef.of("Pod", "dns", "apps")),
+        (owners.Manifest("kubectl"), ObjectRef.of("Job", "dns", "apps")),
+        (owners.Undetermined("why"), DNS),
+    ],
+    ids=["a release without a name", "a pod", "a job", "nobody"],
+)
+def test_no_way_back_is_offered_where_the_installer_has_none(owner: Owner, ref: ObjectRef) -> None:
+    assert undo(replace(row("dns"), owner=owner), ref) == ()
+
+
 def test_a_helm_rollback_is_in_the_namespace_of_the_release_not_of_the_workload() -> None:
     elsewhere = replace(DNS, namespace="kube-system")
     (action,) = undo(row("dns"), elsewhere)

@@ -195,6 +195,18 @@ def test_releases_with_renamed_images_in_two_namespaces_are_two_copies(traces: d
     assert [item.subject for item in found.evidence] == [first.id, second.id]
 
 
+def test_two_releases_in_one_namespace_are_two_installations() -> None:
+    image = "ingress/controller:v1.15.1"
+    both = tuple(
+        workload(f"ingress-{name}", image, annotations=helm("apps", name), labels=CHART)
+        for name in ("inside", "outside")
+    )
+    assert sorted(str(row.owner) for row in rows(workloads=both)) == [
+        "helm release apps/inside",
+        "helm release apps/outside",
+    ]
+
+
 def test_a_renamed_copy_beside_one_with_its_own_image_is_a_copy() -> None:
     two = (
         workload("coredns", COREDNS, namespace="a", annotations=helm("a", "dns"), labels=CHART),
