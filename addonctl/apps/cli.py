@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
+from click.core import ParameterSource
 
 import addonctl
 from addonctl.apps import examples, run
@@ -39,6 +40,21 @@ def _options(given: dict[str, Any]) -> "SourceOptions":
     from addonctl.render import terminal
 
     return wiring.SourceOptions(**given, progress=terminal.progress())
+
+
+def _given(*names: str) -> list[str]:
+    """The options that were given to the current command, as they are written: of these parameters, else of all."""
+    ctx = click.get_current_context()
+    wanted = (each for each in ctx.command.params if each.name in names or not names)
+    return [
+        each.opts[-1] for each in wanted if ctx.get_parameter_source(each.name or "") is ParameterSource.COMMANDLINE
+    ]
+
+
+def _refuse(options: list[str], beside: str, fix: str) -> None:
+    """Raises BadInput where an option was given that would do nothing."""
+    if options:
+        raise BadInput(f"{options[0]} and {beside} cannot be used together", fix)
 
 
 def _minor(text: str) -> "Minor | None":
@@ -203,6 +219,7 @@ def findings(
 ) -> None:
     """What is wrong, the worst first; `findings explain CODE` says more about one kind."""
     if ctx.invoked_subcommand is not None:
+        _refuse(_given(), ctx.invoked_subcommand, "It reads no cluster: leave the option out.")
         return
     from addonctl.render import documents, terminal
 
@@ -307,6 +324,11 @@ def matrix(addons: tuple[str, ...], target: str, output: str, no_headers: bool, 
     from addonctl.render import documents, terminal
 
     if addons:
+        _refuse(
+            _given(*(source.keys() - {"kubernetes"})),
+            "ADDON",
+            "Versions of ADDON come from the catalog: leave one out.",
+        )
         known = wiring.catalog()
         minors = compatibility.matrix_minors(known, _minor(source["kubernetes"]), _minor(target))
         cells = compatibility.matrix(known, addons, minors)
@@ -420,6 +442,7 @@ def snapshot_show(file: str, raw: bool, output: str) -> None:
     from addonctl.adapters.sources import snapshot_file
     from addonctl.render import documents, terminal
 
+    _refuse(["-o"] if raw and output != "table" else [], "--raw", "--raw is JSON: leave one out.")
     taken = snapshot_file.load(Path(file))
     if raw:
         sys.stdout.write(snapshot_file.encode(taken).decode() + "\n")
@@ -521,6 +544,7 @@ def catalog_check(addon: str, version: str, kubernetes: str, output: str, fail_o
 
     known = wiring.catalog()
     if addon == "-":
+        _refuse(["--kubernetes"] if kubernetes else ["VERSION"] if version else [], "-", "Each line says its own.")
         _exit_by_answers(documents.check_stream(known, sys.stdin, sys.stdout), fail_on)
         return
     minor = _minor(kubernetes)
@@ -559,6 +583,7 @@ def rbac(iam: bool, cluster_role: bool, probe: bool) -> None:
     from addonctl.apps import wiring
     from addonctl.render import documents
 
+    _refuse(["--iam"] if iam and cluster_role else [], "--cluster-role", "Without either, both are printed.")
     if not iam:
         more = probes.RULES if probe else ()
         sys.stdout.write(api_reader.cluster_role_yaml(decoders.KINDS, wiring.catalog(), more))

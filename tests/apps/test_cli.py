@@ -405,6 +405,36 @@ def test_an_option_of_another_source_is_refused_not_dropped(options: tuple[str, 
     assert "cannot be used together" in done.stderr
 
 
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("matrix", "coredns", "--demo"),
+        ("matrix", "coredns", "-f", "x.yaml"),
+        ("matrix", "coredns", "--context", "x"),
+        ("findings", "--demo", "explain", "HLT001"),
+        ("rbac", "--iam", "--cluster-role"),
+        ("catalog", "check", "-", "v1.0"),
+        ("catalog", "check", "-", "--kubernetes", "1.34"),
+        ("snapshot", "show", "x.snap", "--raw", "-o", "yaml"),
+    ],
+    ids=" ".join,
+)
+def test_an_option_that_would_do_nothing_is_refused(arguments: tuple[str, ...]) -> None:
+    done = run(*arguments)
+    assert done.returncode == 1
+    assert "cannot be used together" in done.stderr
+
+
+@pytest.mark.parametrize("command", [("inventory", "--demo"), ("matrix", "coredns"), ("findings", "explain", "HLT001")])
+def test_what_only_the_environment_says_is_no_option_of_another_source(
+    command: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_PROFILE", "dev")
+    monkeypatch.setenv("AWS_REGION", "eu-west-1")
+    done = run(*command)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
 def test_what_could_not_be_judged_fails_a_gate_unless_it_may() -> None:
     manifest = json.dumps({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "x"}})
     gate = ("findings", "-f", "-", "--fail-on", "required")
