@@ -9,7 +9,7 @@ from addonctl.adapters.clock import SystemClock
 from addonctl.adapters.sources.live import LiveCluster
 from addonctl.apps import wiring
 from addonctl.errors import BadInput
-from addonctl.model import Cluster, Inventory, View
+from addonctl.model import Inventory, View
 from tests.builders import snapshot
 
 CONTEXTS = """
@@ -51,19 +51,18 @@ def test_a_source_of_one_cluster_answers_for_no_other(source: dict[str, str]) ->
         addonctl.open_manager(**source).analyze_addon_ecosystem("prod")  # type: ignore[arg-type]
 
 
-def test_a_cluster_is_named_by_its_entry_where_the_context_says_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    """eksctl's cluster entry keeps region and name though its context was renamed."""
-    asked: list[tuple[str, str]] = []
-
-    class Aws:
-        def read(self, name: str, **_: object) -> tuple[None, tuple[()]]:
-            asked.append((self.region, name))
-            return None, ()
-
-        def __init__(self, region: str) -> None:
-            self.region = region
-
-    monkeypatch.setattr(LiveCluster, "_aws", lambda _, region: Aws(region))
-    read = snapshot(cluster=Cluster(name="dev.eu-west-1.eksctl.io", context="mine"))
-    LiveCluster(wiring.catalog(), SystemClock())._with_aws(read)
-    assert asked == [("eu-west-1", "dev")]
+@pytest.mark.parametrize(
+    ("context", "cluster", "server", "place"),
+    [
+        ("me@dev.eu-west-1.eksctl.io", "x", "", ("eu-west-1", "dev")),
+        ("mine", "dev.eu-west-1.eksctl.io", "", ("eu-west-1", "dev")),
+        ("mine", "arn:aws:eks:eu-west-1:111122223333:cluster/dev", "", ("eu-west-1", "dev")),
+        ("mine", "dev", "https://0A1B.gr7.eu-west-1.eks.amazonaws.com", ("eu-west-1", "dev")),
+        ("mine", "dev", "https://dev.example", ("", "")),
+    ],
+)
+def test_where_a_cluster_is_on_eks_is_told_by_context_entry_or_server(
+    context: str, cluster: str, server: str, place: tuple[str, str]
+) -> None:
+    """A context may be renamed; eksctl's cluster entry keeps region and name."""
+    assert LiveCluster(wiring.catalog(), SystemClock()).place(context, cluster, server) == place
