@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from addonctl.gate import _likelihood, _worse, judged, observed, opened
+from addonctl.gate import _likelihood, _stake, _worse, judged, observed, opened
 from addonctl.model import Counts, GateSettings, Guard, Judgement, Objective, Sample, Verdict
 from tests.builders import NOW
 
@@ -191,3 +191,63 @@ def test_any_counts_give_a_verdict_with_its_numbers(ticks: list[tuple[int, int, 
 def test_more_failures_than_requests_cannot_be() -> None:
     with pytest.raises(AssertionError, match="3 of 2 requests"):
         Counts(2, 3)
+
+
+# ── Its numbers ─────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_the_limit_is_the_objective_or_what_the_baseline_had() -> None:
+    before = [Sample(sli="dns", at=NOW, updated=Counts(), control=Counts(500, failed)) for failed in (30, 50)]
+    harmless = [Sample(sli="dns", at=NOW, updated=Counts(), control=Counts(1000, 10))]
+    assert opened(SETTINGS, [DNS], harmless).watched[0].limit == 0.01, "as many as may fail are no reason for more"
+    (troubled,) = opened(SETTINGS, [DNS], before).watched
+    assert troubled.limit == pytest.approx(1.5 * (80 + 2 * math.sqrt(80) + 2) / 1000)
+    hopeless = [Sample(sli="dns", at=NOW, updated=Counts(), control=Counts(100, 100))]
+    assert opened(SETTINGS, [DNS], hopeless).watched[0].limit == 0.9
+
+
+def test_failures_alone_count_from_five_times_the_objective_where_there_is_a_control() -> None:
+    assert (opened(SETTINGS, [DNS]).watched[0].bearable, len(opened(SETTINGS, [DNS]).watched[0].bad)) == (0.05, 4)
+    assert (opened(SETTINGS, [ALONE]).watched[0].bearable, len(opened(SETTINGS, [ALONE]).watched[0].bad)) == (0.01, 6)
+
+
+def test_ticks_and_silence_are_counted() -> None:
+    gate = opened(SETTINGS, [DNS])
+    seen = []
+    for samples in ([], [], [Sample(sli="dns", at=NOW, updated=Counts(3))], []):
+        gate = observed(gate, samples)
+        seen.append((gate.watched[0].ticks, gate.watched[0].silent))
+    assert seen == [(1, 1), (2, 2), (3, 0), (4, 1)]
+
+
+def test_without_answers_of_the_others_nothing_is_compared() -> None:
+    assert _worse(5.0, Counts(10, 9), Counts(), 1.5) == 0
+    assert _worse(5.0, Counts(), Counts(10, 9), 1.5) == 0
+    assert _worse(5.0, Counts(10, 9), Counts(10), 1.5) > 1
+
+
+def test_no_more_good_is_kept_than_twice_what_a_pass_needs() -> None:
+    gate = opened(SETTINGS, [DNS])
+    for samples in _samples(*[(Counts(1000), Counts(1000))] * 3):
+        gate = observed(gate, samples)
+    assert gate.watched[0].good == pytest.approx(2 * math.log(20))
+
+
+@pytest.mark.parametrize(("baseline", "missing"), [((0, 100), 32), ((10, 100), 7), ((20, 100), 5), ((50, 100), 5)])
+def test_where_the_baseline_fails_a_pass_asks_for_no_better(baseline: tuple[int, int], missing: int) -> None:
+    failed, requests = baseline
+    before = [Sample(sli="dns", at=NOW, updated=Counts(), control=Counts(requests, failed))]
+    assert judged(opened(SETTINGS, [DNS], before)).slis[0].missing == missing
+
+
+def test_the_stakes_of_a_rollout_add_up_to_one() -> None:
+    horizon = 100
+    assert sum(math.exp(_stake(tick, horizon)) for tick in range(horizon)) == pytest.approx(1, abs=0.01)
+    assert _stake(horizon, horizon) == -math.inf
+
+
+def test_what_an_sli_says_is_of_all_that_was_counted() -> None:
+    found = _judge((Counts(100, 1), Counts(50)), (Counts(100), Counts(50))).slis[0]
+    assert (found.updated, found.control, found.limit) == (Counts(200, 1), Counts(100), 0.01)
+    assert 0 < found.chance <= 1
+    assert judged(opened(SETTINGS, [DNS])).slis[0].chance == 1

@@ -1,0 +1,266 @@
+"""Single moves of a run: what each event does in each phase, and what it does not."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from addonctl.model import Counts, Guard, Sample
+from addonctl.model.run import (
+    Approved,
+    Cancelled,
+    Command,
+    Do,
+    Done,
+    Event,
+    Failed,
+    Limits,
+    Looked,
+    OwnerState,
+    Paused,
+    Phase,
+    Resumed,
+    Run,
+    StepState,
+    Tick,
+    TookTooLong,
+)
+from addonctl.orchestrator import Advance, advance, started
+from tests.builders import NOW
+from tests.simulation.sketch import plan
+
+_OLD = StepState(of=6, updated=0, ready=6, updated_ready=0)
+
+
+def _later(seconds: float) -> timedelta:
+    return timedelta(seconds=seconds)
+
+
+def _command(moved: Advance) -> Command:
+    (command,) = moved[1]
+    return command
+
+
+def _upto(phase: Phase, **of_plan: object) -> Run:
+    """A run that has just entered a phase, by doing what it asks for."""
+    run, commands = started("run", plan(**of_plan), NOW)  # type: ignore[arg-type]
+    now = NOW
+    for _ in range(40):
+        if run.phase is phase:
+            return run
+        now += _later(10)
+        event: Event = Done(commands[0].id, "checkpoint") if commands else Looked(state=_new(run), samples=_good(run))
+        run, commands = advance(run, event, now)
+    raise AssertionError(f"never came to {phase}")
+
+
+def _new(run: Run) -> StepState:
+    if not run.changed:
+        return _OLD
+    done = min(2 * (run.wave + 1), 6)
+    return StepState(of=6, updated=done, ready=6, updated_ready=done, owner=OwnerState.DONE)
+
+
+def _good(run: Run) -> tuple[Sample, ...]:
+    return (Sample(sli="dns", at=NOW, updated=Counts(100 if run.changed else 0), control=Counts(100)),)
+
+
+# ── Commands ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_run_begins_by_checking_and_goes_on_command_by_command() -> None:
+    moved = started("run", plan(), NOW)
+    done = []
+    while moved[1]:
+        done.append((moved[0].phase, _command(moved).do))
+        moved = advance(moved[0], Done(_command(moved).id, "c-1"), NOW)
+    assert done == [(Phase.PREFLIGHT, Do.CHECK), (Phase.CHECKPOINT, Do.CHECKPOINT), (Phase.BASELINE, Do.HARDEN)]
+    assert moved[0].checkpoints == ("c-1",)
+    assert moved[0].hardened
+
+
+def test_every_command_has_a_number_of_its_own() -> None:
+    asked = [_upto(phase).todo for phase in (Phase.PREFLIGHT, Phase.CHECKPOINT, Phase.BASELINE, Phase.APPLY)]
+    assert [command.id for todo in asked for command in todo] == [f"run-{number}" for number in range(1, 6)]
+
+
+@pytest.mark.parametrize("event", [Done("run-99", "x"), Failed("run-99", "refused"), Failed("run-99", "later", 5)])
+def test_an_answer_to_another_command_changes_nothing(event: Event) -> None:
+    run, commands = started("run", plan(), NOW)
+    assert advance(run, event, NOW) == (run, commands)
+
+
+def test_an_answer_when_nothing_was_asked_changes_nothing() -> None:
+    run = replace(_upto(Phase.SOAK), todo=())
+    assert advance(run, Done("run-1"), run.since)[0] == run
+    assert advance(run, Failed("run-1", "refused"), run.since)[0] == run
+
+
+def test_what_may_help_later_is_asked_again_under_the_same_id_and_not_before() -> None:
+    run, commands = started("run", plan(), NOW)
+    run, none = advance(run, Failed(commands[0].id, "throttled", 30), NOW)
+    assert none == ()
+    assert advance(run, Tick(), NOW + _later(29))[1] == ()
+    assert advance(run, Tick(), NOW + _later(30))[1] == commands
+    run, _ = advance(run, Done(commands[0].id), NOW + _later(31))
+    assert run.not_before is None
+
+
+# ── People ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_paused_run_asks_for_nothing_and_time_does_not_count() -> None:
+    run, commands = started("run", plan(), NOW)
+    run, none = advance(run, Paused("ana"), NOW)
+    assert none == ()
+    run, none = advance(run, Tick(), NOW + _later(100_000))
+    assert (run.phase, none) == (Phase.PREFLIGHT, ())
+    run, again = advance(run, Resumed("ana"), NOW + _later(100_000))
+    assert (run.since, again) == (NOW + _later(100_000), commands)
+
+
+def test_resuming_what_goes_on_changes_nothing() -> None:
+    run = _upto(Phase.SOAK)
+    assert advance(run, Resumed("ana"), run.since + _later(5))[0] == run
+
+
+def test_approval_counts_only_where_it_is_asked_for() -> None:
+    run, commands = started("run", plan(approval=True), NOW)
+    assert advance(run, Approved("ana"), NOW) == (run, commands)
+    waiting = _upto(Phase.APPROVAL, approval=True)
+    approved, commands = advance(waiting, Approved("ana"), waiting.since)
+    assert (approved.phase, commands[0].do) == (Phase.APPLY, Do.CHANGE)
+    assert approved.timeline[-1].by == "ana"
+    assert advance(waiting, Tick(), waiting.since + _later(86_401))[0].phase is Phase.ROLLING_BACK
+
+
+def test_going_back_cannot_be_cancelled() -> None:
+    run = _upto(Phase.APPLY)
+    back, commands = advance(run, Cancelled("ana"), run.since)
+    assert (back.phase, back.ending, commands[0].do) == (Phase.ROLLING_BACK, Phase.CANCELLED, Do.REVERT_WORKLOADS)
+    assert advance(back, Cancelled("ben"), back.since) == (back, commands)
+
+
+# ── Looks ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_the_baseline_is_watched_for_as_long_as_it_takes() -> None:
+    run = replace(_upto(Phase.BASELINE), todo=())
+    at = run.since + _later(Limits().baseline_s)
+    assert advance(run, Looked(state=_OLD), at - _later(1))[0].phase is Phase.BASELINE
+    assert advance(run, Looked(state=None, unread="time-out"), at)[0].phase is Phase.BASELINE
+    assert advance(run, Looked(state=replace(_OLD, ready=5)), at)[0].phase is Phase.BASELINE
+    assert advance(replace(run, paused=True), Looked(state=_OLD), at)[0].phase is Phase.BASELINE
+    assert advance(run, Looked(state=_OLD), at)[0].phase is Phase.APPLY
+
+
+def test_the_gate_knows_how_it_was_before() -> None:
+    run = replace(_upto(Phase.BASELINE), todo=())
+    troubled = Sample(sli="dns", at=NOW, updated=Counts(), control=Counts(500, 40))
+    run, _ = advance(run, Looked(state=_OLD, samples=(troubled,)), run.since)
+    run, _ = advance(run, Looked(state=_OLD, samples=(troubled,)), run.since + _later(Limits().baseline_s))
+    assert run.baseline == (troubled, troubled)
+    assert run.gate is not None
+    assert run.gate.watched[0].limit > 0.08
+
+
+def test_a_wave_is_soaked_once_its_instances_are_ready() -> None:
+    run = replace(_upto(Phase.APPLY), todo=())
+    one = StepState(of=6, updated=2, ready=5, updated_ready=1, owner=OwnerState.AT_WORK)
+    assert advance(run, Looked(state=one), run.since)[0].phase is Phase.APPLY
+    assert advance(run, Looked(state=replace(one, updated_ready=2)), run.since)[0].phase is Phase.SOAK
+
+
+def test_there_may_be_fewer_instances_than_when_the_plan_was_made() -> None:
+    run = replace(_upto(Phase.APPLY), todo=())
+    assert (
+        advance(run, Looked(state=StepState(of=1, updated=1, ready=1, updated_ready=1)), run.since)[0].phase
+        is Phase.SOAK
+    )
+
+
+def test_a_soak_lasts_and_then_comes_the_next_wave() -> None:
+    run = _upto(Phase.SOAK)
+    look = Looked(state=_new(run), samples=_good(run))
+    early = advance(run, look, run.since + _later(29))[0]
+    assert (early.phase, early.wave) == (Phase.SOAK, 0)
+    later, commands = advance(run, look, run.since + _later(30))
+    assert (later.phase, later.wave, commands[0].do, commands[0].wave) == (Phase.APPLY, 1, Do.RELEASE, 1)
+    assert advance(replace(run, paused=True), look, run.since + _later(30))[0].phase is Phase.SOAK
+
+
+def test_the_last_wave_is_verified_once_its_owner_is_done() -> None:
+    run = _upto(Phase.VERIFY)
+    state = StepState(of=6, updated=6, ready=6, updated_ready=6, owner=OwnerState.AT_WORK)
+    assert advance(run, Looked(state=state), run.since)[1] == ()
+    assert advance(run, Looked(state=replace(state, owner=OwnerState.DONE, updated=5)), run.since)[1] == ()
+    assert advance(run, Looked(state=replace(state, owner=OwnerState.DONE, updated_ready=5)), run.since)[1] == ()
+    done, commands = advance(run, Looked(state=replace(state, owner=OwnerState.DONE)), run.since)
+    assert [command.do for command in done.todo] == [Do.RELAX, Do.COMPARE]
+    done, commands = advance(done, Done(commands[0].id), run.since)
+    assert not done.hardened
+    assert advance(done, Done(commands[0].id), run.since)[0].phase is Phase.UPDATED
+
+
+@pytest.mark.parametrize("phase", [Phase.APPLY, Phase.SOAK, Phase.VERIFY])
+def test_a_guard_turns_a_change_back_even_while_a_command_is_done(phase: Phase) -> None:
+    run = _upto(phase)
+    guard = Guard(code="HLT001", subject="Deployment/kube-system/coredns", detail="crashed")
+    back, commands = advance(run, Looked(state=None, guards=(guard,)), run.since)
+    assert (back.phase, commands[0].do) == (Phase.ROLLING_BACK, Do.REVERT_WORKLOADS)
+
+
+def test_what_was_put_back_is_ready_before_it_is_compared() -> None:
+    run = advance(_upto(Phase.APPLY), Cancelled("ana"), NOW)[0]
+    run = replace(run, todo=(), since=NOW)
+    state = replace(_OLD, restored=True)
+    assert advance(run, Looked(state=replace(state, ready=5)), NOW)[1] == ()
+    assert advance(run, Looked(state=replace(state, restored=False)), NOW)[1] == ()
+    found, commands = advance(run, Looked(state=state), NOW)
+    assert [command.do for command in found.todo] == [Do.RELAX, Do.COMPARE]
+    assert advance(found, Looked(state=state), NOW) == (found, commands), "asked for once"
+
+
+# ── Time ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+_LIMITS = Limits()
+
+
+@pytest.mark.parametrize(
+    ("phase", "limit_s", "then"),
+    [
+        (Phase.PREFLIGHT, _LIMITS.preflight_s, Phase.REFUSED),
+        (Phase.CHECKPOINT, _LIMITS.checkpoint_s, Phase.REFUSED),
+        (Phase.BASELINE, _LIMITS.baseline_s + _LIMITS.harden_s, Phase.ROLLING_BACK),
+        (Phase.APPLY, _LIMITS.apply_s, Phase.ROLLING_BACK),
+        (Phase.SOAK, 30 + _LIMITS.apply_s, Phase.ROLLING_BACK),
+        (Phase.VERIFY, _LIMITS.verify_s, Phase.ROLLING_BACK),
+    ],
+)
+def test_a_phase_that_lasts_too_long_turns_back(phase: Phase, limit_s: int, then: Phase) -> None:
+    run = _upto(phase)
+    assert advance(run, Tick(), run.since + _later(limit_s))[0].phase is phase
+    back, _ = advance(run, Tick(), run.since + _later(limit_s + 1))
+    assert back.phase is then
+    assert back.why == TookTooLong(phase, limit_s + 1, run.state)
+
+
+def test_going_back_that_lasts_too_long_is_left_for_a_person() -> None:
+    run = advance(_upto(Phase.APPLY), Cancelled("ana"), NOW)[0]
+    stuck, commands = advance(run, Tick(), run.since + _later(_LIMITS.rolling_back_s + 1))
+    assert (stuck.phase, commands) == (Phase.STUCK, ())
+    assert advance(stuck, Cancelled("ana"), NOW) == (stuck, ())
+
+
+def test_unknown_holds_for_a_while_only() -> None:
+    run = _upto(Phase.SOAK)
+    silent = Looked(state=_new(run))
+    for _ in range(run.settings.silent):
+        assert run.unknown_since is None
+        run, _none = advance(run, silent, run.since)
+    assert run.unknown_since == run.since
+    assert advance(run, silent, run.since + _later(_LIMITS.hold_s))[0].phase is Phase.SOAK
+    assert advance(run, silent, run.since + _later(_LIMITS.hold_s + 1))[0].phase is Phase.ROLLING_BACK
+    assert advance(run, Looked(state=_new(run), samples=_good(run)), run.since)[0].unknown_since is None
+    lost = Looked(state=replace(_new(run), updated_ready=1), samples=_good(run))
+    assert advance(run, lost, run.since + _later(_LIMITS.hold_s + 1))[0].phase is Phase.ROLLING_BACK
