@@ -1,10 +1,8 @@
-"""The contract of ports.EksAddons and ports.EksAddonWriter, over EKS's API on loopback.
+"""The contract of ports.EksAddons and ports.EksAddonWriter, over EKS's API on loopback and over the simulated one.
 
-A side gives the ports and the means to play EKS: how long changes take, what fails next. A simulated one is added by
-its own class with the same means, in SIDES.
+A side gives the ports and the means to play EKS: how long changes take, what fails next.
 """
 
-from collections.abc import Callable
 from typing import Any, Protocol
 
 import pytest
@@ -13,7 +11,11 @@ from addonctl import ports
 from addonctl.adapters.aws import Aws
 from addonctl.adapters.eks_addons import EksAddonApi
 from addonctl.errors import BadInput, Conflict, Forbidden, Invalid, NotFound, NotReachable, TooManyRequests, Unavailable
-from addonctl.model import live
+from addonctl.model import EksUpdate, live
+from addonctl.sim.eks import Pace, SimEks, SimEksAddons
+from addonctl.sim.store import Store
+from addonctl.sim.weather import Call, Calm
+from addonctl.sim.world import World
 from tests.eks.conftest import aws as aws_server
 from tests.eks.conftest import eks as eks_server
 from tests.eks.server import REGION, EksServer
@@ -71,12 +73,66 @@ class OverHttp:
         return self._state.deleted
 
 
-SIDES: dict[str, Callable[[EksServer], Side]] = {"EKS's API": OverHttp}
+class Simulated:
+    """EKS of a world that takes no time, unless it is asked to: then each time it is asked after, a second passes."""
+
+    def __init__(self) -> None:
+        versions = {("coredns", version): (lambda configuration: ()) for version in (OLD, NEW)}
+        self._pace = Pace(apply_s=0, delete_s=0, late_s=0)
+        self._eks = SimEks(Store(World(7)), versions, self._pace)
+        self._weather = PlannedWeather()
+        self.reader: ports.EksAddons = self
+        self._addons = SimEksAddons(self._eks, self._weather)
+        self.writer: ports.EksAddonWriter = self._addons
+        self.names = self._addons.names
+        self._seconds = {"describe": 0.0, "update_status": 0.0}
+
+    def describe(self, addon: str) -> live.Addon:
+        self._eks.world.advance(self._seconds["describe"])
+        return self._addons.describe(addon)
+
+    def update_status(self, addon: str, update_id: str) -> EksUpdate:
+        self._eks.world.advance(self._seconds["update_status"])
+        return self._addons.update_status(addon, update_id)
+
+    def slow(self, asks: int) -> None:
+        self._pace.apply_s, self._seconds["update_status"] = asks + 0.5, 1.0
+        self._eks.world.after(0.1, lambda: setattr(self._pace, "apply_s", 0))
+
+    def late(self, asks: int) -> None:
+        self._pace.late_s, self._seconds["describe"] = asks + 0.5, 1.0
+
+    def fail_next(self, code: str) -> None:
+        self._eks.fails_next = code
+
+    def deny(self, operation: str) -> None:
+        self._weather.denied.add(operation)
+
+    def throttle(self, operation: str, times: int) -> None:
+        self._weather.throttled[operation] = times
+
+    def deleted(self) -> list[tuple[str, bool]]:
+        return self._eks.deleted
 
 
-@pytest.fixture(params=SIDES)
-def side(request: pytest.FixtureRequest, eks: EksServer) -> Side:
-    return SIDES[request.param](eks)
+class PlannedWeather(Calm):
+    """Refuses what it was told to."""
+
+    def __init__(self) -> None:
+        self.denied: set[str] = set()
+        self.throttled: dict[str, int] = {}
+
+    def before(self, call: Call) -> None:
+        if call.verb in self.denied:
+            raise Forbidden(f"not authorized to perform: eks:{call.verb}", reason="AccessDeniedException")
+        if self.throttled.get(call.verb):
+            self.throttled[call.verb] -= 1
+            raise TooManyRequests("Too Many Requests", reason="ThrottlingException")
+
+
+@pytest.fixture(params=["EKS's API", "simulated"])
+def side(request: pytest.FixtureRequest) -> Side:
+    return Simulated() if request.param == "simulated" else OverHttp(request.getfixturevalue("eks"))
 
 
 def create(side: Side, token: str = "t-1", **more: Any) -> live.Addon:
@@ -264,7 +320,7 @@ def test_throttling_is_waited_out_first(side: Side) -> None:
     assert update(side).status == "Successful"
 
 
-# ── Of this side alone ──────────────────────────────────────────────────────────────────────────────────────────
+# ── Of EKS's API alone: boto3's attempts, a cluster that is not there, connections ──────────────────────────────
 
 
 class Impatient(Aws):
