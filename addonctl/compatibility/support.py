@@ -48,6 +48,10 @@ class KubernetesStatus:
     targets: tuple[Minor, ...] = ()
     assumed: tuple[Minor, ...] = ()
 
+    def ends_soon(self, day: date) -> bool:
+        """Whether its current support ends within two months of a day."""
+        return self.ends is not None and self.ends - day <= _ENDS_SOON
+
     def __post_init__(self) -> None:
         assert (self.running is None) == bool(self.assumed), (self.running, self.assumed)
 
@@ -173,7 +177,7 @@ def support_findings(view: View, catalog: Catalog, status: KubernetesStatus, day
     if status.ends is None or not on_eks(view):
         return
     code = {Support.EXTENDED: "EKS003", Support.UNSUPPORTED: "EKS004"}.get(status.support)
-    soon = status.ends - day <= _ENDS_SOON
+    soon = status.ends_soon(day)
     if status.support is Support.STANDARD and soon:
         code = "EKS006"
     if code is None:

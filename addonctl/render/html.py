@@ -4,20 +4,24 @@ Pure: an Assessment in, text out; templates/report.html is the structure, report
 cluster goes through `plain` and Jinja's escaping. Called by `addonctl analyze -o html`.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
+from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 from addonctl import __version__
-from addonctl.assessment import Assessment
+from addonctl.assessment import Assessment, of, of_health
 from addonctl.catalog import Answer, Cell
+from addonctl.compatibility import Support
 from addonctl.dependencies import Dependencies
-from addonctl.findings import CHECKS
+from addonctl.findings import CHECKS, Capability, Check
 from addonctl.health import AddonHealth, Aspect
-from addonctl.model import Evidence, Finding, Health
+from addonctl.model import Evidence, Finding, Health, ObjectRef
+from addonctl.model.finding import AddOnRef, InstallationRef, MissingRef, Subject, Together
+from addonctl.model.owners import EksAddon
 from addonctl.render import drawing, terminal
-from addonctl.render.commands import fix_text
+from addonctl.render.commands import LineKind, fix_lines
 from addonctl.render.documents import DUE, gap_lines
 from addonctl.render.drawing import Label
 from addonctl.render.escaping import plain, plain_lines
@@ -26,9 +30,12 @@ from addonctl.render.markdown import by_severity, minors
 
 if TYPE_CHECKING:
     from jinja2 import Environment
+    from markupsafe import Markup
 
 # Evidence of one finding beyond this is folded; a click opens it, and printing shows it.
 _EVIDENCE_OPEN = 5
+# Of findings of one code in a row so many are open, the rest is folded: the 28th single replica tells nothing new.
+_SAME_OPEN = 3
 _STOPS = 1.0  # the weight of an impact that stops the dependent
 _SIGNS: Mapping[str, str] = {
     Answer.YES: "✓",
@@ -55,7 +62,8 @@ def html(assessment: Assessment) -> str:
     """The whole report."""
     from markupsafe import Markup
 
-    graph = assessment.dependencies
+    graph, status, concerned = assessment.dependencies, assessment.kubernetes, _concerned(assessment)
+    health = sorted(assessment.health.addons, key=lambda health: (health.score is None, health.score, health.id))
     told, absent = gap_lines(assessment.gaps)
     return (
         _environment()
@@ -63,13 +71,19 @@ def html(assessment: Assessment) -> str:
         .render(
             assessment=assessment,
             version=__version__,
-            kubernetes=terminal.kubernetes_line(assessment.kubernetes),
-            ends_soon=any(found.code == "EKS006" for found in assessment.findings),
+            kubernetes=terminal.kubernetes_line(status),
+            ends_soon=status.support is Support.STANDARD and status.ends_soon(assessment.day),
+            runs=_runs,
+            concerned=concerned,
+            findings_of=_by_installation(assessment, concerned),
+            anchors={found.id: f"finding-{number}" for number, found in enumerate(assessment.findings, start=1)},
+            rows={row.id: f"addon-{number}" for number, row in enumerate(assessment.inventory.installations, start=1)},
             severities=by_severity(assessment.findings),
             minors=minors(assessment),
             checks=assessment.compatibility.cells,
-            health=sorted(assessment.health.addons, key=lambda health: (health.score is None, health.score, health.id)),
+            health=health,
             nowhere=_nowhere(assessment.health.addons),
+            quiet=frozenset(each.id for each in health if _is_quiet(each)),
             picture=Markup(drawing.svg(graph)),  # ElementTree has escaped it
             alone=_alone(graph),
             blasts=_blasts(graph),
@@ -94,7 +108,10 @@ def _environment() -> "Environment":
     )
     found.globals.update(
         CHECKS=CHECKS,
-        fix_text=fix_text,
+        fix_boxes=_fix_boxes,
+        of_compatibility=_codes(of(Capability.COMPATIBILITY)),
+        of_health=_codes(of_health),
+        command=_command,
         DUE=DUE,
         MEANINGS=drawing.MEANINGS,
         evidence_open=_EVIDENCE_OPEN,
@@ -118,6 +135,68 @@ def _block(text: str) -> str:
     from markupsafe import escape
 
     return escape(plain_lines(text))
+
+
+def _codes(wanted: Callable[[Check], bool]) -> frozenset[str]:
+    return frozenset(code for code, check in CHECKS.items() if wanted(check))
+
+
+def _fix_boxes(found: Finding) -> list[tuple[bool, str]]:
+    """How to fix it, in pieces: (whether these lines are to be pasted, the lines)."""
+    pieces = groupby(fix_lines(found), key=lambda line: line.kind is not LineKind.PROSE)
+    return [(pasted, "\n".join(map(str, lines))) for pasted, lines in pieces]
+
+
+def _command(lines: str) -> "Markup":
+    """Lines to paste that break between words only: a browser would break `--namespace` after its hyphens."""
+    from markupsafe import Markup
+
+    word, line = Markup('<span class="word">{}</span>'), Markup('<span class="command">{}</span>')
+    told = ([word.format(each) if each else "" for each in text.split(" ")] for text in plain_lines(lines).split("\n"))
+    return Markup("").join(line.format(Markup(" ").join(words)) for words in told)
+
+
+def _runs(found: Iterable[Finding]) -> list[tuple[list[Finding], list[Finding]]]:
+    """Findings by code, in their order: (those that are open, those that are folded)."""
+    runs = [list(same) for _, same in groupby(found, key=lambda each: each.code)]
+    return [(same, []) if len(same) <= _SAME_OPEN + 1 else (same[:_SAME_OPEN], same[_SAME_OPEN:]) for same in runs]
+
+
+def _concerned(assessment: Assessment) -> Mapping[str, list[str]]:
+    """Finding → the installations that it is about; both by their id."""
+    return {found.id: list(dict.fromkeys(_installations(assessment, found.subject))) for found in assessment.findings}
+
+
+def _by_installation(assessment: Assessment, concerned: Mapping[str, Sequence[str]]) -> Mapping[str, list[Finding]]:
+    found: dict[str, list[Finding]] = {row.id: [] for row in assessment.inventory.installations}
+    for each in assessment.findings:
+        for installation in concerned[each.id]:
+            found[installation].append(each)
+    return found
+
+
+def _installations(assessment: Assessment, subject: Subject) -> Iterator[str]:
+    """The ids of the installations that a subject is, names or belongs to."""
+    rows = assessment.inventory.installations
+    match subject:
+        case ObjectRef():
+            yield from (each.id for each in rows if each.id == assessment.dependencies.owners.get(subject))
+        case InstallationRef(id=wanted):
+            yield from (each.id for each in rows if each.id == wanted)
+        case AddOnRef(addon=wanted):
+            yield from (each.id for each in rows if each.addon == wanted)
+        case EksAddon(name=wanted):
+            yield from (each.id for each in rows if isinstance(each.owner, EksAddon) and each.owner.name == wanted)
+        case Together(members=wanted_ones):
+            yield from (each.id for each in rows if each.id in wanted_ones or each.addon in wanted_ones)
+        case MissingRef(source=source):
+            yield from _installations(assessment, source)
+
+
+def _is_quiet(each: AddonHealth) -> bool:
+    """Whether there is nothing to tell of an add-on but that it is healthy: the report folds those."""
+    told = [aspect for aspect in each.aspects if aspect.health not in (Health.HEALTHY, Health.UNKNOWN)]
+    return not told and not each.unknown_reason and grade(each.score, each.coverage) == "good"
 
 
 def _sign(of: Answer | Health) -> str:

@@ -8,10 +8,11 @@ from importlib import resources
 from itertools import pairwise
 
 import pytest
+from markupsafe import escape
 
 from addonctl.assessment import Assessment
 from addonctl.findings import CHECKS
-from addonctl.render.commands import fix_text
+from addonctl.render.commands import LineKind, fix_lines
 from addonctl.render.escaping import plain
 from addonctl.render.html import html
 from tests import builders
@@ -64,7 +65,8 @@ def page(everything: Assessment) -> _Page:
 def test_it_has_every_finding_with_evidence_and_fix(page: _Page, everything: Assessment) -> None:
     for found in everything.findings:
         assert f"{found.code} {CHECKS[found.code].title} {found.subject}" in page.text
-        assert " ".join(fix_text(found).split()) in page.text
+        for line in fix_lines(found):
+            assert " ".join(str(line).split()) in page.text
         for item in found.evidence:
             assert " ".join(item.detail.split()) in page.text
 
@@ -186,3 +188,59 @@ def test_every_text_can_be_read_on_what_it_stands(scheme: dict[str, str]) -> Non
     for text, ground in pairs:
         light, dark = sorted((_luminance(scheme[text]), _luminance(scheme[ground])), reverse=True)
         assert (light + 0.05) / (dark + 0.05) >= 4.5, (text, ground)
+
+
+def test_commands_stand_apart_from_what_a_person_is_to_do(everything: Assessment) -> None:
+    """What stands in a box can be pasted as it is; advice is no command."""
+    boxes = re.findall('<pre class="fix"[^>]*><code>(.*?)</code></pre>', html(everything), re.DOTALL)
+    boxes = [re.sub("</?span[^>]*>", "", box.replace('<span class="command">', "\n")) for box in boxes]
+    advice = re.findall('<p class="advice">(.*?)</p>', html(everything), re.DOTALL)
+    for found in everything.findings:
+        for line in fix_lines(found):
+            shown = advice if line.kind is LineKind.PROSE else boxes
+            assert any(str(escape(plain(str(line)))) in text for text in shown), line
+
+
+def test_a_row_leads_to_its_findings_and_a_finding_to_its_row(demo: Assessment) -> None:
+    text = html(demo)
+    at = {found.id: number for number, found in enumerate(demo.findings, start=1)}
+    rows = [row.id for row in demo.inventory.installations]
+    crash = next(found for found in demo.findings if found.code == "HLT001")
+    ebs = 1 + next(n for n, each in enumerate(rows) if each.startswith("aws-ebs-csi-driver/"))
+    row = re.search(rf'<tr id="addon-{ebs}">(.*?)</tr>', text, re.DOTALL)
+    health = text[text.index('<table class="health">') : text.index('id="dependencies"')]
+    compatibility = text[text.index('<table class="matrix') : text.index('id="health"')]
+    assert f'href="#finding-{at[crash.id]}"' in health
+    assert f'href="#finding-{at[crash.id]}"' not in compatibility, "a row leads to what its table is about"
+    card = re.search(rf'id="finding-{at[crash.id]}">(.*?)</article>', text, re.DOTALL)
+    assert row is not None and card is not None  # noqa: PT018 - for the types
+    assert f'href="#finding-{at[crash.id]}"' in row[1]
+    assert f'href="#addon-{ebs}"' in card[1]
+
+
+def test_an_effect_names_its_cause(demo: Assessment) -> None:
+    effect = next(found for found in demo.findings if found.cause)
+    number = 1 + next(n for n, found in enumerate(demo.findings) if found.id == effect.cause)
+    assert f'Effect of <a href="#finding-{number}">HLT001</a>' in html(demo)
+
+
+def test_what_is_healthy_and_what_repeats_is_folded(demo: Assessment) -> None:
+    text = html(demo)
+    healthy = re.search('<details class="quiet"><summary>(.*?)</summary>(.*?)</details>', text, re.DOTALL)
+    assert healthy is not None
+    rows = healthy[2].count('<td class="score">')
+    assert rows > 10
+    assert f"{rows} add-ons are healthy" in healthy[1]
+    assert 'class="aspect ' not in healthy[2], "what is unhealthy is not folded"
+    single = next(found for found in demo.findings if found.code == "HLT014")
+    many = tuple(replace(single, subject=replace(single.subject, name=f"web-{n}")) for n in range(28))
+    page = html(replace(demo, findings=many))
+    folded = re.search('<details class="same"><summary>(.*?)</summary>(.*?)</details>', page, re.DOTALL)
+    assert folded is not None
+    assert folded[1].startswith("25 more of HLT014")
+    assert folded[2].count("<article") == 25
+
+
+def test_support_that_ends_soon_looks_the_same_whatever_was_found(demo: Assessment) -> None:
+    assert 'class="support soon"' in html(demo)
+    assert 'class="support soon"' in html(replace(demo, findings=()))
