@@ -12,6 +12,7 @@ from markupsafe import escape
 
 from addonctl.assessment import Assessment
 from addonctl.findings import CHECKS
+from addonctl.model import ObjectRef
 from addonctl.render.commands import LineKind, fix_lines
 from addonctl.render.escaping import plain
 from addonctl.render.html import html
@@ -233,7 +234,7 @@ def test_what_is_healthy_and_what_repeats_is_folded(demo: Assessment) -> None:
     assert f"{rows} add-ons are healthy" in healthy[1]
     assert 'class="aspect ' not in healthy[2], "what is unhealthy is not folded"
     single = next(found for found in demo.findings if found.code == "HLT014")
-    many = tuple(replace(single, subject=replace(single.subject, name=f"web-{n}")) for n in range(28))
+    many = tuple(replace(single, subject=ObjectRef("Deployment", f"web-{n}", "shop", "apps")) for n in range(28))
     page = html(replace(demo, findings=many))
     folded = re.search('<details class="same"><summary>(.*?)</summary>(.*?)</details>', page, re.DOTALL)
     assert folded is not None
