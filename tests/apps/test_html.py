@@ -234,7 +234,10 @@ def test_what_is_healthy_and_what_repeats_is_folded(demo: Assessment) -> None:
     assert f"{rows} add-ons are healthy" in healthy[1]
     assert 'class="aspect ' not in healthy[2], "what is unhealthy is not folded"
     single = next(found for found in demo.findings if found.code == "HLT014")
-    many = tuple(replace(single, subject=ObjectRef("Deployment", f"web-{n}", "shop", "apps")) for n in range(28))
+    many = tuple(
+        replace(single, subject=ObjectRef(kind="Deployment", name=f"web-{n}", namespace="shop", group="apps"))
+        for n in range(28)
+    )
     page = html(replace(demo, findings=many))
     folded = re.search('<details class="same"><summary>(.*?)</summary>(.*?)</details>', page, re.DOTALL)
     assert folded is not None
