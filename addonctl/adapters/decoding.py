@@ -71,7 +71,7 @@ class Page:
 class Decoder:
     """Decodes for one scan; knows which settings the catalog allows, and keeps one copy of equal values.
 
-    Not for several threads at once on purpose: the interning tables are plain dicts, whose single operations are
+    Several threads share one without a lock: the tables of equal values are plain dicts, whose single operations are
     atomic, so a race costs a second copy and nothing else.
     """
 
