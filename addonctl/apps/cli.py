@@ -39,7 +39,9 @@ def _options(given: dict[str, Any]) -> "SourceOptions":
     from addonctl.apps import wiring
     from addonctl.render import terminal
 
-    return wiring.SourceOptions(**given, progress=terminal.progress())
+    progress = terminal.progress()
+    click.get_current_context().call_on_close(lambda: progress("", 1, 1))  # an error has a line of its own
+    return wiring.SourceOptions(**given, progress=progress)
 
 
 def _given(*names: str) -> list[str]:

@@ -114,8 +114,6 @@ def _fail(text: str) -> NoReturn:
     """An error in words. What it quotes must not colour or move a terminal."""
     from addonctl.render.escaping import plain_lines
 
-    if sys.stderr.isatty():
-        sys.stderr.write("\r\x1b[K")  # what was being read when it failed
     print(f"Error: {plain_lines(text)}", file=sys.stderr)
     _leave(EXIT_ERROR)
 

@@ -4,8 +4,9 @@ Tables are laid out by tables.py; a pipe gets every cell uncut. Colours are read
 """
 
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 from addonctl import ports
@@ -13,12 +14,13 @@ from addonctl.assessment import Assessed, Assessment, of
 from addonctl.catalog import Answer, Catalog
 from addonctl.catalog import Cell as CompatibilityCell
 from addonctl.compatibility import KubernetesStatus, Support
-from addonctl.dependencies import Dependencies
+from addonctl.dependencies import Dependencies, Impact
 from addonctl.findings import CHECKS, Capability
 from addonctl.model import Affects, Finding, Gap, Health, MissingRef, Owner, Severity, Snapshot, Strength, owners
 from addonctl.model.plan import OpenQuestion, Plan, Step
 from addonctl.render.commands import Line, LineKind, command, fix_lines, lines
 from addonctl.render.documents import dump, gap_lines, snapshot_document
+from addonctl.render.drawing import Label, labels, nodes
 from addonctl.render.escaping import plain
 from addonctl.render.grades import UNKNOWN, grade, says_something
 from addonctl.render.tables import MARK, Cell, Column, Fit, cut_front, lay_out, wrap
@@ -110,10 +112,15 @@ def progress() -> ports.Progress:
     if not sys.stderr.isatty():
         return ports.silent
 
+    on_line = False
+
     def show(what: str, done: int, total: int) -> None:
+        nonlocal on_line
         line = "" if done >= total > 0 else _progress_line(plain(what), done, total, _console().width - 1)
-        sys.stderr.write(f"\r\x1b[K{line}")
-        sys.stderr.flush()
+        if line or on_line:
+            sys.stderr.write(f"\r\x1b[K{line}")
+            sys.stderr.flush()
+        on_line = bool(line)
 
     return show
 
@@ -521,6 +528,7 @@ def matrix(cells: Iterable[CompatibilityCell], style: Style) -> None:
 def dependencies(assessment: Assessment, addon: str, style: Style) -> None:
     """What each add-on needs, and what its failure affects."""
     graph = assessment.dependencies
+    named = labels(dict.fromkeys((*nodes(graph), *(row.id for row in assessment.inventory.installations))))
     for row in assessment.inventory.installations:
         if addon and addon not in (row.addon, row.id):
             continue
@@ -530,19 +538,28 @@ def dependencies(assessment: Assessment, addon: str, style: Style) -> None:
             continue
         _print(Cell(row.id, "bold"))
         lines = [
-            f"needs {each.target} ({_kind(each.strength, each.affects)}): {_why(graph, each.source, each.target)}"
+            f"needs {named[each.target]} ({_kind(each.strength, each.affects)}): "
+            f"{_why(graph, each.source, each.target)}"
             for each in needs
         ]
-        lines += [f"if it fails: {each.id} ({round(100 * each.weight)} % of it)" for each in affected]
+        lines += _if_it_fails(affected, named)
         for number, line in enumerate(lines, start=1):
             _branch(line, last=number == len(lines))
     if not addon and graph.order:
         _title("Update in this order:")
         for number, name in enumerate(graph.order, start=1):
-            _say(name, first=f"{number:>3}. ")
+            _say(str(named[name]), first=f"{number:>3}. ")
     for found in assessment.findings:
         _finding(found)
     gaps(assessment.gaps, style)
+
+
+def _if_it_fails(affected: Iterable[Impact], named: Mapping[str, Label]) -> Iterator[str]:
+    """One line for all that stop, one for all that lose as much as each other."""
+    for lost, same in groupby(affected, key=lambda each: round(100 * each.weight)):
+        names = [str(named[each.id]) for each in same]
+        stop, lose = ("this stops", "this loses") if len(names) == 1 else ("these stop", "these lose")
+        yield f"if it fails, {stop if lost == 100 else f'{lose} {lost} %'}: {', '.join(names)}"
 
 
 def _branch(text: str, *, last: bool) -> None:
