@@ -1,7 +1,7 @@
-"""The way to one API server: who asks, over which transport, how often; answers come back raw. See ApiConnection.
+"""The connection to one API server: credentials, transport and retries; responses are returned raw. See ApiConnection.
 
-kubeconfig chooses cluster and user, credentials renews what proves the user, api_transport makes the sockets,
-api_errors gives what fails its type.
+kubeconfig.py selects cluster and user, credentials.py renews credentials, api_transport.py opens the sockets, and
+api_errors.py turns failures into typed errors.
 """
 
 import os
@@ -27,14 +27,14 @@ from addonctl.errors import AddonctlError, BadInput, Broken, NotReachable, Timed
 if TYPE_CHECKING:
     from urllib3 import BaseHTTPResponse, HTTPConnectionPool
 
-# Further attempts of a read that the server was too busy for, and of one that found no connection.
+# Retries of a read that the server was too busy for, and of one that could not connect.
 _RETRIES_BUSY, _RETRIES_NO_CONNECTION = 4, 1
 _BACKOFF_S = 0.3
-# A server that asks for a longer wait than this is not waited for: the caller may do something else meanwhile.
+# If the server asks for a longer wait than this, the caller decides whether to wait.
 _WAIT_MAX_S = 10.0
-# A connection that was kept open may be closed by the other side just as it is used again: that shows at once.
+# A server may close an idle connection just as it is reused, which shows at once.
 _BROKEN_AT_ONCE_S = 1.0
-# A page of 500 objects at etcd's limit each (1.5 MiB) is 750 MiB; more is no answer of an API server.
+# A page of 500 objects at etcd's limit (1.5 MiB each) is 750 MiB; more is not a response of an API server.
 _BODY_BYTES, _PIECE_BYTES = 1 << 30, 1 << 20
 # One event of a watch: an object at etcd's limit, as JSON.
 _LINE_BYTES = 16 << 20
@@ -43,7 +43,7 @@ _NO_API = "Check the address in the kubeconfig, VPN and proxy: no Kubernetes API
 
 
 class Endpoint(Protocol):
-    """Where an EKS cluster's API server is, as AWS says."""
+    """The API server of an EKS cluster, as AWS describes it."""
 
     @property
     def name(self) -> str: ...
@@ -55,7 +55,7 @@ class Endpoint(Protocol):
 
 @dataclass(slots=True)
 class Traffic:
-    """What a connection has cost so far."""
+    """What a connection has used so far."""
 
     requests: int = 0
     bytes: int = 0
@@ -63,7 +63,7 @@ class Traffic:
 
 @dataclass(eq=False)
 class Connection:
-    """One API server with credentials; the real side of ApiConnection."""
+    """One API server with credentials; the real implementation of ApiConnection."""
 
     name: str
     server: str
@@ -111,11 +111,11 @@ class Connection:
         return self.request("GET", path, query, headers={"Accept": accept}).body
 
     def review(self, path: str, body: bytes) -> bytes:
-        """The answer to a review of one's own rights, which stores nothing."""
+        """The response to a review of our own permissions, which stores nothing."""
         return self.request("POST", path, body=body).body
 
     def dry_run(self, path: str, body: bytes) -> bytes:
-        """The answer to a creation that goes through all of admission and is not stored."""
+        """The response to a creation that runs all of admission and is not stored."""
         return self.request("POST", path, {"dryRun": "All"}, body).body
 
     @contextmanager
@@ -168,7 +168,7 @@ class Connection:
         headers: Mapping[str, str],
         read_timeout_s: float,
     ) -> "BaseHTTPResponse":
-        """The head of an answer; renewed credentials are tried when it is 401."""
+        """The head of a response; on 401 the request is repeated with renewed credentials."""
         target = path + (f"?{urlencode(query)}" if query else "")
         credential, generation = self._credentials.current()
         answer = self._send(credential, method, target, body, headers, read_timeout_s)
@@ -197,7 +197,7 @@ class Connection:
         for name, value in credential.headers:
             sent.add(name, value)
         url = f"{transport.url.path}{target}"
-        if transport.plain_proxy is not None:  # without TLS a proxy is asked for the whole URL
+        if transport.plain_proxy is not None:  # without TLS, a proxy needs the whole URL
             url = f"{transport.url.scheme}://{transport.url.netloc}{url}"
         try:
             return pool.urlopen(
@@ -208,7 +208,7 @@ class Connection:
                 retries=False,
                 redirect=False,
                 preload_content=False,
-                timeout=Timeout(connect=None, read=read_timeout_s),  # Transport.open has its own for connecting
+                timeout=Timeout(connect=None, read=read_timeout_s),  # Transport.open has its own timeout for connecting
             )
         except (HTTPError, OSError) as error:
             raise api_errors.failure(error, self._where, sent=True) from error
@@ -223,7 +223,7 @@ class Connection:
         return headers
 
     def _transport(self, credential: Credential) -> "tuple[Transport, HTTPConnectionPool]":
-        """The sockets that prove themselves with this credential's certificate: a new one needs new ones."""
+        """The sockets for this credential's client certificate: a new certificate needs new sockets."""
         with self._lock:
             held = self._way
             same = held is not None and (held[0].certificate_pem, held[0].key_pem) == (
@@ -300,12 +300,12 @@ class Connection:
 
 
 def _is_of_a_budget(error: AddonctlError) -> bool:
-    """Whether a PodDisruptionBudget refuses an eviction: that is 429 as well, and no matter of the server's load."""
+    """Whether a PodDisruptionBudget refuses an eviction: also a 429, but unrelated to the server's load."""
     return any(cause.reason == "DisruptionBudget" for cause in error.causes)
 
 
 def _asked_s(error: AddonctlError) -> float:
-    """How long the server itself said to wait; 0 where it said nothing and the error has its type's own wait."""
+    """How long the server asked to wait; 0 if it did not ask and the delay is the error type's own."""
     return float(vars(error).get("retry_after_s") or 0)
 
 
@@ -313,7 +313,7 @@ def _lower(answer: "BaseHTTPResponse") -> dict[str, str]:
     return {name.lower(): value for name, value in answer.headers.items()}
 
 
-# ── Ways in ─────────────────────────────────────────────────────────────────────────────────────────────────────
+# ── Connecting ──────────────────────────────────────────────────────────────────────────────────────────────────
 
 
 def connect(
@@ -324,10 +324,10 @@ def connect(
     token: Callable[[], tuple[str, datetime]] | None = None,
     timeout_s: float | None = None,
 ) -> Connection:
-    """A connection by EKS endpoint and token, by kubeconfig context, or by the service account of the pod we are in.
+    """A connection by EKS endpoint and token, by kubeconfig context, or by the service account of our own pod.
 
-    Nothing is asked of the server or of a plugin yet. `timeout_s` is how long one answer is waited for. Raises BadInput
-    for a kubeconfig that cannot be used.
+    Neither the server nor a plugin is called yet. `timeout_s` is how long to wait for one response. Raises BadInput for
+    a kubeconfig that cannot be used.
     """
     timeouts = Timeouts.of(timeout_s)
     if eks is not None and token is not None:
@@ -342,7 +342,7 @@ def connect(
 
 
 def by_service_account(folder: Path, timeouts: Timeouts | None = None) -> Connection:
-    """By the account of the pod that this runs in; its token is read anew as it is replaced."""
+    """With the service account of our own pod; its token is read again when it is replaced."""
     host, port = os.environ["KUBERNETES_SERVICE_HOST"], os.environ.get("KUBERNETES_SERVICE_PORT", "443")
     try:
         ca_pem = (folder / "ca.crt").read_text("ascii")

@@ -1,7 +1,7 @@
-"""Answers and failures of a connection as errors of ours: the one place where a status or an exception gets its type.
+"""Turns responses and connection failures into our errors: the only place that maps an HTTP status or an exception.
 
-Of an answer only the message of a Kubernetes `Status` is shown, and what looks like a credential in it is replaced.
-Any other body may hold anything, so it is named by its kind alone ("an HTML page").
+Only the message of a Kubernetes `Status` is shown, with anything that looks like a credential replaced. Any other body
+may contain anything, so only its kind is named ("an HTML page").
 """
 
 import json
@@ -34,18 +34,18 @@ from addonctl.errors import (
 )
 from addonctl.model import Gap, GapReason
 
-# A message is one line of a report; a webhook may answer with pages.
+# A message is one line of a report; a webhook may return pages.
 _MESSAGE_CHARACTERS = 300
-# Causes of one refusal: an invalid object may name every field that it has.
+# Causes of one rejection: for an invalid object, every field may be named.
 _CAUSES = 50
 _HTML = re.compile(rb"\s*<(!doctype|html|head|body|script|meta|\?xml)", re.IGNORECASE)
-# Admission answers with the code that the webhook chose, 403 if it chose none: only the words tell it from RBAC's no.
+# Admission returns the code that the webhook chose, 403 by default: only the message distinguishes it from RBAC's 403.
 _ADMISSION = re.compile(r'admission webhook "[^"]*" denied the request|ValidatingAdmissionPolicy \'[^\']*\'.* denied')
 
 
 @dataclass(frozen=True, slots=True)
 class _Status:
-    """What a `Status` object says."""
+    """The fields of a `Status` object that are used."""
 
     message: str
     reason: str
@@ -55,7 +55,7 @@ class _Status:
 
 
 def refusal(server: str, path: str, status: int, headers: Mapping[str, str], body: bytes) -> AddonctlError:
-    """The error for an answer that is no success. `path` is named without its query; `headers` are in lower case."""
+    """The error for an unsuccessful response. `path` is shown without its query; `headers` are in lower case."""
     said = _status(body)
     words = said.message if said else described(body, headers)
     what = f"{server}{path.partition('?')[0]} answered {status}: {words}"
@@ -91,12 +91,12 @@ def refusal(server: str, path: str, status: int, headers: Mapping[str, str], bod
 
 
 def _not_the_api(status: int, body: bytes) -> bool:
-    """Whether a portal or proxy answered: a redirect, or a page. One with 5xx stands before an API that is down."""
+    """Whether a portal or proxy answered: a redirect, or a page. With 5xx, the page means that the API is down."""
     return 300 <= status < 400 or (status < 500 and status not in (401, 407, 408) and bool(_HTML.match(body)))
 
 
 def described(body: bytes, headers: Mapping[str, str]) -> str:
-    """What kind of thing a body is that is no Status; never a word of it."""
+    """The kind of a body that is not a Status; nothing of it is quoted."""
     if "location" in headers:
         return f"a redirect to {redact.url(headers['location'])[:100]} (a login page or proxy?)"
     if _HTML.match(body) or "text/html" in headers.get("content-type", ""):
@@ -136,7 +136,7 @@ def _line(text: object) -> str:
 
 
 def _retry_after(headers: Mapping[str, str], said: _Status | None) -> float | None:
-    """The wait that was asked for: Retry-After in seconds or as a date, else the Status' own."""
+    """The requested delay: Retry-After in seconds or as a date, or else that of the Status."""
     asked = headers.get("retry-after", "").strip()
     if asked.isdigit():
         return float(asked)
@@ -149,14 +149,14 @@ def _retry_after(headers: Mapping[str, str], said: _Status | None) -> float | No
     return said.retry_after_s if said else None
 
 
-# ── No answer ───────────────────────────────────────────────────────────────────────────────────────────────────
+# ── No response ─────────────────────────────────────────────────────────────────────────────────────────────────
 
 
 _BUSY = "Try again, or wait longer with --request-timeout; the API server may be overloaded."
 
 
 def failure(error: BaseException, where: str, *, sent: bool) -> AddonctlError:
-    """The error for a connection that failed; `sent`: a request was on its way, and may have been carried out."""
+    """The error for a connection that failed; `sent`: a request was under way and may have taken effect."""
     cause = _innermost(error)
     if isinstance(cause, ssl.SSLError):
         why = getattr(cause, "verify_message", "") or getattr(cause, "reason", "") or cause
@@ -176,17 +176,17 @@ def failure(error: BaseException, where: str, *, sent: bool) -> AddonctlError:
 
 
 def _innermost(error: BaseException) -> BaseException:
-    """The operating system's error in what libraries wrapped it in; the error itself where there is none."""
+    """The operating system's error inside the exceptions of libraries; the exception itself if there is none."""
     inner = [one for one in (*error.args, error.__cause__, error.__context__) if isinstance(one, BaseException)]
     found = next((deep for deep in map(_innermost, inner) if isinstance(deep, OSError)), None)
     return found or error
 
 
-# ── As a gap ────────────────────────────────────────────────────────────────────────────────────────────────────
+# ── Gaps ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
 def gap(part: str, error: AddonctlError, permission: str = "") -> Gap:
-    """What a failed reading leaves: `part` is unknown, for the reason that the error's type gives."""
+    """The gap for a failed read: `part` is unknown, for the reason given by the error's type."""
     reason = gap_reason(error)
     return Gap(
         part=part, reason=reason, detail=error.what, permission=permission if reason is GapReason.FORBIDDEN else ""
@@ -194,7 +194,7 @@ def gap(part: str, error: AddonctlError, permission: str = "") -> Gap:
 
 
 def gap_reason(error: AddonctlError) -> GapReason:
-    """The reason of a gap, by type."""
+    """The reason for a gap, by the type of the error."""
     match error:
         case Forbidden():
             return GapReason.FORBIDDEN

@@ -1,7 +1,7 @@
-"""Objects of one cluster to the letter, over its API: ports.ObjectReader and ports.ObjectWriter.
+"""Objects of one cluster, losslessly, over its API: ports.ObjectReader and ports.ObjectWriter.
 
 Paths come from the server's own discovery, so custom resources need no table. A watch reconnects where it broke off,
-asks for bookmarks so that it never falls far behind, and lists again when the server has forgotten its place.
+requests bookmarks so that it never falls far behind, and lists again when its position has expired.
 """
 
 import threading
@@ -26,8 +26,8 @@ from addonctl.errors import (
 )
 from addonctl.model import ObjectRef, live
 
-_PAGE = 500  # as kubectl: a page of large objects is some MB
-_PAGES_MAX = 4000  # two million objects: etcd would not hold them
+_PAGE = 500  # as kubectl does: a page of large objects is a few MB
+_PAGES_MAX = 4000  # two million objects: more than etcd can hold
 # The server ends a watch after this long, with a bookmark shortly before; silence beyond it is a lost connection. It
 # is short, since a closed watch waits for the next line; an idle one costs a request each time.
 _WATCH_S, _SILENCE_S = 12, 20.0
@@ -38,14 +38,14 @@ _MERGE, _JSON_PATCH, _APPLY = (
 )
 
 
-# What a server-side apply says of a field that the schema does not have; it says so with 500.
+# The message of server-side apply for a field that is not in the schema; it returns 500.
 _UNKNOWN_FIELD = "failed to create typed patch object"
 _T = TypeVar("_T")
 
 
 @dataclass(frozen=True, slots=True)
 class _Served:
-    """Where the objects of a kind are."""
+    """The endpoint of a kind."""
 
     root: str  # /api/v1, /apis/apps/v1
     plural: str
@@ -57,7 +57,7 @@ class _Served:
         return f"{self.root}{where}/{self.plural}" + (f"/{name}" if name else "")
 
     def path_of(self, ref: ObjectRef) -> str:
-        """Raises BadInput where a part of the name is missing."""
+        """Raises BadInput when the name or the namespace is missing."""
         if not ref.name:
             raise BadInput(f"An object of kind {ref.kind} has no name", "Give metadata.name.")
         if self.namespaced and not ref.namespace:
@@ -67,7 +67,7 @@ class _Served:
 
 @dataclass
 class ApiObjects:
-    """Both ports. `run` is noted on what `apply` and a merge patch write. Safe to use from several threads."""
+    """Both ports. `apply` and merge patches annotate objects with `run`. Safe to use from several threads."""
 
     connection: ApiConnection
     run: str = ""
@@ -85,7 +85,7 @@ class ApiObjects:
         try:
             return self._at(kind, pages)
         except Expired:
-            return self._at(kind, pages)  # once: the pages took longer than etcd keeps the past
+            return self._at(kind, pages)  # once: reading the pages took longer than etcd keeps the history
 
     def watch(
         self, kind: live.Kind, namespace: str = "", labels: str = "", since: live.Listing | None = None
@@ -97,7 +97,7 @@ class ApiObjects:
         found: list[live.Object] = []
         for _ in range(_PAGES_MAX):
             page = self._ask("GET", served.path(namespace), query)
-            # The items of a list leave out what the list says.
+            # The items of a list omit apiVersion and kind, which the list has.
             kind = {"apiVersion": page.get("apiVersion"), "kind": served.kind.kind}
             found += (live.Object({**kind, **item}) for item in page.get("items") or ())
             metadata = page.get("metadata") or {}
@@ -137,9 +137,9 @@ class ApiObjects:
         subresource: str = "",
         dry_run: bool = False,
     ) -> live.Object:
-        # Else the server would drop a field that it does not know, and say that all is well.
+        # Otherwise the server drops unknown fields and reports success.
         query = {"fieldManager": live.FIELD_MANAGER, "fieldValidation": "Strict"} | _dry(dry_run)
-        # Setting these is asking that they are so: the server refuses to change them.
+        # Setting these makes them preconditions: the server refuses to change them.
         held = _preconditions(uid, resource_version)
         headers = _MERGE
         if isinstance(body, Mapping) is not (form is live.PatchForm.MERGE):
@@ -168,12 +168,12 @@ class ApiObjects:
         options: dict[str, Any] = {"apiVersion": "v1", "kind": "DeleteOptions", "propagationPolicy": propagation.value}
         if held := _preconditions(uid, resource_version):
             options["preconditions"] = held
-        if dry_run:  # with options in the body, the server does not look at those of the query: it would delete
+        if dry_run:  # with options in the body, the server ignores those in the query, and would delete
             options["dryRun"] = ["All"]
         try:
             self._object("DELETE", ref, "", "", None, options)
         except (NotFound, NotServed):
-            return  # without its kind, the object is gone as well
+            return  # if the kind does not exist, neither does the object
 
     def evict(self, pod: ObjectRef, *, dry_run: bool = False) -> None:
         metadata = {"name": pod.name, "namespace": pod.namespace}
@@ -194,7 +194,7 @@ class ApiObjects:
     # ── Discovery ───────────────────────────────────────────────────────────────────────────────────────────────
 
     def _at(self, kind: live.Kind, ask: Callable[[_Served], _T]) -> _T:
-        """The answer from where a kind is served; that is remembered, and looked for again where it is no longer so."""
+        """The response from the endpoint of a kind, which is cached, and discovered again when it no longer exists."""
         remembered = self._served.get(kind)
         if remembered is not None:
             try:
@@ -222,7 +222,7 @@ class ApiObjects:
         others = [one["version"] for one in said.get("versions") or () if one["version"] != preferred]
         return (preferred, *others)
 
-    # ── Asking ──────────────────────────────────────────────────────────────────────────────────────────────────
+    # ── Requests ────────────────────────────────────────────────────────────────────────────────────────────────
 
     def _object(
         self,
@@ -313,7 +313,7 @@ class ApiWatch:
             self._closed.wait(min(_PAUSE_S * 2**failures, _PAUSE_MAX_S))
 
     def _listed(self) -> Iterator[live.WatchEvent]:
-        """Tells what a new list has that was not known. `_since` is set last: who is cut off here lists once more."""
+        """Delivers the differences of a new list. `_since` is set last, so that an interrupted one is repeated."""
         listing = self._objects.list(*self._what)
         there = {found.ref: found for found in listing}
         for ref in [ref for ref in self._known if ref not in there]:
@@ -344,7 +344,7 @@ class ApiWatch:
                     yield from self._event(_decoded(line, path), path)
 
     def _event(self, said: dict[str, Any], path: str) -> Iterator[live.WatchEvent]:
-        """The position moves before the event is told: whoever stops here has had it."""
+        """The position advances before the event is delivered, so that it is not delivered twice."""
         document = said.get("object") or {}
         if said.get("type") == "ERROR":
             body = msgspec.json.encode(document)

@@ -1,8 +1,8 @@
-"""Reads a live cluster into a Snapshot, and says what that takes.
+"""Reads a live cluster into a Snapshot, and derives the RBAC rules that this needs.
 
-One list a kind (adapters/decoding.py), in pages, a few at once; each page is decoded where it arrives and its bytes are
-dropped. Only API versions are asked for that Kubernetes has not deprecated. A part that cannot be read costs that
-part: it becomes a gap.
+One list per kind (adapters/decoders.py), in pages, a few at once; each page is decoded as it arrives and its bytes are
+dropped. Only API versions that Kubernetes has not deprecated are requested. A part that cannot be read becomes a gap,
+and the rest is read all the same.
 """
 
 import json
@@ -36,11 +36,11 @@ from addonctl.versions import Minor
 
 __all__ = ["Connection", "cluster_role_yaml", "connect", "may_list", "read", "version"]
 
-# Lists at once. API priority and fairness gives a single reader few seats; more would only queue at the server.
+# Concurrent lists. API Priority and Fairness gives one client few seats; more would only queue at the server.
 PARALLEL = 4
 # A page: large enough that a cluster of 150,000 pods takes 300 requests, small enough to stay below 10 MB.
 PAGE = 500
-# Restarts of a list whose continue token expired under us; a list that long will hardly come to its end.
+# Restarts of a list whose continue token expired; a list that takes longer is unlikely to ever complete.
 RESTARTS = 1
 _BROKEN_NAMED = 5
 # The part of Helm's releases that is unknown where ConfigMaps may not be listed; most clusters have none there.
@@ -59,7 +59,7 @@ _Resources = dict[tuple[str, str, str], tuple[str, bool]]
 
 @dataclass(frozen=True, slots=True)
 class Served:
-    """What the API server serves."""
+    """The resources that the API server serves."""
 
     resources: _Resources
 
@@ -68,7 +68,7 @@ class Served:
         return next((v for v in kind.of.versions if (kind.group, v, kind.of.plural) in self.resources), None)
 
     def plurals(self, group: str, kind: str) -> dict[str, list[str]]:
-        """The resources by which `kind` of `group` is served, each with its versions, the preferred first."""
+        """The resources that serve `kind` of `group`, each with its versions, the preferred first."""
         found: dict[str, list[str]] = {}
         for (served_group, version, name), (served_kind, _) in self.resources.items():
             if (served_group, served_kind) == (group, kind) and "/" not in name:
@@ -77,12 +77,12 @@ class Served:
 
 
 _Read = Callable[[], tuple[list[Any], list[str]]]
-"""Reads one thing: (objects, what was broken)."""
+"""Runs one read: (objects, descriptions of broken ones)."""
 
 
 @dataclass(slots=True)
 class _Parts:
-    """What comes in from the workers."""
+    """The results of the workers."""
 
     items: dict[str, list[Any]] = field(default_factory=dict)
     gaps: list[Gap] = field(default_factory=list)
@@ -96,9 +96,9 @@ def read(
     progress: ports.Progress = ports.silent,
     namespace: str | None = None,
 ) -> Snapshot:
-    """Everything of KINDS, as far as it can be read; `namespace` narrows namespaced kinds to one.
+    """All of KINDS, as far as it can be read; `namespace` limits namespaced kinds to one namespace.
 
-    Raises NotReachable or NotAllowed only when the server itself cannot be asked anything.
+    Raises NotReachable or NotAllowed only when not even the server's version can be read.
     """
     progress(f"from {connection.server}", 0, 0)
     kubernetes = _ask(connection, "/version", _Version).gitVersion
@@ -135,7 +135,7 @@ def _not_served(served: Served) -> Iterator[Gap]:
 
 
 def _tallied(crds: Iterable[CustomResourceDefinition], others: Iterable[OtherObject]) -> Iterator[CustomResources]:
-    """The count of those custom resources that were read whole."""
+    """The counts of the custom resources that were read in full."""
     by_kind: dict[tuple[str, str], list[OtherObject]] = {}
     for item in others:
         by_kind.setdefault((item.group, item.kind), []).append(item)
@@ -159,7 +159,7 @@ class _Kind(msgspec.Struct):
 
 
 class _Resource(msgspec.Struct):
-    """One resource, as aggregated discovery says it or as the list of one group version does (by `name`)."""
+    """One resource, from aggregated discovery or from the list of one group version (by `name`)."""
 
     resource: str = ""
     name: str = ""
@@ -185,7 +185,7 @@ class _Group(msgspec.Struct):
 
 
 class _Discovery(msgspec.Struct):
-    """What /api and /apis answer: aggregated (`items`), or the names of groups and versions alone."""
+    """The response of /api and /apis: aggregated (`items`), or only the names of groups and versions."""
 
     kind: str = ""
     items: list[_Group] | None = None
@@ -198,7 +198,7 @@ class _Listed(msgspec.Struct):
 
 
 def discover(connection: Connection) -> Served:
-    """What is served, in two requests (aggregated discovery), or one a group version on servers older than 1.26."""
+    """What is served, in two requests (aggregated discovery), or in one per group version on servers before 1.26."""
     resources: _Resources = {}
     for root in ("/api", "/apis"):
         document = _ask(connection, root, _Discovery, accept=f"{_AGGREGATED},application/json")
@@ -210,7 +210,7 @@ def discover(connection: Connection) -> Served:
 
 
 def _ask(connection: Connection, path: str, shape: type[_Shape], *, accept: str = "application/json") -> _Shape:
-    """The answer to a GET in a shape of ours. Raises Broken for what has another one."""
+    """The response to a GET, decoded. Raises Broken when it has another shape."""
     return _decoded(connection, path, shape, connection.get(path, accept=accept))
 
 
@@ -257,13 +257,13 @@ def _one_by_one(connection: Connection, root: str, document: _Discovery) -> _Res
 
 @dataclass(frozen=True, slots=True)
 class _Job:
-    """One thing to read: the part it fills, the permission it takes, and how it is done."""
+    """One read: the part it fills, the permission it needs, and how to run it."""
 
     part: str
     permission: str
     run: _Read
     missing_is_gap: bool = True
-    gap_part: str = ""  # what is unknown without it, where that is less than the whole part
+    gap_part: str = ""  # what is unknown without it, if less than the whole part
 
 
 def _jobs(connection: Connection, decoder: Decoder, served: Served, namespace: str | None) -> Iterator[_Job]:
@@ -316,10 +316,10 @@ def _pages(
     restart: Callable[[], None],
     accept: str = "application/json",
 ) -> None:
-    """Feeds every page of a list to `take`, which answers with the next page's token.
+    """Passes every page of a list to `take`, which returns the next page's token.
 
     Lists are read at the newest resourceVersion on purpose: with resourceVersion=0 older servers ignore the limit and
-    answer with one body of any size, and newer ones serve consistent lists from their cache all the same.
+    return one body of any size, and newer ones serve consistent lists from their cache anyway.
     """
     restarts, token = 0, ""
     while True:
@@ -348,9 +348,9 @@ def _getter(connection: Connection, decoder: Decoder, path: str) -> _Read:
 def _custom_jobs(
     connection: Connection, decoder: Decoder, crds: Iterable[CustomResourceDefinition], namespace: str | None
 ) -> Iterator[_Job | Gap]:
-    """Custom resources of add-ons: whole where they have a status to judge, else only counted.
+    """Custom resources of add-ons: read in full if they have a status to assess, otherwise only counted.
 
-    Each resource is a part of its own among the gaps: that one may not be listed says nothing of the others.
+    Each resource is a part of its own among the gaps: that one cannot be listed says nothing about the others.
     """
     for crd in crds:
         if crd.group not in decoder.crd_groups:
@@ -372,12 +372,12 @@ def _deprecated_only(part: str, resource: str, versions: list[str]) -> Gap:
 
 
 def _version_to_read(crd: CustomResourceDefinition) -> CrdVersion | None:
-    """A served version that is not deprecated, the stored one if it is such: it needs no conversion."""
+    """A served version that is not deprecated, preferably the stored one, which needs no conversion."""
     fit = [version for version in crd.versions if version.served and not version.deprecated]
     return next(iter(sorted(fit, key=lambda version: not version.storage)), None)
 
 
-# Groups whose kinds are asked, not stored, or that are no API of the server.
+# Groups whose kinds are requests that are not stored, or that the API server does not serve.
 _NOT_STORED = frozenset(
     """
     admission.k8s.io apidiscovery.k8s.io audit.k8s.io authentication.k8s.io authorization.k8s.io
@@ -387,7 +387,7 @@ _NOT_STORED = frozenset(
 
 
 def _changing(kubernetes: Kubernetes) -> list[tuple[str, str]]:
-    """(group, kind) of which Kubernetes removes a version and which nothing else reads."""
+    """(group, kind) of which Kubernetes removes a version and which are not read otherwise."""
     known = {(kind.group, kind.kind) for kind in KINDS}
     found = {(removal.group, removal.kind) for removal in kubernetes.removals}
     return sorted(key for key in found - known if key[0] not in _NOT_STORED and key[1] != "Eviction")
@@ -396,7 +396,7 @@ def _changing(kubernetes: Kubernetes) -> list[tuple[str, str]]:
 def _changing_jobs(
     connection: Connection, decoder: Decoder, served: Served, minor: Minor | None, namespace: str | None
 ) -> Iterator[_Job | Gap]:
-    """Objects whose API version may go away: who wrote them, by their metadata."""
+    """Objects whose API version may be removed: their metadata, which shows who wrote them."""
     for group, kind in _changing(decoder.kubernetes):
         for name, versions in served.plurals(group, kind).items():
             gap_part = f"others:{name}.{group}"
@@ -433,7 +433,7 @@ def _other_lister(
 
 
 def _counter(connection: Connection, decoder: Decoder, api_version: str, kind: str, path: str) -> _Read:
-    """Only how many there are and how they were written: there may be one for every pod."""
+    """Only their number and the API versions they were written with: there may be one for every pod."""
 
     def run() -> tuple[list[Any], list[str]]:
         tally = Tally(api_version.rpartition("/")[0], kind, path.rpartition("/")[2])
@@ -459,7 +459,7 @@ def _counter(connection: Connection, decoder: Decoder, api_version: str, kind: s
 
 
 def _run(jobs: list[_Job], parts: _Parts, progress: ports.Progress) -> None:
-    """Runs jobs a few at a time; a failing one becomes a gap. Ctrl-C drops what has not begun."""
+    """Runs jobs a few at a time; one that fails becomes a gap. Ctrl-C cancels those that have not started."""
     pool = ThreadPoolExecutor(PARALLEL, thread_name_prefix="addonctl-read")
     try:
         running: list[tuple[_Job, Future[tuple[list[Any], list[str]]]]] = [(job, pool.submit(job.run)) for job in jobs]
@@ -489,7 +489,7 @@ def _gap(job: _Job, error: Exception) -> Gap | None:
 
 
 def _merged(gaps: Iterable[Gap]) -> Iterator[Gap]:
-    """One gap a part and reason: twelve forbidden ConfigMaps are one line."""
+    """One gap per part and reason: twelve forbidden ConfigMaps are one line."""
     by_part: dict[tuple[str, GapReason], list[Gap]] = {}
     for gap in gaps:
         by_part.setdefault((gap.part, gap.reason), []).append(gap)
@@ -554,12 +554,12 @@ class _Review(msgspec.Struct):
 
 
 def version(connection: Connection) -> str:
-    """What the API server says that it is, such as v1.34.1-eks-1a2b3c4."""
+    """The version that the API server reports, such as v1.34.1-eks-1a2b3c4."""
     return _ask(connection, "/version", _Version).gitVersion
 
 
 def may_list(connection: Connection, kinds: Iterable[Kind]) -> list[tuple[Kind, bool]]:
-    """For each kind that is served, whether its list is allowed. Asks for reviews, reads nothing."""
+    """For each kind that is served, whether listing it is allowed, by access reviews; nothing is read."""
     served = discover(connection)
     wanted = [kind for kind in (*kinds, HELM_CONFIG_MAPS) if served.version(kind)]
     with ThreadPoolExecutor(PARALLEL) as pool:

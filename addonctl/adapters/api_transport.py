@@ -1,6 +1,6 @@
-"""Sockets to one API server: direct, through an HTTP proxy or SOCKS5, TLS on top; and HTTP over them by urllib3.
+"""Sockets to one API server: direct, through an HTTP or SOCKS5 proxy, with TLS; and HTTP over them with urllib3.
 
-api_connection asks by HTTP, port_forward speaks WebSocket: both over the same way, with the same proof of identity.
+api_connection.py uses HTTP and port_forward.py WebSocket, both over the same route with the same client certificate.
 """
 
 import base64
@@ -27,31 +27,31 @@ from addonctl.errors import BadInput, NotReachable
 if TYPE_CHECKING:
     from urllib3 import HTTPConnectionPool
 
-# A control plane answers a TCP handshake at once or not at all; a page of 500 objects takes it seconds at worst.
+# A control plane answers a TCP handshake at once or not at all; a page of 500 objects takes seconds at worst.
 CONNECT_TIMEOUT_S, READ_TIMEOUT_S = 5.0, 30.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Timeouts:
-    """How long one connection and one answer are waited for."""
+    """How long to wait for one connection and for one response."""
 
     connect_s: float = CONNECT_TIMEOUT_S
     read_s: float = READ_TIMEOUT_S
 
     @classmethod
     def of(cls, seconds: float | None) -> Self:
-        """Both as one who asks wants them; None: our own."""
+        """Both as given; None: the defaults."""
         return cls() if seconds is None else cls(connect_s=seconds, read_s=seconds)
 
 
-# Connections that are kept: as many as read at once (api_reader.PARALLEL), and one to write.
+# Connections kept open: one for each concurrent read (api_reader.PARALLEL), and one for writing.
 _KEPT_OPEN = 5
 _PROXY_ANSWER_BYTES = 64 << 10
 _PORTS = {"http": 80, "https": 443, "socks5": 1080, "socks5h": 1080}
 
 
 class Transport:
-    """The way to one server with one client certificate. Safe to use from several threads."""
+    """The route to one server with one client certificate. Safe to use from several threads."""
 
     def __init__(self, server: Server, credential: Credential, where: str, timeouts: Timeouts) -> None:
         self._timeouts = timeouts
@@ -64,7 +64,7 @@ class Transport:
         self.plain_proxy = self.proxy if self._context is None and self.proxy and _speaks_http(self.proxy) else None
 
     def open(self) -> socket.socket:
-        """A connected socket, with TLS where the server speaks it. Raises NotReachable, NotTrusted or BadInput."""
+        """A connected socket, with TLS if the server uses it. Raises NotReachable, NotTrusted or BadInput."""
         where = f"{self.where} through proxy {redact.url(self.proxy.geturl())}" if self.proxy else self.where
         with contextlib.ExitStack() as undo:
             try:
@@ -95,7 +95,7 @@ class Transport:
         return to_proxy
 
     def pool(self) -> "HTTPConnectionPool":
-        """HTTP over such sockets, kept open between requests."""
+        """HTTP over these sockets, which are kept open between requests."""
         from urllib3 import HTTPConnectionPool, Timeout
         from urllib3.connection import HTTPConnection
 
@@ -120,7 +120,7 @@ class Transport:
 def _tls(server: Server, credential: Credential) -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
-    # Clusters' own authorities leave out what strict verification (Python 3.13) asks for; kubectl does not ask.
+    # The CAs of clusters lack extensions that strict verification (Python 3.13) requires; kubectl does not.
     context.verify_flags &= ~ssl.VERIFY_X509_STRICT
     if server.insecure:
         context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
@@ -139,12 +139,12 @@ def _tls(server: Server, credential: Credential) -> ssl.SSLContext:
 
 
 def _load_chain(context: ssl.SSLContext, credential: Credential) -> None:
-    """Python's ssl takes a client certificate from a file only: one of ours, which is gone right after."""
+    """Python's ssl only loads a client certificate from a file: a temporary one, deleted right after."""
     handle, name = tempfile.mkstemp(prefix="addonctl-", suffix=".pem")  # mode 0600
     try:
         with os.fdopen(handle, "w", encoding="ascii") as file:
             file.write(f"{credential.certificate_pem}\n{credential.key_pem}\n")
-        context.load_cert_chain(name, password="")  # without one, OpenSSL would ask at the terminal
+        context.load_cert_chain(name, password="")  # without one, OpenSSL would prompt on the terminal
     finally:
         Path(name).unlink()
 
@@ -162,7 +162,7 @@ def _secured(plain: socket.socket, context: ssl.SSLContext, name: str) -> socket
 
 
 def _proxy(server: Server, url: SplitResult) -> SplitResult | None:
-    """The kubeconfig's proxy, else the environment's unless NO_PROXY excepts the host."""
+    """The kubeconfig's proxy, or else the environment's, unless NO_PROXY excludes the host."""
     given = server.proxy_url
     if given is None:
         found = urllib.request.getproxies_environment()
@@ -182,7 +182,7 @@ def _proxy(server: Server, url: SplitResult) -> SplitResult | None:
 
 
 def _excepted(host: str, netloc: str, rules: str) -> bool:
-    """NO_PROXY: names with what is under them, addresses, and networks as Go's programs know them."""
+    """NO_PROXY: domains with their subdomains, addresses and networks, as in Go programs."""
     if not rules:
         return False
     if urllib.request.proxy_bypass_environment(netloc.rpartition("@")[2], {"no": rules}):  # type: ignore[attr-defined]
@@ -205,7 +205,7 @@ def _speaks_http(proxy: SplitResult) -> bool:
 
 
 def authorization(proxy: SplitResult) -> str:
-    """The Proxy-Authorization for the user in the proxy's URL; empty where there is none."""
+    """The Proxy-Authorization for the user in the proxy's URL; empty if there is none."""
     if proxy.username is None:
         return ""
     words = f"{unquote(proxy.username)}:{unquote(proxy.password or '')}"
@@ -220,7 +220,7 @@ def _tunnel(to_proxy: socket.socket, proxy: SplitResult, host: str, port: int) -
     to_proxy.sendall((head + (f"Proxy-Authorization: {secret}\r\n" if secret else "") + "\r\n").encode())
     answer = b""
     while b"\r\n\r\n" not in answer:
-        byte = to_proxy.recv(1)  # not one byte of what comes after: that is TLS
+        byte = to_proxy.recv(1)  # not one byte beyond the headers: what follows is TLS
         if not byte or len(answer) > _PROXY_ANSWER_BYTES:
             raise NotReachable(f"The proxy {redact.url(proxy.geturl())} gave no answer to CONNECT", "Check the proxy.")
         answer += byte
@@ -232,7 +232,7 @@ def _tunnel(to_proxy: socket.socket, proxy: SplitResult, host: str, port: int) -
     raise NotReachable(f"The proxy {redact.url(proxy.geturl())} refused to connect to {target}: {code}", fix)
 
 
-# What a SOCKS5 proxy answers (RFC 1928, section 6).
+# The replies of a SOCKS5 proxy (RFC 1928, section 6).
 _SOCKS_REFUSALS = {
     2: "not allowed by its rules",
     3: "network unreachable",
@@ -243,7 +243,7 @@ _SOCKS_REFUSALS = {
 
 
 def _socks5(to_proxy: socket.socket, proxy: SplitResult, host: str, port: int) -> None:
-    """SOCKS5 (RFC 1928, RFC 1929); the proxy resolves the name, with socks5 as with socks5h, as kubectl has it."""
+    """SOCKS5 (RFC 1928, RFC 1929); the proxy resolves the name, for socks5 as for socks5h, as in kubectl."""
     where = f"The proxy {redact.url(proxy.geturl())}"
     user, password = (unquote(proxy.username or "").encode(), unquote(proxy.password or "").encode())
     to_proxy.sendall(b"\x05\x02\x00\x02" if user else b"\x05\x01\x00")

@@ -1,7 +1,7 @@
-"""The parts of Kubernetes' JSON that addonctl reads, as msgspec decodes them: every field may be absent or null.
+"""The parts of Kubernetes' JSON that addonctl reads, as msgspec structs: every field may be absent or null.
 
-One struct a kind, fields as in Kubernetes' API reference. msgspec skips what is not named here, so the values of
-arguments and of Secrets that are not asked for never become Python objects.
+One struct per kind, with fields as in Kubernetes' API reference. msgspec skips fields that are not named here, so
+arguments and the data of Secrets never become Python objects unless they are listed.
 Used by adapters/decoding.py and adapters/decoders.py only.
 """
 
@@ -24,7 +24,7 @@ _INITIALISMS = {"id": "ID", "ip": "IP", "urls": "URLs", "url": "URL"}
 
 
 class Shape(Struct, rename=_wire_name, gc=False):
-    """Base of all: camelCase on the wire."""
+    """The base of all structs: camelCase on the wire."""
 
 
 class OwnerReference(Shape):
@@ -91,7 +91,7 @@ class LabelSelector(Shape):
 
 
 class Present(Shape):
-    """Only whether there is one."""
+    """Only whether it is set."""
 
 
 class LocalRef(Shape):
@@ -156,7 +156,7 @@ class EnvSource(Shape):
 
 class EnvVar(Shape):
     name: str = ""
-    value: str | None = None  # kept only where the catalog names the variable
+    value: str | None = None  # kept only if the catalog names the variable
     value_from: EnvSource | None = None
 
 
@@ -343,18 +343,18 @@ class PodStatus(Shape):
 
 
 class PodContainer(Shape):
-    """What a running pod's container is read for; its template is read from the workload."""
+    """The fields read of a running pod's container; the template is read from the workload."""
 
     name: str = ""
     image: str | None = None
     resources: Resources | None = None
-    restart_policy: str | None = None  # Always: an init container that stays beside the others, a sidecar
+    restart_policy: str | None = None  # Always: an init container that keeps running, a sidecar
 
 
 class RunningPodSpec(Shape):
     containers: list[PodContainer] | None = None
     init_containers: list[PodContainer] | None = None
-    resources: Resources | None = None  # of the pod as a whole, which go before those of its containers
+    resources: Resources | None = None  # of the pod as a whole, which override those of its containers
     overhead: dict[str, IntOrString | float] | None = None
     node_name: str | None = None
     restart_policy: str | None = None
@@ -552,7 +552,7 @@ class LimitRange(Object):
     spec: LimitRangeSpec | None = None
 
 
-# ── Extension of the API ────────────────────────────────────────────────────────────────────────────────────────
+# ── API extensions ──────────────────────────────────────────────────────────────────────────────────────────────
 
 
 class ServiceReference(Shape):
@@ -637,7 +637,7 @@ class CrdSpec(Shape):
     scope: str | None = None
     names: CrdNames | None = None
     versions: list[CrdVersion] | None = None
-    version: str | None = None  # apiextensions.k8s.io/v1beta1 wrote a single one here
+    version: str | None = None  # apiextensions.k8s.io/v1beta1 has a single version here
     conversion: Conversion | None = None
 
 
@@ -749,7 +749,7 @@ class RoleBinding(Object):
     subjects: list[CrossRef] | None = None
 
 
-# ── What moves ──────────────────────────────────────────────────────────────────────────────────────────────────
+# ── Leases and events ───────────────────────────────────────────────────────────────────────────────────────────
 
 
 class LeaseSpec(Shape):
@@ -779,13 +779,13 @@ class Event(Object):
 
 
 class OtherObject(Object):
-    """An object of a kind that has no shape here. Only the plain values that wire.FIELDS names leave this struct."""
+    """An object of a kind without a struct of its own. Only the scalars in decoding.FIELDS are taken from it."""
 
     spec: Any = None
     status: Any = None
 
 
-# ── What configures and installs ────────────────────────────────────────────────────────────────────────────────
+# ── Configuration and installers ────────────────────────────────────────────────────────────────────────────────
 
 
 class ConfigMap(Object):
@@ -797,7 +797,7 @@ class ReleaseData(Shape):
 
 
 class ReleaseSecret(Object):
-    """A Secret (or ConfigMap) of Helm's: only the record, no other key."""
+    """A Secret (or ConfigMap) of Helm: only the release record, no other key."""
 
     type: str | None = None
     data: ReleaseData | None = None
@@ -866,12 +866,12 @@ class FluxChart(Shape):
 
 
 class FluxSpec(Shape):
-    chart: FluxChart | str | None = None  # a HelmChart has its name here, a HelmRelease a template of a HelmChart
+    chart: FluxChart | str | None = None  # the chart's name in a HelmChart, a HelmChart template in a HelmRelease
     chart_ref: CrossRef | None = None
     source_ref: CrossRef | None = None
     release_name: str | None = None
     target_namespace: str | None = None
-    kube_config: Present | None = None  # whether there is one; what it points to is not read
+    kube_config: Present | None = None  # only whether it is set; what it points to is not read
     suspend: bool | None = None
     prune: bool | None = None
     path: str | None = None

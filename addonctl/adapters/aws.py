@@ -1,7 +1,7 @@
-"""What AWS says of a cluster: EKS, EC2 and STS through boto3. Reads only, and costs a part where a permission lacks.
+"""What AWS says about a cluster: EKS, EC2 and STS through boto3. Reads only; a missing permission becomes a gap.
 
-boto3 is imported when something is asked, never for `--help`. Everything that is called stands in PERMISSIONS, from
-which `addonctl rbac` prints the IAM policy.
+boto3 is imported on the first call, never for `--help`. Every action that is called is in PERMISSIONS, from which
+`addonctl rbac` prints the IAM policy.
 """
 
 import base64
@@ -37,21 +37,21 @@ from addonctl.model import (
     Subnet,
 )
 
-# Calls at once: EKS publishes no rate limits; adaptive retries slow down by themselves when it throttles.
+# Concurrent calls: EKS publishes no rate limits; adaptive retries slow down by themselves when it throttles.
 PARALLEL = 8
 _CONNECT_TIMEOUT_S, _READ_TIMEOUT_S, _ATTEMPTS = 5, 30, 10
-# Ten attempts at an address that nobody answers at are half a minute of silence.
+# Ten attempts at an address that does not answer are half a minute of silence.
 _ATTEMPTS_AT_FIRST = 2
 # STS accepts the presigned URL for 15 minutes; aws CLI and aws-iam-authenticator renew after 14.
 TOKEN_VALID = timedelta(minutes=14)
 _TOKEN_URL_S = 60
-# Instance types asked for in one call: the API's own limit.
+# Instance types per call: the API's limit.
 _TYPES_PER_CALL = 100
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Permission:
-    """One IAM action, what it is allowed on, and what is unknown without it."""
+    """One IAM action, its resources, and the part that is unknown without it."""
 
     action: str
     resource: str
@@ -84,7 +84,7 @@ PERMISSIONS = tuple(
 
 
 def policy() -> dict[str, Any]:
-    """The least IAM policy for reading. `"*"` stands only where the action takes no narrower resource."""
+    """The least IAM policy for reading. `"*"` is used only for actions without narrower resources."""
     by_resource: dict[str, list[str]] = {}
     for permission in PERMISSIONS:
         by_resource.setdefault(permission.resource, []).append(permission.action)
@@ -106,24 +106,24 @@ def _arns(resource: str) -> str | list[str]:
 # ── Names ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
 _REGION = r"([a-z]{2}(?:-[a-z]+)+-\d)"
-# https://ID.gr7.REGION.eks.amazonaws.com; of clusters on IPv6 https://eks-NAME.REGION.api.aws, as AWS's guide has it.
+# https://ID.gr7.REGION.eks.amazonaws.com; for IPv6 clusters https://eks-NAME.REGION.api.aws. Source: EKS user guide.
 _SERVER = re.compile(
     rf"https://(?:[0-9A-Za-z-]+\.)+{_REGION}\.(?:eks\.(?:amazonaws|api)\.|api\.aws\b|api\.amazonwebservices\.com)",
     re.IGNORECASE,
 )
 _ARN = re.compile(r"arn:aws[a-z-]*:eks:([a-z0-9-]+):\d{12}:cluster/([0-9A-Za-z][\w-]{0,99})")
-# eksctl calls contexts USER@NAME.REGION.eksctl.io, and its cluster entries likewise without the user.
+# eksctl names contexts USER@NAME.REGION.eksctl.io, and cluster entries the same without the user.
 _EKSCTL = re.compile(rf"(?:[^\s]*@)?([0-9A-Za-z][\w-]{{0,99}})\.{_REGION}\.eksctl\.io")
 
 
 def region_of(server: str) -> str:
-    """The region in the URL of an EKS API server; empty where it is none."""
+    """The region in the URL of an EKS API server; empty if it is not one."""
     match = _SERVER.match(server)
     return match[1] if match else ""
 
 
 def cluster_of(text: str) -> tuple[str, str] | None:
-    """(region, cluster name) out of an ARN, or of eksctl's name of a context or cluster entry; None for any other."""
+    """(region, cluster name) from an ARN or from eksctl's name of a context or cluster entry; None for other text."""
     if arn := _ARN.fullmatch(text):
         return arn[1], arn[2]
     if eksctl := _EKSCTL.fullmatch(text):
@@ -133,7 +133,7 @@ def cluster_of(text: str) -> tuple[str, str] | None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClusterEndpoint:
-    """Where a cluster's API server is, and how it proves itself."""
+    """The address of a cluster's API server, and its CA."""
 
     name: str
     server: str
@@ -145,21 +145,21 @@ class ClusterEndpoint:
 _Part = TypeVar("_Part")
 
 
-# Who log requests with their signatures and answers with their bodies, configurationValues and all, at DEBUG.
+# At DEBUG these log signed requests, and response bodies that include configurationValues.
 _TALKATIVE = ("botocore.auth", "botocore.endpoint", "botocore.parsers", "botocore.hooks", "botocore.regions")
 
 
 def _keep_bodies_out_of_logs() -> None:
-    """Whatever level the program around us logs at: what these write at DEBUG is not for any log."""
+    """Keeps these at INFO whatever the application's log level: their DEBUG output contains secrets."""
     for name in _TALKATIVE:
         logging.getLogger(name).setLevel(logging.INFO)
 
 
 @dataclass(frozen=True)
 class Aws:
-    """AWS as one set of credentials sees it in one region. None: $AWS_REGION, and boto3's own defaults.
+    """AWS in one region with one set of credentials. None: $AWS_REGION, and boto3's defaults.
 
-    `timeout_s` is how long one connection and one answer are waited for.
+    `timeout_s` is how long to wait for one connection and for one response.
     """
 
     region: str | None = None
@@ -179,7 +179,7 @@ class Aws:
             raise BadInput(f"There is no AWS profile {self.profile!r}", "See `aws configure list-profiles`.") from error
 
     def client(self, service: str, attempts: int = _ATTEMPTS) -> Any:
-        """A client of boto3 with our limits. Raises BadInput without a region or with an unknown profile."""
+        """A boto3 client with our limits. Raises BadInput without a region or with an unknown profile."""
         from botocore.config import Config
         from botocore.exceptions import NoRegionError
 
@@ -205,7 +205,7 @@ class Aws:
         return [item for page in paginator.paginate(**arguments) for item in page.get(key) or ()]
 
     def _described(self, cluster: str) -> Any:
-        """The first question: where no AWS answers, it says so soon; where AWS throttles, it is asked with patience."""
+        """The first call: it fails quickly if AWS cannot be reached, and retries patiently if AWS throttles."""
         from botocore.exceptions import ClientError
 
         try:
@@ -216,7 +216,7 @@ class Aws:
             return self._eks.describe_cluster(name=cluster)["cluster"]
 
     def endpoint(self, cluster: str) -> ClusterEndpoint:
-        """Where the API server is. Raises NotFound, NotAllowed, NotReachable … with what would fix it."""
+        """The address of the API server. Raises NotFound, NotAllowed, NotReachable …, with the fix."""
         described = _or_raise(lambda: self._described(cluster))
         if not described.get("endpoint"):
             raise NotReachable(
@@ -227,7 +227,7 @@ class Aws:
         return ClusterEndpoint(name=cluster, server=described["endpoint"], ca_pem=ca)
 
     def token(self, cluster: str) -> tuple[str, datetime]:
-        """A bearer token for the cluster and when to renew it: a presigned GetCallerIdentity, as the aws CLI makes."""
+        """A bearer token for the cluster and when to renew it: a presigned GetCallerIdentity."""
         return _or_raise(lambda: self._presign(cluster)), datetime.now(UTC) + TOKEN_VALID
 
     def _presign(self, cluster: str) -> str:
@@ -264,7 +264,7 @@ class Aws:
         progress: ports.Progress = ports.silent,
         instance_types: tuple[str, ...] = (),
     ) -> tuple[Eks | None, tuple[Gap, ...]]:
-        """All that AWS says of `cluster`, and what it would not say."""
+        """Everything that AWS says about `cluster`, with the gaps."""
         try:
             described = _or_gap("eks", lambda: self._described(cluster))
         except AddonctlError as error:  # no region, no such profile: AWS is optional, so this is a gap as well
@@ -327,7 +327,7 @@ class Aws:
         )
 
     def _updates(self, cluster: str, addon: str) -> list[EksUpdate]:
-        """The updates in flight and the newest one: EKS lists them newest first."""
+        """The updates in progress and the newest one: EKS lists them newest first."""
         where = {"name": cluster} | ({"addonName": addon} if addon else {})
         newest = self._eks.list_updates(**where, maxResults=10).get("updateIds") or ()
         found = [_update(self._eks.describe_update(**where, updateId=one)["update"], addon) for one in newest[:3]]
@@ -405,7 +405,7 @@ class Aws:
         ]
 
     def instance_types(self, names: Iterable[str]) -> list[InstanceType]:
-        """vCPUs, memory and addresses of instance types."""
+        """The vCPUs, memory and addresses of instance types."""
         wanted = sorted(set(names))
         found = []
         for start in range(0, len(wanted), _TYPES_PER_CALL):
@@ -431,10 +431,10 @@ class Aws:
         answer = _or_gap("ec2:instance_types", lambda: ask(MaxResults=smallest_page))
         return answer if isinstance(answer, Gap) else None
 
-    # ── Knowledge ───────────────────────────────────────────────────────────────────────────────────────────────
+    # ── Catalog facts ───────────────────────────────────────────────────────────────────────────────────────────
 
     def addon_versions(self, *, as_of: date) -> EksTable:
-        """AWS's table of add-on versions, of this region and day."""
+        """AWS's table of add-on versions for this region, as of today."""
         found = _or_raise(lambda: self._pages("describe_addon_versions", "addons"))
         region = self._eks.meta.region_name
         return EksTable(
@@ -448,12 +448,12 @@ class Aws:
 # ── Failures ────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-# This boto3 is older than the operation; the answer has another shape than its API promises.
+# This boto3 is older than the operation, or the response does not have the documented shape.
 _NOT_PROMISED = (AttributeError, KeyError, TypeError)
 
 
 def _or_gap(part: str, ask: Callable[[], _Part]) -> "_Part | Gap":
-    """The answer, or why there is none."""
+    """The answer, or the gap that explains why there is none."""
     from botocore import exceptions
 
     try:
@@ -474,16 +474,16 @@ def _or_raise(ask: Callable[[], _Part]) -> _Part:
         raise aws_errors.failure(error) from error
 
 
-# ── AWS's shapes into ours ──────────────────────────────────────────────────────────────────────────────────────
+# ── Decoding ────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
 def _utc(when: datetime | None) -> datetime | None:
-    """boto3 gives times in the zone of this machine."""
+    """In UTC: boto3 returns times in the local time zone."""
     return when.astimezone(UTC) if when is not None else None
 
 
 def is_set(values: str) -> bool:
-    """Whether configurationValues (JSON or YAML, as its owner sent it) hold anything."""
+    """Whether configurationValues (JSON or YAML, as sent) contain anything."""
     return "".join(values.split()) not in ("", "{}", "null", "---")
 
 
@@ -527,7 +527,7 @@ def _update(one: Mapping[str, Any], addon: str) -> EksUpdate:
     )
 
 
-# Of what an update was asked for, the versions; configuration, roles, addresses and endpoints are not read.
+# Of the parameters of an update, only versions are kept; not configuration, roles, addresses and endpoints.
 _VERSION = re.compile(r"v?\d{1,4}(\.\d{1,8}){0,3}(-(eksbuild|eks|\d{8})[.\w]{0,12})?|eks\.\d{1,4}", re.ASCII)
 _PARAMS: Mapping[str, re.Pattern[str]] = {
     "AddonVersion": _VERSION,
@@ -591,7 +591,7 @@ def _instance_type(one: Mapping[str, Any]) -> InstanceType:
 
 
 def _with_owned_identities(eks: Eks) -> Eks:
-    """Gives each add-on the pod identities that it owns."""
+    """Assigns each add-on the pod identities that it owns."""
 
     def owned(addon: EksAddon) -> Iterator[PodIdentity]:
         return (one for one in eks.pod_identities if addon.arn and one.owner_arn == addon.arn)

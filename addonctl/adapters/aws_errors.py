@@ -1,4 +1,4 @@
-"""What AWS refuses, and connections to it that fail, as errors of ours: the one place where boto3's get their type."""
+"""Turns boto3's exceptions into our errors: rejections by AWS and failed connections."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -59,7 +59,7 @@ _BY_STATUS: Mapping[int, type[AddonctlError]] = {401: NotAllowed, 403: Forbidden
 
 
 def failure(error: Exception) -> AddonctlError:
-    """The error for an exception of botocore's, or of its answers' shape. `reason` is AWS's code where it gave one."""
+    """The error for a botocore exception, or for a response of an unexpected shape. `reason` is AWS's error code."""
     from botocore import exceptions as aws
 
     said = _line(error)
@@ -86,7 +86,9 @@ def failure(error: Exception) -> AddonctlError:
             return TimedOut(f"AWS gave no whole answer: {said}", _AGAIN)
         case aws.ConnectionError() | aws.HTTPClientError():
             return NotReachable(f"AWS cannot be reached: {said}", _WAY)
-        case _:  # AttributeError: this boto3 is older than the operation; KeyError and TypeError: not what is promised
+        case (
+            _
+        ):  # AttributeError: this boto3 is older than the operation; KeyError and TypeError: not the documented shape
             return Broken(f"AWS's answer is not what its API promises: {type(error).__name__}: {said}")
 
 

@@ -1,8 +1,8 @@
-"""Checkpoints in a folder of their own, one file each, readable by their owner alone. See ports.Checkpoints.
+"""Checkpoints in a folder of their own, one file each, readable only by their owner. See ports.Checkpoints.
 
-A file is one line of JSON, its entry, and then the checkpoint: gzipped JSON, encrypted by AES-256-GCM where the store
-has a key. Its name is the SHA-256 of all of it, so that no change goes unseen; the encryption covers the entry too.
-Writing goes to a hidden file that gets its name when it is on disk, so what has a name is whole.
+A file is one line of JSON, its entry, followed by the checkpoint: gzipped JSON, encrypted with AES-256-GCM if the store
+has a key. Its name is the SHA-256 of the whole, so that every change is detected; the encryption authenticates the
+entry as well. A file is written under a temporary name and renamed when it is on disk, so it is always complete.
 """
 
 import base64
@@ -29,7 +29,7 @@ from addonctl.model.checkpoint import CHECKPOINT_SCHEMA, Checkpoint, CheckpointE
 
 _SUFFIX = ".checkpoint"
 _KEY_BYTES, _NONCE_BYTES, _SALT_BYTES = 32, 12, 16
-# A CRD's objects may be many; what is larger than this on disk is none of ours.
+# A CRD may have many objects, but a larger file was not written by addonctl.
 _FILE_MAX_BYTES, _PLAIN_MAX_BYTES = 256 << 20, 2 << 30
 # An entry is a line of some 400 bytes.
 _ENTRY_MAX_BYTES = 16 << 10
@@ -37,7 +37,7 @@ _OWNERS: dict[str, Any] = {str(owner.__dataclass_fields__["type"].default): owne
 
 
 class CheckpointFolder:
-    """A store in `folder`, which is made when something is saved; `key_file` is one that `new_key` wrote."""
+    """A store in `folder`, which is created on the first save; `key_file` is one that `new_key` wrote."""
 
     def __init__(self, folder: Path, key_file: Path | None = None) -> None:
         self._folder = folder
@@ -71,7 +71,7 @@ class CheckpointFolder:
             plain = _unpacked(self._opened(entry, body, line + b"\n"))
             return _checkpoint(shapes.decode(plain))
         except (msgspec.MsgspecError, zlib.error, EOFError, KeyError, TypeError, ValueError):
-            # Not `from` the error: its words may quote what it could not read.
+            # Not `from` the error: its message may quote secret contents.
             raise Broken(f"Checkpoint {path.stem} is not one that this version writes") from None
 
     def entries(self) -> tuple[CheckpointEntry, ...]:
@@ -99,7 +99,7 @@ class CheckpointFolder:
                 yield _read_entry(path.stem, handle.readline(_ENTRY_MAX_BYTES))
 
     def _path(self, id: str) -> Path:
-        """The one file whose id begins so."""
+        """The only file whose id has this prefix."""
         found = [path for path in self._folder.glob(f"*{_SUFFIX}") if id and path.stem.startswith(id)]
         if len(found) > 1:
             raise BadInput(f"{len(found)} checkpoints begin with {id}", "Give more of the id.")
@@ -134,7 +134,7 @@ class CheckpointFolder:
 
 
 def new_key(path: Path) -> None:
-    """Writes a new key into a new file, readable by its owner alone. Raises BadInput where the file exists."""
+    """Writes a new key to a new file, readable only by its owner. Raises BadInput when the file exists."""
     try:
         descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
     except OSError as error:
@@ -158,7 +158,7 @@ def _read_key(path: Path) -> bytes:
 
 
 def _key_name(key: bytes) -> str:
-    """Names a key without telling anything of it: 32 random bytes cannot be found from their hash."""
+    """An id that reveals nothing about the key: 32 random bytes cannot be derived from their hash."""
     return hashlib.sha256(b"addonctl checkpoint key" + key).hexdigest()[:8] if key else ""
 
 
@@ -210,7 +210,7 @@ def _unpacked(body: bytes) -> bytes:
 
 
 def _checkpoint(said: dict[str, Any]) -> Checkpoint:
-    """A union of dataclasses is more than msgspec decodes: the owner is found by its type."""
+    """msgspec cannot decode a union of dataclasses, so the owner's class is selected by its type."""
     owner = dict(said.pop("owner"))
     many: dict[str, Any] = {
         name: tuple(map(_object, said.pop(name))) for name in ("objects", "crds", "custom_resources")

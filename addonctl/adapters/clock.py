@@ -1,10 +1,10 @@
-"""The time of this machine. See ports.Clock."""
+"""The system clock. See ports.Clock."""
 
 from datetime import UTC, datetime
 
 
 class SystemClock:
-    """Asks the operating system."""
+    """The operating system's clock."""
 
     def now(self) -> datetime:
         return datetime.now(UTC)

@@ -1,4 +1,4 @@
-"""The user's settings: a YAML file with the findings that are waived.
+"""The user's settings: a YAML file with waivers.
 
 waivers:
   - code: HLT013
@@ -20,21 +20,21 @@ from addonctl.waivers import Waiver
 
 
 class Settings(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
-    """What the file says."""
+    """The contents of the file."""
 
     waivers: tuple[Waiver, ...] = ()
 
 
 def default_path() -> Path:
-    """Where settings are looked for when no file is named."""
+    """Where settings are read from if no file is given."""
     base = os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config"
     return Path(os.environ.get("ADDONCTL_CONFIG") or Path(base) / "addonctl" / "config.yaml")
 
 
 def load(given: str = "") -> Settings:
-    """The settings of a file; none where no file was named and none is there.
+    """The settings in a file; empty if no file is given and the default one does not exist.
 
-    Raises BadInput by file and field for what cannot be used: a waiver needs a reason and a day on which it ends.
+    Raises BadInput with file and field for what cannot be used: a waiver needs a reason and an end date.
     """
     path = Path(given) if given else default_path()
     named = bool(given or os.environ.get("ADDONCTL_CONFIG"))
@@ -42,7 +42,7 @@ def load(given: str = "") -> Settings:
         body = path.read_bytes()
     except OSError as error:
         if not named:
-            return Settings()  # a home that is not there, or not ours to read, holds no settings
+            return Settings()  # a home directory that does not exist or cannot be read has no settings
         raise BadInput(f"{path} cannot be read: {error.strerror}", "Check the path and its permissions.") from error
     return _settings(body, path)
 
@@ -63,7 +63,7 @@ def _settings(body: bytes, path: Path) -> Settings:
         raise BadInput(f"The settings {path} cannot be used: {why}", _FIX) from error
     numbered = enumerate(facts.get("waivers", ()))
     unknown = [key for n, waiver in numbered for key in unknown_keys(waiver, Waiver, f"waivers[{n}]")]
-    if unknown:  # a misspelt `subject` would waive far more than was meant
+    if unknown:  # a misspelt `subject` would waive far more than intended
         raise BadInput(f"The settings {path} have unknown fields: {', '.join(unknown)}", _FIX)
     for waiver in settings.waivers:
         _checked(waiver, path)

@@ -1,6 +1,6 @@
-"""Credentials for an API server, and when to renew them: tokens, token files, plugins, EKS's presigned ones.
+"""Credentials for an API server, and when to renew them: tokens, token files, exec plugins, EKS's presigned tokens.
 
-However many requests find out at once that a credential is no longer good, it is renewed once.
+However many requests find at once that a credential is no longer valid, it is renewed once.
 """
 
 import base64
@@ -23,13 +23,13 @@ from addonctl.adapters import redact, shapes
 from addonctl.adapters.kubeconfig import Plugin, Server, User
 from addonctl.errors import AddonctlError, BadInput, NotAllowed
 
-# kubelet replaces an account's token long before it lapses; client-go reads the file once a minute, too.
+# The kubelet replaces a service account token long before it expires; client-go, too, reads the file once a minute.
 _TOKEN_FILE_AGE = timedelta(minutes=1)
-# A credential is renewed this long before it lapses: the request is still on its way, and clocks differ.
+# A credential is renewed this long before it expires: requests take time, and clocks differ.
 _RENEW_BEFORE = timedelta(seconds=10)
-# One that is refused again so soon after it was renewed is refused for another reason.
+# A credential that is rejected again this soon after its renewal is rejected for another reason.
 _RENEWED_JUST_NOW_S = 5.0
-# A plugin asks a cloud's API, or a person at a terminal.
+# A plugin calls a cloud API, or prompts a person.
 _PLUGIN_TIMEOUT_S, _LOGIN_TIMEOUT_S = 60, 300
 _API = "client.authentication.k8s.io"
 _API_VERSIONS = (f"{_API}/v1", f"{_API}/v1beta1")
@@ -38,7 +38,7 @@ _LOG_IN = "Run the plugin by hand to see why, or log in again."
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Credential:
-    """What proves who asks. `expires` None: it holds until it is refused."""
+    """Proof of identity. If `expires` is None, it is valid until rejected."""
 
     headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)
     certificate_pem: str = field(default="", repr=False)
@@ -59,7 +59,7 @@ class Credentials:
     _failed: AddonctlError | None = None
 
     def current(self) -> tuple[Credential, int]:
-        """The credential, and a number to say which it was. Raises BadInput or NotAllowed."""
+        """The credential and its generation number. Raises BadInput or NotAllowed."""
         with self._lock:
             if self._current is None or self._lapses(self._current):
                 self._renew()
@@ -67,7 +67,7 @@ class Credentials:
             return self._current, self._generation
 
     def refused(self, generation: int) -> bool:
-        """The server does not accept number `generation`: whether there is another one now. Raises as `current`."""
+        """The server rejected number `generation`: whether there is a newer one now. Raises the same as `current`."""
         with self._lock:
             if generation != self._generation:
                 return True
@@ -94,7 +94,7 @@ class Credentials:
         return credential.expires is not None and datetime.now(UTC) >= credential.expires - _RENEW_BEFORE
 
 
-# ── Where they come from ────────────────────────────────────────────────────────────────────────────────────────
+# ── Sources of credentials ──────────────────────────────────────────────────────────────────────────────────────
 
 
 def of_user(user: User, server: Server, context: str) -> Credentials:
@@ -115,7 +115,7 @@ def of_user(user: User, server: Server, context: str) -> Credentials:
 
 
 def of_token_file(path: Path, fixed: Credential | None = None) -> Credentials:
-    """A token in a file that somebody else replaces."""
+    """A token in a file that is replaced from time to time."""
 
     def load() -> Credential:
         try:
@@ -130,7 +130,7 @@ def of_token_file(path: Path, fixed: Credential | None = None) -> Credentials:
 
 
 def of_tokens(token: Callable[[], tuple[str, datetime]]) -> Credentials:
-    """Tokens that are made in this process; each says until when it holds."""
+    """Tokens that are made in this process, each with its expiry."""
 
     def load() -> Credential:
         text, until = token()
@@ -164,7 +164,7 @@ def _by_plugin(plugin: Plugin, server: Server, context: str, fixed: Credential) 
     what = f"The credential plugin {plugin.command!r} of context {context!r} printed"
     try:
         said = shapes.decode(printed, _ExecCredential)
-    except msgspec.DecodeError as error:  # its text names places and types, no value
+    except msgspec.DecodeError as error:  # the error names paths and types, not values
         raise NotAllowed(f"{what} no ExecCredential: {error}", _LOG_IN) from error
     if said.kind != "ExecCredential" or said.api_version != plugin.api_version:
         got = f"{said.kind or 'something'} of {said.api_version or 'no version'}"
@@ -180,7 +180,7 @@ def _by_plugin(plugin: Plugin, server: Server, context: str, fixed: Credential) 
 
 
 def _run(plugin: Plugin, server: Server, what: str) -> bytes:
-    """What a plugin prints. Its own messages go to the terminal where somebody sits there, else into the error."""
+    """The output of a plugin. Its messages go to the terminal if there is one, otherwise into the error."""
     if plugin.api_version not in _API_VERSIONS:
         raise BadInput(f"{what} speaks {plugin.api_version or 'no version'!r}", f"Known: {', '.join(_API_VERSIONS)}.")
     interactive = plugin.interactive_mode != "Never" and sys.stdin is not None and sys.stdin.isatty()

@@ -1,6 +1,6 @@
-"""How each kind of the table in resources.py becomes a value of the model: one small function a kind.
+"""Decodes each kind in the table of resources.py into a value of the model: one small function per kind.
 
-Reading and offline input both loop over `KINDS`; a new kind is one entry there and its function here.
+Live and offline reading both loop over `KINDS`; a new kind is one entry in resources.py and its function here.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -51,7 +51,7 @@ def _service_target(ref: s.ServiceReference | None) -> model.ServiceTarget | Non
     return model.ServiceTarget(namespace=ref.namespace or "default", name=ref.name, port=ref.port or 443)
 
 
-# ── One small function a kind: (shape, decoder, common) → model ─────────────────────────────────────────────────
+# ── One function per kind: (shape, decoder, common) → model ─────────────────────────────────────────────────────
 
 
 def _node(o: s.Node, d: Decoder, common: dict[str, Any]) -> model.Node:
@@ -108,7 +108,7 @@ def _container(c: s.Container, env: Mapping[str, SettingForm], init: bool) -> mo
 
 
 def _config_sources(spec: s.PodSpec) -> Iterator[tuple[str, str | None, bool]]:
-    """(kind, name, whether the pod starts without it) for everything the pod refers to."""
+    """(kind, name, optional) for everything that the pod refers to."""
 
     def key(kind: str, ref: s.KeyRef | None) -> tuple[str, str | None, bool]:
         return kind, ref.name if ref else None, bool(ref and ref.optional)
@@ -169,7 +169,7 @@ def _template(template: s.PodTemplate | None, d: Decoder) -> model.PodTemplate:
 def _workload(kind: str) -> Callable[[s.Workload, Decoder, dict[str, Any]], model.Workload | None]:
     def convert(o: s.Workload, d: Decoder, common: dict[str, Any]) -> model.Workload | None:
         if kind == "Job" and any(owner.kind == "CronJob" for owner in common["owners"]):
-            return None  # its CronJob is read; a cluster may hold thousands of these
+            return None  # its CronJob is read; a cluster may have thousands of its Jobs
         spec = o.spec or s.WorkloadSpec()
         strategy = spec.strategy or spec.update_strategy or s.Strategy()
         rolling = strategy.rolling_update or s.RollingUpdate()
@@ -200,10 +200,10 @@ def _workload(kind: str) -> Callable[[s.Workload, Decoder, dict[str, Any]], mode
 
 
 def _counts(kind: str, spec: s.WorkloadSpec, status: s.WorkloadStatus | None) -> dict[str, Any]:
-    """How many pods a workload wants and has. None where the input has no status."""
+    """How many pods a workload wants and has; unset if the input has no status."""
     if status is None or (status.observed_generation is None and kind in ("Deployment", "DaemonSet", "StatefulSet")):
         if kind == "DaemonSet":
-            return {}  # as many as there are nodes for it: not known
+            return {}  # one per matching node: not known
         replicas = 1 if spec.replicas is None else spec.replicas
         return {"desired": _completions(spec) if kind == "Job" else replicas}
     if kind == "DaemonSet":
@@ -229,7 +229,7 @@ def _counts(kind: str, spec: s.WorkloadSpec, status: s.WorkloadStatus | None) ->
 
 
 def _completions(spec: s.WorkloadSpec) -> int | None:
-    """How many pods of a Job must succeed; None where any of its parallel ones may end it (a work queue)."""
+    """How many pods of a Job must succeed; None for a work queue, which any of its pods may complete."""
     return 1 if spec.completions is None and spec.parallelism is None else spec.completions
 
 
@@ -266,7 +266,7 @@ def _pod(o: s.Pod, d: Decoder, common: dict[str, Any]) -> model.Pod:
 
 
 def _statuses(spec: s.RunningPodSpec, status: s.PodStatus, d: Decoder) -> Iterator[model.ContainerStatus]:
-    """Of containers, of sidecars, which run beside them, and of the init container that a pod hangs in."""
+    """The statuses of containers and sidecars, and of the init container that blocks a pod."""
     was_of = {was.name: was for was in status.container_statuses or ()}
     for container in spec.containers or ():
         was = was_of.get(container.name) or _NO_STATUS
@@ -284,10 +284,10 @@ def _is_sidecar(container: s.PodContainer) -> bool:
 
 
 def _requested(spec: s.RunningPodSpec, d: Decoder) -> tuple[int, int]:
-    """(CPU in millicores, memory in bytes) that the scheduler sets aside for a pod.
+    """(CPU in millicores, memory in bytes) that the scheduler reserves for a pod.
 
-    All containers and sidecars together, or the largest moment of starting up if that is more: each init container
-    runs beside the sidecars before it. Requests of the pod itself go before; its overhead is added.
+    The sum over containers and sidecars, or the peak during initialisation if that is higher: each init container runs
+    alongside the sidecars started before it. Pod-level requests override these; the overhead is added.
     Source: PodRequests in k8s.io/component-helpers/resource.
     """
     running = [d.request(container.resources) for container in spec.containers or ()]
@@ -395,7 +395,7 @@ def _cross_ref(ref: s.CrossRef | None, namespace: str = "") -> model.ObjectRef |
     return model.ObjectRef(kind=kind, name=ref.name, namespace=ref.namespace or namespace, group=group)
 
 
-_HPA_CONDITIONS = "autoscaling.alpha.kubernetes.io/conditions"  # where autoscaling/v1 keeps them
+_HPA_CONDITIONS = "autoscaling.alpha.kubernetes.io/conditions"  # where autoscaling/v1 has them
 
 
 def _autoscaler(o: s.Autoscaler, d: Decoder, common: dict[str, Any]) -> model.Autoscaler:
@@ -452,9 +452,9 @@ def _webhook(hook: s.Webhook) -> model.Webhook:
 
 
 def ca_expiry(bundle: str) -> datetime | None:
-    """When the last certificate of a base64 PEM bundle ends; None where there is none that can be read.
+    """When the last certificate of a base64 PEM bundle expires; None if there is none that can be read.
 
-    A bundle trusts whoever any of its certificates vouches for: while a CA is rotated, it holds the old and the new.
+    A bundle trusts all of its certificates: while a CA is being rotated, it contains the old and the new one.
     """
     import base64
     import binascii
@@ -466,7 +466,7 @@ def ca_expiry(bundle: str) -> datetime | None:
     from cryptography import x509
     from cryptography.utils import CryptographyDeprecationWarning
 
-    # Serial number 0, which Gatekeeper's and others' CAs bear, is no concern of who reads when they end.
+    # Some CAs, such as Gatekeeper's, have serial number 0, which does not matter here.
     warnings.simplefilter("ignore", CryptographyDeprecationWarning)
     try:
         certificates = x509.load_pem_x509_certificates(base64.b64decode(bundle, validate=True))
@@ -541,7 +541,7 @@ def _csi_driver(o: s.CsiDriver, d: Decoder, common: dict[str, Any]) -> model.Csi
     return model.CsiDriver(**common, attach_required=not (o.spec and o.spec.attach_required is False))
 
 
-# What decides the price and the speed of an EBS volume.
+# What determines the price and performance of an EBS volume.
 # Source: docs/parameters.md of aws-ebs-csi-driver.
 _VOLUME_PARAMETERS: Mapping[str, SettingForm] = {
     "type": ("gp2", "gp3", "io1", "io2", "sc1", "st1", "standard"),
@@ -733,12 +733,12 @@ def _flux_source_name(ref: s.CrossRef | None) -> str:
     return f"{ref.kind}/{ref.name}" if ref and ref.name else ""
 
 
-# Helm takes no longer name for a release.
+# Helm's limit for the name of a release.
 _RELEASE_NAME_MAX = 53
 
 
 def _short_release_name(name: str) -> str:
-    """What Flux calls the Helm release: a long name is cut, with a hash of the whole in place of its end.
+    """The name that Flux gives the Helm release: a long one is cut, and ends in a hash of the whole name.
 
     Source: ShortenName in helm-controller.
     """
@@ -847,8 +847,8 @@ _DECODERS: Mapping[str, tuple[type[s.Object], Callable[[Any, Decoder, dict[str, 
 
 _ALL = tuple(Kind(resource, *_DECODERS[resource.kind]) for resource in RESOURCES)
 KINDS = tuple(kind for kind in _ALL if not kind.of.by_name)
-"""What is read as lists."""
+"""The kinds that are read as lists."""
 HELM_CONFIG_MAPS = Kind(resources.HELM_CONFIG_MAPS, s.ReleaseSecret, _helm_release)
 """Helm's records in ConfigMaps, the only ones of them that are listed."""
 CONFIG_MAPS = next(kind for kind in _ALL if kind.of.by_name)
-"""ConfigMaps are read one by one, by the names that the catalog gives; never as a list."""
+"""ConfigMaps are read one by one, by the names in the catalog; never as a list."""

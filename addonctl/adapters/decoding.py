@@ -1,7 +1,6 @@
-"""Kubernetes' JSON in, values of the model out: decoding pages and objects, whatever their kind.
+"""Decodes Kubernetes' JSON into values of the model: pages and objects of any kind.
 
-The kinds themselves, and how each becomes ours, are in decoders.py. An object that cannot be decoded costs that object:
-it is named and skipped.
+The decoder of each kind is in decoders.py. An object that cannot be decoded is named and skipped.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -19,8 +18,8 @@ from addonctl.catalog import Catalog, SettingForm, VersionFrom
 from addonctl.errors import BadInput
 from addonctl.resources import Resource
 
-# The annotations that are read: who installed an object, and settings that others depend on. No value of any other
-# annotation is kept; last-applied is only asked for its apiVersion.
+# The annotations that are kept: who installed an object, and settings that others depend on. No other annotation is;
+# of last-applied only the apiVersion is read.
 ANNOTATIONS = frozenset(
     """
     meta.helm.sh/release-name meta.helm.sh/release-namespace helm.sh/hook
@@ -40,7 +39,7 @@ LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """A kind of the table in resources.py with what decodes it: the shape of its JSON, and how that becomes a value."""
+    """A kind in the table of resources.py with its decoder: the shape of its JSON, and the conversion to a value."""
 
     of: Resource
     shape: type[s.Object]
@@ -61,7 +60,7 @@ class Kind:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """One page of a list: what was decoded, the token of the next page, and what could not be decoded."""
+    """One page of a list: the decoded objects, the token of the next page, and those that could not be decoded."""
 
     items: list[Any]
     next: str = ""
@@ -69,10 +68,10 @@ class Page:
 
 
 class Decoder:
-    """Decodes for one scan; knows which settings the catalog allows, and keeps one copy of equal values.
+    """Decodes for one scan; knows which settings the catalog allows, and shares equal values.
 
-    Several threads share one without a lock: the tables of equal values are plain dicts, whose single operations are
-    atomic, so a race costs a second copy and nothing else.
+    Safe to use from several threads without a lock: the interning tables are plain dicts, whose single operations are
+    atomic, so a race only costs a second copy.
     """
 
     def __init__(self, catalog: Catalog) -> None:
@@ -96,7 +95,7 @@ class Decoder:
         self._requests: dict[tuple[str, str], tuple[int, int]] = {}
 
     def env(self, references: Iterable[str]) -> Mapping[str, SettingForm]:
-        """The environment variables that are kept of a workload of these images: those of the add-on that it is."""
+        """The environment variables to keep for a workload with these images: those of its add-on."""
         paths = [images.parse(reference).path for reference in references]
         return {
             name: form
@@ -106,11 +105,11 @@ class Decoder:
         }
 
     def reads_whole(self, crd: model.CustomResourceDefinition, version: model.CrdVersion) -> bool:
-        """Whether custom resources are read with spec and status: those that tell a version or their health."""
+        """Whether custom resources are read with spec and status: those that contain a version or their health."""
         return crd.name in self._told_versions or (version.has_status and crd.name not in self._counted)
 
     def page(self, kind: Kind, body: bytes) -> Page:
-        """The objects of one list response. Raises msgspec.DecodeError when `body` is no list of this kind at all."""
+        """The objects of one list response. Raises msgspec.DecodeError when `body` is not a list of this kind."""
         decoder, raw_decoder = _list_decoders(kind.shape)
         try:
             page = decoder.decode(body)
@@ -121,7 +120,7 @@ class Decoder:
         return Page([item for item in items if item is not None], token)
 
     def _page_one_by_one(self, kind: Kind, page: Any) -> Page:
-        """The slow way, after some object of the page turned out broken: each by itself, the broken ones named."""
+        """The slow path for a page with a broken object: one by one, with the broken ones named."""
         items, skipped = [], []
         for number, raw in enumerate(page.items or ()):
             try:
@@ -135,7 +134,7 @@ class Decoder:
         return Page(items, token, tuple(skipped))
 
     def one(self, kind: Kind, raw: "bytes | msgspec.Raw | Mapping[str, Any]") -> Any:
-        """One object out of JSON, or out of what a YAML parser made. Raises BadInput when it is broken."""
+        """One object from JSON or from parsed YAML. Raises BadInput when it is broken."""
         return self._convert(kind, _decoded(kind.shape, raw))
 
     def _convert(self, kind: Kind, shape: s.Object) -> Any:
@@ -167,7 +166,7 @@ class Decoder:
         return self._labels.setdefault(tuple(labels.items()), labels)
 
     def _owner_refs(self, owners: list[s.OwnerReference] | None) -> tuple[model.ObjectRef, ...]:
-        """The controlling owner first."""
+        """The owner references, the controller first."""
         if not owners:
             return ()
         if len(owners) == 1:
@@ -194,7 +193,7 @@ class Decoder:
         return known
 
     def status(self, name: str, image: str, was: s.ContainerStatus) -> model.ContainerStatus:
-        """A container's status; equal ones (the many that simply run) are one object."""
+        """A container's status; equal ones (most simply run) share one object."""
         last = was.last_state.terminated if was.last_state else None
         wait = was.state.waiting if was.state else None
         waiting, why = (wait.reason, wait.message) if wait else (None, None)
@@ -229,7 +228,7 @@ class Decoder:
         return known
 
     def request(self, resources: s.Resources | None) -> tuple[int, int]:
-        """(CPU in millicores, memory in bytes) that a container asks for."""
+        """(CPU in millicores, memory in bytes) that a container requests."""
         requests = resources.requests if resources else None
         if not requests:
             return _NOTHING
@@ -240,7 +239,7 @@ class Decoder:
         return known
 
     def others(self, api_version: str, kind: str, body: bytes) -> Page:
-        """One page of a list of `kind`, which has no shape of its own; whole objects, or their metadata alone."""
+        """One page of a list of a kind without a shape of its own; full objects, or only their metadata."""
         page = _other_list.decode(body)
         items, skipped = [], []
         for number, raw in enumerate(page.items or ()):
@@ -251,7 +250,7 @@ class Decoder:
         return Page(items, (page.metadata.continue_ or "") if page.metadata else "", tuple(skipped))
 
     def other(self, api_version: str, kind: str, raw: "bytes | msgspec.Raw | Mapping[str, Any]") -> model.OtherObject:
-        """One object of a kind that has no shape of its own. Raises BadInput when it is broken."""
+        """One object of a kind without a shape of its own. Raises BadInput when it is broken."""
         shape = _decoded(s.OtherObject, raw)
         status = shape.status if isinstance(shape.status, Mapping) else {}
         observed = status.get("observedGeneration")
@@ -269,7 +268,7 @@ class Decoder:
 
 
 EMPTY: dict[str, str] = {}
-# How bytes say that they are no JSON of what was asked for; a string that is no UTF-8 is only found when it is decoded.
+# Raised for bytes that are not the expected JSON; invalid UTF-8 in a string is only found when it is decoded.
 NOT_JSON = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 _NOTHING = (0, 0)
 
@@ -284,7 +283,7 @@ _other_list = shapes.decoder(_OtherList)
 
 @cache
 def _list_decoders(shape: type[s.Object]) -> tuple[Any, Any]:
-    """Decoders of a list of `shape`: straight into it, and leaving each item as raw JSON."""
+    """Decoders of a list of `shape`: directly into it, and with each item as raw JSON."""
     straight, raw = (
         msgspec.defstruct(
             "List",
@@ -309,7 +308,7 @@ def _decoded(shape: type[_Shape], raw: "bytes | msgspec.Raw | Mapping[str, Any]"
 
 
 def _tolerant(document: Mapping[str, Any]) -> Mapping[str, Any]:
-    """YAML reads `version: 1.10` as a number where a string is meant; labels and the like are strings whatever."""
+    """YAML parses `version: 1.10` as a number; labels, annotations and names are converted back to strings."""
     meta = document.get("metadata")
     if not isinstance(meta, Mapping):
         return document
@@ -323,26 +322,26 @@ def _tolerant(document: Mapping[str, Any]) -> Mapping[str, Any]:
     return {**document, "metadata": plain}
 
 
-# A document that refers to its own parts may unfold to more than it holds; charts do it to share a few labels. More
-# than this is no manifest: the largest objects of real clusters hold some 100,000 values.
+# YAML aliases can expand a document far beyond its size; charts use them to share a few labels. More values than this
+# are not a manifest: the largest objects of real clusters have some 100,000.
 _UNFOLDED_MAX = 1_000_000
 
 
 def refuse_bombs(document: Any) -> None:
-    """Raises BadInput where a YAML document unfolds, through aliases, to far more than it holds, or without end."""
+    """Raises BadInput when a YAML document expands, through aliases, far beyond its size, or without end."""
     sizes: dict[int, int] = {}
     if _unfolded(document, sizes) > _UNFOLDED_MAX:
         raise BadInput(f"it unfolds to more than {_UNFOLDED_MAX} values", "Write it without YAML aliases.")
 
 
 def _unfolded(value: Any, sizes: dict[int, int]) -> int:
-    """How many values there are with every alias written out; each shared part is counted once and added as often."""
+    """The number of values with every alias expanded; each shared part is counted only once."""
     if not isinstance(value, dict | list):
         return 1
     known = sizes.get(id(value))
     if known is not None:
         return known
-    sizes[id(value)] = _UNFOLDED_MAX + 1  # met again inside of itself, it has no end
+    sizes[id(value)] = _UNFOLDED_MAX + 1  # if met again inside itself, it never ends
     inner = (part for pair in value.items() for part in pair) if isinstance(value, dict) else value
     sizes[id(value)] = 1 + sum(_unfolded(part, sizes) for part in inner)
     return sizes[id(value)]
@@ -357,7 +356,7 @@ def _yaml_text(value: Any) -> str:
 
 
 def _name_of(raw: Any) -> str:
-    """Names a broken object as well as it can be named."""
+    """The best available name for a broken object."""
     try:
         if not isinstance(raw, Mapping):
             raw = shapes.decode(raw)
@@ -369,7 +368,7 @@ def _name_of(raw: Any) -> str:
 
 
 def aware(when: datetime | None) -> datetime | None:
-    """A time in UTC. One without a zone comes from YAML and is so already, as Kubernetes' times are."""
+    """A time in UTC. One without a zone comes from YAML and is in UTC already, like all times of Kubernetes."""
     if when is None or when.tzinfo is UTC:
         return when
     return when.replace(tzinfo=UTC) if when.tzinfo is None else when.astimezone(UTC)
@@ -412,8 +411,8 @@ def conditions(given: Iterable[s.Condition] | None) -> tuple[model.Condition, ..
 # ── Objects without a shape of their own ────────────────────────────────────────────────────────────────────────
 
 _METADATA_KIND = "PartialObjectMetadata"
-# What health rules read of spec and status: phases, counts and switches; nothing that its user wrote freely, but for
-# messages, which are cleaned.
+# The fields of spec and status that health rules use: phases, counts and switches; no free text of users except
+# messages, which are redacted.
 FIELDS = tuple(
     """
     spec.executor.instances spec.image spec.maxReplicas spec.mode spec.paused spec.replicas spec.scaleTargetRef.name
@@ -433,7 +432,7 @@ FIELDS = tuple(
     status.workloadObservedGeneration
     """.split()
 )
-# Of what a user wrote, only these may be text; switches and counts elsewhere are kept as such alone.
+# Of spec, only these may be text; all other fields must be booleans or numbers.
 _WORDS = frozenset({"spec.image", "spec.mode", "spec.scaleTargetRef.name"})
 _PATHS = tuple((path, tuple(path.split("."))) for path in FIELDS)
 
@@ -452,7 +451,7 @@ def _fields(shape: s.OtherObject) -> Iterator[tuple[str, str]]:
 
 
 def _free_conditions(value: Any) -> tuple[model.Condition, ...]:
-    """Conditions as most kinds write them; what is written otherwise is none."""
+    """Conditions in the usual form; others are ignored."""
     if not isinstance(value, list):
         return ()
     found = []
@@ -466,8 +465,8 @@ def _free_conditions(value: Any) -> tuple[model.Condition, ...]:
     return conditions(found)
 
 
-# Gateway API keeps a route's conditions by parent, a policy's by ancestor and a gateway's by listener as well; the
-# Prometheus operator keeps a monitor's by the server that it is bound to.
+# Gateway API also has conditions per parent of a route, ancestor of a policy and listener of a gateway; the Prometheus
+# operator has a monitor's per server that it is bound to.
 _PARENTS = (("parents", "parentRef"), ("ancestors", "ancestorRef"), ("listeners", ""), ("bindings", ""))
 
 
@@ -482,7 +481,7 @@ def _parents(status: Mapping[str, Any]) -> Iterator[model.ConditionsOf]:
 
 
 def _of_pod(entry: Mapping[str, Any]) -> Iterator[model.Condition]:
-    """What a pod of Gatekeeper says of an object, as conditions: which generation it took in, and its errors."""
+    """What one Gatekeeper pod reports on an object, as conditions: the observed generation, and errors."""
     observed = entry.get("observedGeneration")
     generation = observed if isinstance(observed, int) else None
     yield model.Condition(type="Observed", status="True", observed_generation=generation)
@@ -496,7 +495,7 @@ def _mappings(value: Any) -> Iterator[Mapping[str, Any]]:
 
 
 class Tally:
-    """Counts custom resources of one kind, and through which API versions they were written."""
+    """Counts custom resources of one kind, and the API versions that they were written with."""
 
     def __init__(self, group: str, kind: str, plural: str) -> None:
         self._group, self._kind, self._plural = group, kind, plural

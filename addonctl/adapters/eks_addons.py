@@ -1,4 +1,4 @@
-"""The add-ons of one EKS cluster through EKS's own API, to the letter: ports.EksAddons and ports.EksAddonWriter.
+"""The add-ons of one EKS cluster, losslessly, through the EKS API: ports.EksAddons and ports.EksAddonWriter.
 
 boto3 tries again by itself, which is safe: writes carry the caller's token. The settings that were sent are never shown
 in an error.
@@ -14,12 +14,12 @@ from addonctl.errors import BadInput, Invalid, NotFound, Unavailable
 from addonctl.model import EksIssue, EksUpdate, live
 
 _T = TypeVar("_T")
-_RESET = "{}"  # configurationValues cannot be unset; this is what EKS takes for none
+_RESET = "{}"  # configurationValues cannot be unset; EKS treats this as empty
 _TOKEN = re.compile(r"[!-~]{1,64}")
 
 
 class EksAddonApi:
-    """Both ports of one cluster; everything is asked anew each time."""
+    """Both ports for one cluster; nothing is cached."""
 
     def __init__(self, aws: Aws, cluster: str) -> None:
         self._eks, self._cluster = aws.client("eks"), cluster
@@ -74,7 +74,7 @@ class EksAddonApi:
         try:
             _asked(lambda: self._eks.delete_addon(clusterName=self._cluster, addonName=addon, preserve=preserve))
         except NotFound:
-            self.names()  # the cluster itself has to be there
+            self.names()  # the cluster itself must exist
 
     def _wanted(
         self,
@@ -97,7 +97,7 @@ class EksAddonApi:
                 {"serviceAccount": one.service_account, "roleArn": one.role_arn} for one in identities
             ],
         }
-        return wanted | ({"serviceAccountRoleArn": role_arn} if role_arn else {})  # EKS refuses an empty one
+        return wanted | ({"serviceAccountRoleArn": role_arn} if role_arn else {})  # EKS rejects an empty one
 
     def _addon(self, said: Mapping[str, Any]) -> live.Addon:
         return live.Addon(
@@ -117,13 +117,13 @@ class EksAddonApi:
         which = {"clusterName": self._cluster, "associationId": arn.rpartition("/")[2]}
         try:
             found = _asked(lambda: self._eks.describe_pod_identity_association(**which)["association"])
-        except NotFound as error:  # the description is older than the last change
+        except NotFound as error:  # the description predates the last change
             raise Unavailable(f"{error.what}; EKS is between two states", "Ask again.") from error
         return live.Identity(found["serviceAccount"], found["roleArn"])
 
 
 def _update(said: Mapping[str, Any], addon: str) -> EksUpdate:
-    """`params` without the configuration, which may hold a secret."""
+    """`params` without the configuration, which may contain secrets."""
     params = {one["type"]: str(one.get("value") or "") for one in said.get("params") or ()}
     params.pop("ConfigurationValues", None)
     return EksUpdate(
@@ -149,7 +149,7 @@ def _issues(said: Any) -> tuple[EksIssue, ...]:
 
 
 def _asked(ask: Callable[[], _T], sent: str = "") -> _T:
-    """The answer of AWS. `sent` is what an error must not quote, so what botocore said is no cause of it."""
+    """The response of AWS. An error must not quote `sent`, so botocore's exception is not chained."""
     from botocore import exceptions as aws
 
     try:

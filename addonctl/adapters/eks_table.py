@@ -1,4 +1,4 @@
-"""AWS's table of add-on versions as one small file: packaged with addonctl, or the user's own from `catalog refresh`.
+"""AWS's table of add-on versions in one small file: packaged with addonctl, or the user's own from `catalog refresh`.
 
 The file is gzip of JSON. Versions of one add-on share few distinct sets of attributes, so each set is written once and
 versions point to it; 9,500 cells take some 30 KB and load in milliseconds. scripts/build_eks_table.py writes the
@@ -27,7 +27,7 @@ _RENEW = "Renew it with `addonctl catalog refresh`."
 
 
 class _Attributes(msgspec.Struct, array_like=True, frozen=True, gc=False):
-    """What a version supports; the same for most versions of an add-on."""
+    """What a version supports; shared by most versions of an add-on."""
 
     kubernetes: tuple[tuple[str, str], ...]  # (minor, platform version: "*" or "eks.N+")
     architectures: tuple[str, ...]
@@ -62,13 +62,13 @@ class _File(msgspec.Struct, frozen=True):
 
 @cache
 def packaged() -> EksTable:
-    """The table that is shipped with addonctl."""
+    """The table packaged with addonctl."""
     body = (resources.files("addonctl") / "data" / "eks" / FILE_NAME).read_bytes()
     return _decode(body, "the packaged table")
 
 
 def cached(folder: Path) -> EksTable | None:
-    """The user's own table, None where there is none. Raises BadInput when it is damaged."""
+    """The user's own table, None if there is none. Raises BadInput when it is damaged."""
     path = folder / FILE_NAME
     try:
         body = path.read_bytes()
@@ -80,9 +80,9 @@ def cached(folder: Path) -> EksTable | None:
 
 
 def save(table: EksTable, folder: Path) -> Path:
-    """Writes the table whole or not at all; equal tables give equal bytes. Returns where.
+    """Writes the table atomically and returns its path; equal tables give equal bytes.
 
-    Raises NotReachable when the disk refuses.
+    Raises NotReachable when it cannot be written.
     """
     path = folder / FILE_NAME
     body = gzip.compress(msgspec.json.encode(_pack(table)), compresslevel=9, mtime=0)
@@ -162,9 +162,9 @@ def _pack_version(entry: EksVersion, sets: dict[_Attributes, int]) -> _Version:
 
 
 def from_describe(addons: Iterable[Mapping[str, Any]]) -> dict[str, EksAddonVersions]:
-    """AddonInfo objects as DescribeAddonVersions answers them; an add-on that comes in several pieces is joined.
+    """Converts the AddonInfo objects of DescribeAddonVersions; an add-on that is in several pieces is merged.
 
-    Raises BadInput for a version that cannot be read as one.
+    Raises BadInput for a version that cannot be parsed.
     """
     table: dict[str, EksAddonVersions] = {}
     for info in addons:

@@ -1,7 +1,7 @@
-"""What a setting may look like and still be kept: the catalog names it and gives its form, all else is absent.
+"""Filters settings: only those that the catalog lists are kept, and only in the form that it gives.
 
-A form is narrow enough that no secret fits it: a number, a boolean, one of a few words, a host, or the skeleton of a
-Corefile. Called by the decoders of Kubernetes' objects and of EKS's answers.
+A form is narrow enough that no secret matches it: a number, a boolean, one of a few words, a host, or the skeleton of a
+Corefile. Called by the decoders of Kubernetes objects.
 """
 
 import ipaddress
@@ -12,12 +12,12 @@ from addonctl.catalog import Form, SettingForm
 
 _NUMBER = re.compile(r"-?\d{1,9}(\.\d{1,6})?", re.ASCII)
 _BOOLEAN = re.compile(r"true|false", re.IGNORECASE)
-# The last label of a host name is letters alone, which no token and no password with a dot in it is likely to end on.
+# The last label of a host name has only letters, which is unlikely for a token or a password that contains a dot.
 _HOST = re.compile(r"([A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?\.){1,10}[a-z]{2,24}", re.ASCII)
 
 
 def kept(value: str, form: SettingForm) -> str:
-    """`value` where it has the form, reduced to what the form keeps; else empty."""
+    """`value` if it has the form, reduced to what the form keeps; otherwise empty."""
     match form:
         case Form.NUMBER:
             return value if _NUMBER.fullmatch(value) else ""
@@ -30,17 +30,17 @@ def kept(value: str, form: SettingForm) -> str:
 
 
 def settings(values: Mapping[str, str], forms: Mapping[str, SettingForm]) -> dict[str, str]:
-    """Of `values` those that `forms` names, in their forms; what does not fit is absent."""
+    """Those of `values` that `forms` lists, each in its form; others are omitted."""
     found = ((name, kept(values[name], form)) for name, form in forms.items() if name in values)
     return {name: value for name, value in found if value}
 
 
 def host(address: str) -> str:
-    """The host of a URL or of `host:port`: a full domain name or an IP address, else empty."""
+    """The host of a URL or of `host:port`: a full domain name or an IP address, otherwise empty."""
     rest = address.rpartition("://")[2] if "://" in address else address
     authority = re.split(r"[/?#\\]", rest, maxsplit=1)[0]
     if "@" in rest[len(authority) :]:
-        return ""  # a password with a slash in it: nobody can tell where the host begins
+        return ""  # a password may contain a slash, so the start of the host is ambiguous
     name = authority.rpartition("@")[2]
     name = name[1:].partition("]")[0] if name.startswith("[") else name.partition(":")[0]
     return name if _HOST.fullmatch(name) or _is_address(name) else ""
@@ -56,8 +56,8 @@ def _is_address(text: str) -> bool:
 
 # ── Corefile ────────────────────────────────────────────────────────────────────────────────────────────────────
 
-# CoreDNS's own plugins, and those that distributions of Kubernetes add.
-# Source: plugin.cfg of CoreDNS 1.13; the plugins' names are a closed list, so that no argument passes for one.
+# CoreDNS's plugins, and those that Kubernetes distributions add: a closed list, so that no argument is taken for one.
+# Source: plugin.cfg of CoreDNS 1.13.
 _PLUGINS = frozenset(
     """
     acl any auto autopath azure bind bufsize cache cancel chaos clouddns debug dns64 dnssec dnstap erratic errors
@@ -66,7 +66,7 @@ _PLUGINS = frozenset(
     ready reload rewrite root route53 secondary sign template timeouts tls trace transfer tsig view whoami
     """.split()
 )
-# The root, a name with a dot in it, or a name with a port; a bare word could be anything.
+# The root, a name that contains a dot, or a name with a port; a bare word could be anything.
 _ZONE = re.compile(
     r"((dns|tls|grpc|https|https3|quic)://)?(\.|([a-z0-9_-]{1,63}\.)+[a-z0-9_-]{0,63}|[a-z0-9_-]{1,63}(?=:))(:\d{1,5})?"
 )
@@ -74,10 +74,10 @@ _TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"?|\n|[^\s"]+')
 
 
 def corefile(text: str) -> str:
-    """A Corefile's skeleton, as a Corefile: per server block its zones and its plugins' names, without arguments.
+    """The skeleton of a Corefile, as a Corefile: the zones of each server block and its plugins without arguments.
 
-    Only `kubernetes` keeps its zones, from which the cluster's domain is read. What stands inside of a plugin's
-    braces, comments, snippets and plugins that are not CoreDNS's own are absent.
+    Only `kubernetes` keeps its zones, from which the cluster domain is read. Plugin blocks, comments, snippets and
+    unknown plugins are removed.
     """
     blocks: list[str] = []
     zones: list[str] = []

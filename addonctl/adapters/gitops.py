@@ -1,7 +1,7 @@
-"""Argo CD and Flux told to leave their hands off, by the objects they work from: ports.GitOpsWriter over objects.
+"""Suspends and resumes Argo CD and Flux through the objects they work from: ports.GitOpsWriter.
 
-Every patch asks for the object that was read (its uid and resourceVersion), so nothing is restored over a change that
-somebody else made meanwhile. Controllers write these objects often, so a patch that met another write is tried again.
+Every patch requires the object that was read (uid and resourceVersion), so that it never overwrites a concurrent
+change. Controllers write these objects often, so a patch that conflicts is retried.
 """
 
 from collections.abc import Callable, Mapping
@@ -59,7 +59,7 @@ class GitOpsObjects:
         return self._changed(owner, changed)
 
     def _changed(self, owner: live.Reconciled, decide: Callable[[live.Object], tuple[_T, dict[str, Any] | None]]) -> _T:
-        """Reads, decides what to say and what to patch (None: nothing); again where another write came first."""
+        """Reads, decides what to return and what to patch (None: nothing); repeats on a conflict."""
         for attempt in range(_TRIES):
             found = self._reader.get(_ref(owner))
             said, body = decide(found)
@@ -90,7 +90,7 @@ def _path(owner: object) -> tuple[str, ...]:
 
 
 def _off(owner: object) -> bool | None:
-    """What the field is while suspended: Argo CD has no automatic synchronisation where it says nothing of it."""
+    """The field's value while suspended: for Argo CD, an absent field means no automatic synchronisation."""
     return None if isinstance(owner, ArgoApplication) else True
 
 
@@ -102,7 +102,7 @@ def _at(document: Mapping[str, Any], path: tuple[str, ...]) -> Any:
 
 
 def _change(path: tuple[str, ...], now: object, wanted: object) -> dict[str, Any] | None:
-    """A merge patch that makes the field what is wanted; None where it is so."""
+    """A merge patch that sets the field as wanted; None if it already is."""
     if now == wanted:
         return None
     body: Any = wanted
@@ -122,7 +122,7 @@ def _set_chart_version(found: live.Object, spec: Mapping[str, Any], revision: st
 def _set_target_revision(
     found: live.Object, spec: Mapping[str, Any], revision: str, source: int
 ) -> tuple[str, dict[str, Any] | None]:
-    """A merge patch replaces a list as a whole; the resourceVersion in it says that it is the list that was read."""
+    """A merge patch replaces a whole list; its resourceVersion ensures that it is the list that was read."""
     several = [dict(one) for one in spec.get("sources") or ()]
     sources = several or ([dict(spec["source"])] if spec.get("source") else [])
     if not 0 <= source < len(sources):
@@ -139,9 +139,9 @@ def _set_target_revision(
 
 
 def _refuse_what_would_not_last(found: live.Object, path: tuple[str, ...]) -> None:
-    """Raises Conflict where whoever keeps the object would undo the change."""
+    """Raises Conflict when another controller manages the object and would undo the change."""
     keeper = _keeper(found)
-    # Flux sets only what its source says, which is seldom `suspend`: suspending by hand lasts, and is its usual way.
+    # Flux only sets fields in its source, which rarely has `suspend`: suspending by hand lasts, and is the usual way.
     if keeper and not (path == _SUSPEND and keeper.startswith("Kustomization")):
         raise Conflict(f"{found} is kept by {keeper}, which would undo the change", "Change it there.")
 

@@ -1,8 +1,8 @@
-"""Helm's release records: what a Secret or ConfigMap of Helm's holds, without its templates and secrets.
+"""Decodes Helm's release records, in its Secrets or ConfigMaps, without templates and secrets.
 
 A record is JSON, gzipped and base64-encoded by Helm, and base64-encoded once more by Kubernetes in a Secret. Helm 3
-and 4 write the same `helm.sh/release.v1` format. Of the manifest only the names of its objects are kept, of values,
-notes, hooks and templates nothing.
+and 4 write the same `helm.sh/release.v1` format. Of the manifest only the names of its objects are kept; values, notes,
+hooks and templates are not.
 """
 
 import base64
@@ -18,9 +18,9 @@ from addonctl.adapters import shapes
 from addonctl.errors import BadInput
 from addonctl.model import HelmObject, HelmRelease
 
-# etcd keeps objects below 1.5 MiB and gzip shrinks a chart some tenfold; what is larger than this is a bomb.
+# etcd limits objects to 1.5 MiB and gzip shrinks a chart some tenfold; anything larger is a decompression bomb.
 _RECORD_MAX_BYTES = 64 << 20
-# A status in Helm's own words.
+# A status in Helm's terms.
 _DEPLOYED = "deployed"
 _GZIP_MAGIC = b"\x1f\x8b"
 
@@ -53,7 +53,7 @@ _records = shapes.decoder(_Release)
 
 
 def release_from_secret_data(encoded: bytes | str, *, namespace: str) -> HelmRelease:
-    """The release that `data.release` of a Secret holds (base64, once or twice). Raises BadInput when it is broken."""
+    """The release in `data.release` of a Secret (base64, once or twice). Raises BadInput when it is broken."""
     try:
         record = _records.decode(unpacked(encoded))
     except (msgspec.DecodeError, binascii.Error, zlib.error, ValueError, RecursionError) as error:
@@ -64,7 +64,7 @@ def release_from_secret_data(encoded: bytes | str, *, namespace: str) -> HelmRel
 
 
 def unpacked(encoded: bytes | str) -> bytes:
-    """The record's JSON: a Secret's data is base64 of what Helm stored; Helm's own is base64 of gzip, or plain."""
+    """The record's JSON: a Secret's data is base64 of what Helm stored, which is base64 of gzip, or plain JSON."""
     stored = base64.b64decode(encoded, validate=True)
     if not stored.startswith((_GZIP_MAGIC, b"{")):
         stored = base64.b64decode(stored, validate=True)
@@ -95,7 +95,7 @@ def _release(record: _Release, namespace: str) -> HelmRelease:
 
 
 def when(text: str | None) -> datetime | None:
-    """Helm writes Go's RFC 3339, with nanoseconds, in the zone where it ran; an empty or zero time is none."""
+    """Helm writes RFC 3339 with nanoseconds, in the time zone where it ran; an empty or zero time is None."""
     try:
         when = datetime.fromisoformat(re.sub(r"(\.\d{6})\d+", r"\1", text or "")) if text else None
     except ValueError:
@@ -109,7 +109,7 @@ _NAMES = re.compile(r"^[ \t]+(name|namespace):[ \t]*(\S+)", re.MULTILINE)
 
 
 def _objects(manifest: str) -> Iterator[HelmObject]:
-    """The objects of a rendered manifest, by a scan of its lines; a document it cannot tell is parsed as YAML."""
+    """The objects of a rendered manifest, by scanning its lines; a document that defies this is parsed as YAML."""
     for document in _DOCUMENT.split(manifest):
         if not document.strip():
             continue
@@ -145,7 +145,7 @@ def _parsed(document: str) -> Iterator[HelmObject]:
         value = yaml.load(document, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
     except (yaml.YAMLError, ValueError, RecursionError):
         return
-    # Charts may wrap objects in a List; Kubernetes knows no List of Lists.
+    # Charts may wrap objects in a List; Kubernetes has no nested Lists.
     listed = value.get("items") if isinstance(value, Mapping) else None
     for item in listed if isinstance(listed, list) else (value,):
         meta = item.get("metadata") if isinstance(item, Mapping) else None
@@ -159,5 +159,5 @@ def _parsed(document: str) -> Iterator[HelmObject]:
 
 
 def _word(value: object) -> str:
-    """A plain value as text; a name that is a list or a mapping is none (and may unfold without end)."""
+    """A scalar as text; empty for a list or a mapping (which may expand without end)."""
     return str(value) if isinstance(value, str | int | float) else ""

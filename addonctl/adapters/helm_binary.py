@@ -1,7 +1,7 @@
-"""Helm releases of one cluster to the letter: read from Helm's Secrets, changed by the `helm` program.
+"""Helm releases of one cluster, losslessly: read from Helm's Secrets, changed with the `helm` program.
 
-ports.HelmReleases needs no program, ports.HelmWriter has `helm` 3 or 4 do it, so that hooks, CRDs and waiting are
-Helm's own. Values go by a file that nobody else can read and that is gone afterwards, never by the command line.
+ports.HelmReleases needs no program; ports.HelmWriter runs `helm` 3 or 4, so that hooks, CRDs and waiting are Helm's
+own. Values are passed in a file that only we can read and that is deleted afterwards, never on the command line.
 """
 
 import binascii
@@ -37,7 +37,7 @@ from addonctl.model import live
 _SECRETS = live.Kind("", "Secret", "v1")
 _MAJORS = (3, 4)
 _VERSION_TIMEOUT_S = 30
-# Helm ends by its own --timeout, which counts per operation: hooks before and after, and the wait.
+# Helm has its own --timeout, which applies to each step: hooks before and after, and the wait.
 _OPERATIONS = 3
 
 
@@ -57,7 +57,7 @@ class _Info(msgspec.Struct):
 
 
 class _Record(msgspec.Struct):
-    """Helm's own shape of a release, in its Secrets and in `-o json`."""
+    """A release as Helm writes it, in its Secrets and with `-o json`."""
 
     name: str
     namespace: str
@@ -69,7 +69,7 @@ class _Record(msgspec.Struct):
 
 
 class HelmSecrets:
-    """ports.HelmReleases, over the Secrets that Helm keeps; other drivers are not read."""
+    """ports.HelmReleases, from Helm's Secrets; other storage drivers are not read."""
 
     def __init__(self, objects: ports.ObjectReader) -> None:
         self._objects = objects
@@ -91,7 +91,7 @@ class HelmSecrets:
                 stored = helm.unpacked((secret.document.get("data") or {}).get("release", ""))
                 yield shapes.decode(stored, _Record)
             except (msgspec.MsgspecError, binascii.Error, zlib.error, ValueError):
-                # Not `from` the error: its words may quote what it could not read.
+                # Not `from` the error: its message may quote secret contents.
                 raise Broken(f"{secret} is no record of Helm's", "See `helm history`.") from None
 
 
@@ -159,7 +159,7 @@ class HelmBinary:
 
     @cached_property
     def _major(self) -> int:
-        """Raises BadInput where there is no helm, or one that is not known here."""
+        """Raises BadInput when helm is not installed, or is an unsupported version."""
         said = self._called(["version", "--template={{.Version}}"], _VERSION_TIMEOUT_S).stdout.strip()
         found = re.match(r"v?(\d+)\.", said)
         if found is None or int(found[1]) not in _MAJORS:
@@ -167,7 +167,7 @@ class HelmBinary:
         return int(found[1])
 
     def _run(self, namespace: str, arguments: list[str], timeout_s: int, secret: Mapping[str, Any]) -> str:
-        """What helm prints. `secret` is what must not stand in an error."""
+        """The output of helm. An error never contains `secret`."""
         assert self._major in _MAJORS
         limits = [f"--namespace={namespace}", f"--timeout={timeout_s}s", "--wait"]
         done = self._called([*arguments, *limits, *self._cluster], timeout_s * _OPERATIONS + _VERSION_TIMEOUT_S)
@@ -195,14 +195,14 @@ class HelmBinary:
 
 
 def _environment() -> dict[str, str]:
-    """Ours, without what would lead helm to another cluster or make it print more."""
+    """Our environment, without variables that would point helm to another cluster or make it print more."""
     ours = {name: value for name, value in os.environ.items() if not name.startswith("HELM_KUBE")}
     return {**ours, "HELM_DRIVER": "secret", "HELM_DEBUG": "false"}
 
 
 @contextmanager
 def _in_a_file(values: Mapping[str, Any]) -> Iterator[Path]:
-    """The values as JSON, which is YAML, in a folder of our own; both are gone afterwards."""
+    """The values as JSON, which is YAML, in a temporary folder; both are deleted afterwards."""
     with tempfile.TemporaryDirectory(prefix="addonctl-") as folder:  # mode 0700
         path = Path(folder) / "values.json"
         descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
@@ -211,7 +211,7 @@ def _in_a_file(values: Mapping[str, Any]) -> Iterator[Path]:
         yield path
 
 
-# Helm's words by what they mean; the first that matches counts.
+# Helm's messages by their meaning; the first match counts.
 _REFUSALS: tuple[tuple[str, type[AddonctlError]], ...] = (
     (r"release: not found|release not loaded|has no deployed releases|has no .* version", NotFound),
     (r"another operation .* is in progress", Conflict),

@@ -1,4 +1,4 @@
-"""Loads the packaged facts into a Catalog; the user's own table of EKS versions wins over the packaged one."""
+"""Loads the packaged facts into a Catalog; the user's own table of EKS versions overrides the packaged one."""
 
 from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
@@ -21,7 +21,7 @@ _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 def load(cache_dir: Path | None = None) -> Catalog:
-    """All knowledge; `cache_dir` is where `catalog refresh` keeps its table. Raises BadInput by file and field."""
+    """The Catalog; `cache_dir` is where `catalog refresh` stores its table. Raises BadInput with file and field."""
     table = (eks_table.cached(cache_dir) if cache_dir else None) or eks_table.packaged()
     return Catalog(_addons(), table, _kubernetes())
 
@@ -47,7 +47,7 @@ def _read(file: Traversable, kind: type[_Fact]) -> _Fact:
 
 
 def unknown_keys(facts: Any, kind: Any, path: str = "$") -> list[str]:
-    """Keys of a file that the schema does not have, by path: msgspec passes over them, a typing error must not."""
+    """Keys of a file that are not in the schema, by path: msgspec ignores them, but a typo must be reported."""
     if is_dataclass(kind) and isinstance(facts, dict):
         hints = get_type_hints(kind)
         known = {field.name for field in fields(kind)}

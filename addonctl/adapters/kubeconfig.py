@@ -1,7 +1,7 @@
-"""Kubeconfig files into one cluster and one user: merged as kubectl does it, nothing asked of anybody yet.
+"""Resolves kubeconfig files to one cluster and one user, merged as kubectl does; nothing is called yet.
 
-The first file that names a cluster, user, context or the current context has the say; relative paths start at the file
-that holds them. Errors name file and place and never a value of the file: it holds credentials.
+The first file that defines a cluster, user, context or the current context wins; relative paths are relative to their
+file. Errors name the file and the location but never a value from it: it contains credentials.
 """
 
 import base64
@@ -23,9 +23,9 @@ _CHECK = "Check it with `kubectl config view`."
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Server:
-    """Where an API server is and how it proves itself. `ca_pem` empty: by the system's authorities.
+    """The address and CA of an API server. An empty `ca_pem` means the system's CAs.
 
-    `proxy_url` is None where the environment decides. `plugin_config` is what the cluster entry holds for plugins.
+    `proxy_url` is None if the environment decides. `plugin_config` is the cluster entry's configuration for plugins.
     """
 
     name: str
@@ -52,7 +52,7 @@ class Plugin:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class User:
-    """How a user proves who he is; empty: anonymous."""
+    """How a user authenticates; empty: anonymous."""
 
     token: str = field(default="", repr=False)
     token_file: str = ""
@@ -65,7 +65,7 @@ class User:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Chosen:
-    """One context with what it points to."""
+    """One context with its cluster and user."""
 
     context: str
     server: Server
@@ -163,7 +163,7 @@ class _File(_Kebab):
 
 @dataclass(slots=True)
 class _Merged:
-    """All files as one; each entry with the folder of its file."""
+    """All files merged; each entry with the folder of its file."""
 
     current: str = ""
     clusters: dict[str, tuple[_Cluster, Path]] = field(default_factory=dict)
@@ -184,7 +184,7 @@ class _Merged:
 
 
 def files() -> list[Path]:
-    """The kubeconfigs that exist, of those in KUBECONFIG, else the default one. A home that cannot be read has none."""
+    """The existing files of KUBECONFIG, or else the default one. A home directory that cannot be read has none."""
     named = os.environ.get("KUBECONFIG")
     default = os.path.expanduser(os.path.join("~", ".kube", "config"))
     paths = [path for path in named.split(os.pathsep) if path] if named else [default]
@@ -192,7 +192,7 @@ def files() -> list[Path]:
 
 
 def choose(context: str = "", path: str = "") -> Chosen:
-    """The context of that name, else the current one; out of the file at `path`, else of those that `files` finds.
+    """The context with that name, or the current one; from the file at `path`, or from those that `files` finds.
 
     Raises BadInput with what is wrong and where.
     """
@@ -211,7 +211,7 @@ def choose(context: str = "", path: str = "") -> Chosen:
 
 
 def contexts(path: str = "") -> tuple[str, ...]:
-    """The names of all contexts, of the same files as `choose`; for a shell that completes them. Raises BadInput."""
+    """The names of all contexts in the same files as `choose`, for shell completion. Raises BadInput."""
     read = (_read(one) for one in ([Path(path)] if path else files()))
     return tuple(dict.fromkeys(named.name for file in read for named in file.contexts or ()))
 
@@ -276,7 +276,7 @@ def _server(name: str, cluster: _Cluster, folder: Path) -> Server:
 
 
 def _usable(url: str) -> bool:
-    """Whether it is a URL of HTTP with a host, and without credentials, which every error would show."""
+    """Whether it is an HTTP URL with a host and without credentials, which would show in every error."""
     try:
         parts = urlsplit(url)
         return parts.scheme in ("http", "https") and bool(parts.hostname) and "@" not in url and (parts.port or 1) > 0
@@ -325,7 +325,7 @@ def _impersonation(user: _User) -> list[tuple[str, str]]:
 
 
 def _pem(what: str, data: str | None, path: str | None, folder: Path) -> str:
-    """PEM out of base64 or of a file; the data have the say, as with kubectl."""
+    """PEM from base64 data or a file; the data win, as in kubectl."""
     try:
         if data:
             return base64.b64decode("".join(data.split()), validate=True).decode("ascii")

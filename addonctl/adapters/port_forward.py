@@ -1,7 +1,7 @@
 """A port of a pod as a socket, by WebSocket through the API server (subprotocol v4.channel.k8s.io).
 
-Every message begins with its channel: 0 is the port's stream, 1 its errors; the first one of each names the port. A
-thread carries bytes between the WebSocket and one end of a socket pair; what goes wrong there is kept, not printed.
+Every message starts with its channel: 0 is the port's stream, 1 its errors; the first message of each names the port. A
+thread copies bytes between the WebSocket and one end of a socket pair; its errors are stored, not printed.
 """
 
 import contextlib
@@ -23,7 +23,7 @@ _SHUTDOWN_S = 2.0
 
 
 def handshake(transport: Transport, path: str, headers: Mapping[str, str]) -> Any:
-    """An open WebSocket. Raises websocket.WebSocketBadStatusException with what the server answered instead."""
+    """An open WebSocket. Raises websocket.WebSocketBadStatusException with the server's response if it refuses."""
     import websocket
 
     channel: Any = websocket.WebSocket(skip_utf8_validation=True)
@@ -48,7 +48,7 @@ def handshake(transport: Transport, path: str, headers: Mapping[str, str]) -> An
 
 @contextlib.contextmanager
 def stream(channel: Any, what: str) -> Iterator[socket.socket]:
-    """One end of the stream; closed with the context. Raises NotReachable where the pod's side refuses."""
+    """One end of the stream, closed with the context. Raises NotReachable when the pod refuses the connection."""
     ours, theirs = socket.socketpair()
     carrier = _Carrier(channel, ours)
     carrier.start()
@@ -67,7 +67,7 @@ def stream(channel: Any, what: str) -> Iterator[socket.socket]:
 
 
 class _Carrier(threading.Thread):
-    """Carries bytes until either side ends; then both are closed."""
+    """Copies bytes until either side ends, then closes both."""
 
     def __init__(self, channel: Any, end: socket.socket) -> None:
         super().__init__(name="addonctl-port-forward", daemon=True)
@@ -86,7 +86,7 @@ class _Carrier(threading.Thread):
                 while self._carry():
                     pass
         except (OSError, WebSocketException):
-            pass  # the other end sees its stream end
+            pass  # the other end sees the end of its stream
         finally:
             self._end.close()
             with contextlib.suppress(OSError, WebSocketException):
@@ -96,7 +96,7 @@ class _Carrier(threading.Thread):
     def _carry(self) -> bool:
         """One step; False at the end."""
         wire = self._channel.sock
-        pending = getattr(wire, "pending", lambda: 0)()  # TLS may hold what the socket no longer shows
+        pending = getattr(wire, "pending", lambda: 0)()  # TLS may have buffered data that the socket no longer shows
         ready = [wire] if pending else [key.fileobj for key, _ in self._waiting.select()]
         if self._end in ready:
             piece = self._end.recv(_PIECE_BYTES)

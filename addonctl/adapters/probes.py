@@ -1,6 +1,6 @@
-"""Asks add-ons of a live cluster what only they can answer. Nothing is stored: what is created, is a dry run.
+"""Probes the add-ons of a live cluster. Nothing is stored: objects are created only as a dry run.
 
-A probe that cannot be made is unknown with the reason; an answer that is wrong, late or missing is degraded.
+A probe that cannot run is unknown, with the reason; an answer that is wrong, late or missing is degraded.
 """
 
 import json
@@ -31,16 +31,16 @@ from addonctl.model import (
     selects,
 )
 
-# A resolver in the same cluster answers within milliseconds; after a second it is of no use to anybody.
+# A resolver in the same cluster answers within milliseconds; after a second it is of no use.
 _DNS_TIMEOUT_S = 1.0
-# metrics-server scrapes every 15 s by default; older than this, its numbers steer nothing.
+# metrics-server scrapes every 15 s by default; older metrics are of no use to autoscalers.
 _METRICS_OLD = timedelta(minutes=3)
 _CERTIFICATE_SOON = timedelta(days=7)
 _NAME = "addonctl-probe"
 
 
 def probe(connection: Connection, catalog: Catalog, view: View, inventory: Inventory) -> tuple[ProbeAnswer, ...]:
-    """All probes that fit the add-ons found. See ports.Prober."""
+    """All probes that apply to the installed add-ons. See ports.Prober."""
     return tuple(
         answer
         for row in inventory.installations
@@ -52,7 +52,7 @@ def probe(connection: Connection, catalog: Catalog, view: View, inventory: Inven
 
 @dataclass(frozen=True)
 class _Target:
-    """An add-on to be asked, and the way there."""
+    """An add-on to probe, and the connection to its cluster."""
 
     connection: Connection
     view: View
@@ -64,7 +64,7 @@ class _Target:
         return self.view.snapshot
 
     def own_probes(self) -> "Iterator[Callable[[_Target], Iterator[ProbeAnswer]]]":
-        """What is asked by what the add-on provides for the cluster."""
+        """The probes of an add-on, by the services that it provides."""
         yield from (PROBES[service] for service in (self.addon.provides if self.addon else ()) if service in PROBES)
 
     def answer(self, name: str, health: Health, detail: str, began: float | None = None) -> ProbeAnswer:
@@ -98,14 +98,14 @@ class _Target:
 
 
 def _dns(target: _Target) -> Iterator[ProbeAnswer]:
-    """The API server's own name, asked at the cluster IP; from outside, at each pod through the API server."""
+    """A query for the API server's name at the cluster IP or, from outside, at each pod through the API server."""
     name = f"kubernetes.default.svc.{_cluster_domain(target.snapshot)}"
     for service in target.services():
         if not any(port.number == 53 for port in service.ports) or service.cluster_ip in ("", "None"):
             continue
         inside = "KUBERNETES_SERVICE_HOST" in os.environ
         answer = _dns_by_udp(target, service.cluster_ip, name) if inside or _routed(service.cluster_ip) else None
-        # From outside, the address may be another network's: only a right answer shows that it is the cluster's.
+        # From outside, the address may be in another network: only a correct answer shows that it is the cluster's.
         if answer is not None and (inside or answer.health is Health.HEALTHY):
             yield answer
         else:
@@ -123,7 +123,7 @@ def _cluster_domain(snapshot: Snapshot) -> str:
 
 
 def _routed(address: str) -> bool:
-    """Whether anything takes a connection at the address's DNS port."""
+    """Whether anything accepts a connection at the address's DNS port."""
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as tried:
         tried.settimeout(_DNS_TIMEOUT_S)
         return tried.connect_ex((address, 53)) == 0
@@ -139,7 +139,7 @@ def dns_query(name: str) -> bytes:
 
 
 def dns_answer(response: bytes) -> tuple[int, int]:
-    """(rcode, number of answers) of a response; (SERVFAIL, 0) for what is none."""
+    """(rcode, number of answers) of a response; (SERVFAIL, 0) if it is not one."""
     if len(response) < _HEADER_BYTES or not response[2] & _IS_RESPONSE:
         return 2, 0
     _, flags, _, answers = struct.unpack(">HHHH", response[:8])
@@ -242,7 +242,7 @@ def _admission(target: _Target) -> Iterator[ProbeAnswer]:
 
 
 def _sample(hook: Webhook) -> tuple[str, dict[str, Any]] | None:
-    """(path, object) that a webhook is asked about."""
+    """(path, object) for a request that a webhook must admit."""
     for rule in hook.rules:
         if not {"CREATE", "*"} & set(rule.operations):
             continue
@@ -290,7 +290,7 @@ _SAMPLES: Mapping[tuple[str, str], tuple[str, dict[str, Any]]] = {
 
 
 def _try(target: _Target, probe: str, path: str, sample: dict[str, Any], wanted: str = "") -> ProbeAnswer:
-    """A refusal is an answer; only silence is not."""
+    """A rejection is an answer; no response is not."""
     began, kind = time.monotonic(), sample["kind"]
     try:
         target.connection.dry_run(path, json.dumps(sample).encode())
@@ -311,7 +311,7 @@ def _try(target: _Target, probe: str, path: str, sample: dict[str, Any], wanted:
 
 
 def _serving_certificates(target: _Target) -> Iterator[ProbeAnswer]:
-    """When the certificates end that webhooks' pods serve with; seen in a handshake with one pod a Service."""
+    """When the serving certificates of webhooks expire, from a TLS handshake with one pod per Service."""
     wanted = {(hook.service.namespace, hook.service.name) for _, hook in target.webhooks() if hook.service}
     for service in target.services():
         if (service.namespace, service.name) not in wanted:
@@ -333,7 +333,7 @@ def _serving_certificates(target: _Target) -> Iterator[ProbeAnswer]:
 
 
 def _pod_port(snapshot: Snapshot, service: Service) -> int | None:
-    """The pods' port behind a Service: the one for https where there are several."""
+    """The pods' port behind a Service; the one for https if there are several."""
     ports = [
         port
         for piece in snapshot.endpoint_slices
@@ -348,7 +348,7 @@ def _certificate_end(stream: socket.socket) -> datetime:
     from cryptography import x509
 
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE  # it is read, not trusted
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE  # only its dates are read; it is not trusted
     with context.wrap_socket(stream) as secured:
         body = secured.getpeercert(binary_form=True)
     if not body:
@@ -360,7 +360,7 @@ def _certificate_end(stream: socket.socket) -> datetime:
 
 
 def _storage(target: _Target) -> Iterator[ProbeAnswer]:
-    """A dry run of a claim for every class that the driver provisions: admission and quota, not the driver itself."""
+    """A dry run of a claim for every StorageClass of the driver: tests admission and quota, not the driver itself."""
     drivers = target.addon.fingerprints.csi_drivers if target.addon else ()
     for storage_class in target.snapshot.storage_classes:
         if storage_class.provisioner in drivers:
@@ -382,7 +382,7 @@ PROBES: Mapping[ClusterService, Callable[[_Target], Iterator[ProbeAnswer]]] = {
     ClusterService.CLUSTER_DNS: _dns,
     ClusterService.RESOURCE_METRICS: _metrics,
 }
-"""What is asked of an add-on by what it provides, beyond what all are asked: admission, certificates, storage."""
+"""Probes by the service that an add-on provides; all add-ons get those of admission, certificates and storage."""
 
 RULES: tuple[dict[str, Any], ...] = (
     {"apiGroups": ["metrics.k8s.io"], "resources": ["nodes"], "verbs": ["list"]},
@@ -391,4 +391,4 @@ RULES: tuple[dict[str, Any], ...] = (
     {"apiGroups": ["networking.k8s.io"], "resources": ["ingresses"], "verbs": ["create"]},
     {"apiGroups": ["cert-manager.io"], "resources": ["certificates"], "verbs": ["create"]},
 )
-"""What probing needs beyond reading. Creations are dry runs; RBAC knows no difference."""
+"""The permissions that probing needs beyond reading. RBAC does not distinguish dry runs from creations."""

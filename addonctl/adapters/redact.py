@@ -1,8 +1,8 @@
-"""The last net over free text: what looks like a credential is replaced before the text is saved, shown or logged.
+"""The last net for free text: what looks like a credential is replaced before the text is saved, shown or logged.
 
-Settings do not come here: of those only what the catalog names is kept, by its form (forms.py). Free text — messages
-of events and conditions, errors, insights — is kept whole but for what the patterns below take out; they err to the
-safe side. Called by every adapter that reads text which others wrote.
+Settings are not handled here: only those that the catalog lists are kept, by their form (forms.py). Free text (messages
+of events and conditions, errors, insights) is kept except for what the patterns below match; they err on the safe side.
+Called by every adapter that reads text written by others.
 """
 
 import re
@@ -11,16 +11,16 @@ from functools import cache, lru_cache
 from typing import Any
 
 REDACTED = "(redacted)"
-# A message longer than this says nothing more to a person, and 10,000 events are held at once.
+# A longer message does not tell a person more, and 10,000 events are in memory at once.
 MESSAGE_MAX = 400
-# Of a message this much is searched before it is cut: a credential that the cut goes through is no longer one to see.
+# A message is searched up to here before it is cut, since a credential that is cut off no longer matches.
 _SEARCHED_MAX = 4 * MESSAGE_MAX
 
 _NAME = r"pass(?:word|wd|phrase)?|pwd|bindpw|secret|token|credentials?|(?:api|access|private|secret|signing)[_-]?key"
 # A value: to its closing quote, or to the end of the word.
 _VALUE = r"(?:\\?\"[^\"\\]+|'[^']+|[^\s\"',;&)]{3,})"
-# Words of which one must be in a text, in small letters, before the pattern is tried; then where it is from, or what
-# writes such a thing.
+# Lower-case words, one of which must be in a text for the pattern to be tried; then the source of the format, or what
+# writes it.
 _GENERAL: tuple[tuple[tuple[str, ...], str, str], ...] = (
     (
         ("-----begin",),
@@ -100,13 +100,13 @@ _GENERAL: tuple[tuple[tuple[str, ...], str, str], ...] = (
         rf"(?i:(?:{_NAME}|key-data)[\w-]{{0,20}})\\?[\"']?\s*(?:=>|:=|=|:)\s*{_VALUE}",
     ),
 )
-# A part of a path as long and as mixed as this is a key, not a name.
+# A path segment this long and mixed is a key, not a name.
 _KEY_IN_PATH = re.compile(r"(?<=/)(?=[\w-]*\d)(?=[\w-]*[a-z])(?=[\w-]*[A-Z])[\w-]{20,}", re.ASCII)
 _WORD_OF_A_TOKEN = re.compile(r"[\w+/=.~-]{16,}", re.ASCII)
 
 
 def message(free: str) -> str:
-    """Free text of somebody else's as long as a report shows it, with what looks like a credential replaced."""
+    """Free text of others, cut to what a report shows, with what looks like a credential replaced."""
     return text(free[:_SEARCHED_MAX])[:MESSAGE_MAX]
 
 
@@ -118,7 +118,7 @@ def text(free: str) -> str:
 
 
 def url(address: str) -> str:
-    """A URL without user, password, query and keys in its path: what is left names the place only."""
+    """A URL without user, password, query and keys in its path."""
     place = re.split(r"[?#]", address, maxsplit=1)[0]
     return text(_KEY_IN_PATH.sub(REDACTED, _USER.sub("", place)))
 
@@ -144,7 +144,7 @@ def _general() -> _Rules:
 
 @cache
 def _vendors() -> _Rules:
-    """Tokens of vendors by their exact forms."""
+    """Vendors' tokens, by their exact forms."""
     import json
     from importlib import resources
 
@@ -152,19 +152,19 @@ def _vendors() -> _Rules:
     return tuple((tuple(rule["keywords"]), re.compile(rule["pattern"], re.ASCII)) for rule in facts["rules"].values())
 
 
-# Shorter words are names and numbers, which an error is made of.
+# Shorter words are the names and numbers that errors consist of.
 _QUOTED_MIN = 6
 
 
 def without(free: str, settings_sent: Any) -> str:
-    """Free text that does not quote the settings that were sent: JSON or YAML text, or what was read from it."""
+    """Free text that does not quote the settings that were sent: JSON or YAML text, or parsed values."""
     for value in sorted(set(_leaves(_read(settings_sent))), key=len, reverse=True):
         free = free.replace(value, REDACTED)
     return free
 
 
 def _read(settings_sent: Any) -> Any:
-    """What a text says, so that its keys may be quoted; the text itself where it says nothing."""
+    """The parsed text, so that its keys may be quoted; the text itself if it cannot be parsed."""
     import yaml
 
     if not isinstance(settings_sent, str):

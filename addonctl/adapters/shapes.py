@@ -1,8 +1,8 @@
-"""Decoding with msgspec, safe in threads: what a shape looks like is worked out by one thread at a time.
+"""Thread-safe decoding with msgspec: the type information of a shape is built by one thread at a time.
 
-msgspec describes a Struct or dataclass to itself when it is first decoded, and other threads find that description
-while it is half finished: one that decodes with it ends the process with a segmentation fault. So nothing else calls
-msgspec's decoders (ruff refuses it); a description is finished here, under a lock, before anybody decodes with it.
+msgspec builds the type information of a Struct or dataclass when it is first decoded, and publishes it before it is
+complete: another thread that decodes with it crashes the process with a segmentation fault. So nothing else calls
+msgspec's decoders (ruff forbids it); the information is completed here, under a lock, before anything decodes with it.
 """
 
 import threading
@@ -20,7 +20,7 @@ _describing = threading.Lock()
 
 @cache
 def decoder(shape: Any, *, strict: bool = True, dec_hook: _Hook | None = None) -> msgspec.json.Decoder[Any]:
-    """The decoder of JSON into `shape`, any type that msgspec takes; made once."""
+    """The JSON decoder for `shape`, any type that msgspec supports; created once."""
     with _describing:
         return msgspec.json.Decoder(shape, strict=strict, dec_hook=dec_hook)
 
@@ -30,7 +30,7 @@ def decode(body: _Body, shape: type[T], *, strict: bool = True, dec_hook: _Hook 
 @overload
 def decode(body: _Body, shape: Any = Any, *, strict: bool = True, dec_hook: _Hook | None = None) -> Any: ...
 def decode(body: _Body, shape: Any = Any, *, strict: bool = True, dec_hook: _Hook | None = None) -> Any:
-    """The value of `shape` that a JSON text holds. Raises msgspec.DecodeError, UnicodeDecodeError, RecursionError."""
+    """Decodes JSON into `shape`. Raises msgspec.DecodeError, UnicodeDecodeError, RecursionError."""
     return decoder(shape, strict=strict, dec_hook=dec_hook).decode(body)
 
 
@@ -39,6 +39,6 @@ def convert(value: Any, shape: type[T], *, strict: bool = True, dec_hook: _Hook 
 @overload
 def convert(value: Any, shape: Any, *, strict: bool = True, dec_hook: _Hook | None = None) -> Any: ...
 def convert(value: Any, shape: Any, *, strict: bool = True, dec_hook: _Hook | None = None) -> Any:
-    """The value of `shape` that plain data (of YAML, say) holds. Raises msgspec.ValidationError."""
+    """Converts plain data (from YAML, for example) into `shape`. Raises msgspec.ValidationError."""
     decoder(shape)
     return msgspec.convert(value, shape, strict=strict, dec_hook=dec_hook)

@@ -1,6 +1,6 @@
-"""Writes a file whole or not at all: under another name first, on the disk, then renamed.
+"""Writes a file atomically: under a temporary name, synced to disk, then renamed.
 
-Called wherever addonctl keeps something: snapshots, the table of EKS versions, checkpoints.
+Called wherever addonctl stores something: snapshots, the table of EKS versions, checkpoints.
 """
 
 import os
@@ -9,19 +9,19 @@ from pathlib import Path
 
 
 def write(path: Path, body: bytes, *, mode: int = 0o600) -> None:
-    """`body` becomes the file at `path`; what is there stays as it is until then. Raises OSError."""
+    """Writes `body` to `path`; an existing file is unchanged until then. Raises OSError."""
     with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as half:
         try:
             half.write(body)
             half.flush()
             os.fchmod(half.fileno(), mode)
-            os.fsync(half.fileno())  # a name that points to nothing would be worse than no file
+            os.fsync(half.fileno())  # an empty file would be worse than none
             os.replace(half.name, path)
         except BaseException:
             Path(half.name).unlink(missing_ok=True)
             raise
     folder = os.open(path.parent, os.O_RDONLY)
     try:
-        os.fsync(folder)  # else the name may be gone after a power cut
+        os.fsync(folder)  # otherwise the rename may be lost in a power failure
     finally:
         os.close(folder)

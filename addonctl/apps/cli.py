@@ -1,7 +1,7 @@
 """The command line: `addonctl`, and `kubectl addons` when it is named kubectl-addons.
 
-Commands say what to read and how to print it; everything else is behind the Manager. Nothing heavy is imported before a
-command runs.
+Commands choose what to read and how to print it; everything else is behind the Manager. Nothing heavy is imported
+before a command runs.
 """
 
 import sys
@@ -26,13 +26,13 @@ if TYPE_CHECKING:
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(addonctl.__version__, message="%(prog)s %(version)s")
 def cli() -> None:
-    """Finds, judges and manages the add-ons of Amazon EKS clusters.
+    """Finds, checks and manages the add-ons of Amazon EKS clusters.
 
     Reads a live cluster by default; --snapshot FILE and -f PATH read the same from files.
     """
 
 
-# ── What commands share ─────────────────────────────────────────────────────────────────────────────────────────
+# ── Shared by commands ──────────────────────────────────────────────────────────────────────────────────────────
 
 
 def _options(given: dict[str, Any]) -> "SourceOptions":
@@ -60,7 +60,7 @@ def _refuse(options: list[str], beside: str, fix: str) -> None:
 
 
 def _minor(text: str) -> "Minor | None":
-    """The Kubernetes version that an option names. Raises BadInput when it is none."""
+    """The Kubernetes version of an option. Raises BadInput when it is not one."""
     from addonctl.versions import Minor
 
     return Minor.of(text) if text else None
@@ -90,7 +90,7 @@ def _assess(
 
 
 def _print(output: str, document: Callable[[], Any], table: Callable[[], None]) -> None:
-    """A document as JSON or YAML, or the table."""
+    """Prints a document as JSON or YAML, or the table."""
     if output not in ("json", "yaml"):
         table()
         return
@@ -100,7 +100,7 @@ def _print(output: str, document: Callable[[], Any], table: Callable[[], None]) 
 
 
 def _exit_by(assessment: "Assessment", fail_on: str, *, allow_gaps: bool) -> None:
-    """The gate of --fail-on: findings fail it, and so does what could not be judged; nothing unread is a pass."""
+    """The gate of --fail-on: findings fail it, and so do parts that could not be read."""
     if fail_on == "never":
         return
     at_least = opt.SEVERITIES.index(fail_on)
@@ -197,7 +197,7 @@ def inventory(
     _exit_by(assessment, fail_on, allow_gaps=allow_gaps)
 
 
-@cli.group(invoke_without_command=True, short_help="What is wrong, the worst first; explains codes.")
+@cli.group(invoke_without_command=True, short_help="What is wrong, most severe first; explains codes.")
 @opt.source_options
 @opt.target
 @opt.finding_options
@@ -219,7 +219,7 @@ def findings(
     allow_gaps: bool,
     **source: Any,
 ) -> None:
-    """What is wrong, the worst first; `findings explain CODE` says more about one kind."""
+    """What is wrong, most severe first; `findings explain CODE` says more about one kind."""
     if ctx.invoked_subcommand is not None:
         _refuse(_given(), ctx.invoked_subcommand, "It reads no cluster: leave the option out.")
         return
@@ -242,7 +242,7 @@ def findings_explain(code: str, output: str) -> None:
     _print(output, lambda: document, lambda: terminal.checks(document))
 
 
-@cli.command(short_help="How healthy each add-on is, and how much was read.")
+@cli.command(short_help="The health of each add-on, and its coverage.")
 @opt.source_options
 @opt.finding_options
 @opt.probe
@@ -261,7 +261,7 @@ def health(
     allow_gaps: bool,
     **source: Any,
 ) -> None:
-    """How healthy each add-on is, with how much of that could be read."""
+    """The health of each add-on, with its coverage: how much of it could be read."""
     from addonctl.assessment import of_health
     from addonctl.render import documents, terminal
 
@@ -343,7 +343,7 @@ def matrix(addons: tuple[str, ...], target: str, output: str, no_headers: bool, 
 
 
 def _exit_by_answers(answers: Iterable[str], fail_on: str) -> None:
-    """Exit code 2 where an answer is as bad as `fail_on`: no, or unknown as well."""
+    """Exits with 2 if an answer is as bad as `fail_on`: no, or also unknown."""
     bad = {"no": ("no",), "unknown": ("no", "unknown")}.get(fail_on, ())
     if any(answer in bad for answer in answers):
         sys.exit(run.EXIT_FINDINGS)
@@ -373,17 +373,17 @@ def deps(addon: str, config: str, output: str, fail_on: str, allow_gaps: bool, *
     _exit_by(assessment, fail_on, allow_gaps=allow_gaps)
 
 
-@cli.command(short_help="What to update, in which order, and the way back.")
+@cli.command(short_help="What to update, in which order, and how to roll back.")
 @opt.addon_or_none
 @opt.source_options
 @opt.target
 @click.option("--to", default="", metavar="VERSION", help="The version to go to, `default` or `latest-compatible`.")
 @opt.output_option("table", "json", "yaml")
 def plan(addon: str, target: str, to: str, output: str, **source: Any) -> None:
-    """The steps that take ADDON to a version (--to), or all add-ons to what a Kubernetes needs (--target).
+    """The steps that update ADDON to a version (--to), or all add-ons to what a Kubernetes needs (--target).
 
-    Changes nothing. Exits with 3 when the plan is not to be recommended: it has open questions, or a step that cannot
-    be undone or skips a minor that the add-on should not skip.
+    Changes nothing. Exits with 3 when the plan is not recommended: it has open questions, or a step that cannot be
+    rolled back or skips a minor that the add-on should not skip.
     """
     from addonctl.apps import wiring
     from addonctl.render import documents, terminal
@@ -401,9 +401,9 @@ def plan(addon: str, target: str, to: str, output: str, **source: Any) -> None:
 # ── Snapshots ───────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-@cli.group(short_help="Save a cluster to a file, look into it, compare two.")
+@cli.group(short_help="Save a cluster to a file, show or compare saved ones.")
 def snapshot() -> None:
-    """Save a cluster to one file, look into it, compare two."""
+    """Save a cluster to a file, show or compare saved ones."""
 
 
 @snapshot.command("save", short_help="Read a cluster and save it to a file.")
@@ -413,7 +413,7 @@ def snapshot() -> None:
 def snapshot_save(file: str, force: bool, **source: Any) -> None:
     """Read a cluster and save it to FILE, by default CLUSTER-DATE.snap; - is standard output.
 
-    The file holds no Secret's value, token or secret setting.
+    The file contains no values of Secrets, tokens or secret settings.
     """
     from pathlib import Path
 
@@ -438,7 +438,7 @@ def snapshot_save(file: str, force: bool, **source: Any) -> None:
 @click.option("--raw", is_flag=True, help="Print the whole snapshot as JSON.")
 @opt.output
 def snapshot_show(file: str, raw: bool, output: str) -> None:
-    """What FILE holds: how many objects of each kind, and what could not be read."""
+    """The contents of FILE: how many objects of each kind, and what could not be read."""
     from pathlib import Path
 
     from addonctl.adapters.sources import snapshot_file
@@ -478,16 +478,16 @@ def snapshot_diff(old: str, new: str, output: str) -> None:
 # ── The catalog ───────────────────────────────────────────────────────────────────────────────────────────────
 
 
-@cli.group("catalog", short_help="What addonctl knows of add-ons and versions.")
+@cli.group("catalog", short_help="What is known about add-ons and their versions.")
 def catalog_group() -> None:
-    """What addonctl knows of add-ons, their versions and Kubernetes."""
+    """What is known about add-ons, their versions and Kubernetes."""
 
 
 @catalog_group.command("list")
 @opt.output
 @opt.no_headers
 def catalog_list(output: str, no_headers: bool) -> None:
-    """All add-ons of the catalog."""
+    """All add-ons in the catalog."""
     from addonctl.apps import wiring
     from addonctl.render import documents, terminal
 
@@ -499,7 +499,7 @@ def catalog_list(output: str, no_headers: bool) -> None:
 @opt.addon
 @opt.output
 def catalog_show(addon: str, output: str) -> None:
-    """All that is known of ADDON: a catalog id, an EKS add-on name or a chart."""
+    """Everything known about ADDON: a catalog id, an EKS add-on name or a chart."""
     from addonctl.apps import wiring
     from addonctl.render import documents, terminal
 
@@ -561,7 +561,7 @@ def catalog_check(addon: str, version: str, kubernetes: str, output: str, fail_o
 @catalog_group.command("refresh", short_help="Ask your AWS account for its table of versions.")
 @opt.aws_options
 def catalog_refresh(region: str, profile: str) -> None:
-    """Ask your own AWS account for the table of EKS add-on versions; it wins over the packaged one."""
+    """Fetch the table of EKS add-on versions from your own AWS account; it overrides the packaged one."""
     from addonctl.adapters import eks_table
     from addonctl.adapters.aws import Aws
     from addonctl.apps import wiring
@@ -572,13 +572,13 @@ def catalog_refresh(region: str, profile: str) -> None:
     terminal.note(f"{len(table.addons)} EKS add-ons of {table.region} as of {table.as_of} saved to {path}")
 
 
-# ── Around it ───────────────────────────────────────────────────────────────────────────────────────────────────
+# ── Setup ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
 @cli.command(short_help="The least permissions that reading needs.")
 @click.option("--iam", is_flag=True, help="Only the IAM policy, as JSON.")
 @click.option("--cluster-role", is_flag=True, help="Only the ClusterRole, as YAML.")
-@click.option("--probe", is_flag=True, help="With what --probe needs beyond reading.")
+@click.option("--probe", is_flag=True, help="Include what --probe needs beyond reading.")
 def rbac(iam: bool, cluster_role: bool, probe: bool) -> None:
     """The least ClusterRole and IAM policy that reading needs."""
     from addonctl.adapters import api_reader, aws, decoders, probes

@@ -1,7 +1,7 @@
 """`kubectl_complete-addons`: kubectl runs it when a shell completes `kubectl addons …`, and offers what it prints.
 
-Its arguments are the words so far, the last the one to complete. The answer is cobra's: a candidate a line, with its
-help after a tab, then a directive.
+Its arguments are the words so far, the last being the one to complete. The output is in cobra's format: one candidate
+per line, with its help after a tab, then a directive.
 """
 
 import sys
@@ -10,7 +10,7 @@ from click.shell_completion import ShellComplete
 
 from addonctl.apps.cli import cli
 
-# Of cobra: nothing further to do, and no file names in place of what is offered.
+# cobra's ShellCompDirectiveNoFileComp: do not offer file names.
 _DEFAULT, _NO_FILES = ":0", ":4"
 
 

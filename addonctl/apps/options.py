@@ -23,14 +23,14 @@ def _chain(*options: Callable[[Command], Command]) -> Callable[[Command], Comman
     return decorate
 
 
-# ── Completion: what only the catalog or a kubeconfig knows is loaded when a shell asks ───────────────────────────
+# ── Completion: the catalog and kubeconfigs are only loaded when a shell asks ─────────────────────────────────────
 
 
 def _completes(values: Callable[[click.Context], Iterable[str]]) -> Callable[..., list[CompletionItem]]:
     def complete(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
         try:
             return [CompletionItem(value) for value in values(ctx) if value.startswith(incomplete)]
-        except Exception:  # noqa: BLE001 - a shell that completes has no place for an error
+        except Exception:  # noqa: BLE001 - shell completion cannot show errors
             return []
 
     return complete
@@ -66,7 +66,7 @@ def _findings(ctx: click.Context) -> Iterable[str]:
 
 
 def duration_s(text: str) -> float:
-    """Seconds, written as for kubectl: 30s, 2m, 1m30s; a number alone is seconds. Raises click.BadParameter."""
+    """Seconds, in kubectl's format: 30s, 2m, 1m30s; a plain number is seconds. Raises click.BadParameter."""
     whole = f"{text}s" if text.isdecimal() else text
     parts = _DURATION.findall(whole)
     seconds = sum(int(number) * _SECONDS[unit] for number, unit in parts)
@@ -80,7 +80,7 @@ def _duration(ctx: click.Context, param: click.Parameter, text: str) -> float | 
 
 
 def _into_file(ctx: click.Context, param: click.Parameter, path: str) -> None:
-    """What the command prints becomes a file once it has ended; where it printed nothing, the file stays as it was."""
+    """Writes the output to a file when the command ends; if it printed nothing, the file is unchanged."""
     if path:
         from addonctl.apps import run
 
@@ -104,7 +104,7 @@ live_options = _chain(
         default="",
         metavar="DURATION",
         callback=_duration,
-        help="How long to wait for one answer of a server, such as 10s or 2m; 30s by default.",
+        help="How long to wait for one response of a server, such as 10s or 2m; 30s by default.",
     ),
 )
 kubernetes = click.option(
@@ -180,16 +180,16 @@ finding_options = _chain(
     click.option("--show-waived", is_flag=True, help="List waived findings as well."),
 )
 probe = click.option(
-    "--probe", is_flag=True, help="Ask add-ons themselves: a DNS query, admissions and claims as dry runs, metrics."
+    "--probe", is_flag=True, help="Probe add-ons: a DNS query, dry runs of admission and volume claims, metrics."
 )
-no_headers = click.option("--no-headers", is_flag=True, help="Print rows only: no headers, no remarks.")
+no_headers = click.option("--no-headers", is_flag=True, help="Print rows only: no headers, no notes.")
 fail_options = _chain(
     click.option(
         "--fail-on",
         type=click.Choice([*SEVERITIES, "never"]),
         default="never",
         show_default=True,
-        help="Exit with 2 when a finding is at least this severe, with 1 when something could not be judged.",
+        help="Exit with 2 when a finding is at least this severe, with 1 when something could not be read.",
     ),
     click.option("--allow-gaps", is_flag=True, help="With --fail-on: pass although parts could not be read."),
 )

@@ -1,4 +1,4 @@
-"""The outermost edge of the command line: streams that any text can be written to, errors in words, exit codes.
+"""The outermost edge of the command line: output streams, errors in words, exit codes.
 
 Exit codes: 0 clean, 1 error, 2 findings at or above --fail-on, 3 a plan that is not recommended, 130 interrupted.
 """
@@ -22,7 +22,7 @@ _DEBUG = "ADDONCTL_DEBUG"
 
 
 def program_name() -> str:
-    """`addonctl`, or `kubectl-addons` where kubectl calls us as its plugin."""
+    """`addonctl`, or `kubectl-addons` if kubectl runs it as a plugin."""
     name = os.path.basename(sys.argv[0])  # pathlib takes a tenth of the time of --help
     return "addonctl" if name == "__main__.py" else name.removesuffix(".py")
 
@@ -47,7 +47,7 @@ def main(command: click.Group) -> NoReturn:
         print("Interrupted; nothing was changed.", file=sys.stderr)
         _leave(EXIT_INTERRUPTED)
     except BrokenPipeError:
-        _leave(EXIT_ERROR)  # the reader of our output has left: nobody to tell
+        _leave(EXIT_ERROR)  # the reader of our output is gone
     except MemoryError:
         _fail("There is not enough memory for this input\nFix: Raise the memory limit, or give less input at once.")
     except SystemExit as exit_:
@@ -60,7 +60,7 @@ def main(command: click.Group) -> NoReturn:
 
 
 def _prepare_streams() -> bool:
-    """Files and pipes take UTF-8; a terminal shows a sign that it lacks as `?`. Whether standard output is closed."""
+    """Uses UTF-8 for files and pipes, and `?` for what a terminal cannot show. Returns whether stdout is closed."""
     closed = sys.stdout is None
     for name in ("stdout", "stderr"):
         stream = getattr(sys, name)
@@ -75,7 +75,7 @@ def _prepare_streams() -> bool:
 
 @contextmanager
 def output_to(path: str) -> Iterator[None]:
-    """What is printed becomes the file at `path`, whole; where nothing was, as after an error, it stays as it is."""
+    """Writes the output to `path` atomically; if there is none, as after an error, the file is unchanged."""
     text = StringIO()
     try:
         with redirect_stdout(text):
@@ -102,7 +102,7 @@ def _write(name: str, text: str) -> None:
 
 
 def _mode(path: "Path") -> int:
-    """The mode that the file has, or that the shell's own redirection would give it."""
+    """The mode of the existing file, or the one that a shell redirection would set."""
     if path.exists():
         return path.stat().st_mode & 0o777
     mask = os.umask(0)
@@ -111,7 +111,7 @@ def _mode(path: "Path") -> int:
 
 
 def _fail(text: str) -> NoReturn:
-    """An error in words. What it quotes must not colour or move a terminal."""
+    """Prints an error, without terminal sequences in what it quotes."""
     from addonctl.render.escaping import plain_lines
 
     print(f"Error: {plain_lines(text)}", file=sys.stderr)
@@ -119,7 +119,7 @@ def _fail(text: str) -> NoReturn:
 
 
 def _on_os_error(error: OSError) -> NoReturn:
-    """What is written goes to standard output or to a named file; a full disk is no bug."""
+    """An OSError of standard output or a named file, such as a full disk, which is not a bug."""
     if os.environ.get(_DEBUG):
         raise error
     where = error.filename or "standard output"
@@ -137,7 +137,7 @@ def _on_bug(error: Exception) -> NoReturn:
 
 
 def _leave(code: int) -> NoReturn:
-    """Exits; what cannot be written any more is dropped, since Python would complain of it at its own exit."""
+    """Exits; unwritten output is dropped, since Python would print an error about it on exit."""
     try:
         sys.stdout.flush()
     except (OSError, ValueError):

@@ -1,4 +1,4 @@
-"""The composition root: which adapters serve which face. Nothing here decides anything about clusters."""
+"""The composition root: connects adapters to the faces. Nothing here decides anything about clusters."""
 
 import os
 from dataclasses import asdict, dataclass, field
@@ -21,28 +21,28 @@ CLOCK = SystemClock()
 
 
 def cache_dir() -> Path:
-    """Where `catalog refresh` keeps the user's own table."""
+    """Where `catalog refresh` stores the user's own table."""
     base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
     return Path(os.environ.get("ADDONCTL_CACHE_DIR") or Path(base) / "addonctl")
 
 
 @cache
 def catalog() -> "Catalog":
-    """The packaged knowledge, with the user's own table of EKS versions where there is one that can be read."""
+    """The packaged catalog, with the user's own table of EKS versions if there is one that can be read."""
     from addonctl.adapters import knowledge
     from addonctl.render import terminal
 
     try:
         return knowledge.load(cache_dir())
     except BadInput as error:
-        packaged = knowledge.load()  # raises again where it is the packaged knowledge that is damaged
+        packaged = knowledge.load()  # raises again if the packaged facts are damaged
         terminal.note(f"Note: {error.what}; the packaged table is used. {error.fix}")
         return packaged
 
 
 @dataclass(frozen=True, kw_only=True)
 class SourceOptions:
-    """Where a command reads from, as the user said it; the same options on every face."""
+    """Where to read from, as the user chose; the same options on every face."""
 
     context: str = ""
     kubeconfig: str = ""
@@ -58,7 +58,7 @@ class SourceOptions:
     progress: ports.Progress = field(default=ports.silent)
 
     def source(self, known: "Catalog") -> ports.Source:
-        """The source that was asked for. Raises BadInput when two were, or with options of another one."""
+        """The chosen source. Raises BadInput when there are two, or for options that do not apply to it."""
         from addonctl.adapters.sources import saved
 
         self._check()
@@ -69,7 +69,7 @@ class SourceOptions:
         return saved.Demo() if self.demo else self.live(known)
 
     def live(self, known: "Catalog") -> "LiveCluster":
-        """The live cluster that was asked for."""
+        """The chosen live cluster."""
         from addonctl.adapters.sources.live import LiveCluster
 
         return LiveCluster(
@@ -109,7 +109,7 @@ def doctor(options: SourceOptions) -> list[dict[str, str]]:
 
 
 def manager(options: SourceOptions, waivers: tuple[Waiver, ...] = ()) -> Manager:
-    """A Manager over what the options name; it can probe where that is a live cluster."""
+    """A Manager for the chosen source; it can probe if that is a live cluster."""
     known = catalog()
     source = options.source(known)
     prober = source if isinstance(source, ports.Prober) else None
@@ -132,10 +132,10 @@ def open_manager(
     timeout_s: float | None = None,
     waivers: tuple[Waiver, ...] = (),
 ) -> Manager:
-    """A Manager over a live cluster (kubeconfig context, or EKS name and region), a snapshot, or files.
+    """A Manager for a live cluster (kubeconfig context, or EKS name and region), a snapshot, or files.
 
-    `timeout_s` is how long one answer of a server is waited for; None: 30 s. Raises BadInput when two places to read
-    from are given, or an option of another one. Nothing is read before the first question.
+    `timeout_s` is how long to wait for one response of a server; None: 30 s. Raises BadInput when two sources are
+    given, or an option that does not apply to the source. Nothing is read before the first method is called.
     """
     options = SourceOptions(
         context=context,

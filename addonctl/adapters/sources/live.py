@@ -1,7 +1,6 @@
-"""One live cluster: read through the API server and AWS, and its add-ons asked. See ports.Source and ports.Prober.
+"""One live cluster: read through the API server and AWS, and probed. See ports.Source and ports.Prober.
 
-Which cluster is said once; the connection is made when it is first needed, so that what is read and what is probed are
-the same cluster.
+The cluster is named once and the connection is created when first needed, so the same cluster is read and probed.
 """
 
 from dataclasses import dataclass, replace
@@ -28,7 +27,7 @@ def on_eks(kubernetes: str) -> bool:
 
 @dataclass(frozen=True)
 class LiveCluster:
-    """A live cluster by kubeconfig context, by in-cluster account, or by its EKS name."""
+    """A live cluster, by kubeconfig context, in-cluster service account, or EKS name."""
 
     catalog: Catalog
     clock: ports.Clock
@@ -42,7 +41,7 @@ class LiveCluster:
     progress: ports.Progress = ports.silent
 
     def named(self, cluster: str) -> "LiveCluster":
-        """See ports.Source: a context, where none was said yet."""
+        """See ports.Source: `cluster` is a context, unless this source has one already."""
         bound = self.eks or self.context
         if bound and cluster != bound:
             raise BadInput(f"This reads cluster {bound!r}, not {cluster!r}", "Open the other one for itself.")
@@ -50,7 +49,7 @@ class LiveCluster:
 
     @cached_property
     def connection(self) -> "Connection":
-        """The way to the API server. Raises NotReachable, NotAllowed or BadInput."""
+        """The connection to the API server. Raises NotReachable, NotAllowed or BadInput."""
         from addonctl.adapters import api_reader
 
         if not self.eks:
@@ -94,7 +93,7 @@ class LiveCluster:
         return Aws(region or None, self.profile or None, self.timeout_s)
 
     def _with_aws(self, read: Snapshot) -> Snapshot:
-        """What AWS says, if this is a cluster on EKS whose name is known."""
+        """What AWS says about it, if this is a cluster on EKS whose name is known."""
         region, name = self.place(read.cluster.context, read.cluster.name, read.cluster.server)
         if not name and not on_eks(read.cluster.kubernetes):
             return read

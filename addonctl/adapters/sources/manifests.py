@@ -1,8 +1,8 @@
-"""A Snapshot out of files that people already have: `kubectl get -o json|yaml`, manifests, support bundles.
+"""Builds a Snapshot from files that people already have: `kubectl get -o json|yaml`, manifests, support bundles.
 
-Takes JSON and YAML, single objects, Lists, arrays and multi-document files; plain, gzipped, in folders and in tar
-archives. What is unknown or broken is named in a gap and skipped. What the files hold nothing of is a gap as well:
-"no Services in the input" is not "no Services in the cluster".
+Reads JSON and YAML, single objects, Lists, arrays and multi-document files; plain, gzipped, in folders and in tar
+archives. What is unknown or broken is named in a gap and skipped. Kinds that the files do not contain are gaps as
+well: "no Services in the input" is not "no Services in the cluster".
 """
 
 import codecs
@@ -41,18 +41,18 @@ from addonctl.model import (
 
 _SUFFIXES = (".json", ".yaml", ".yml")
 _ARCHIVES = (".tar", ".tgz", ".tar.gz")
-# One document larger than this is no Kubernetes object list that kubectl would print in one piece.
+# A larger document is not an object list that kubectl would print in one piece.
 _FILE_MAX_BYTES = 4 << 30
 _FILES_MAX = 100_000
 _PIECE_BYTES = 1 << 20
-# How many broken documents are named; the rest is counted.
+# How many broken documents are named; the rest are counted.
 _NAMED_MAX = 20
 _YAML_MARKER = re.compile(rb"^---(?=\s|$)", re.MULTILINE)
 _ALIAS = re.compile(rb"(?:^|[\s\[,{:-])\*[^\s*\"']", re.MULTILINE)
 _IS_CRD = re.compile(rb"^kind:[ \t]*[\"']?CustomResourceDefinition\b", re.MULTILINE)
 # The schema of a version: its key, and below it every line that is blank or indented deeper.
 _SCHEMA = re.compile(rb"^( *)openAPIV3Schema:[ \t]*\r?\n(?:\1 .*(?:\n|\Z)|[ \t\r]*\n)+", re.MULTILINE)
-# Groups that once held what is now elsewhere; a file may still write them.
+# Former groups of kinds that have moved; files may still use them.
 _LEGACY_GROUPS = frozenset({"extensions", ""})
 _ALL_KINDS = (*KINDS, CONFIG_MAPS)
 _BY_KIND: dict[tuple[str, str], Kind] = {(kind.group, kind.kind): kind for kind in _ALL_KINDS}
@@ -63,17 +63,17 @@ _PARTS = tuple(dict.fromkeys(kind.part for kind in KINDS if not kind.of.optional
 
 
 class _Head(msgspec.Struct, rename="camel"):
-    """What tells a document's nature."""
+    """The fields that identify a document."""
 
     kind: str | None = None
     api_version: str | None = None
     items: list[msgspec.Raw] | None = None
-    git_version: str | None = None  # of /version, as bundles keep it
+    git_version: str | None = None  # of /version, as in support bundles
     info: dict[str, Any] | None = None
 
 
 class Collection:
-    """Objects gathered from files, on their way to a Snapshot."""
+    """Objects collected from files for a Snapshot."""
 
     def __init__(self, decoder: Decoder) -> None:
         self._decoder = decoder
@@ -84,7 +84,7 @@ class Collection:
         self.kubernetes = ""
 
     def add(self, body: bytes, source: str) -> None:
-        """A file's text, whichever of both it is."""
+        """Adds a file's text, JSON or YAML."""
         body = _utf_8(body)
         if body.startswith(_ZIP):
             self.cannot_read(source, "zip archives are not read; unpack it")
@@ -94,11 +94,11 @@ class Collection:
             self.add_yaml(body, source)
 
     def cannot_read(self, source: str, why: str) -> None:
-        """It costs itself, by name."""
+        """Records a broken document by name; the rest is still read."""
         self._broken.append(f"{source}: {why}")
 
     def add_json(self, body: bytes, source: str) -> None:
-        """One JSON document: an object, a List, an array of objects, or what /version answers."""
+        """One JSON document: an object, a List, an array of objects, or the response of /version."""
         try:
             if body.lstrip()[:1] == b"[":
                 self._add_items(shapes.decode(body, list[msgspec.Raw]), source, "")
@@ -116,10 +116,10 @@ class Collection:
             self._add_one(body, head.kind, head.api_version or "", source)
 
     def add_yaml(self, body: bytes, source: str) -> None:
-        """A stream of YAML documents; a broken one costs itself only."""
+        """A stream of YAML documents; only broken ones are skipped."""
         import yaml
 
-        # `---` in the first column ends a document wherever it stands (YAML 1.2, 9.1.2).
+        # `---` in the first column ends a document, wherever it is (YAML 1.2, 9.1.2).
         for number, document in enumerate(_YAML_MARKER.split(body), start=1):
             try:
                 self._add_value(_yaml_value(document), f"{source} document {number}")
@@ -172,7 +172,7 @@ class Collection:
         self._seen.add(part)
         try:
             item = self._decoder.one(kind, raw) if kind else self._decoder.other(api_version, kind_name, raw)
-            if item is None and kind is CONFIG_MAPS:  # where Helm is told to keep its records in ConfigMaps
+            if item is None and kind is CONFIG_MAPS:  # if Helm is configured to store its records in ConfigMaps
                 part, item = _RELEASES.part, self._decoder.one(_RELEASES, raw)
         except BadInput as error:
             self.cannot_read(source, error.what)
@@ -181,7 +181,7 @@ class Collection:
             self._parts.setdefault(part, []).append(_with_file_version(item, api_version))
 
     def snapshot(self, cluster: Cluster, taken: datetime) -> Snapshot:
-        """All of it, and gaps for what was broken or absent."""
+        """The Snapshot, with gaps for what was broken or absent."""
         gaps = [
             Gap(
                 part=part,
@@ -203,7 +203,7 @@ class Collection:
         return Snapshot(taken=taken, cluster=known, gaps=tuple(gaps), **parts)
 
     def _tallied(self) -> Iterator[CustomResources]:
-        """The count of the add-ons' custom resources."""
+        """The counts of the add-ons' custom resources."""
         by_kind: dict[tuple[str, str], list[OtherObject]] = {}
         for item in self._parts.get("others", ()):
             if item.group in self._decoder.crd_groups:
@@ -215,14 +215,14 @@ class Collection:
 
 
 def _with_file_version(item: Any, api_version: str) -> Any:
-    """A manifest will be applied as it is written; an object of a dump was written as its managedFields say."""
+    """A manifest will be applied with its own API version; the writers of a dumped object are in its managedFields."""
     if not isinstance(item, KubernetesObject) or item.uid or item.appliers or not api_version:
         return item
     return replace(item, appliers=(Applier(manager="file", api_version=api_version, operation="File"),))
 
 
 def _kind_of_file(source: str) -> str:
-    """Bundles name a file or its folder after what it lists: `Pods.json`, `core_v1_pods.json`, `pods/default.json`."""
+    """The kind by file name: support bundles have `Pods.json`, `core_v1_pods.json` or `pods/default.json`."""
     path = Path(source.partition(" ")[0])
     for word in (path.stem.lower().rpartition("_")[2], path.parent.name.lower()):
         kind = _BY_FILE_NAME.get(word.replace("-", ""))
@@ -236,7 +236,7 @@ _NOT_CORE = ("tag:yaml.org,2002:timestamp", "tag:yaml.org,2002:value")
 
 @cache
 def yaml_loader() -> Any:
-    """YAML's core without dates and `=`: Kubernetes' times are text, and `=` is an operator in CRDs of Prometheus."""
+    """A YAML loader without dates and `=`: Kubernetes' times are strings, and `=` is an operator in Prometheus CRDs."""
     import yaml
 
     base = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -252,7 +252,7 @@ def yaml_loader() -> Any:
 
 
 def _yaml_value(document: bytes) -> Any:
-    """What a document says, but for the schemas of a CRD: nothing reads them, and they are nine tenths of all YAML.
+    """Parses a document without the schemas of CRDs: nothing uses them, and they are nine tenths of all YAML.
 
     Raises YAMLError, ValueError, RecursionError, and BadInput for a bomb.
     """
@@ -261,7 +261,7 @@ def _yaml_value(document: bytes) -> Any:
     short = _SCHEMA.sub(rb"\1openAPIV3Schema: {}\n", document) if _IS_CRD.search(document) else document
     try:
         return _loaded(short)
-    except yaml.YAMLError:  # a schema may be written in ways that only a parser of YAML knows
+    except yaml.YAMLError:  # a schema may be written in ways that only a YAML parser handles
         if short is document:
             raise
         return _loaded(document)
@@ -290,8 +290,8 @@ def read(
 ) -> Snapshot:
     """The objects in `paths`: files, folders, archives, and `-` for standard input.
 
-    What cannot be read is named in the gap `documents`, and the rest goes on. Raises BadInput when a path does not
-    exist or nothing in them is a Kubernetes object.
+    What cannot be read is named in the gap `documents`, and the rest is still read. Raises BadInput when a path does
+    not exist or when there is no Kubernetes object in any of them.
     """
     collection, given = Collection(decoder), list(paths)
     for number, (source, load) in enumerate(_files(given), start=1):
@@ -310,7 +310,7 @@ def read(
 
 
 def _named(given: list[str]) -> str:
-    """What to call a cluster of which nothing but files is known."""
+    """The name of a cluster that is known only from files."""
     return given[0] if len(given) == 1 else f"{len(given)} files and folders"
 
 
@@ -319,7 +319,7 @@ _UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 
 def _utf_8(body: bytes) -> bytes:
-    """Without a byte order mark; PowerShell writes UTF-16 where a command's output is sent to a file."""
+    """Decodes byte order marks; PowerShell writes UTF-16 when output is redirected to a file."""
     if body.startswith(_UTF_16):
         return body.decode("utf-16", errors="replace").encode()
     return body.removeprefix(codecs.BOM_UTF8)
@@ -336,7 +336,7 @@ def _why(error: BaseException) -> str:
 
 
 def _files(paths: list[str]) -> Iterator[tuple[str, _Load]]:
-    """Each file by name, and what reads it."""
+    """Each file by name, with a function that reads it."""
     count = 0
     for given in paths:
         for found in _of_path(given):
@@ -375,7 +375,7 @@ def _of_file(path: Path) -> Iterator[tuple[str, _Load]]:
             for member in archive:
                 if member.isfile() and member.name.removesuffix(".gz").endswith(_SUFFIXES):
                     yield member.name, partial(_plain, cast("IO[bytes]", archive.extractfile(member)))
-    except _UNREADABLE as error:  # cut off, perhaps: its members up to there count
+    except _UNREADABLE as error:  # probably cut off: the members before that still count
         yield str(path), partial(_fail, error)
 
 
@@ -400,7 +400,7 @@ def _plain(handle: IO[bytes]) -> bytes:
 
 
 def _whole(handle: IO[bytes]) -> bytes:
-    """All of it, by pieces: a read of n bytes takes the memory of n, however little there is."""
+    """Reads in chunks: reading n bytes at once allocates n bytes, however few there are."""
     body = bytearray()
     while piece := handle.read(_PIECE_BYTES):
         body += piece

@@ -1,4 +1,4 @@
-"""Clusters that are not asked now: saved snapshots, manifests and dumps, the demo. See ports.Source."""
+"""Clusters read from files: saved snapshots, manifests and dumps, the demo. See ports.Source."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -14,7 +14,7 @@ from addonctl.model import Snapshot
 
 @dataclass(frozen=True)
 class SnapshotFile:
-    """A file that `addonctl snapshot save` wrote."""
+    """A file written by `addonctl snapshot save`."""
 
     path: Path
 
@@ -27,7 +27,7 @@ class SnapshotFile:
 
 @dataclass(frozen=True)
 class Manifests:
-    """Manifests, dumps and bundles; they may be called what their owner likes."""
+    """Manifests, dumps and bundles, under any cluster name that the caller chooses."""
 
     paths: tuple[str, ...]
     catalog: Catalog
@@ -56,7 +56,7 @@ class Manifests:
 
 @dataclass(frozen=True)
 class Demo:
-    """The snapshot of the demo cluster that comes with addonctl."""
+    """The snapshot of the demo cluster, packaged with addonctl."""
 
     def named(self, cluster: str) -> "ports.Source":
         return _Checked(self.snapshot, cluster, "the demo")
@@ -69,7 +69,7 @@ class Demo:
 
 @dataclass(frozen=True)
 class _Checked:
-    """A source that holds one cluster, asked for by name: its name is known once it is read."""
+    """A source with one cluster, requested by name: the name can only be checked after reading."""
 
     read: Callable[[], Snapshot]
     wanted: str

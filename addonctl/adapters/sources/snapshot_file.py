@@ -1,7 +1,7 @@
-"""Snapshots on disk: one compressed file, versioned, written whole or not at all.
+"""Snapshots on disk: one compressed file, versioned, written atomically.
 
-The file is gzip of JSON, `{"schema": N, …}` first, so that anything can open it and a later addonctl can tell what it
-reads. Fields that a snapshot of an older schema lacks take their defaults.
+The file is gzipped JSON that starts with `{"schema": N, …}`, so that any tool can open it and a later addonctl can
+check the schema. Fields that are missing from an older schema get their defaults.
 """
 
 import gc
@@ -18,9 +18,9 @@ from addonctl.adapters import encoding, shapes, whole_file
 from addonctl.errors import BadInput, NotReachable
 from addonctl.model import SNAPSHOT_SCHEMA, Snapshot
 
-# Level 1: a tenth of the time of level 9 for a quarter more bytes; JSON of Kubernetes shrinks tenfold either way.
+# Level 1: a tenth of the time of level 9 for a quarter more bytes; Kubernetes' JSON shrinks tenfold either way.
 _GZIP_LEVEL = 1
-# More than the largest cluster EKS supports would need; a guard against a decompression bomb.
+# More than the largest cluster that EKS supports needs; a guard against decompression bombs.
 _DECOMPRESSED_MAX_BYTES = 4 << 30
 _GZIP_MAGIC = b"\x1f\x8b"
 
@@ -33,12 +33,12 @@ class _Header(msgspec.Struct):
 
 
 def is_one(body: bytes) -> bool:
-    """Whether an unpacked file begins as a saved snapshot does."""
+    """Whether an unpacked file starts like a saved snapshot."""
     return _SCHEMA_FIRST.match(body) is not None
 
 
 def save(snapshot: Snapshot, path: Path) -> None:
-    """Writes a snapshot, readable by its owner only. Raises NotReachable when the disk refuses."""
+    """Writes a snapshot, readable only by its owner. Raises NotReachable when it cannot be written."""
     body = packed(snapshot)
     try:
         whole_file.write(path, body)
@@ -49,12 +49,12 @@ def save(snapshot: Snapshot, path: Path) -> None:
 
 
 def packed(snapshot: Snapshot) -> bytes:
-    """The bytes of a snapshot's file; equal snapshots give equal bytes."""
+    """The contents of a snapshot file; equal snapshots give equal bytes."""
     return gzip.compress(encode(snapshot), compresslevel=_GZIP_LEVEL, mtime=0)
 
 
 def default_name(snapshot: Snapshot) -> str:
-    """A name for the file of a snapshot: cluster and day."""
+    """The default file name of a snapshot: cluster and day."""
     cluster = re.sub(r"[^A-Za-z0-9._-]+", "-", snapshot.cluster.name).strip("-.") or "cluster"
     return f"{cluster}-{snapshot.taken:%Y-%m-%d}.snap"
 
@@ -65,7 +65,7 @@ def encode(snapshot: Snapshot) -> bytes:
 
 
 def load(path: Path) -> Snapshot:
-    """Reads a snapshot. Raises BadInput when the file is none, or is of a newer addonctl."""
+    """Reads a snapshot. Raises BadInput when the file is not one, or was written by a newer addonctl."""
     try:
         body = path.read_bytes()
     except OSError as error:
@@ -88,7 +88,7 @@ def _decompressed(body: bytes, path: Path) -> bytes:
 
 
 def decode(body: bytes, name: str) -> Snapshot:
-    """A snapshot out of its JSON; `name` is what errors call it."""
+    """Parses a snapshot's JSON; `name` is its name in errors."""
     fix = "Give a file that `addonctl snapshot save` wrote; for manifests and dumps use -f."
     try:
         schema = _schema(body)
@@ -102,15 +102,15 @@ def decode(body: bytes, name: str) -> Snapshot:
 
 
 def _schema(body: bytes) -> int:
-    """The schema number, which we write first; wherever else it stands, the whole document is searched for it."""
+    """The schema number, which we write first; if it is elsewhere, the whole document is parsed for it."""
     first = _SCHEMA_FIRST.match(body)
     return int(first[1]) if first else shapes.decode(body, _Header).schema
 
 
 @contextmanager
 def without_collector() -> Iterator[None]:
-    """Pauses Python's cycle collector while many objects are made, none of them garbage: it would walk them all,
-    again and again, for half of the time that decoding takes.
+    """Pauses Python's cycle collector while many objects are created, none of them garbage: it would traverse all of
+    them repeatedly, for half of the decoding time.
     """
     was_on = gc.isenabled()
     gc.disable()
