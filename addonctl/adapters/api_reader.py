@@ -257,13 +257,18 @@ def _one_by_one(connection: Connection, root: str, document: _Discovery) -> _Res
 
 @dataclass(frozen=True, slots=True)
 class _Job:
-    """One read: the part it fills, the permission it needs, and how to run it."""
+    """One read: the part it fills, what it reads, how to run it, and the verb that RBAC must allow."""
 
     part: str
-    permission: str
+    what: str
     run: _Read
+    verb: str = "list"
     missing_is_gap: bool = True
     gap_part: str = ""  # what is unknown without it, if less than the whole part
+
+    @property
+    def permission(self) -> str:
+        return f"{self.verb} {self.what}"
 
 
 def _jobs(connection: Connection, decoder: Decoder, served: Served, namespace: str | None) -> Iterator[_Job]:
@@ -274,12 +279,12 @@ def _jobs(connection: Connection, decoder: Decoder, served: Served, namespace: s
         narrowed = namespace if served.resources[kind.group, version, kind.of.plural][1] else None
         path = _path(kind.group, version, kind.of.plural, narrowed)
         gap_part = _HELM_IN_CONFIG_MAPS if kind is HELM_CONFIG_MAPS else ""
-        yield _Job(kind.part, f"list {kind.of.name}", _lister(connection, decoder, kind, path), gap_part=gap_part)
+        yield _Job(kind.part, kind.of.name, _lister(connection, decoder, kind, path), gap_part=gap_part)
     for name in sorted(decoder.config_maps):
         where, _, config_map = name.partition("/")
         path = f"{_path('', 'v1', 'configmaps', where)}/{config_map}"
-        permission = f"get configmaps {config_map} in {where}"
-        yield _Job("config_maps", permission, _getter(connection, decoder, path), missing_is_gap=False)
+        what, run = f"configmaps {config_map} in {where}", _getter(connection, decoder, path)
+        yield _Job("config_maps", what, run, verb="get", missing_is_gap=False)
 
 
 def _path(group: str, version: str, plural: str, namespace: str | None = None) -> str:
@@ -363,7 +368,7 @@ def _custom_jobs(
         path = _path(crd.group, version.name, crd.plural, namespace if crd.namespaced else None)
         whole, api_version = decoder.reads_whole(crd, version), f"{crd.group}/{version.name}"
         run = (_other_lister if whole else _counter)(connection, decoder, api_version, crd.kind, path)
-        yield _Job("others" if whole else "custom_resources", f"list {resource}", run, gap_part=gap_part)
+        yield _Job("others" if whole else "custom_resources", resource, run, gap_part=gap_part)
 
 
 def _deprecated_only(part: str, resource: str, versions: list[str]) -> Gap:
@@ -406,7 +411,7 @@ def _changing_jobs(
                 continue
             path = _path(group, good, name, namespace if served.resources[group, good, name][1] else None)
             run = _other_lister(connection, decoder, f"{group}/{good}", kind, path, _METADATA_ONLY)
-            yield _Job("others", f"list {name}.{group}", run, gap_part=gap_part)
+            yield _Job("others", f"{name}.{group}", run, gap_part=gap_part)
 
 
 def _other_lister(
@@ -464,7 +469,7 @@ def _run(jobs: list[_Job], parts: _Parts, progress: ports.Progress) -> None:
     try:
         running: list[tuple[_Job, Future[tuple[list[Any], list[str]]]]] = [(job, pool.submit(job.run)) for job in jobs]
         for done, (job, future) in enumerate(running, start=1):
-            progress(job.permission.partition(" ")[2], done, len(jobs))
+            progress(job.what, done, len(jobs))
             try:
                 items, broken = future.result()
             except (AddonctlError, *NOT_JSON) as error:

@@ -142,18 +142,20 @@ def _refuse_what_would_not_last(found: live.Object, path: tuple[str, ...]) -> No
     """Raises Conflict when another controller manages the object and would undo the change."""
     keeper = _keeper(found)
     # Flux only sets fields in its source, which rarely has `suspend`: suspending by hand lasts, and is the usual way.
-    if keeper and not (path == _SUSPEND and keeper.startswith("Kustomization")):
-        raise Conflict(f"{found} is kept by {keeper}, which would undo the change", "Change it there.")
+    if keeper and not (path == _SUSPEND and keeper.kind == "Kustomization"):
+        raise Conflict(f"{found} is managed by {keeper}, which would revert the change", "Change it there.")
 
 
-def _keeper(found: live.Object) -> str:
+def _keeper(found: live.Object) -> ObjectRef | None:
+    """The object of a GitOps controller that manages this one; None if there is none."""
     metadata = found.metadata
     for owner in metadata.get("ownerReferences") or ():
         if owner.get("kind") == "ApplicationSet":
-            return f"ApplicationSet {metadata.get('namespace')}/{owner.get('name')}"
+            namespace = str(metadata.get("namespace") or "")
+            return ObjectRef(kind="ApplicationSet", name=str(owner.get("name")), namespace=namespace, group=_ARGO)
     if tracking := (metadata.get("annotations") or {}).get(_TRACKING):
-        return f"Application {str(tracking).partition(':')[0]}"
+        return ObjectRef.of("Application", str(tracking).partition(":")[0])
     labels = metadata.get("labels") or {}
     if name := labels.get(f"{_KUSTOMIZE}/name"):
-        return f"Kustomization {labels.get(f'{_KUSTOMIZE}/namespace', '')}/{name}"
-    return ""
+        return ObjectRef.of("Kustomization", str(name), str(labels.get(f"{_KUSTOMIZE}/namespace") or ""))
+    return None

@@ -115,7 +115,7 @@ def _dns(target: _Target) -> Iterator[ProbeAnswer]:
 def _cluster_domain(snapshot: Snapshot) -> str:
     """The domain in the Corefile's `kubernetes` line."""
     for config in snapshot.config_maps:
-        for line in config.data.get("Corefile", "").splitlines() if config.name == "coredns" else ():
+        for line in config.data.get("Corefile", "").splitlines():
             words = line.split()
             if words[:1] == ["kubernetes"] and len(words) > 1 and words[1] != "{":
                 return words[1].rstrip(".")

@@ -1,0 +1,1 @@
+"""The faces: the command line, and the wiring of adapters for it and for the library."""

@@ -1,0 +1,1 @@
+"""Words: every report format. Pure; the only package that turns values into sentences."""

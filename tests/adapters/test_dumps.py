@@ -325,3 +325,11 @@ def check_odd(kind: Any, fields: dict[str, Any]) -> None:
     collection.add_json(json.dumps(document).encode(), "fuzz")
     collection.add_yaml(json.dumps(document).encode(), "fuzz")
     take_inventory(View(collection.snapshot(Cluster(name="fuzz", source="files"), NOW)), small_catalog())
+
+
+def test_a_file_in_a_folder_with_a_space_in_its_name_still_tells_the_kind_of_its_items(tmp_path: Path) -> None:
+    folder = tmp_path / "of a bundle" / "deployments"
+    folder.mkdir(parents=True)
+    bare = {key: value for key, value in DEPLOYMENT.items() if key not in ("kind", "apiVersion")}
+    (folder / "kube-system.json").write_text(json.dumps([bare]))
+    assert [workload.name for workload in read(tmp_path).workloads] == ["coredns"]

@@ -223,7 +223,7 @@ def _with_file_version(item: Any, api_version: str) -> Any:
 
 def _kind_of_file(source: str) -> str:
     """The kind by file name: support bundles have `Pods.json`, `core_v1_pods.json` or `pods/default.json`."""
-    path = Path(source.partition(" ")[0])
+    path = Path(source)
     for word in (path.stem.lower().rpartition("_")[2], path.parent.name.lower()):
         kind = _BY_FILE_NAME.get(word.replace("-", ""))
         if kind is not None:
