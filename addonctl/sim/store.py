@@ -30,7 +30,7 @@ Name = tuple[str, str]
 """(namespace, name)"""
 
 _NAMESPACES = ("default", "kube-system", "kube-public", "kube-node-lease")
-_LOG_MAX = 4096  # changes kept a kind, as the API server's watch cache keeps a window
+_LOG_MAX = 1024  # changes kept a kind, as the API server's watch cache keeps a window
 _SERVERS_OWN = ("uid", "resourceVersion", "generation", "creationTimestamp", "managedFields", "selfLink")
 
 
@@ -135,6 +135,10 @@ class Store:
         rows = self._rows.get(key) or {}
         return [rows[name] for name in sorted(rows) if not namespace or name[0] == namespace]
 
+    def stored_kinds(self) -> list[Key]:
+        """The kinds of which there are objects."""
+        return [key for key, rows in self._rows.items() if rows]
+
     def found(self, ref: ObjectRef) -> Stored:
         """Raises NotFound, NotServed, BadInput."""
         served = self.kinds.find(ref.group, ref.kind)
@@ -172,10 +176,11 @@ class Store:
 
     # ── Writing ─────────────────────────────────────────────────────────────────────────────────────────────────
 
-    def create(self, document: Document, manager: str) -> Stored:
+    def create(self, document: Document, manager: str, *, complete: bool = False) -> Stored:
         """A new object, as a controller makes one: its document is taken as it is, so must not be changed afterwards.
 
-        Raises Conflict (AlreadyExists), NotFound where there is no such namespace.
+        `complete`: it is made from one that has its defaults already. Raises Conflict (AlreadyExists), NotFound where
+        there is no such namespace.
         """
         served = self.kinds.of(document)
         metadata = document["metadata"]
@@ -184,7 +189,7 @@ class Store:
             raise Conflict(f'{served.plural} "{name}" already exists', reason="AlreadyExists")
         self._check_namespace(served, namespace)
         managers = (Managed(manager, "Update", served.stored_as, self.world.stamp, source=(document, served.custom)),)
-        return self._stored(served, None, kinds.defaulted(document, served), managers)
+        return self._stored(served, None, document if complete else kinds.defaulted(document, served), managers)
 
     def update(self, stored: Stored, document: Document, manager: str = "") -> Stored:
         """The object in another state, as a controller writes it; without `manager`, nobody's ownership changes."""
@@ -469,9 +474,9 @@ class Store:
         if len(log) > 2 * _LOG_MAX:
             self._forgotten[key] = log[-_LOG_MAX - 1].version
             del log[:-_LOG_MAX]
+        metadata = stored.document["metadata"]
         verb = "add" if change.before is None else "end" if change.after is None else "set"
-        namespace, name = stored.name
-        self.world.note(f"{change.version} {verb} {key[1]} {namespace}/{name}")
+        self.world.note(f"{change.version} {verb} {key[1]} {metadata.get('namespace', '')}/{metadata['name']}")
         for listener in self._listeners.get(key, ()):
             listener(change)
 
