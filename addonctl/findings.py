@@ -804,10 +804,16 @@ def only_these(found: Iterable[Finding], wanted: Iterable[str]) -> tuple[Finding
 
 def _wanted(found: Finding, word: str) -> bool:
     if is_about_codes(word):
-        return word.lower() == found.severity.value or fnmatchcase(found.code, word.upper())
+        return word.lower() == found.severity.value or fnmatchcase(found.code, _pattern(word))
     return any(fnmatchcase(name, word) for name in names_of(found.subject))
 
 
 def is_about_codes(word: str) -> bool:
-    """Whether a word names severities or codes (`API*`, `CRD001`) rather than add-ons or objects."""
-    return word.lower() in tuple(Severity) or any(fnmatchcase(code, word.upper()) for code in CHECKS)
+    """Whether a word names severities or codes (`API`, `API*`, `CRD001`) rather than add-ons or objects."""
+    return word.lower() in tuple(Severity) or any(fnmatchcase(code, _pattern(word)) for code in CHECKS)
+
+
+def _pattern(word: str) -> str:
+    """The pattern of codes for a word; their letters alone stand for all of them. A namespace may be called `api`."""
+    letters = {code.rstrip("0123456789") for code in CHECKS}
+    return f"{word}*" if word in letters else word.upper()

@@ -47,7 +47,8 @@ _BY_CODE: Mapping[str, tuple[type[AddonctlError], str]] = {
     **dict.fromkeys(
         ("ResourceNotFoundException", "NotFoundException"), (NotFound, "Check the cluster's name and --region.")
     ),
-    **dict.fromkeys(("UnknownOperationException", "InvalidAction", "404"), (NotServed, "")),
+    **dict.fromkeys(("UnknownOperationException", "InvalidAction"), (NotServed, "")),
+    "404": (NotServed, "Check AWS_ENDPOINT_URL and the proxy: AWS itself gives its refusals a name."),
     "ResourceInUseException": (Conflict, "Follow the update that runs, then decide anew."),
     **dict.fromkeys(
         ("Throttling", "ThrottlingException", "ThrottledException", "TooManyRequestsException", "RequestLimitExceeded"),

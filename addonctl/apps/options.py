@@ -166,7 +166,7 @@ finding_options = _chain(
         "--only",
         multiple=True,
         metavar="WHAT",
-        help="Only findings of a severity, a code (HLT001, HLT*), an add-on or an object; repeatable.",
+        help="Only findings of a severity, a code (HLT001, HLT), an add-on or an object; repeatable.",
         shell_complete=_completes(_findings),
     ),
     click.option(

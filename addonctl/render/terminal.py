@@ -454,13 +454,14 @@ def health(assessment: Assessment, style: Style) -> None:
         Column("STATE"),
         Column("WHAT", Fit.WRAP, drop=1),
     ]
+    named = labels(each.id for each in assessment.health.addons)
     rows: list[list[Cell | str]] = []
     for each in assessment.health.addons:
         worst = next((a for a in each.aspects if a.health not in (Health.HEALTHY, Health.UNKNOWN)), None)
         unread = ", ".join(f"{a.name} ({a.reason})" for a in each.aspects if a.health is Health.UNKNOWN)
         what = f"{worst.name}: {worst.reason}" if worst else each.unknown_reason
         score = _score(each.score, each.coverage)
-        row: list[Cell | str] = [each.id, score, f"{each.coverage} %", _state(each.health), what]
+        row: list[Cell | str] = [str(named[each.id]), score, f"{each.coverage} %", _state(each.health), what]
         rows.append([*row, unread] if style.wide else row)
     _table([*columns, Column("NOT READ", Fit.WRAP, drop=2)] if style.wide else columns, rows, headers=style.headers)
     if style.headers:
@@ -476,7 +477,7 @@ def _unhealthy(assessment: Assessment, style: Style) -> None:
         return
     _title("UNHEALTHY OBJECTS")
     shown = bad if style.wide else bad[:_OBJECTS_SHOWN]
-    columns = (Column("OBJECT", Fit.CUT), Column("STATE"), Column("WHY", Fit.WRAP))
+    columns = (Column("OBJECT", Fit.WRAP), Column("STATE"), Column("WHY", Fit.WRAP))
     _table(columns, [(str(each.ref), _state(each.health), each.reason) for each in shown], headers=False)
     if len(bad) > len(shown):
         _say(f"… and {len(bad) - len(shown)} more; -o wide lists them", _QUIET)

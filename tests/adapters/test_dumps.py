@@ -4,6 +4,7 @@ import base64
 import gzip
 import io
 import json
+import os
 import tarfile
 import time
 import tracemalloc
@@ -121,10 +122,12 @@ def test_one_file_that_cannot_be_read_costs_itself_by_name(tmp_path: Path) -> No
     bundle(tmp_path / "cut.tgz")
     (tmp_path / "cut.tgz").write_bytes((tmp_path / "cut.tgz").read_bytes()[:-60])
     (tmp_path / "zipped.yaml").write_bytes(b"PK\x03\x04\x14\x00")
+    os.mkfifo(tmp_path / "pipe.yaml")  # nobody writes to it: reading it would never end
     snapshot = read(tmp_path)
     assert "coredns" in {workload.name for workload in snapshot.workloads}
     assert all(name in broken(snapshot) for name in ("cut.json.gz: ", "gone.yaml: No such file", "cut.tgz: "))
     assert "zipped.yaml: zip archives are not read; unpack it" in broken(snapshot)
+    assert "pipe.yaml: it is no regular file" in broken(snapshot)
     assert "a.json" not in broken(snapshot)
 
 

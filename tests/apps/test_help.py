@@ -12,8 +12,10 @@ import pytest
 import addonctl
 from addonctl.apps.cli import cli
 from addonctl.apps.examples import EXAMPLES, lines_of
+from addonctl.findings import is_about_codes
 from tests.apps.terminal import in_fork as run
 from tests.apps.terminal import shown_in_terminal
+from tests.apps.test_cli import ROOT
 
 
 def commands(command: click.Command = cli, path: str = "") -> Iterator[tuple[str, click.Command]]:
@@ -50,17 +52,43 @@ def of_addonctl(line: str) -> list[list[str]]:
     return [shlex.split(part)[1:] for part in parts if part.strip().startswith("addonctl ")]
 
 
+def parsed(words: list[str]) -> click.Context:
+    """What the command that the words name makes of them; nothing is run."""
+    command: click.Command = cli
+    context = click.Context(cli)
+    while isinstance(command, click.Group) and words and words[0] in command.commands:
+        command = command.commands[words.pop(0)]
+        context = click.Context(command, parent=context, info_name=command.name)
+    command.parse_args(context, words)
+    return context
+
+
 @pytest.mark.parametrize("line", [line for path in EXAMPLES for line in lines_of(path)])
 def test_every_example_is_a_command_line_that_is_taken(line: str) -> None:
     calls = of_addonctl(line)
     assert calls
     for words in calls:
-        command: click.Command = cli
-        context = click.Context(cli)
-        while isinstance(command, click.Group) and words and words[0] in command.commands:
-            command = command.commands[words.pop(0)]
-            context = click.Context(command, parent=context, info_name=command.name)
-        command.parse_args(context, words)
+        parsed(words)
+
+
+def in_docs() -> Iterator[str]:
+    """Lines of README and the how-tos that call addonctl: in blocks of shell and of pipelines."""
+    for page in (ROOT / "README.md", *sorted((ROOT / "docs" / "how-to").glob("*.md"))):
+        for line in page.read_text().splitlines():
+            bare = line.replace(".venv/bin/", "").strip().removeprefix("- run: ").removeprefix("- ")
+            words = bare.split()
+            if words[:1] == ["addonctl"] and words[1] in cli.commands:
+                yield bare.partition("  #")[0]
+
+
+@pytest.mark.parametrize("line", list(in_docs()))
+def test_what_the_docs_offer_is_taken(line: str) -> None:
+    calls = of_addonctl(line)
+    assert calls
+    for words in calls:
+        context = parsed(words)
+        if only := context.params.get("only"):
+            assert all(is_about_codes(word) for word in only), only
 
 
 def test_exit_codes_and_environment_are_told() -> None:

@@ -178,13 +178,15 @@ def picked(*words: str) -> Iterator[str]:
         ("*", ["HLT014", "HLT017", "CMP004", "API001", "EKS006"]),
         ("API*", ["API001"]),
         ("CRD*", []),
+        ("HLT", ["HLT014", "HLT017"]),
+        ("API", ["API001"]),
     ],
 )
 def test_words_that_pick_findings(word: str, codes: list[str]) -> None:
     assert list(picked(word)) == codes
 
 
-@pytest.mark.parametrize("word", ["HLT", "dns", "manager", "HLT999", "", "core"])
+@pytest.mark.parametrize("word", ["HL", "hlt", "api", "dns", "manager", "HLT999", "", "core"])
 def test_a_part_of_a_word_picks_nothing(word: str) -> None:
     assert list(picked(word)) == []
 
@@ -194,7 +196,7 @@ def test_several_words_add_up_in_the_order_of_the_findings() -> None:
     assert list(picked()) == []
 
 
-@pytest.mark.parametrize("word", ["API*", "api*", "CRD*", "required", "HLT014", "*"])
+@pytest.mark.parametrize("word", ["API", "API*", "api*", "CRD*", "required", "HLT014", "*"])
 def test_a_word_that_fits_a_code_is_about_codes_alone(word: str) -> None:
     """Otherwise `API*` would pick what is said of an APIService."""
     assert is_about_codes(word)

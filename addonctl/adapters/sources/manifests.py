@@ -6,6 +6,7 @@ well: "no Services in the input" is not "no Services in the cluster".
 """
 
 import codecs
+import errno
 import gzip
 import re
 import sys
@@ -353,7 +354,7 @@ def _of_path(given: str) -> Iterator[tuple[str, _Load]]:
     elif path.is_dir():
         for inner in sorted(path.rglob("*")):
             if _readable(inner.name) and not inner.is_dir():
-                yield from _of_file(inner)
+                yield from _of_file(inner) if inner.is_file() or not inner.exists() else _no_file(inner)
     elif path.exists():
         yield from _of_file(path)
     else:
@@ -377,6 +378,11 @@ def _of_file(path: Path) -> Iterator[tuple[str, _Load]]:
                     yield member.name, partial(_plain, cast("IO[bytes]", archive.extractfile(member)))
     except _UNREADABLE as error:  # probably cut off: the members before that still count
         yield str(path), partial(_fail, error)
+
+
+def _no_file(path: Path) -> Iterator[tuple[str, _Load]]:
+    """A pipe, socket or device in a folder: reading one might never end. Given by its own name, a pipe is read."""
+    yield str(path), partial(_fail, OSError(errno.EINVAL, "it is no regular file"))
 
 
 def _fail(error: BaseException) -> NoReturn:
