@@ -1,6 +1,6 @@
-"""The contract of ports.HelmReleases and ports.HelmWriter: a real helm against a real API server.
+"""The contract of ports.HelmReleases and ports.HelmWriter: a real helm against a real API server, and a simulated one.
 
-A simulated side is added as another parameter of `side`. Releases hold ConfigMaps and Secrets only, so they are ready
+Both leave the Secrets that HelmSecrets reads. Releases hold ConfigMaps and Secrets only, so they are ready
 at once; one chart holds a Deployment, which a bare API server never makes ready.
 """
 
@@ -10,7 +10,7 @@ import os
 import shutil
 import stat
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,12 +22,16 @@ from addonctl import ports
 from addonctl.adapters.helm_binary import HelmBinary, HelmSecrets
 from addonctl.errors import BadInput, Broken, Conflict, Invalid, NotFound, NotReachable, TimedOut
 from addonctl.model import ObjectRef, live
+from addonctl.sim.helm import Chart, Render, SimHelm
+from addonctl.sim.store import Store
 from tests.cluster import build
 from tests.contracts.conftest import Api
+from tests.contracts.test_objects import SIDES
 from tests.contracts.test_objects import Side as Objects
 from tests.contracts.test_objects import side as objects_side
 
 objects = objects_side
+REAL = pytest.mark.parametrize("objects", SIDES[:1], indirect=True)
 SECRET = "hunter2-hunter2"
 VALUES = {"greeting": "hello", "password": SECRET, "deep": {"list": [1, "two", {"three": 3.5}], "off": False}}
 _TEMPLATE = """\
@@ -103,20 +107,22 @@ def charts(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.fixture(params=["helm"])
+@pytest.fixture
 def side(
-    request: pytest.FixtureRequest,
-    api: Api,
-    objects: Objects,
-    charts: Path,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
+    request: pytest.FixtureRequest, objects: Objects, charts: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Side]:
     """One release, `one`, of greeter 1.0.0."""
+    if objects.store is not None:
+        yield simulated_side(objects, objects.store, charts)
+        return
     if not program():
         pytest.skip("the helm side needs helm on PATH (or python -m tests.cluster build)")
     for name in ("HELM_CACHE_HOME", "HELM_CONFIG_HOME", "HELM_DATA_HOME"):
         monkeypatch.setenv(name, str(tmp_path / name))
+    yield from real_side(request.getfixturevalue("api"), objects, charts, tmp_path)
+
+
+def real_side(api: Api, objects: Objects, charts: Path, tmp_path: Path) -> Iterator[Side]:
     reader = HelmSecrets(objects.reader)
     side = Side(reader, HelmBinary(reader, api.kubeconfig, program=program()), objects.namespace, charts)
     (tmp_path / "values.json").write_text(json.dumps(VALUES))
@@ -134,6 +140,37 @@ def side(
     (tmp_path / "values.json").unlink()
     yield side
     side.writer.uninstall(side.namespace, "one", timeout_s=30)
+
+
+def simulated_side(objects: Objects, store: Store, charts: Path) -> Side:
+    """The same charts, as functions."""
+
+    def greeter(version: str) -> Render:
+        def render(release: str, namespace: str, values: Mapping[str, Any]) -> list[dict[str, Any]]:
+            texts = {"greeting": values.get("greeting", "none"), "default": f"of {version}"}
+            password = {"password": str(values.get("password", "none"))}
+            named = {"apiVersion": "v1", "metadata": {"name": release}}
+            return [named | {"kind": "ConfigMap", "data": texts}, named | {"kind": "Secret", "stringData": password}]
+
+        return render
+
+    def broken(release: str, namespace: str, values: Mapping[str, Any]) -> list[dict[str, Any]]:
+        raise Invalid(f"this chart does not like {values.get('password')}")
+
+    def never_ready(release: str, namespace: str, values: Mapping[str, Any]) -> list[Any]:
+        return [yaml.safe_load(_NEVER_READY.replace("{{ .Release.Name }}", release))]
+
+    renders = {"greeter-1.0.0": greeter("1.0.0"), "greeter-2.0.0": greeter("2.0.0")}
+    table = {
+        (str(charts / folder), ""): Chart(
+            name=folder.partition("-")[0], version=version, app_version=f"app {version}", render=render
+        )
+        for folder, render in (renders | {"broken": broken, "never-ready": never_ready}).items()
+        for version in (folder.rpartition("-")[2] if folder in renders else "3.0.0",)
+    }
+    helm = SimHelm(store, table)
+    helm.install(objects.namespace, "one", chart=str(charts / "greeter-1.0.0"), version="", values=VALUES)
+    return Side(HelmSecrets(objects.reader), helm, objects.namespace, charts)
 
 
 def test_what_helm_has_recorded(side: Side) -> None:
@@ -218,8 +255,8 @@ def test_a_chart_that_cannot_be_rendered_is_invalid_and_tells_no_value(side: Sid
     assert side.newest.status == "deployed", "the release is as it was"
 
 
-def test_what_does_not_become_ready_stays_applied(side: Side, api: Api) -> None:
-    if api.compact is None:
+def test_what_does_not_become_ready_stays_applied(side: Side, objects: Objects) -> None:
+    if not objects.bare:
         pytest.skip("on a cluster, the Deployment may become ready")
     with pytest.raises(TimedOut):
         side.upgrade(chart=str(side.charts / "never-ready"), timeout_s=2)
@@ -275,6 +312,7 @@ exec {program} "$@"
 """
 
 
+@REAL
 def test_no_value_stands_in_a_command_line_or_stays_behind(side: Side, api: Api, tmp_path: Path) -> None:
     log = tmp_path / "log"
     spy = tmp_path / "spy"
@@ -295,6 +333,7 @@ def test_no_value_stands_in_a_command_line_or_stays_behind(side: Side, api: Api,
         assert not Path((tmp_path / "log.file").read_text().strip()).parent.exists()
 
 
+@REAL
 def test_the_environment_leads_to_no_other_cluster(side: Side, monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in {
         "HELM_KUBEAPISERVER": "https://127.0.0.1:9",
@@ -310,6 +349,7 @@ def test_the_environment_leads_to_no_other_cluster(side: Side, monkeypatch: pyte
     assert side.newest.revision == 2
 
 
+@REAL
 def test_helm_has_to_be_there_and_known(side: Side, api: Api, tmp_path: Path) -> None:
     odd = tmp_path / "odd"
     for text, words in (("echo v2.17.0", "is helm v2.17.0"), ("exit 0", "no version")):
@@ -321,6 +361,7 @@ def test_helm_has_to_be_there_and_known(side: Side, api: Api, tmp_path: Path) ->
         HelmBinary(side.reader, api.kubeconfig, program=str(tmp_path / "none")).uninstall("a", "b", timeout_s=1)
 
 
+@REAL
 @pytest.mark.parametrize("chart", ["--kubeconfig=/dev/null", "oci://me:hunter2@registry.example/chart"])
 def test_a_chart_is_no_option_and_holds_no_credentials(side: Side, chart: str) -> None:
     with pytest.raises(BadInput) as error:
@@ -328,6 +369,7 @@ def test_a_chart_is_no_option_and_holds_no_credentials(side: Side, chart: str) -
     assert "hunter2" not in str(error.value)
 
 
+@REAL
 def test_a_server_that_is_not_there(side: Side, api: Api, tmp_path: Path) -> None:
     config = json.loads(api.kubeconfig.read_text()) if api.compact else pytest.skip("not with a cluster's kubeconfig")
     config["clusters"][0]["cluster"]["server"] = "https://127.0.0.1:9"
@@ -338,6 +380,7 @@ def test_a_server_that_is_not_there(side: Side, api: Api, tmp_path: Path) -> Non
     assert side.newest.status == "deployed"
 
 
+@REAL
 def test_a_record_that_cannot_be_read_is_named_and_not_quoted(side: Side, objects: Objects) -> None:
     labels = {"owner": "helm", "name": "odd", "version": "1"}
     name = "sh.helm.release.v1.odd.v1"
@@ -350,6 +393,7 @@ def test_a_record_that_cannot_be_read_is_named_and_not_quoted(side: Side, object
     objects.writer.delete(ObjectRef(kind="Secret", name=name, namespace=side.namespace))
 
 
+@REAL
 def test_temporary_files_are_private(side: Side) -> None:
     """The umask of whoever calls makes no difference."""
     from addonctl.adapters import helm_binary
