@@ -352,23 +352,34 @@ def _exit_by_answers(answers: Iterable[str], fail_on: str) -> None:
 @cli.command(short_help="What depends on what, and the order to update in.")
 @opt.addon_or_none
 @opt.source_options
-@opt.config
+@opt.finding_options
 @opt.output_option("tree", "table", "json", "yaml", "dot", "mermaid", default="tree")
 @opt.fail_options
-def deps(addon: str, config: str, output: str, fail_on: str, allow_gaps: bool, **source: Any) -> None:
+def deps(
+    addon: str,
+    only: tuple[str, ...],
+    since: str,
+    config: str,
+    show_waived: bool,
+    output: str,
+    fail_on: str,
+    allow_gaps: bool,
+    **source: Any,
+) -> None:
     """What depends on what, what the failure of an add-on affects, and the order to update in."""
     from addonctl.assessment import narrowed, of
     from addonctl.findings import Capability
     from addonctl.render import documents, drawing, terminal
 
-    assessment = narrowed(_assess(source, config=config), addon).about(of(Capability.DEPENDENCIES))
+    assessed = _assess(source, only=only, since=since, config=config)
+    assessment = narrowed(assessed, addon).about(of(Capability.DEPENDENCIES))
     if output in ("dot", "mermaid"):
         sys.stdout.write((drawing.dot if output == "dot" else drawing.mermaid)(assessment.dependencies))
     else:
         _print(
             output,
             lambda: documents.dependencies_document(assessment),
-            lambda: terminal.dependencies(assessment, addon, terminal.Style()),
+            lambda: terminal.dependencies(assessment, addon, terminal.Style(waived=show_waived)),
         )
     _exit_by(assessment, fail_on, allow_gaps=allow_gaps)
 

@@ -552,6 +552,7 @@ def dependencies(assessment: Assessment, addon: str, style: Style) -> None:
             _say(str(named[name]), first=f"{number:>3}. ")
     for found in assessment.findings:
         _finding(found)
+    _waived(assessment, style)
     gaps(assessment.gaps, style)
 
 
@@ -584,6 +585,27 @@ def _why(graph: Dependencies, source: str, target: str) -> str:
 
 # ── Plans ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
+# What each class of disruption of the catalog means to those who use the cluster; empty: nothing that they notice.
+DISRUPTIONS: Mapping[str, str] = {
+    "none": "",
+    "none-for-apps": "",
+    "control-path": "what it manages stays as it is",
+    "control-path-hard": "API requests that it admits may be refused",
+    "data-path": "what goes through it may fail",
+    "data-path-brief": "connections may break for a moment",
+    "data-path-credentials": "pods may wait for credentials",
+    "data-path-dns": "DNS lookups may fail",
+    "data-path-gpu": "pods with GPUs may not start",
+    "data-path-new-pods": "new pods may wait for their volumes",
+    "data-path-new-pods-only": "new pods may wait for their addresses",
+    "data-path-policy": "new network policies take effect late",
+    "data-path-programming": "changes of Services take effect late",
+    "data-path-registry": "images may not be pulled",
+    "log-gap": "logs may be missing",
+    "monitoring-gap": "metrics may be missing",
+    "mixed": "each of its components may stop in turn",
+}
+
 
 def plan(made: Plan) -> None:
     """The steps in order, with the way back of each; then what the plan cannot say."""
@@ -599,8 +621,10 @@ def plan(made: Plan) -> None:
         _say("Nothing to do: it is there already.", _GOOD)
     if made.questions:
         _title("OPEN QUESTIONS")
-        columns = (Column("KUBERNETES"), Column("INSTALLATION", Fit.CUT), Column("WHY", Fit.WRAP))
-        _table(columns, [(str(each.kubernetes), each.installation, _question(each)) for each in made.questions])
+        named = labels(dict.fromkeys(each.installation for each in made.questions))
+        columns = (Column("KUBERNETES"), Column("ADD-ON", Fit.CUT), Column("WHY", Fit.WRAP))
+        rows = [(str(each.kubernetes), str(named[each.installation]), _question(each)) for each in made.questions]
+        _table(columns, rows)
 
 
 def _question(found: OpenQuestion) -> str:
@@ -620,9 +644,11 @@ def _control_plane(cluster: str, at: Minor | None, to: Minor | None) -> Minor | 
 
 def _step(step: Step) -> None:
     was, to = step.from_version or "unknown", step.to_version or "a version that you choose"
-    _title(f"{step.id}. {step.installation}: {was} → {to}")
+    _print()
+    _say(f"{step.installation}: {was} → {to}", "bold", first=f"{step.id}. ")
     waves = ", ".join(str(wave.instances) for wave in step.waves)
-    stops = f"; while it changes: {step.disruption}" if step.disruption else ""
+    meanwhile = DISRUPTIONS.get(step.disruption, step.disruption)
+    stops = f"; while it changes, {meanwhile}" if meanwhile else ""
     lost = "; requests may be lost" if step.loses else ""
     _say(
         f"{step.owner}; {_count(sum(w.instances for w in step.waves), 'instance')} in waves of {waves}{stops}{lost}",

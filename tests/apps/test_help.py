@@ -71,6 +71,13 @@ def test_every_example_is_a_command_line_that_is_taken(line: str) -> None:
         parsed(words)
 
 
+@pytest.mark.parametrize("path", ["analyze", "inventory", "findings", "health", "compat", "deps"])
+def test_reports_take_the_same_options(path: str) -> None:
+    taken = {option for each in COMMANDS[path].params for option in each.opts}
+    assert taken >= {"--only", "--since", "--config", "--show-waived", "--fail-on", "--allow-gaps", "-o", "-O"}
+    assert taken >= {"--context", "--eks", "--snapshot", "-f", "--demo", "--kubernetes", "--request-timeout"}
+
+
 def in_docs() -> Iterator[str]:
     """Lines of README and the how-tos that call addonctl: in blocks of shell and of pipelines."""
     for page in (ROOT / "README.md", *sorted((ROOT / "docs" / "how-to").glob("*.md"))):

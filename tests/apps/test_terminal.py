@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from addonctl.assessment import Assessment
+from addonctl.catalog import Catalog
 from addonctl.findings import CHECKS
 from addonctl.render import terminal
 from addonctl.render.tables import cell_width
@@ -98,6 +99,13 @@ def test_files_that_are_read_are_named_and_counted(tmp_path: Path) -> None:
     assert [line.endswith(end) for line, end in zip(told, ("/a.json (1)", "-/b.json (2)"), strict=True)] == [True, True]
     assert told[1].startswith("reading …")
     assert all(cell_width(line) < 80 for line in told)
+
+
+def test_every_class_of_disruption_is_said_in_words(catalog: Catalog) -> None:
+    classes = {addon.disruption.kind for addon in catalog.addons.values()} - {""}
+    assert classes == set(terminal.DISRUPTIONS)
+    shown = in_terminal(80, "plan", "--demo", "coredns", "--to", "latest-compatible")
+    assert "while it changes, DNS lookups may fail" in " ".join(shown.split())
 
 
 def test_a_pipe_is_uncut_and_no_line_ends_in_blanks() -> None:
