@@ -51,7 +51,7 @@ def update_plan(assessment: Assessment, catalog: Catalog, addon: str, to: str, n
     kubernetes = _running(assessment)
     row = _one(assessment, addon)
     row = replace(row, version=planner.present(row))
-    steps = planner.steps(row, planner.goal(row, to, kubernetes), kubernetes)
+    steps = planner.steps(row, planner.goal(row, to, kubernetes), kubernetes, kubernetes)
     return _plan(assessment, f"{row.id} to {to}", steps, now)
 
 
@@ -100,17 +100,21 @@ def upgrade_plan(assessment: Assessment, catalog: Catalog, target: Minor, now: d
     by_id = {row.id: row for row in assessment.inventory.installations}
     rows = [by_id[id] for id in assessment.dependencies.order]
     steps: list[Step] = []
-    questions: list[OpenQuestion] = []
+    questions: dict[str, OpenQuestion] = {}
     for minor in running.up_to(target):
         moves = [(row, planner.move(row, running, minor)) for row in rows]
-        questions += [found for _, found in moves if isinstance(found, OpenQuestion)]
+        for row, found in moves:
+            if isinstance(found, OpenQuestion):
+                questions.setdefault(row.id, found)
         wanted = [(row, found) for row, found in moves if isinstance(found, _Move)]
         for at in (running, minor):
-            steps += [step for row, move in wanted if move.at == at for step in planner.steps(row, move.to, at)]
-        changed = {row.id: move.to for row, move in wanted if move.to is not None}
-        rows = [replace(row, version=changed.get(row.id, row.version)) for row in rows]
+            steps += [s for row, move in wanted if move.at == at for s in planner.steps(row, move.to, at, minor)]
+        moved = {row.id: move.to for row, move in wanted}
+        # Of what a person chooses the version, nothing is known from there on.
+        rows = [replace(row, version=moved.get(row.id, row.version)) for row in rows if moved.get(row.id, row)]
         running = minor
-    return replace(_plan(assessment, f"Kubernetes {target}", steps, now), target=target, questions=tuple(questions))
+    made = _plan(assessment, f"Kubernetes {target}", steps, now)
+    return replace(made, target=target, questions=tuple(questions.values()))
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,8 +140,11 @@ class _Planner:
         return self.catalog.find(row.addon)
 
     def _listed(self, row: Installation) -> EksAddonVersions | None:
-        """AWS's versions of what EKS keeps; None for what others keep."""
-        return self.catalog.eks.addons.get(row.owner.name) if isinstance(row.owner, owners.EksAddon) else None
+        """AWS's versions of what AWS built, whoever applied it; None of what others built."""
+        if isinstance(row.owner, owners.EksAddon):
+            return self.catalog.eks.addons.get(row.owner.name)
+        built_by_aws = row.version is not None and row.version.is_eks_build
+        return self.catalog.eks.addons.get(self.catalog.eks_name(row.addon) or "") if built_by_aws else None
 
     def move(self, row: Installation, running: Minor, minor: Minor) -> _Move | OpenQuestion | None:
         """What an installation needs before, or right after, the control plane gets to `minor`; None: nothing."""
@@ -158,7 +165,7 @@ class _Planner:
         listed = self._listed(row)
         if listed is None:
             return _Move(running, None)
-        both = _offered(listed, running, minor)
+        both = [v for v in _offered(listed, running) if self.catalog.check(listed.name, v, minor).answer is Answer.YES]
         if both:
             return _Move(running, _preferred(listed, both, minor))
         later = _offered(listed, minor)
@@ -186,16 +193,25 @@ class _Planner:
 
     # ── Steps ───────────────────────────────────────────────────────────────────────────────────────────────────
 
-    def steps(self, row: Installation, goal: Version | None, kubernetes: Minor) -> Iterator[Step]:
-        """The steps from the present version to `goal`, while `kubernetes` runs; none where it is there already."""
+    def steps(self, row: Installation, goal: Version | None, kubernetes: Minor, wanted: Minor) -> Iterator[Step]:
+        """The steps from the present version to `goal`, while `kubernetes` runs; none where it is there already.
+
+        Without a goal, to a version for the Kubernetes that is `wanted`, which a person chooses.
+        """
         if goal is not None and goal == row.version:
             return
         listed, was = self._listed(row), row.version
         if listed is None or goal is None or was is None:
-            yield self._step(row, was, goal, kubernetes, self._by_its_installer(row, goal, kubernetes))
+            yield self._step(row, was, goal, kubernetes, self._by_its_installer(row, goal, wanted))
             return
         for stop in self._stops(row, listed, was, goal, kubernetes):
-            step = self._step(row, was, stop, kubernetes, self._by_eks(row, listed, was, stop, kubernetes))
+            by_eks = isinstance(row.owner, owners.EksAddon)
+            way = (
+                self._by_eks(row, listed, was, stop, kubernetes)
+                if by_eks
+                else self._by_its_installer(row, stop, wanted)
+            )
+            step = self._step(row, was, stop, kubernetes, way)
             yield replace(step, skips=self._skipped(row, was, stop))
             was = stop
 
@@ -230,9 +246,9 @@ class _Planner:
             return _Way((there,), (back,))
         return _Way((there,), (), f"AWS offers no {listed.name} {was} for Kubernetes {kubernetes} any more")
 
-    def _by_its_installer(self, row: Installation, goal: Version | None, kubernetes: Minor) -> "_Way":
+    def _by_its_installer(self, row: Installation, goal: Version | None, wanted: Minor) -> "_Way":
         """The same in the terms of who installed it; without a goal, a person chooses the version."""
-        choose = update_fix(row, self.view, self.catalog, kubernetes)
+        choose = update_fix(row, self.view, self.catalog, wanted)
         match row.owner:
             case owners.HelmRelease(namespace=namespace, name=name) if name:
                 release = self._release(row)

@@ -10,6 +10,7 @@ from dataclasses import replace
 from addonctl.model import (
     Action,
     Apply,
+    CommandLine,
     DeleteAddon,
     EksAddon,
     GitChange,
@@ -18,7 +19,6 @@ from addonctl.model import (
     Note,
     ObjectRef,
     Owner,
-    Run,
     Sync,
     UpdateAddon,
     View,
@@ -29,12 +29,12 @@ _ROLE_UNKNOWN = "AWS was not read: if the add-on has an IAM role, add --service-
 _GITOPS = (owners.ArgoApplication, owners.FluxHelmRelease, owners.FluxKustomization)
 
 
-def kubectl(verb: str, *what: str | ObjectRef, why: str = "") -> Run:
+def kubectl(verb: str, *what: str | ObjectRef, why: str = "") -> CommandLine:
     """A kubectl command; an ObjectRef becomes `-n NAMESPACE KIND/NAME`, with its group where kinds may share a name."""
     words = ["kubectl", verb]
     for word in what:
         words += [word] if isinstance(word, str) else object_words(word)
-    return Run(tuple(words), why=why)
+    return CommandLine(tuple(words), why=why)
 
 
 def object_words(ref: ObjectRef) -> list[str]:

@@ -15,6 +15,7 @@ from addonctl.model import (
     ApiVersionRef,
     Applier,
     Apply,
+    CommandLine,
     Evidence,
     Finding,
     GitChange,
@@ -24,7 +25,6 @@ from addonctl.model import (
     ObjectRef,
     Owner,
     Rule,
-    Run,
     Severity,
     View,
     owners,
@@ -212,7 +212,7 @@ def _helm_fix(release: owners.HelmRelease, git: Owner | None, chart: str) -> lis
     """
     namespace = ("-n", release.namespace) if release.namespace else ()
     why = "rewrites the stored manifest (plugin helm-mapkubeapis); then upgrade:"
-    stored = Run(("helm", "mapkubeapis", release.name, *namespace), why=why)
+    stored = CommandLine(("helm", "mapkubeapis", release.name, *namespace), why=why)
     if git is not None:
         return [stored, GitChange(owner=git, change=f"set the chart's version to one {chart}")]
     return [stored, HelmUpgrade(namespace=release.namespace, name=release.name, choose=chart)]

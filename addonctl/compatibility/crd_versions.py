@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from addonctl.catalog import Catalog, CrdRemoval
 from addonctl.findings import finding, makes
 from addonctl.model import (
+    CommandLine,
     CustomResourceDefinition,
     CustomResources,
     Evidence,
@@ -15,7 +16,6 @@ from addonctl.model import (
     Inventory,
     Note,
     Patch,
-    Run,
     Severity,
     View,
 )
@@ -64,7 +64,7 @@ def _stale_stored(crd: CustomResourceDefinition) -> Iterator[Finding]:
     if unserved:
         detail += f"; {', '.join(unserved)} is not served any more"
     evidence = Evidence(kind="crd", subject=crd.name, detail=detail, ref=crd.ref)
-    rewrite = Run(
+    rewrite = CommandLine(
         ("kubectl", "get", crd.name, "-A", "-o", "json"),
         pipe=(("kubectl", "replace", "-f", "-"),),
         why=f"writes each object as {storage}:",

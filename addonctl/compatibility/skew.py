@@ -12,6 +12,7 @@ from addonctl.compatibility.support import KubernetesStatus
 from addonctl.findings import finding, makes
 from addonctl.model import (
     Action,
+    CommandLine,
     Evidence,
     Finding,
     Installation,
@@ -20,7 +21,6 @@ from addonctl.model import (
     Node,
     NodesRef,
     Note,
-    Run,
     View,
 )
 from addonctl.versions import Minor
@@ -123,7 +123,7 @@ def _node_fix(view: View, nodes: Sequence[Node], has: Minor, found: Sequence[_Vi
     cluster = view.snapshot.cluster.name
     groups = sorted({node.labels[_NODE_GROUP] for node in nodes if _NODE_GROUP in node.labels})
     words = ("aws", "eks", "update-nodegroup-version", "--cluster-name", cluster, "--nodegroup-name")
-    updates = [Run((*words, group), why="brings its nodes to the cluster's Kubernetes:") for group in groups]
+    updates = [CommandLine((*words, group), why="brings its nodes to the cluster's Kubernetes:") for group in groups]
     if all(_NODE_GROUP in node.labels for node in nodes):
         return tuple(updates)
     return (*updates, Note("Replace the nodes by ones of the cluster's Kubernetes first."))

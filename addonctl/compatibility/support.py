@@ -12,7 +12,7 @@ from enum import StrEnum
 from addonctl.catalog import Catalog, EksRelease
 from addonctl.errors import BadInput
 from addonctl.findings import finding, makes
-from addonctl.model import ClusterRef, Evidence, Finding, Node, Run, Severity, View
+from addonctl.model import ClusterRef, CommandLine, Evidence, Finding, Node, Severity, View
 from addonctl.versions import Minor
 
 # EKS gives 14 months of standard support; a careful upgrade of a fleet takes two of them.
@@ -192,14 +192,16 @@ def support_findings(view: View, catalog: Catalog, status: KubernetesStatus, day
     yield finding(code, ClusterRef(view.snapshot.cluster.name), *shown, fix=_upgrade(view, status), severity=severity)
 
 
-def _upgrade(view: View, status: KubernetesStatus) -> Iterator[Run]:
+def _upgrade(view: View, status: KubernetesStatus) -> Iterator[CommandLine]:
     """The next step of the control plane, by the name that EKS knows the cluster by."""
     eks = view.snapshot.eks
     if eks is None or status.running is None:
         return
     to = str(status.running.next)
-    why = f"once nothing stands in its way (addonctl compat --target {to}); it cannot be undone:"
-    yield Run(("aws", "eks", "update-cluster-version", "--name", eks.cluster.name, "--kubernetes-version", to), why=why)
+    why = f"once nothing stands in its way (addonctl compat --target {to}); EKS takes it back for 7 days, not add-ons:"
+    yield CommandLine(
+        ("aws", "eks", "update-cluster-version", "--name", eks.cluster.name, "--kubernetes-version", to), why=why
+    )
 
 
 def _when(status: KubernetesStatus, ends: date, day: date) -> str:

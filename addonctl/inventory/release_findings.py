@@ -11,13 +11,13 @@ from addonctl.findings import finding, makes
 from addonctl.inventory.rows import Row
 from addonctl.model import (
     Action,
+    CommandLine,
     Evidence,
     Finding,
     HelmRelease,
     HelmRollback,
     InstallationRef,
     Note,
-    Run,
     Severity,
     View,
     owners,
@@ -67,7 +67,7 @@ def _how_it_went(release: HelmRelease) -> str:
 
 
 def _fix(release: HelmRelease) -> tuple[Action, ...]:
-    look = Run(("helm", "history", release.name, "-n", release.namespace), why="says what went wrong:")
+    look = CommandLine(("helm", "history", release.name, "-n", release.namespace), why="says what went wrong:")
     if release.status == "uninstalling":
         return (look, Note("If it is to go, uninstall it once more."))
     if not release.deployed_revision:

@@ -10,6 +10,7 @@ from addonctl.model import live, owners
 from addonctl.model.action import (
     Action,
     Apply,
+    CommandLine,
     CreateAddon,
     Delete,
     DeleteAddon,
@@ -18,7 +19,6 @@ from addonctl.model.action import (
     HelmUpgrade,
     Note,
     Patch,
-    Run,
     Sync,
     UpdateAddon,
 )
@@ -148,6 +148,7 @@ __all__ = [
     "Claim",
     "Cluster",
     "ClusterRef",
+    "CommandLine",
     "Condition",
     "ConditionsOf",
     "ConfigMap",
@@ -227,7 +228,6 @@ __all__ = [
     "Role",
     "RoleBinding",
     "Rule",
-    "Run",
     "Sample",
     "Service",
     "ServiceAccount",

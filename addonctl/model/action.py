@@ -19,14 +19,14 @@ class Note:
 
 
 @dataclass(frozen=True, slots=True)
-class Run:
+class CommandLine:
     """A command line: `argv`, optionally piped into others or saved to a file. `why` is printed before it."""
 
     argv: tuple[str, ...]
     why: str = ""
     pipe: tuple[tuple[str, ...], ...] = ()
     save_to: str = ""
-    type: str = field(default="run", init=False)
+    type: str = field(default="command-line", init=False)
 
     def __post_init__(self) -> None:
         assert self.argv, "a command line needs a command"
@@ -151,7 +151,7 @@ class Delete:
 
 Action = (
     Note
-    | Run
+    | CommandLine
     | UpdateAddon
     | CreateAddon
     | DeleteAddon

@@ -14,6 +14,7 @@ from addonctl.findings import CHECKS
 from addonctl.model import (
     Action,
     Apply,
+    CommandLine,
     CreateAddon,
     Delete,
     DeleteAddon,
@@ -23,7 +24,6 @@ from addonctl.model import (
     HelmUpgrade,
     Note,
     Patch,
-    Run,
     Sync,
     UpdateAddon,
     owners,
@@ -81,7 +81,7 @@ def lines(action: Action) -> Iterator[Line]:
     match action:
         case Note():
             yield _prose(action.text)
-        case Run():
+        case CommandLine():
             yield Line(LineKind.COMMAND, _run(action))
         case UpdateAddon():
             yield Line(LineKind.COMMAND, _update_addon(action))
@@ -129,7 +129,7 @@ def _namespace(name: str) -> tuple[str, ...]:
     return ("-n", name) if name else ()
 
 
-def _run(action: Run) -> str:
+def _run(action: CommandLine) -> str:
     piped = " | ".join(command(*argv) for argv in (action.argv, *action.pipe))
     return f"{piped} > {command(action.save_to)}" if action.save_to else piped
 
@@ -192,6 +192,6 @@ def _sync(action: Sync) -> tuple[str, ...]:
 def _delete(action: Delete) -> Iterator[Line]:
     target = object_words(action.target)
     if action.save_first:
-        saved = Run(("kubectl", "get", *target, "-o", "yaml"), save_to=f"{action.target.name}.yaml")
+        saved = CommandLine(("kubectl", "get", *target, "-o", "yaml"), save_to=f"{action.target.name}.yaml")
         yield Line(LineKind.COMMAND, _run(saved))
     yield _command("kubectl", "delete", *target)

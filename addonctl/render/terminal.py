@@ -628,7 +628,7 @@ def plan(made: Plan) -> None:
 
 
 def _question(found: OpenQuestion) -> str:
-    return f"{found.reason} Published for it: {found.published}." if found.published else found.reason
+    return f"{found.reason} Published for {found.kubernetes}: {found.published}." if found.published else found.reason
 
 
 def _control_plane(cluster: str, at: Minor | None, to: Minor | None) -> Minor | None:

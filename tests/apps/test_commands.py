@@ -16,6 +16,7 @@ from addonctl.findings import CHECKS, finding
 from addonctl.model import (
     Action,
     Apply,
+    CommandLine,
     CreateAddon,
     Delete,
     DeleteAddon,
@@ -25,7 +26,6 @@ from addonctl.model import (
     Note,
     ObjectRef,
     Patch,
-    Run,
     Sync,
     UpdateAddon,
     owners,
@@ -46,7 +46,7 @@ ACTIONS: tuple[Action, ...] = (
     kubectl("rollout", "restart", DEPLOYMENT),
     kubectl("rollout", "undo", DEPLOYMENT),
     kubectl("get", "pods", "-n", "kube-system", "-l", "k8s-app=kube-dns"),
-    Run(("kubectl", "get", "nodepools", "-A", "-o", "json"), pipe=(("kubectl", "replace", "-f", "-"),)),
+    CommandLine(("kubectl", "get", "nodepools", "-A", "-o", "json"), pipe=(("kubectl", "replace", "-f", "-"),)),
     UpdateAddon(cluster="prod-eu-1", addon="coredns", version="v1.12.4-eksbuild.18", why="first:"),
     UpdateAddon(
         cluster="prod-eu-1",

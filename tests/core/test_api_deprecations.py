@@ -13,6 +13,7 @@ from addonctl.compatibility.crd_versions import crd_findings as find_crds
 from addonctl.model import (
     ApiVersionRef,
     Apply,
+    CommandLine,
     Finding,
     GitChange,
     HelmUpgrade,
@@ -20,7 +21,6 @@ from addonctl.model import (
     Note,
     ObjectRef,
     Patch,
-    Run,
     Severity,
     View,
     owners,
@@ -194,7 +194,7 @@ def test_a_stored_helm_manifest_is_found_though_the_live_object_is_new() -> None
     (item,) = found(helm_releases=(release(OLD),), disruption_budgets=(budget(wrote("policy/v1")),))
     assert (item.code, str(item.subject)) == ("API001", "helm release shop/web: policy/v1beta1 PodDisruptionBudget")
     stored, upgrade = item.fix
-    assert isinstance(stored, Run)
+    assert isinstance(stored, CommandLine)
     assert stored.argv == ("helm", "mapkubeapis", "web", "-n", "shop")
     assert upgrade == HelmUpgrade(namespace="shop", name="web", choose="that writes policy/v1")
 
@@ -203,7 +203,7 @@ def test_what_nothing_replaces_is_taken_out_of_the_stored_manifest_as_well() -> 
     policy = model.HelmObject(api_version="policy/v1beta1", kind="PodSecurityPolicy", name="web")
     (item,) = found(helm_releases=(release(policy),))
     stored, upgrade = item.fix
-    assert isinstance(stored, Run)
+    assert isinstance(stored, CommandLine)
     assert stored.argv == ("helm", "mapkubeapis", "web", "-n", "shop")
     assert upgrade == HelmUpgrade(
         namespace="shop", name="web", choose="without a PodSecurityPolicy: there is no replacement"
@@ -382,7 +382,7 @@ def test_a_stored_version_that_is_served_should_be_migrated() -> None:
     assert (item.code, item.severity) == ("CRD001", Severity.RECOMMENDED)
     assert item.subject == ObjectRef.of("CustomResourceDefinition", CERTIFICATES)
     rewrite, patch = item.fix
-    assert isinstance(rewrite, Run)
+    assert isinstance(rewrite, CommandLine)
     assert rewrite.pipe == (("kubectl", "replace", "-f", "-"),)
     assert isinstance(patch, Patch)
     assert (patch.subresource, patch.body) == ("status", {"status": {"storedVersions": ["v1"]}})
@@ -531,7 +531,7 @@ def test_an_object_of_argo_cd_is_changed_where_its_application_keeps_it() -> Non
 def test_a_chart_that_flux_installs_is_changed_in_its_helmrelease() -> None:
     keeper = model.FluxHelmRelease(name="web", namespace="flux-system", release="web", target_namespace="shop")
     (item,) = found(helm_releases=(release(OLD),), flux_helm_releases=(keeper,))
-    assert [type(action) for action in item.fix] == [Run, GitChange], "helm upgrade would be undone"
+    assert [type(action) for action in item.fix] == [CommandLine, GitChange], "helm upgrade would be undone"
     (item,) = found(helm_releases=(release(OLD),), flux_helm_releases=(replace(keeper, elsewhere=True),))
     assert GitChange not in [type(action) for action in item.fix], "its release is in another cluster"
 

@@ -31,6 +31,7 @@ from addonctl.errors import BadInput
 from addonctl.model import (
     AddOnRef,
     Apply,
+    CommandLine,
     CreateAddon,
     Finding,
     GitChange,
@@ -45,7 +46,6 @@ from addonctl.model import (
     Note,
     ObjectRef,
     Owner,
-    Run,
     Severity,
     Together,
     UpdateAddon,
@@ -283,7 +283,7 @@ def test_extended_support_is_said_with_its_price() -> None:
 def test_the_end_of_support_is_answered_by_the_next_step_of_the_control_plane() -> None:
     (item,) = of("EKS006", judged(day=date(2026, 12, 1), eks=under("STANDARD")))
     assert fix_text(item) == (
-        "# once nothing stands in its way (addonctl compat --target 1.35); it cannot be undone:\n"
+        "# once nothing stands in its way (addonctl compat --target 1.35); EKS takes it back for 7 days, not add-ons:\n"
         "aws eks update-cluster-version --name prod-eu-1 --kubernetes-version 1.35"
     )
     (unasked,) = of("EKS006", judged(day=date(2026, 12, 1)))
@@ -647,7 +647,7 @@ DNS = ObjectRef.of("Deployment", "dns", "apps")
         (Method.EKS, Note),
         (Method.ARGOCD, GitChange),
         (Method.FLUX, GitChange),
-        (Method.MANIFEST, Run),
+        (Method.MANIFEST, CommandLine),
     ],
 )
 def test_the_way_back_is_in_the_installers_terms(method: Method, kind: type) -> None:
@@ -728,7 +728,7 @@ def test_nodes_of_a_node_group_are_updated_by_it() -> None:
     group = {"eks.amazonaws.com/nodegroup": "web"}
     (item,) = of("SKW001", judged(nodes=(node("v1.30.14-eks-1", labels=group), node("v1.34.0-eks-1", name="n2"))))
     (update,) = item.fix
-    assert isinstance(update, Run)
+    assert isinstance(update, CommandLine)
     assert update.argv[2:] == ("update-nodegroup-version", "--cluster-name", "prod-eu-1", "--nodegroup-name", "web")
 
 

@@ -180,6 +180,26 @@ def test_what_nobody_can_say_is_an_open_question(demo: Assessment, catalog: Cata
     assert not {step.installation for step in plan.steps} & {question.installation for question in plan.questions}
 
 
+def test_each_installation_is_asked_about_once_and_changed_by_a_person_once(demo: Assessment, catalog: Catalog) -> None:
+    plan = upgrade_plan(demo, catalog, Minor(1, 37), NOW)
+    asked = [question.installation for question in plan.questions]
+    assert len(asked) == len(set(asked))
+    chosen = [step.installation for step in plan.steps if step.to_version is None]
+    assert len(chosen) == len(set(chosen))
+
+
+def test_what_aws_built_has_aws_versions_whoever_applied_it(demo: Assessment, catalog: Catalog) -> None:
+    by_hand = tuple(
+        replace(row, owner=owners.Manifest("kubectl"), claims=()) if row.addon == "coredns" else row
+        for row in demo.inventory.installations
+    )
+    there = replace(demo, inventory=replace(demo.inventory, installations=by_hand))
+    (step,) = (s for s in upgrade_plan(there, catalog, Minor(1, 36), NOW).steps if s.addon == "coredns")
+    assert step.to_version is not None
+    assert catalog.check("coredns", step.to_version, Minor(1, 36)).answer is Answer.YES
+    assert not step.irreversible, "who applies manifests can apply the old ones"
+
+
 @pytest.mark.parametrize("target", [Minor(1, 34), Minor(1, 30), Minor(2, 0)])
 def test_a_kubernetes_that_no_upgrade_leads_to(demo: Assessment, catalog: Catalog, target: Minor) -> None:
     with pytest.raises(BadInput, match=r"is not above the running 1\.34"):

@@ -12,13 +12,13 @@ from addonctl.inventory.ownership import by_precedence
 from addonctl.model import (
     Action,
     Claim,
+    CommandLine,
     Delete,
     DeleteAddon,
     HelmRollback,
     Method,
     ObjectRef,
     Patch,
-    Run,
     UpdateAddon,
     owners,
 )
@@ -81,7 +81,7 @@ def words_of(action: Action) -> list[list[str]]:
 
 @given(st.lists(WORDS, min_size=1, max_size=5))
 def test_a_shell_reads_the_words_of_a_command_again(argv: list[str]) -> None:
-    assert words_of(Run(tuple(argv))) == [[plain(word) for word in argv]]
+    assert words_of(CommandLine(tuple(argv))) == [[plain(word) for word in argv]]
 
 
 @given(WORDS, WORDS, WORDS, st.integers(0, 9))

@@ -54,6 +54,9 @@ CASES = (
         Case("prod-eu-1", "analyze -o markdown", columns=0),
         Case("prod-eu-1", "inventory -o json", columns=0),
         Case("prod-eu-1", "deps coredns"),
+        Case("prod-eu-1", "plan coredns --to latest-compatible"),
+        Case("payments", "plan --target 1.35", 3),
+        Case("legacy-1", "plan --target 1.33", 3),
         gate=0,
     ),
     *_cases(
