@@ -113,6 +113,56 @@ class SimHelm:
             self._store.apply(crd, MANAGER, force=True)
         return self._deploy(self._record(namespace, name, 1, found, values), "pending-install", None, timeout_s)
 
+    def deploy_in_background(
+        self,
+        namespace: str,
+        name: str,
+        *,
+        chart: str,
+        version: str,
+        values: Mapping[str, Any],
+        timeout_s: int,
+        then: Callable[[AddonctlError | None], object],
+    ) -> None:
+        """Installs or upgrades as a controller does, which blocks nobody; `then` is told how it ended."""
+        history = self._history(namespace, name)
+        number = history[-1]["version"] + 1 if history else 1
+        try:
+            record = self._record(namespace, name, number, self._chart(chart, version), values)
+            self._keep(record, "pending-upgrade" if history else "pending-install")
+        except AddonctlError as error:
+            then(error)
+            return
+        try:
+            self._apply(record, history[-1] if history else None)
+        except AddonctlError as error:
+            self._keep(record, "failed")
+            then(error)
+            return
+        self._follow(record, self._world.micros + timeout_s * 1_000_000, then)
+
+    def put_back(self, namespace: str, name: str) -> None:
+        """Applies the newest revision that was deployed as a new one, without waiting. Raises NotFound."""
+        history = self._history(namespace, name)
+        good = [one for one in history if one["info"]["status"] in ("deployed", "superseded")]
+        if not good:
+            raise NotFound(f"Helm release {namespace}/{name} has no revision that was deployed")
+        newest = history[-1]
+        text = f"Rollback to {good[-1]['version']}"
+        record = {**good[-1], "version": newest["version"] + 1, "info": self._info(text)}
+        self._apply(record, newest)
+        self._deployed(record)
+
+    def _follow(self, record: Document, until: int, then: Callable[[AddonctlError | None], object]) -> None:
+        if self._is_ready(record):
+            self._deployed(record)
+            then(None)
+        elif self._world.micros >= until:
+            self._keep(record, "failed")
+            then(TimedOut(f"{record['namespace']}/{record['name']} is not ready"))
+        else:
+            self._world.after(1.0, lambda: self._follow(record, until, then))
+
     # ── Records ─────────────────────────────────────────────────────────────────────────────────────────────────
 
     def _chart(self, chart: str, version: str) -> Chart:
@@ -189,6 +239,9 @@ class SimHelm:
         except AddonctlError:
             self._keep(record, "failed")
             raise
+        return self._deployed(record)
+
+    def _deployed(self, record: Document) -> live.Release:
         for older in self._history(record["namespace"], record["name"]):
             if older["info"]["status"] == "deployed":
                 self._keep(older, "superseded")
@@ -224,14 +277,12 @@ class SimHelm:
             raise Conflict(f"{there.ref} exists and cannot be imported into the release {record['name']}")
 
     def _wait(self, record: Document, timeout_s: int) -> None:
-        places = list(self._places(record))
-
-        def ready() -> bool:
-            return all(map(is_rolled_out, workloads(self._store, places)))
-
-        if not self._world.until(ready, timeout_s):
+        if not self._world.until(lambda: self._is_ready(record), timeout_s):
             text = f"{record['namespace']}/{record['name']} is not ready after {timeout_s} s"
             raise TimedOut(f"helm refused to change it: {text}", "Read its history first.")
+
+    def _is_ready(self, record: Document) -> bool:
+        return all(map(is_rolled_out, workloads(self._store, self._places(record))))
 
     def _places(self, record: Document) -> Iterator[tuple[Key, str, str]]:
         for document in _documents(record):

@@ -120,6 +120,7 @@ class Store:
         self._forgotten: dict[Key, int] = {}
         self._forgotten_all = 0
         self._listeners: dict[Key, list[Listener]] = {}
+        self._listeners_to_all: list[Listener] = []
         for namespace in _NAMESPACES:
             self.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}}, "kube-apiserver")
 
@@ -160,6 +161,10 @@ class Store:
     def listen(self, key: Key, listener: Listener) -> None:
         """Calls `listener` on every change of a kind, while it is made: it may read, and say what happens later."""
         self._listeners.setdefault(key, []).append(listener)
+
+    def listen_to_all(self, listener: Listener) -> None:
+        """Calls `listener` on every change of any kind."""
+        self._listeners_to_all.append(listener)
 
     def changes(self, key: Key, since: int) -> Sequence[Change] | None:
         """What happened to a kind after a version, in order; None when that is no longer known."""
@@ -477,7 +482,7 @@ class Store:
         metadata = stored.document["metadata"]
         verb = "add" if change.before is None else "end" if change.after is None else "set"
         self.world.note(f"{change.version} {verb} {key[1]} {metadata.get('namespace', '')}/{metadata['name']}")
-        for listener in self._listeners.get(key, ()):
+        for listener in (*self._listeners.get(key, ()), *self._listeners_to_all):
             listener(change)
 
     def _check_namespace(self, served: Served, namespace: str) -> None:

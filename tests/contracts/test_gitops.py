@@ -1,6 +1,6 @@
-"""The contract of ports.GitOpsWriter, over a real API server, with CRDs of our own and with those that are published.
+"""The contract of ports.GitOpsWriter, over a real API server and a simulated one, with own CRDs and published ones.
 
-No controller runs: what they do with these fields is theirs. A simulated side is another parameter of `side`.
+No controller runs: what they do with these fields is theirs.
 """
 
 import gzip
@@ -56,21 +56,26 @@ def published_crds(folder: Path) -> Iterator[dict[str, Any]]:
 
 
 @pytest.fixture(scope="module", params=["own CRDs", "published CRDs"])
-def crds(request: pytest.FixtureRequest, api: Api) -> Iterator[None]:
-    """The kinds of Argo CD and Flux, served. On a cluster that has them, those."""
+def crds(request: pytest.FixtureRequest) -> list[dict[str, Any]]:
+    published = request.param == "published CRDs"
+    found = list(published_crds(request.getfixturevalue("shared_data")) if published else own_crds())
+    assert len(found) == len(KINDS)
+    return found
+
+
+@pytest.fixture(scope="module")
+def served(api: Api, crds: list[dict[str, Any]]) -> Iterator[None]:
+    """The kinds of Argo CD and Flux on the real server. On a cluster that has them, those."""
     writer = api.objects()
     if api.compact is None:
         yield
         return
-    published = request.param == "published CRDs"
-    found = list(published_crds(request.getfixturevalue("shared_data")) if published else own_crds())
-    assert len(found) == len(KINDS)
-    for document in found:
+    for document in crds:
         writer.apply(document, force=True)
     yield
-    for document in found:
+    for document in crds:
         writer.delete(live.Object(document).ref)
-    names = [document["metadata"]["name"] for document in found]
+    names = [document["metadata"]["name"] for document in crds]
     kind = live.Kind("apiextensions.k8s.io", "CustomResourceDefinition")
     for _ in range(100):  # their own finalizer holds them for a moment
         if not any(one.ref.name == crd for one in writer.list(kind) for crd in names):
@@ -125,8 +130,14 @@ def chart(version: str) -> dict[str, Any]:
     return found | ({"version": version} if version else {})
 
 
-@pytest.fixture(params=["over objects"])
-def side(request: pytest.FixtureRequest, objects: Objects, crds: None) -> Iterator[Side]:
+@pytest.fixture
+def side(request: pytest.FixtureRequest, objects: Objects, crds: list[dict[str, Any]]) -> Iterator[Side]:
+    """The adapter works on objects, whichever side they are of."""
+    if objects.store is None:
+        request.getfixturevalue("served")
+    else:
+        for document in crds:
+            objects.writer.apply(document)
     yield Side(GitOpsObjects(objects.reader, objects.writer), objects)
     for kind, (group, _, _) in KINDS.items():
         for left in objects.reader.list(live.Kind(group, kind), objects.namespace):
@@ -261,7 +272,7 @@ def test_what_its_keeper_would_undo_is_refused(side: Side) -> None:
     side.make(
         "Application", "child", spec, annotations={"argocd.argoproj.io/tracking-id": "root:argoproj.io/Application:a/b"}
     )
-    for name, keeper in (("set", "ApplicationSet .*/fleet"), ("child", "Application root")):
+    for name, keeper in (("set", "ApplicationSet/.*/fleet"), ("child", "Application/root")):
         owner = ArgoApplication(side.objects.namespace, name)
         with pytest.raises(Conflict, match=keeper):
             side.gitops.suspend(owner)
@@ -276,7 +287,7 @@ def test_flux_keeps_what_is_suspended_by_hand_but_no_version(side: Side) -> None
     side.make("HelmRelease", "dns", spec, labels=labels)
     owner = FluxHelmRelease(side.objects.namespace, "dns")
     side.gitops.resume(side.gitops.suspend(owner))
-    with pytest.raises(Conflict, match="Kustomization flux-system/apps"):
+    with pytest.raises(Conflict, match="Kustomization/flux-system/apps"):
         side.gitops.set_revision(owner, "2.0.0")
 
 
@@ -286,7 +297,7 @@ def test_what_is_not_there(side: Side) -> None:
             side.gitops.suspend(owner)
 
 
-# ── Of this side alone ──────────────────────────────────────────────────────────────────────────────────────────
+# ── Somebody else writes as well ──────────────────────────────────────────────────────────────────────────────────
 
 
 class Meddling:

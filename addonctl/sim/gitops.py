@@ -1,0 +1,359 @@
+"""Argo CD and Flux in the world: they reconcile Applications, HelmReleases and Kustomizations, and put changes back.
+
+ports.GitOpsWriter changes nothing but their objects, so it needs no simulated side: the adapter that serves it works on
+simulated objects as on real ones, and here is who acts on what it wrote. Both look at an object soon after its spec
+changed and again and again after an interval; Argo CD also watches what it keeps.
+
+`Sources` says what a source's revision holds. Argo CD's sync is modelled as a forced server-side apply. Not modelled:
+sync waves and hooks, ApplicationSets, projects, health of other kinds than workloads, Flux's own source objects.
+"""
+
+import json
+import re
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from addonctl.errors import AddonctlError, NotFound
+from addonctl.sim.controllers.queue import Queue, condition
+from addonctl.sim.documents import Document, at, copied
+from addonctl.sim.fields import fields_of
+from addonctl.sim.helm import SimHelm
+from addonctl.sim.kinds import Key
+from addonctl.sim.readiness import is_rolled_out, serves_nothing, workloads
+from addonctl.sim.store import Change, Name, Store, Stored
+
+Sources = Callable[[Mapping[str, Any]], Iterable[Mapping[str, Any]]]
+"""An Application's `source` or a Kustomization's `spec` → manifests. Raises NotFound where there is none such."""
+Place = tuple[Key, str, str]
+
+APPLICATION: Key = ("argoproj.io", "Application")
+HELM_RELEASE: Key = ("helm.toolkit.fluxcd.io", "HelmRelease")
+KUSTOMIZATION: Key = ("kustomize.toolkit.fluxcd.io", "Kustomization")
+_KINDS = (
+    (APPLICATION, "v1alpha1", "applications", False),
+    (HELM_RELEASE, "v2", "helmreleases", True),
+    (KUSTOMIZATION, "v1", "kustomizations", True),
+)
+_SOON_S = (0.2, 1.0)
+_ARGO_EVERY_S = (180.0, 240.0)  # timeout.reconciliation, and its jitter
+_HEAL_AGAIN_S = 5.0  # --self-heal-timeout-seconds
+_TRACKING = "argocd.argoproj.io/tracking-id"
+_CASCADE = "resources-finalizer.argocd.argoproj.io"
+
+
+def crds() -> list[Document]:
+    """The definitions of the kinds that are reconciled here."""
+    return [
+        {
+            "apiVersion": "apiextensions.k8s.io/v1",
+            "kind": "CustomResourceDefinition",
+            "metadata": {"name": f"{plural}.{group}"},
+            "spec": {
+                "group": group,
+                "scope": "Namespaced",
+                "names": {"plural": plural, "singular": kind.lower(), "kind": kind},
+                "versions": [
+                    {"name": version, "served": True, "storage": True, "subresources": {"status": {}} if status else {}}
+                ],
+            },
+        }
+        for (group, kind), version, plural, status in _KINDS
+    ]
+
+
+def _seconds(text: str) -> float:
+    """A duration of Go's: 1h30m, 10m, 30s."""
+    units = {"h": 3600.0, "m": 60.0, "s": 1.0}
+    return sum(float(number) * units[unit] for number, unit in re.findall(r"([\d.]+)([hms])", text))
+
+
+class _Keeper:
+    """What Argo CD and Flux's kustomize-controller share: to apply documents, and know what they keep."""
+
+    def __init__(self, store: Store, manager: str) -> None:
+        self._store, self._world, self._manager = store, store.world, manager
+        self._kept: dict[Name, dict[Place, None]] = {}
+        self._random = store.world.stream("gitops")
+
+    def _place(self, document: Mapping[str, Any], namespace: str) -> Place:
+        served = self._store.kinds.of(document)
+        metadata = document["metadata"]
+        return served.key, (metadata.get("namespace") or namespace) if served.namespaced else "", metadata["name"]
+
+    def _differs(self, document: Document, place: Place) -> bool:
+        """Whether a field that is wanted stands otherwise, or the object is not there."""
+        there = self._store.get(*place)
+        if there is None or there.is_ending:
+            return True
+        status = False if there.served.has_status else None
+        wanted = fields_of(document, custom=there.served.custom, status=status)
+        live = there.fields
+        return any(path not in live or live[path] != value for path, value in wanted.items() if value not in ({}, []))
+
+    def _apply(self, name: Name, documents: Iterable[tuple[Place, Document]], prune: bool) -> None:
+        kept = self._kept.setdefault(name, {})
+        before = dict(kept)
+        for place, document in documents:
+            self._store.apply(document, self._manager, force=True)
+            kept[place] = None
+            before.pop(place, None)
+        for place in reversed(before) if prune else ():
+            kept.pop(place, None)
+            if (found := self._store.get(*place)) is not None:
+                self._store.end(found)
+
+
+# ── Argo CD ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+class ArgoCd(_Keeper):
+    """Applications: compared always, synchronised where they are automated, healed where selfHeal says so."""
+
+    def __init__(self, store: Store, sources: Sources) -> None:
+        super().__init__(store, "argocd-controller")
+        self._sources = sources
+        self._queue = Queue(store.world, self._reconcile, _SOON_S)
+        self._keeper: dict[Place, Name] = {}
+        self._synced: dict[Name, tuple[str, int]] = {}  # what was synchronised last, and when
+        store.listen(APPLICATION, self._application_changed)
+        store.listen_to_all(self._anything_changed)
+
+    def _application_changed(self, change: Change) -> None:
+        before, after = change.before, change.after
+        if after is None:
+            for place in self._kept.pop(change.stored.name, {}):
+                self._keeper.pop(place, None)
+        elif before is None or before.spec != after.spec or after.is_ending:
+            self._queue.add(after.name)
+
+    def _anything_changed(self, change: Change) -> None:
+        stored = change.stored
+        if name := self._keeper.get((stored.served.key, *stored.name)):
+            self._queue.add(name)
+
+    def _reconcile(self, name: Name) -> None:
+        found = self._store.get(APPLICATION, *name)
+        if found is None:
+            return
+        if found.is_ending:
+            self._cascade(found)
+            return
+        self._queue.add_after(name, self._random.uniform(*_ARGO_EVERY_S))
+        try:
+            wanted = self._wanted(found)
+        except AddonctlError as error:
+            message = {"type": "ComparisonError", "message": error.what}
+            self._set_status(found, {**found.status, "sync": {"status": "Unknown"}, "conditions": [message]})
+            return
+        for place, _ in wanted:
+            self._keeper[place] = name
+        if self._is_out_of_sync(name, wanted) and self._may_sync(found):
+            self._sync(found, wanted)
+        self._tell(name, wanted)
+
+    def _wanted(self, found: Stored) -> list[tuple[Place, Document]]:
+        spec = found.spec
+        namespace = at(spec, "destination", "namespace") or "default"
+        result = []
+        for source in spec.get("sources") or [spec.get("source") or {}]:
+            for given in self._sources(source):
+                document: Document = copied(given)
+                place = self._place(document, namespace)
+                metadata = document["metadata"]
+                metadata |= {"namespace": place[1]} if place[1] else {}
+                (group, kind), where, name = place
+                note = f"{found.metadata['name']}:{group}/{kind}:{where}/{name}"
+                metadata["annotations"] = {**(metadata.get("annotations") or {}), _TRACKING: note}
+                result.append((place, document))
+        return result
+
+    def _is_out_of_sync(self, name: Name, wanted: list[tuple[Place, Document]]) -> bool:
+        places = {place for place, _ in wanted}
+        left = any(place not in places and self._store.get(*place) for place in self._kept.get(name, {}))
+        return left or any(self._differs(document, place) for place, document in wanted)
+
+    def _may_sync(self, found: Stored) -> bool:
+        """A new revision at once; what others changed only with selfHeal, and not again within seconds."""
+        automated = at(found.spec, "syncPolicy", "automated")
+        if automated is None or automated.get("enabled") is False:
+            return False
+        digest, when = self._synced.get(found.name, ("", 0))
+        if digest != _digest(found):
+            return True
+        if not automated.get("selfHeal"):
+            return False
+        left = _HEAL_AGAIN_S - (self._world.micros - when) / 1e6
+        if left > 0:
+            self._queue.add_after(found.name, left)
+        return left <= 0
+
+    def _sync(self, found: Stored, wanted: list[tuple[Place, Document]]) -> None:
+        self._synced[found.name] = _digest(found), self._world.micros
+        prune = bool(at(found.spec, "syncPolicy", "automated", "prune"))
+        phase, message = "Succeeded", ""
+        try:
+            self._apply(found.name, wanted, prune)
+        except AddonctlError as error:
+            phase, message = "Failed", error.what
+        self._world.note(f"argocd {found.metadata['name']} {phase}")
+        present = self._store.get(APPLICATION, *found.name)
+        assert present is not None
+        operation = {"phase": phase, "message": message, "finishedAt": self._world.stamp}
+        self._set_status(present, {**present.status, "operationState": operation})
+
+    def _tell(self, name: Name, wanted: list[tuple[Place, Document]]) -> None:
+        found = self._store.get(APPLICATION, *name)
+        assert found is not None
+        mine = workloads(self._store, (place for place, _ in wanted))
+        ready = all(map(is_rolled_out, mine))
+        health = "Healthy" if ready else "Degraded" if any(map(serves_nothing, mine)) else "Progressing"
+        sync = {"status": "OutOfSync" if self._is_out_of_sync(name, wanted) else "Synced"}
+        sync |= {"revision": str(at(found.spec, "source", "targetRevision") or "HEAD")}
+        self._set_status(found, {**found.status, "sync": sync, "health": {"status": health}})
+
+    def _set_status(self, found: Stored, status: Document) -> None:
+        """An Application has no status subresource: every write of it is one of the object."""
+        if found.document.get("status") != status:
+            self._store.update(found, {**found.document, "status": status}, self._manager)
+
+    def _cascade(self, found: Stored) -> None:
+        finalizers = found.metadata.get("finalizers") or []
+        if _CASCADE not in finalizers:
+            return
+        for place in reversed(self._kept.get(found.name, {})):
+            if (kept := self._store.get(*place)) is not None:
+                self._store.end(kept)
+        left = [one for one in finalizers if one != _CASCADE]
+        self._store.update(found, {**found.document, "metadata": {**found.metadata, "finalizers": left}})
+
+
+def _digest(found: Stored) -> str:
+    return json.dumps([found.spec.get("source"), found.spec.get("sources")], sort_keys=True)
+
+
+# ── Flux ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+class Kustomizer(_Keeper):
+    """Flux's kustomize-controller."""
+
+    def __init__(self, store: Store, sources: Sources) -> None:
+        super().__init__(store, "kustomize-controller")
+        self._sources = sources
+        self._queue = Queue(store.world, self._reconcile, _SOON_S)
+        store.listen(KUSTOMIZATION, lambda change: _look_if_changed(change, self._queue))
+
+    def _reconcile(self, name: Name) -> None:
+        found = self._store.get(KUSTOMIZATION, *name)
+        if found is None or found.is_ending or found.spec.get("suspend"):
+            return
+        self._queue.add_after(name, _seconds(found.spec.get("interval", "10m")))
+        try:
+            self._apply(name, self._wanted(found), bool(found.spec.get("prune")))
+        except AddonctlError as error:
+            _say_ready(self._store, found, False, "ReconciliationFailed", error.what)
+            return
+        _say_ready(self._store, found, True, "ReconciliationSucceeded", "")
+
+    def _wanted(self, found: Stored) -> list[tuple[Place, Document]]:
+        result = []
+        for given in self._sources(found.spec):
+            document: Document = copied(given)
+            place = self._place(document, found.spec.get("targetNamespace") or "default")
+            metadata = document["metadata"]
+            metadata |= {"namespace": place[1]} if place[1] else {}
+            group = KUSTOMIZATION[0]
+            whose = {f"{group}/name": found.metadata["name"], f"{group}/namespace": found.name[0]}
+            metadata["labels"] = {**(metadata.get("labels") or {}), **whose}
+            result.append((place, document))
+        return result
+
+
+class HelmController:
+    """Flux's helm-controller: upgrades a release when its HelmRelease says otherwise, and remedies as it is told."""
+
+    def __init__(self, store: Store, helm: SimHelm) -> None:
+        self._store, self._world, self._helm = store, store.world, helm
+        self._queue = Queue(store.world, self._reconcile, _SOON_S)
+        self._done: dict[Name, str] = {}  # what was deployed last, or given up
+        self._failures: dict[Name, int] = {}
+        self._at_work: set[Name] = set()
+        store.listen(HELM_RELEASE, lambda change: _look_if_changed(change, self._queue))
+
+    def _reconcile(self, name: Name) -> None:
+        found = self._store.get(HELM_RELEASE, *name)
+        if found is None or found.is_ending or found.spec.get("suspend") or name in self._at_work:
+            return
+        self._queue.add_after(name, _seconds(found.spec.get("interval", "10m")))
+        wanted = self._wanted(found)
+        if self._done.get(name) == wanted:
+            return
+        self._at_work.add(name)
+        self._deploy(found, wanted)
+
+    def _wanted(self, found: Stored) -> str:
+        return json.dumps([at(found.spec, "chart", "spec"), found.spec.get("values")], sort_keys=True)
+
+    def _release(self, found: Stored) -> Name:
+        target = found.spec.get("targetNamespace")
+        own = f"{target}-{found.metadata['name']}" if target else found.metadata["name"]
+        return target or found.name[0], found.spec.get("releaseName") or own
+
+    def _deploy(self, found: Stored, wanted: str) -> None:
+        namespace, release = self._release(found)
+        chart = at(found.spec, "chart", "spec") or {}
+        _say_ready(self._store, found, False, "Progressing", "")
+        self._helm.deploy_in_background(
+            namespace,
+            release,
+            chart=chart.get("chart", ""),
+            version=chart.get("version", ""),
+            values=found.spec.get("values") or {},
+            timeout_s=round(_seconds(found.spec.get("timeout", "5m"))),
+            then=lambda error: self._ended(found, wanted, error),
+        )
+
+    def _ended(self, was: Stored, wanted: str, error: AddonctlError | None) -> None:
+        name = was.name
+        self._at_work.discard(name)
+        found = self._store.get(HELM_RELEASE, *name)
+        if found is None:
+            return
+        self._world.note(f"flux {name[1]} {'failed' if error else 'deployed'}")
+        self._failures[name] = self._failures.get(name, 0) + 1 if error else 0
+        remediation = at(found.spec, "upgrade", "remediation") or {}
+        if error is None or self._failures[name] > int(remediation.get("retries", 0)):
+            self._done[name] = wanted
+            self._failures[name] = 0
+        if error is not None and remediation and remediation.get("remediateLastFailure", True):
+            self._roll_back(found)
+        reason = "UpgradeSucceeded" if error is None else "UpgradeFailed"
+        _say_ready(self._store, found, error is None, reason, error.what if error else "")
+        self._queue.add(name)
+
+    def _roll_back(self, found: Stored) -> None:
+        """To the newest revision that was deployed, where there is one; nobody waits for it."""
+        namespace, release = self._release(found)
+        try:
+            self._helm.put_back(namespace, release)
+        except NotFound:
+            return
+
+
+def _look_if_changed(change: Change, queue: Queue) -> None:
+    before, after = change.before, change.after
+    if after is not None and (before is None or before.metadata["generation"] != after.metadata["generation"]):
+        queue.add(after.name)
+
+
+def _say_ready(store: Store, found: Stored, ready: bool, reason: str, message: str) -> None:
+    present = store.get(found.served.key, *found.name)
+    if present is None:
+        return
+    said = condition("Ready", ready, reason, present.status.get("conditions"), store.world.stamp)
+    status = {
+        **present.status,
+        "observedGeneration": present.metadata["generation"],
+        "conditions": [{**said, "message": message}],
+    }
+    store.set_status(present, status, "flux")
