@@ -124,6 +124,7 @@ class Kubelets:
 
     def __init__(self, store: Store, nodes: Nodes, behave: Behave) -> None:
         self._store, self._world, self._nodes, self.behave = store, store.world, nodes, behave
+        self.pull_s = 0.0  # how much longer images take to be pulled, at present
         self._runs: dict[Name, _Run] = {}
         self._addresses = 0
         store.listen(POD, self._pod_changed)
@@ -173,7 +174,7 @@ class Kubelets:
             return
         found = self._behaviours(pod)
         run.failures = 0
-        self._later(pod.name, max(one.start_s for one in found), self._started)
+        self._later(pod.name, self.pull_s + max(one.start_s for one in found), self._started)
 
     def _started(self, pod: Stored) -> None:
         if pod.is_ending:
