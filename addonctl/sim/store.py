@@ -37,11 +37,29 @@ _SERVERS_OWN = ("uid", "resourceVersion", "generation", "creationTimestamp", "ma
 class Stored:
     """One state of an object."""
 
-    __slots__ = ("_fields", "document", "managers", "served", "version")
+    __slots__ = (
+        "_fields",
+        "_is_ready",
+        "document",
+        "labels",
+        "managers",
+        "metadata",
+        "name",
+        "served",
+        "spec",
+        "status",
+        "version",
+    )
 
     def __init__(self, served: Served, document: Document, managers: tuple[Managed, ...], version: int) -> None:
         self.served, self.document, self.managers, self.version = served, document, managers, version
+        self.metadata: Document = document["metadata"]
+        self.name: Name = (self.metadata.get("namespace", ""), self.metadata["name"])
+        self.labels: Mapping[str, str] = self.metadata.get("labels") or {}
+        self.spec: Document = document.get("spec") or {}
+        self.status: Document = document.get("status") or {}
         self._fields: Fields | None = None
+        self._is_ready: bool | None = None
 
     @property
     def fields(self) -> Fields:
@@ -51,34 +69,20 @@ class Stored:
         return self._fields
 
     @property
-    def metadata(self) -> Document:
-        found: Document = self.document["metadata"]
-        return found
-
-    @property
-    def name(self) -> Name:
-        metadata = self.document["metadata"]
-        return metadata.get("namespace", ""), metadata["name"]
-
-    @property
     def uid(self) -> str:
-        return str(self.document["metadata"]["uid"])
-
-    @property
-    def labels(self) -> Mapping[str, str]:
-        return self.document["metadata"].get("labels") or {}
-
-    @property
-    def spec(self) -> Document:
-        return self.document.get("spec") or {}
-
-    @property
-    def status(self) -> Document:
-        return self.document.get("status") or {}
+        return str(self.metadata["uid"])
 
     @property
     def is_ending(self) -> bool:
-        return "deletionTimestamp" in self.document["metadata"]
+        return "deletionTimestamp" in self.metadata
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether its condition Ready is true."""
+        if self._is_ready is None:
+            conditions = self.status.get("conditions") or ()
+            self._is_ready = any(one["type"] == "Ready" and one["status"] == "True" for one in conditions)
+        return self._is_ready
 
     @property
     def ref(self) -> ObjectRef:
@@ -99,6 +103,20 @@ class Change(NamedTuple):
         found = self.after or self.before
         assert found is not None
         return found
+
+    @property
+    def counts(self) -> bool:
+        """Of a pod: whether controllers count it otherwise than before; being bound or started changes nothing."""
+        before, after = self.before, self.after
+        if before is None or after is None:
+            return True
+        return (
+            before.is_ready != after.is_ready or before.is_ending != after.is_ending or _ended(before) != _ended(after)
+        )
+
+
+def _ended(pod: Stored) -> bool:
+    return pod.status.get("phase") in ("Succeeded", "Failed")
 
 
 Listener = Callable[[Change], None]
@@ -624,7 +642,7 @@ def _is_held_namespace(stored: Stored) -> bool:
 
 def is_ready(pod: Stored) -> bool:
     """Whether a pod's condition Ready is true."""
-    return any(one["type"] == "Ready" and one["status"] == "True" for one in pod.status.get("conditions") or ())
+    return pod.is_ready
 
 
 def _counts(pod: Stored, budget: Stored) -> bool:

@@ -1,5 +1,8 @@
 """The controllers of the world: they converge, keep their bounds all the way, and do the same for the same seed."""
 
+import os
+import subprocess
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -397,3 +400,27 @@ def run(seed: int) -> tuple[str, list[Any]]:
 def test_the_same_seed_is_the_same_run_to_the_bit() -> None:
     assert run(11) == run(11)
     assert run(12)[0] != run(11)[0]
+
+
+_PRINTS = """
+import hashlib, json
+from tests.simulation.test_controllers import run
+trace, pods = run(11)
+print(trace, hashlib.sha256(json.dumps(pods).encode()).hexdigest())
+"""
+
+
+def test_a_run_does_not_depend_on_how_a_process_orders_its_sets() -> None:
+    """Hashes of strings differ from process to process, and with them the order of sets."""
+    printed = {
+        subprocess.run(
+            [sys.executable, "-c", _PRINTS],
+            env={**os.environ, "PYTHONHASHSEED": seed},
+            check=True,
+            capture_output=True,
+            text=True,
+            timeout=60,
+        ).stdout
+        for seed in ("1", "2")
+    }
+    assert len(printed) == 1

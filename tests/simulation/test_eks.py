@@ -4,8 +4,9 @@ from typing import Any
 
 import pytest
 
-from addonctl.errors import TimedOut
+from addonctl.errors import Conflict, TimedOut
 from addonctl.model import EksUpdate, ObjectRef, live
+from addonctl.sim.controllers import Behaviour, Controllers, as_in
 from addonctl.sim.eks import SimEks, SimEksAddons
 from addonctl.sim.objects import SimObjects
 from addonctl.sim.store import Store
@@ -191,3 +192,31 @@ def test_answers_that_stay_lost_leave_the_change_done() -> None:
     with pytest.raises(TimedOut):
         cluster.update("2")
     assert cluster.addons.describe("dns").version == "2"
+
+
+# ── With controllers ────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_bad_version_under_controllers_is_put_back_by_an_update_and_by_nothing_else() -> None:
+    """The whole story that is to be survived: 20 minutes UPDATING, DEGRADED, the old version only by asking for it."""
+    cluster = Cluster()
+    unready = {"registry.local/dns:2": Behaviour(gets_ready=False)}
+    Controllers(cluster.store, as_in(unready)).nodes.add("node-0")
+    cluster.addons.create("dns", namespace="", **cluster.sent("1", "OVERWRITE", ""))
+    cluster.world.advance(60)
+    assert cluster.addons.describe("dns").status == "ACTIVE"
+    update = cluster.update("2")
+    cluster.world.advance(600)
+    assert cluster.status(update).status == "InProgress"
+    with pytest.raises(Conflict, match="UPDATING"):
+        cluster.update("1")
+    cluster.world.advance(700)
+    assert cluster.status(update).status == "Failed"
+    cluster.world.advance(3600)
+    assert cluster.addons.describe("dns").status == "DEGRADED"
+    back = cluster.update("1")
+    cluster.world.advance(60)
+    assert cluster.status(back).status == "Successful"
+    found = cluster.objects.get(DEPLOYMENT).document["status"]
+    assert (found["readyReplicas"], found["updatedReplicas"]) == (2, 2)
+    assert cluster.image().endswith(":1")

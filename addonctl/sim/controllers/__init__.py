@@ -14,7 +14,7 @@ from addonctl.sim.controllers.replicas import REPLICA_SET, Deployments, ReplicaS
 from addonctl.sim.controllers.serving import SERVICE, SLICE, Budgets, Endpoints
 from addonctl.sim.controllers.stateful import StatefulSets
 from addonctl.sim.readiness import DAEMON_SET, DEPLOYMENT, STATEFUL_SET
-from addonctl.sim.store import POD, Change, Store
+from addonctl.sim.store import POD, Store
 
 _WITH_OWNERS = (DEPLOYMENT, REPLICA_SET, DAEMON_SET, STATEFUL_SET, POD, SLICE, SERVICE, REVISIONS, ("", "ConfigMap"))
 
@@ -26,9 +26,9 @@ class Controllers:
         self.nodes = Nodes(store)
         self._scheduler = Scheduler(store, self.nodes)
         self.kubelets = Kubelets(store, self.nodes, behave or as_in({}))
-        self._replica_sets = ReplicaSets(store)
-        pods = Owned(store, POD, self._pod_changed)
-        self._deployments = Deployments(store, self._replica_sets.pods)
+        pods = Owned(store, POD)
+        self._replica_sets = ReplicaSets(store, pods)
+        self._deployments = Deployments(store, pods)
         revisions = Revisions(store)
         self._daemon_sets = DaemonSets(store, pods, self.nodes, revisions)
         self._stateful_sets = StatefulSets(store, pods, revisions)
@@ -36,10 +36,6 @@ class Controllers:
         self._endpoints = Endpoints(store, by_namespace)
         self._budgets = Budgets(store, by_namespace)
         self._garbage = Garbage(store, _WITH_OWNERS)
-
-    def _pod_changed(self, kind: str, name: str, change: Change) -> None:
-        self._daemon_sets.pod_changed(kind, name, change)
-        self._stateful_sets.pod_changed(kind, name, change)
 
 
 __all__ = ["STEADY", "Behave", "Behaviour", "Controllers", "Nodes", "as_in"]

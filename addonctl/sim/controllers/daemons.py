@@ -55,6 +55,7 @@ class DaemonSets:
         self._store, self._world, self._pods, self._nodes = store, store.world, pods, nodes
         self._revisions = revisions
         self._queue = Queue(store.world, self._reconcile)
+        pods.tell("DaemonSet", self._pod_changed)
         store.listen(DAEMON_SET, self._set_changed)
         store.listen(NODE, lambda change: self._all())
 
@@ -63,9 +64,8 @@ class DaemonSets:
         if after is not None and (before is None or changed(before, after)):
             self._queue.add(after.name)
 
-    def pod_changed(self, kind: str, name: str, change: Change) -> None:
-        if kind == "DaemonSet":
-            self._queue.add((change.stored.name[0], name))
+    def _pod_changed(self, name: str, change: Change) -> None:
+        self._queue.add((change.stored.name[0], name))
 
     def _all(self) -> None:
         for found in self._store.rows(DAEMON_SET):

@@ -8,6 +8,10 @@ from addonctl.sim.store import NAMESPACE, Change, Name, Store, Stored
 _FOREGROUND, _ORPHAN = "foregroundDeletion", "orphan"
 
 
+def _references(stored: Stored) -> object:
+    return stored.metadata.get("ownerReferences")
+
+
 class Garbage:
     """Ends objects whose owners are gone, for the kinds that it was told to listen to, and empties namespaces."""
 
@@ -24,14 +28,11 @@ class Garbage:
 
     def _changed(self, change: Change) -> None:
         stored = change.stored
+        before, after = change.before, change.after
         place = stored.served.key, stored.name
         owners = [one["uid"] for one in stored.metadata.get("ownerReferences") or ()]
-        for uid in owners:
-            there = self._by_owner.setdefault(uid, {})
-            if change.after is None:
-                there.pop(place, None)
-            else:
-                there[place] = None
+        if before is None or after is None or _references(before) is not _references(after):
+            self._note_owners(place, owners, after is not None)
         if change.after is None:
             self._holding.pop(stored.uid, None)
             if self._by_owner.get(stored.uid):
@@ -43,6 +44,14 @@ class Garbage:
             self._by_owner.setdefault(stored.uid, {})
             self._holding[stored.uid] = place
             self._held.add(("", stored.uid))
+
+    def _note_owners(self, place: tuple[Key, Name], owners: list[str], is_there: bool) -> None:
+        for uid in owners:
+            there = self._by_owner.setdefault(uid, {})
+            if is_there:
+                there[place] = None
+            else:
+                there.pop(place, None)
 
     def _dependents(self, uid: str) -> list[Stored]:
         found = (self._store.get(key, *name) for key, name in self._by_owner.get(uid, {}))

@@ -44,14 +44,17 @@ class Queue:
 class Owned:
     """The objects of a kind by the controller that owns them, in the order in which they came into being."""
 
-    def __init__(self, store: Store, key: Key, tell: Callable[[str, str, Change], None] | None = None) -> None:
-        """`tell` is called with the owner's kind and name on each change."""
+    def __init__(self, store: Store, key: Key) -> None:
         self._by_owner: dict[str, dict[Name, Stored]] = {}
-        self._tell = tell
+        self._told: dict[str, list[Callable[[str, Change], None]]] = {}
         store.listen(key, self._note)
 
     def of(self, owner: Stored) -> list[Stored]:
         return list(self._by_owner.get(owner.uid, {}).values())
+
+    def tell(self, kind: str, listener: Callable[[str, Change], None]) -> None:
+        """Calls `listener` with the name of the owner on each change, where the owner is of that kind."""
+        self._told.setdefault(kind, []).append(listener)
 
     def _note(self, change: Change) -> None:
         stored = change.stored
@@ -63,8 +66,8 @@ class Owned:
             owned.pop(stored.name, None)
         else:
             owned[stored.name] = stored
-        if self._tell is not None:
-            self._tell(reference["kind"], reference["name"], change)
+        for listener in self._told.get(reference["kind"], ()):
+            listener(reference["name"], change)
 
 
 class InNamespace:
@@ -88,7 +91,7 @@ class InNamespace:
 
 def controller_of(stored: Stored) -> Document | None:
     """The reference to the controller that owns an object."""
-    for reference in stored.document["metadata"].get("ownerReferences") or ():
+    for reference in stored.metadata.get("ownerReferences") or ():
         if reference.get("controller"):
             found: Document = reference
             return found

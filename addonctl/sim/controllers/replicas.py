@@ -8,7 +8,7 @@ from addonctl.sim.controllers.queue import Hashes, Owned, Queue, changed, condit
 from addonctl.sim.documents import Document
 from addonctl.sim.kinds import Key
 from addonctl.sim.readiness import DEPLOYMENT
-from addonctl.sim.store import POD, Change, Name, Store, Stored, is_ready
+from addonctl.sim.store import Change, Name, Store, Stored, is_ready
 from addonctl.sim.world import World
 
 REPLICA_SET: Key = ("apps", "ReplicaSet")
@@ -58,14 +58,14 @@ def ready_for_s(pod: Stored, world: World) -> float:
 class ReplicaSets:
     """Keeps so many pods."""
 
-    def __init__(self, store: Store) -> None:
-        self._store, self._world = store, store.world
-        self.pods = Owned(store, POD, self._pod_changed)
+    def __init__(self, store: Store, pods: Owned) -> None:
+        self._store, self._world, self._pods = store, store.world, pods
         self._queue = Queue(store.world, self._reconcile)
+        pods.tell("ReplicaSet", self._pod_changed)
         store.listen(REPLICA_SET, self._set_changed)
 
-    def _pod_changed(self, kind: str, name: str, change: Change) -> None:
-        if kind == "ReplicaSet":
+    def _pod_changed(self, name: str, change: Change) -> None:
+        if change.counts:
             self._queue.add((change.stored.name[0], name))
 
     def _set_changed(self, change: Change) -> None:
@@ -77,7 +77,7 @@ class ReplicaSets:
         found = self._store.get(REPLICA_SET, *name)
         if found is None or found.is_ending:
             return
-        pods = [pod for pod in self.pods.of(found) if is_active(pod)]
+        pods = [pod for pod in self._pods.of(found) if is_active(pod)]
         more = found.spec["replicas"] - len(pods)
         for _ in range(more):
             document = pod_of(found, found.spec["template"], f"{name[1]}-{suffix(self._world)}", {})
@@ -87,7 +87,7 @@ class ReplicaSets:
         self._set_status(found)
 
     def _set_status(self, found: Stored) -> None:
-        pods = [pod for pod in self.pods.of(found) if is_active(pod)]
+        pods = [pod for pod in self._pods.of(found) if is_active(pod)]
         least = found.spec.get("minReadySeconds", 0)
         ready = [pod for pod in pods if is_ready(pod)]
         available = [pod for pod in ready if is_available(pod, least, self._world)]
@@ -113,23 +113,27 @@ class Deployments:
 
     def __init__(self, store: Store, pods: Owned) -> None:
         self._store, self._world, self._pods = store, store.world, pods
-        self._sets = Owned(store, REPLICA_SET, self._set_changed)
+        self._sets = Owned(store, REPLICA_SET)
+        self._sets.tell("Deployment", self._set_changed)
         self._queue = Queue(store.world, self._reconcile)
         self._hashes = Hashes()
         self._progressed: dict[Name, int] = {}  # when it last got on
         store.listen(DEPLOYMENT, self._deployment_changed)
-        store.listen(POD, self._pod_changed)
+        pods.tell("ReplicaSet", self._pod_changed)
 
-    def _pod_changed(self, change: Change) -> None:
+    def _pod_changed(self, name: str, change: Change) -> None:
         """Recreate waits for the last pod to be gone, which no status of a ReplicaSet tells."""
-        if change.after is None and (owner := controller_of(change.stored)) and owner["kind"] == "ReplicaSet":
-            one = self._store.get(REPLICA_SET, change.stored.name[0], owner["name"])
+        if change.after is None:
+            one = self._store.get(REPLICA_SET, change.stored.name[0], name)
             above = controller_of(one) if one is not None else None
             if above is not None and above["kind"] == "Deployment":
                 self._queue.add((change.stored.name[0], above["name"]))
 
-    def _set_changed(self, kind: str, name: str, change: Change) -> None:
-        if kind == "Deployment":
+    def _set_changed(self, name: str, change: Change) -> None:
+        """What is told of a ReplicaSet by its status, its observedGeneration included."""
+        before, after = change.before, change.after
+        same = before is not None and after is not None and before.status is after.status
+        if not same:
             self._queue.add((change.stored.name[0], name))
 
     def _deployment_changed(self, change: Change) -> None:

@@ -31,6 +31,8 @@ class Endpoints:
 
     def _pod_changed(self, change: Change) -> None:
         pod = change.stored
+        if not change.counts:
+            return
         for service in self._services.of(pod.name[0]):
             if _takes(service, pod):
                 self._queue.add(service.name)
@@ -104,6 +106,8 @@ class Budgets:
 
     def _pod_changed(self, change: Change) -> None:
         pod = change.stored
+        if not change.counts:
+            return
         for budget in self._budgets.of(pod.name[0]):
             if selects(budget.spec.get("selector"), pod.labels):
                 self._queue.add(budget.name)

@@ -14,6 +14,7 @@ class StatefulSets:
     def __init__(self, store: Store, pods: Owned, revisions: Revisions) -> None:
         self._store, self._world, self._pods, self._revisions = store, store.world, pods, revisions
         self._queue = Queue(store.world, self._reconcile)
+        pods.tell("StatefulSet", self._pod_changed)
         store.listen(STATEFUL_SET, self._set_changed)
 
     def _set_changed(self, change: Change) -> None:
@@ -21,9 +22,8 @@ class StatefulSets:
         if after is not None and (before is None or changed(before, after)):
             self._queue.add(after.name)
 
-    def pod_changed(self, kind: str, name: str, change: Change) -> None:
-        if kind == "StatefulSet":
-            self._queue.add((change.stored.name[0], name))
+    def _pod_changed(self, name: str, change: Change) -> None:
+        self._queue.add((change.stored.name[0], name))
 
     def _reconcile(self, name: Name) -> None:
         found = self._store.get(STATEFUL_SET, *name)
