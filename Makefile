@@ -44,7 +44,7 @@ lab: $(VENV)/installed-dev
 	@$(BIN)/python -m tests.cluster lab $(if $(SIMULATED),--simulated $(SIMULATED))
 
 bench: $(VENV)/installed-dev
-	for script in help snapshot scale; do $(BIN)/python -m bench.bench_$$script || exit 1; done
+	for script in bench_help bench_snapshot bench_scale simulated_world; do $(BIN)/python -m bench.$$script || exit 1; done
 
 # What takes longer than .ci/run may; its figures belong into the note of a release.
 prove: bench
