@@ -168,34 +168,8 @@ class Deployments:
                 new = self._store.update(new, _annotated(new, str(newest)))
             self._note_revision(found, _revision(new))
             return new
-        template = found.spec["template"]
-        metadata = template.get("metadata") or {}
-        labels = {**(metadata.get("labels") or {}), HASH: digest}
-        selector = {
-            **found.spec["selector"],
-            "matchLabels": {**found.spec["selector"].get("matchLabels", {}), HASH: digest},
-        }
-        spec = {
-            "replicas": 0,
-            "selector": selector,
-            "template": {**template, "metadata": {**metadata, "labels": labels}},
-        }
-        if least := found.spec.get("minReadySeconds"):
-            spec["minReadySeconds"] = least
-        document = {
-            "apiVersion": "apps/v1",
-            "kind": "ReplicaSet",
-            "metadata": {
-                "name": f"{found.metadata['name']}-{digest}",
-                "namespace": found.name[0],
-                "labels": labels,
-                "annotations": {REVISION: str(newest)},
-                "ownerReferences": [reference_to(found)],
-            },
-            "spec": spec,
-        }
         self._note_revision(found, str(newest))
-        return self._store.create(document, MANAGER, complete=True)
+        return self._store.create(_set_of(found, digest, newest), MANAGER, complete=True)
 
     def _note_revision(self, found: Stored, revision: str) -> None:
         if _revision(found) != revision:
@@ -305,6 +279,28 @@ class Deployments:
         if len(idle) > keep:
             for one in sorted(idle, key=lambda one: int(_revision(one)))[: len(idle) - keep]:
                 self._store.end(one)
+
+
+def _set_of(found: Stored, digest: str, revision: int) -> Document:
+    """The ReplicaSet of a Deployment's present template, without replicas as yet."""
+    template, selector = found.spec["template"], found.spec["selector"]
+    metadata = template.get("metadata") or {}
+    labels = {**(metadata.get("labels") or {}), HASH: digest}
+    spec = {
+        "replicas": 0,
+        "selector": {**selector, "matchLabels": {**(selector.get("matchLabels") or {}), HASH: digest}},
+        "template": {**template, "metadata": {**metadata, "labels": labels}},
+    }
+    if least := found.spec.get("minReadySeconds"):
+        spec["minReadySeconds"] = least
+    named = {
+        "name": f"{found.metadata['name']}-{digest}",
+        "namespace": found.name[0],
+        "labels": labels,
+        "annotations": {REVISION: str(revision)},
+        "ownerReferences": [reference_to(found)],
+    }
+    return {"apiVersion": "apps/v1", "kind": "ReplicaSet", "metadata": named, "spec": spec}
 
 
 def _available(one: Stored) -> int:
