@@ -1,1 +1,1 @@
-"""Words: every report format. Pure; the only package that turns values into sentences."""
+"""Reports: an Assessment in, text or a document out. Pure; no other package knows a report format."""
