@@ -475,7 +475,7 @@ _TABLE = (
         severity=Severity.RECOMMENDED,
         capability=Capability.HEALTH,
         why="No replica leads: the controller does nothing.",
-        fix="Restart its pods if its leader hangs.",
+        fix="Restart its pods if its leader is stuck.",
         aspect=Aspect.LEADERSHIP,
         parts=("leases",),
     ),

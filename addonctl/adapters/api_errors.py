@@ -79,7 +79,7 @@ def refusal(server: str, path: str, status: int, headers: Mapping[str, str], bod
         case 408 | 504:
             return TimedOut(what, "Try again; the API server may be overloaded.", **waits)
         case 409:
-            return Conflict(what, "Read the object again: somebody else changed it.", **kept)
+            return Conflict(what, "Read the object again: something else changed it.", **kept)
         case 410:
             return Expired(what, "List again.", **kept)
         case 429:
@@ -103,7 +103,7 @@ def described(body: bytes, headers: Mapping[str, str]) -> str:
         return "an HTML page (a login page or proxy?)"
     if not body.strip():
         return "an empty body"
-    return "JSON that is no Status" if body.lstrip()[:1] in b"{[" else "a text that is no Status"
+    return "JSON that is not a Status" if body.lstrip()[:1] in b"{[" else "text that is not a Status"
 
 
 def _status(body: bytes) -> _Status | None:

@@ -259,7 +259,7 @@ def _decoded(body: bytes, path: str) -> dict[str, Any]:
     except msgspec.DecodeError:
         found = None
     if not isinstance(found, dict):
-        raise Broken(f"The answer to {path} is no object")
+        raise Broken(f"The response to {path} is not an object")
     return found
 
 

@@ -269,6 +269,8 @@ def _exactly(stream: socket.socket, count: int, where: str) -> bytes:
     while len(body) < count:
         piece = stream.recv(count - len(body))
         if not piece:
-            raise NotReachable(f"{where} is no SOCKS5 proxy, or hung up", "Check proxy-url or HTTPS_PROXY.")
+            raise NotReachable(
+                f"{where} is not a SOCKS5 proxy, or closed the connection", "Check proxy-url or HTTPS_PROXY."
+            )
         body += piece
     return body

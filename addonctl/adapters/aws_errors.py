@@ -49,7 +49,7 @@ _BY_CODE: Mapping[str, tuple[type[AddonctlError], str]] = {
     ),
     **dict.fromkeys(("UnknownOperationException", "InvalidAction"), (NotServed, "")),
     "404": (NotServed, "Check AWS_ENDPOINT_URL and the proxy: AWS itself gives its refusals a name."),
-    "ResourceInUseException": (Conflict, "Follow the update that runs, then decide anew."),
+    "ResourceInUseException": (Conflict, "Follow the update in progress, then decide again."),
     **dict.fromkeys(
         ("Throttling", "ThrottlingException", "ThrottledException", "TooManyRequestsException", "RequestLimitExceeded"),
         (TooManyRequests, "Try again later; AWS limits this account's requests."),

@@ -153,7 +153,7 @@ def _read_key(path: Path) -> bytes:
     except binascii.Error:
         key = b""
     if len(key) != _KEY_BYTES:
-        raise BadInput(f"{path} is no key file", f"It holds {_KEY_BYTES} random bytes in base64.")
+        raise BadInput(f"{path} is not a key file", f"It holds {_KEY_BYTES} random bytes in base64.")
     return key
 
 
@@ -198,7 +198,7 @@ def _read_entry(id: str, line: bytes) -> CheckpointEntry:
             raise Broken(f"Checkpoint {id} was written by a newer addonctl", "Upgrade addonctl.")
         return shapes.convert({"id": id, **said}, CheckpointEntry)
     except (msgspec.MsgspecError, AttributeError, KeyError, TypeError):
-        raise Broken(f"{id}{_SUFFIX} is no checkpoint") from None
+        raise Broken(f"{id}{_SUFFIX} is not a checkpoint") from None
 
 
 def _unpacked(body: bytes) -> bytes:

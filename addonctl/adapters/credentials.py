@@ -121,7 +121,7 @@ def of_token_file(path: Path, fixed: Credential | None = None) -> Credentials:
         try:
             token = path.read_text("ascii").strip()
         except (OSError, UnicodeError) as error:
-            why = getattr(error, "strerror", None) or "it is no text"
+            why = getattr(error, "strerror", None) or "it is not text"
             raise BadInput(f"The token file {path} cannot be read: {why}", "Mount or write it.") from error
         until = datetime.now(UTC) + _TOKEN_FILE_AGE + _RENEW_BEFORE
         return replace(bearer(token, fixed or Credential()), expires=until)

@@ -82,7 +82,7 @@ def of_cluster(live: LiveCluster, kinds: Iterable[Kind]) -> Iterator[Check]:
         yield _way(live, connection)
     version = ""
     if connection is None:
-        yield Check(what="Kubernetes API", answer=SKIPPED, detail="there is no way to it")
+        yield Check(what="Kubernetes API", answer=SKIPPED, detail="it cannot be reached")
     else:
         try:
             version = api_reader.version(connection)

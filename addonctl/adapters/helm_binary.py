@@ -92,7 +92,7 @@ class HelmSecrets:
                 yield shapes.decode(stored, _Record)
             except (msgspec.MsgspecError, binascii.Error, zlib.error, ValueError):
                 # Not `from` the error: its message may quote secret contents.
-                raise Broken(f"{secret} is no record of Helm's", "See `helm history`.") from None
+                raise Broken(f"{secret} is not a Helm release record", "See `helm history`.") from None
 
 
 def _release(record: _Record) -> live.Release:
@@ -141,7 +141,7 @@ class HelmBinary:
         try:
             return _release(shapes.decode(said, _Record))
         except msgspec.MsgspecError:
-            raise Broken("What helm printed is no release", f"See `helm history -n {namespace} {name}`.") from None
+            raise Broken("The output of helm is not a release", f"See `helm history -n {namespace} {name}`.") from None
 
     def rollback(self, namespace: str, name: str, *, revision: int, timeout_s: int, dry_run: bool = False) -> None:
         kept = next((one for one in self._releases.history(namespace, name) if one.revision == revision), None)

@@ -201,7 +201,7 @@ def choose(context: str = "", path: str = "") -> Chosen:
     paths = [Path(path)] if path else files()
     if not paths:
         raise BadInput(
-            "No kubeconfig was found, and this is no pod with a service account",
+            "No kubeconfig was found, and this is not a pod with a service account",
             "Give --kubeconfig, or --eks CLUSTER --region REGION; or read files with -f or --snapshot.",
         )
     merged = _Merged()
@@ -227,7 +227,7 @@ def _read(path: Path) -> _File:
     except yaml.MarkedYAMLError as error:  # without its excerpt of the file
         why = f"{error.problem}" + (f" in line {error.problem_mark.line + 1}" if error.problem_mark else "")
     except (yaml.YAMLError, UnicodeError):
-        why = "it is no YAML in UTF-8"
+        why = "it is not YAML in UTF-8"
     except msgspec.ValidationError as error:
         why = str(error)
     except RecursionError:
@@ -332,6 +332,6 @@ def _pem(what: str, data: str | None, path: str | None, folder: Path) -> str:
         return (folder / path).read_text("ascii") if path else ""
     except (binascii.Error, UnicodeError) as error:
         place = "inline data" if data else str(folder / str(path))
-        raise BadInput(f"{what} holds a certificate or key that is no PEM: {place}", _CHECK) from error
+        raise BadInput(f"{what} has a certificate or key that is not PEM: {place}", _CHECK) from error
     except OSError as error:
         raise BadInput(f"{what} names {folder / str(path)}, which cannot be read: {error.strerror}", _CHECK) from error

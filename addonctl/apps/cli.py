@@ -115,7 +115,7 @@ def _exit_by(assessment: "Assessment", fail_on: str, *, allow_gaps: bool) -> Non
         needs = any(gap.permission for gap in unread)
         fix = "Grant what is missing (`addonctl rbac` prints the role)." if needs else f"{unread[0].detail}."
         raise AddonctlError(
-            f"--fail-on {fail_on}: {many} could not be judged: {named}", f"{fix} --allow-gaps passes all the same."
+            f"--fail-on {fail_on}: {many} could not be judged: {named}", f"{fix} --allow-gaps passes anyway."
         )
 
 

@@ -71,7 +71,7 @@ def duration_s(text: str) -> float:
     parts = _DURATION.findall(whole)
     seconds = sum(int(number) * _SECONDS[unit] for number, unit in parts)
     if "".join(number + unit for number, unit in parts) != whole or not 0 < seconds <= _LONGEST_S:
-        raise click.BadParameter(f"{text!r} is no duration such as 30s or 2m, of at most an hour")
+        raise click.BadParameter(f"{text!r} is not a duration such as 30s or 2m, of at most an hour")
     return seconds
 
 

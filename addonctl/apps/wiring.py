@@ -36,7 +36,7 @@ def catalog() -> "Catalog":
         return knowledge.load(cache_dir())
     except BadInput as error:
         packaged = knowledge.load()  # raises again if the packaged facts are damaged
-        terminal.note(f"Note: {error.what}; the packaged table is used. {error.fix}")
+        terminal.note(f"Note: {error.what}; using the packaged table. {error.fix}")
         return packaged
 
 

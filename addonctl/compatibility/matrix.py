@@ -33,7 +33,7 @@ def matrix_minors(catalog: Catalog, oldest: Minor | None, newest: Minor | None) 
     known = sorted(release.version for release in catalog.kubernetes.releases)
     first = oldest or min((known[-_MINORS:] or [last])[0], last)
     if first > last or first.major != last.major:
-        raise BadInput(f"Kubernetes {first} to {last} is no range", "Give the older one with --kubernetes.")
+        raise BadInput(f"Kubernetes {first} to {last} is not a range", "Give the older one with --kubernetes.")
     return (first, *first.up_to(last))
 
 

@@ -289,7 +289,7 @@ def _unbound_roles(view: View, used: Iterable[ObjectRef]) -> Iterator[Finding]:
     for account in sorted(used, key=str):
         named = (*unbound.get(account.name, ()), *unbound.get(f"system:{account.name}", ()))
         evidence = [
-            Evidence(kind="rbac", subject=str(account), detail=f"{role} is bound to nobody", ref=account)
+            Evidence(kind="rbac", subject=str(account), detail=f"{role} is not bound to anything", ref=account)
             for role in named
             if role.namespace in ("", account.namespace)
         ]

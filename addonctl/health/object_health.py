@@ -31,7 +31,7 @@ from addonctl.health.status_rules import (
 from addonctl.model import Health, ObjectHealth, ObjectRef, OtherObject, Pod, View
 
 _DELETING: State = (PROGRESSING, "it is being deleted")
-_NO_STATUS: State = (UNKNOWN, "the input holds no status of it")
+_NO_STATUS: State = (UNKNOWN, "the input has no status for it")
 
 
 def judge(view: View) -> tuple[ObjectHealth, ...]:
@@ -132,7 +132,7 @@ def _runs_for_good(pod: Pod) -> bool:
 
 def _running(pod: Pod) -> State:
     if not _runs_for_good(pod):
-        return PROGRESSING, "it runs, and has yet to come to its end"
+        return PROGRESSING, "it is running and has not completed yet"
     if pod.ready:
         return FINE
     fallen = next((c for c in pod.containers if c.last_exit or c.last_exit_at), None)
@@ -172,7 +172,7 @@ def _deployment(it: model.Workload) -> State | None:
     if updated < wanted:
         return PROGRESSING, f"{updated} of {wanted} replicas are updated"
     if total > updated:
-        return PROGRESSING, f"{total - updated} old replicas are still there"
+        return PROGRESSING, f"{total - updated} old replicas still exist"
     if available < updated:
         return PROGRESSING, f"{available} of {updated} updated replicas are available"
     return FINE
@@ -262,7 +262,7 @@ def _service(it: model.Service) -> State | None:
 def _ingress(it: model.Ingress) -> State | None:
     if it.load_balancers:
         return FINE
-    return (PROGRESSING, "no controller has given it an address") if _is_live(it) else None
+    return (PROGRESSING, "it has no address yet") if _is_live(it) else None
 
 
 def _autoscaler(it: model.Autoscaler) -> State | None:
@@ -299,7 +299,7 @@ _CRD_TROUBLES = (
 
 def _application(it: model.Application) -> State | None:
     if not it.health:
-        return (PROGRESSING, "Argo CD has not judged it yet") if it.sync else None
+        return (PROGRESSING, "Argo CD has not assessed it yet") if it.sync else None
     health = _WORD.get(it.health.lower(), UNKNOWN)
     return (health, "" if health is HEALTHY else f"Argo CD says {it.health}; its sync status is {it.sync or 'unknown'}")
 

@@ -62,7 +62,7 @@ def _rollout_done(it: OtherObject) -> State | None:
         return FINE if active == newest else (PROGRESSING, "its new version does not serve yet")
     total, updated = count(it, "status.replicas"), count(it, "status.updatedReplicas")
     if total is not None and updated is not None and total > updated:
-        return PROGRESSING, f"{total - updated} old replicas are still there"
+        return PROGRESSING, f"{total - updated} old replicas still exist"
     stable = text(it, "status.stableRS", "status.canary.stableRS")
     return FINE if stable and stable == newest else (PROGRESSING, "its new version is not the stable one yet")
 

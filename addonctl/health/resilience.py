@@ -62,7 +62,7 @@ def _idle_budget(scene: Scene, budget: DisruptionBudget) -> Finding:
     meant = next((scene.view.workloads[ref] for ref in refs if ref in scene.view.workloads), None)
     if meant is None:
         return finding("HLT022", budget.ref, shown)
-    said = f"the pods of {meant.ref} carry {labels_in_words(meant.template.labels)}: fix the selector"
+    said = f"the pods of {meant.ref} have the labels {labels_in_words(meant.template.labels)}: fix the selector"
     owner = scene.owner(budget.ref) or scene.owner(meant.ref)
     fix = change(owner, kubectl("edit", budget.ref, why=said), f"{said} of {budget.ref}")
     return finding("HLT022", budget.ref, shown, fix=fix, severity=Severity.RECOMMENDED)
@@ -128,7 +128,7 @@ def stale_leases(case: Case, told: Told) -> Iterator[Finding]:
             detail = f"{lease.holder} renewed it last {span_in_words(late)} ago (lease of {lease.duration_s} s)"
             fix = (
                 kubectl("get", "pods", "-n", leader.namespace),
-                kubectl("rollout", "restart", leader, why="if its leader hangs:"),
+                kubectl("rollout", "restart", leader, why="if its leader is stuck:"),
             )
             yield finding("HLT016", lease.ref, seen("lease", lease, detail), fix=fix)
 

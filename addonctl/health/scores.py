@@ -146,7 +146,7 @@ class _Side:
 
     weight: int
     objects: Callable[[Case], _Objects]
-    unread: str = "the input holds no state of it"
+    unread: str = "the input has no state for it"
 
 
 _SIDES: Mapping[findings.Aspect, _Side] = MappingProxyType(
@@ -162,7 +162,7 @@ _SIDES: Mapping[findings.Aspect, _Side] = MappingProxyType(
         _A.EVENTS: _Side(5, _events),
         _A.CUSTOM_RESOURCES: _Side(5, _custom_resources),
         _A.PROBE: _Side(10, _probe, unread="not probed"),
-        _A.EKS: _Side(20, _eks, unread="AWS was not asked"),
+        _A.EKS: _Side(20, _eks, unread="AWS was not read"),
     }
 )
 # A required finding costs an aspect all of its weight, a recommended one half.
@@ -187,7 +187,7 @@ def addon_health(case: Case, found: Sequence[Finding]) -> AddonHealth:
     aspects = tuple(_aspects(case, found))
     known = [aspect for aspect in aspects if aspect.health is not Health.UNKNOWN]
     if not known:
-        why = "the input holds no state of its workloads" if case.workloads else "none of its workloads was read"
+        why = "the input has no state of its workloads" if case.workloads else "none of its workloads was read"
         return _unknown(case, aspects, why)
     weight = sum(aspect.weight for aspect in known)
     coverage = round(100 * weight / sum(aspect.weight for aspect in aspects))

@@ -109,7 +109,7 @@ def _selector_of(scene: Scene, ref: ObjectRef, near: Sequence[Workload]) -> tupl
     """Changes a selector so that it selects the first of these workloads; empty if there is none."""
     if not near:
         return ()
-    said = f"the pods of {near[0].ref} carry {labels_in_words(near[0].template.labels)}: fix the selector"
+    said = f"the pods of {near[0].ref} have the labels {labels_in_words(near[0].template.labels)}: fix the selector"
     return change(scene.owner(ref), kubectl("edit", ref, why=said), f"{said} of {ref}")
 
 

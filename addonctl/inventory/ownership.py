@@ -36,7 +36,7 @@ _FLUX_HELM, _FLUX_KUSTOMIZE = "helm.toolkit.fluxcd.io", "kustomize.toolkit.fluxc
 _MOVED_GROUP = "extensions"
 
 _NO_MANAGED_FIELDS = "the dump has no managedFields; take it with --show-managed-fields"
-_ONLY_PODS = "only its pods were read, and they do not say who installed it"
+_ONLY_PODS = "only its pods were read, and they do not show who installed it"
 _NO_TRACE = "no label, annotation or field manager says who installed it"
 
 

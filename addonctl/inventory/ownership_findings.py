@@ -144,7 +144,7 @@ def _delete(thing: KubernetesObject, ownership: Ownership) -> tuple[Action, ...]
     """Deletes a leftover; if a GitOps controller manages it and would recreate it, it is removed at its source."""
     claims = ownership.claims(thing)
     by_hand = Delete(target=thing.ref, save_first=True)
-    what = f"{thing.ref} is no longer there, or what served it is there again"
+    what = f"{thing.ref} is removed, or its Service exists again"
     return (
         Note("Reinstall what served it, or delete what is left of it."),
         *change_of(claims[0].owner if claims else None, by_hand, what),

@@ -69,9 +69,9 @@ def _how_it_went(release: HelmRelease) -> str:
 def _fix(release: HelmRelease) -> tuple[Action, ...]:
     look = CommandLine(("helm", "history", release.name, "-n", release.namespace), why="says what went wrong:")
     if release.status == "uninstalling":
-        return (look, Note("If it is to go, uninstall it once more."))
+        return (look, Note("To remove it, uninstall it again."))
     if not release.deployed_revision:
-        return (look, Note("Nothing was deployed before it: install it once more (helm upgrade --install)."))
+        return (look, Note("No revision was deployed before it: install it again (helm upgrade --install)."))
     why = "back to what is deployed; then upgrade again:"
     return (
         look,

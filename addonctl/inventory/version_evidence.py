@@ -62,7 +62,7 @@ def _why_unknown(group: Group, tried: list[str]) -> str:
     odd = sorted({repr(text) for text in tried if text})[:_SHOWN_MAX]
     if odd:
         return f"{', '.join(odd)} {'is not a version' if len(odd) == 1 else 'are not versions'}"
-    return "its images carry no tag, and no label or chart names a version"
+    return "its images have no tag, and no label or chart names a version"
 
 
 def _places(rule: VersionRule, group: Group) -> Iterator[_Text]:

@@ -186,7 +186,7 @@ def _sync(action: Sync) -> tuple[str, ...]:
             return ("flux", "reconcile", "helmrelease", name, *_namespace(namespace), *force)
         case owners.FluxKustomization(namespace=namespace, name=name):
             return ("flux", "reconcile", "kustomization", name, *_namespace(namespace))
-    raise AssertionError(f"{action.owner} is no GitOps controller's")
+    raise AssertionError(f"{action.owner} is not managed by a GitOps controller")
 
 
 def _delete(action: Delete) -> Iterator[Line]:

@@ -314,7 +314,7 @@ def versions_document(catalog: Catalog, name: str, minor: Minor | None) -> Docum
     _, eks = catalog.require(name)
     if eks is None:
         raise BadInput(
-            f"{name} is no EKS add-on: AWS lists no versions of it", f"Upstream: `addonctl catalog show {name}`."
+            f"{name} is not an EKS add-on: AWS lists no versions of it", f"Upstream: `addonctl catalog show {name}`."
         )
     return {
         "schema": SCHEMA,

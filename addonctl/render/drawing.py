@@ -90,8 +90,8 @@ def mermaid(graph: Dependencies) -> str:
 MEANINGS: Mapping[tuple[Strength, Affects], str] = {
     (Strength.HARD, Affects.RUNNING): "stops when it fails",
     (Strength.HARD, Affects.CHANGE): "runs on when it fails, but cannot start anew or change",
-    (Strength.SOFT, Affects.RUNNING): "goes on with less when it fails",
-    (Strength.SOFT, Affects.CHANGE): "can be changed with less when it fails",
+    (Strength.SOFT, Affects.RUNNING): "runs on, degraded, when it fails",
+    (Strength.SOFT, Affects.CHANGE): "can be changed, with degradation, when it fails",
 }
 """The effect of the target's failure on the source, in words; by strength and what is affected."""
 

@@ -56,8 +56,8 @@ def _not_checked(code: Check, assessment: Assessment) -> str:
             return f"{gap.part}: {gap.reason.value}: {gap.detail}"
     lacks = {
         Need.KUBERNETES: "" if assessment.kubernetes.running else assessment.kubernetes.reason,
-        Need.WHOLE_CLUSTER: "a file need not hold what it refers to" if assessment.cluster.source == "files" else "",
-        Need.STATE: "no add-on's state was seen" if assessment.addons and assessment.health.score is None else "",
+        Need.WHOLE_CLUSTER: "a file need not contain what it refers to" if assessment.cluster.source == "files" else "",
+        Need.STATE: "no add-on's state was read" if assessment.addons and assessment.health.score is None else "",
         Need.PROBES: "" if assessment.probes else "not probed",
     }
     return next((lacks[need] for need in code.needs if lacks[need]), "")

@@ -365,7 +365,7 @@ def _unrecognised(assessment: Assessment) -> None:
     found = assessment.inventory.unrecognised
     if not found:
         return
-    _title("NOT RECOGNISED (system workloads that are no add-on of the catalog)")
+    _title("NOT RECOGNISED (system workloads that match no add-on in the catalog)")
     columns = (Column("WORKLOAD", Fit.CUT), Column("WHY LISTED", Fit.CUT), Column("IMAGES", Fit.WRAP, drop=1))
     rows = [(str(item.ref), item.why, ", ".join(item.images)) for item in found]
     _table(columns, rows, headers=False)
@@ -523,7 +523,7 @@ def matrix(cells: Iterable[CompatibilityCell], style: Style) -> None:
     _table(columns, shown, headers=style.headers)
     unknown = any(cell.answer is Answer.UNKNOWN for row in rows.values() for cell in row.values())
     if unknown and style.headers and not style.wide:
-        _say("?: unknown, which is no yes; -o wide says why", _QUIET)
+        _say("?: unknown, which is not a yes; -o wide says why", _QUIET)
 
 
 def dependencies(assessment: Assessment, addon: str, style: Style) -> None:

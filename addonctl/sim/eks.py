@@ -142,7 +142,7 @@ class SimEks:
         addon = self._found(wanted.name)
         if addon.said.status in _AT_WORK:
             text = f"Addon {wanted.name} cannot be updated as it is currently in {addon.said.status} state"
-            raise Conflict(text, "Follow the update that runs, then decide anew.", reason="ResourceInUseException")
+            raise Conflict(text, "Follow the update in progress, then decide again.", reason="ResourceInUseException")
         self._check(wanted)
         update = self._begun(wanted, resolve)
         addon.before, addon.late_until = addon.said, self.world.micros + round(self.pace.late_s * 1e6)

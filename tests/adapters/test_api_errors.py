@@ -94,9 +94,9 @@ def test_a_no_of_admission_is_no_missing_permission(message: str) -> None:
     [
         (b"<!doctype html><html>token=hunter2</html>", "an HTML page (a login page or proxy?)"),
         (b"\n <HTML><body>hunter2", "an HTML page (a login page or proxy?)"),
-        (b'{"password": "hunter2"}', "JSON that is no Status"),
-        (b'["hunter2"]', "JSON that is no Status"),
-        (b"hunter2", "a text that is no Status"),
+        (b'{"password": "hunter2"}', "JSON that is not a Status"),
+        (b'["hunter2"]', "JSON that is not a Status"),
+        (b"hunter2", "text that is not a Status"),
         (b"", "an empty body"),
     ],
 )

@@ -127,7 +127,7 @@ def test_one_file_that_cannot_be_read_costs_itself_by_name(tmp_path: Path) -> No
     assert "coredns" in {workload.name for workload in snapshot.workloads}
     assert all(name in broken(snapshot) for name in ("cut.json.gz: ", "gone.yaml: No such file", "cut.tgz: "))
     assert "zipped.yaml: zip archives are not read; unpack it" in broken(snapshot)
-    assert "pipe.yaml: it is no regular file" in broken(snapshot)
+    assert "pipe.yaml: it is not a regular file" in broken(snapshot)
     assert "a.json" not in broken(snapshot)
 
 

@@ -39,7 +39,7 @@ def everything() -> Assessment:
     gaps = (
         Gap(part="leases", reason=GapReason.FORBIDDEN, detail="403", permission="list leases.coordination.k8s.io"),
         Gap(part="eks:insights", reason=GapReason.FORBIDDEN, detail="denied", permission="eks:ListInsights"),
-        Gap(part="quotas", reason=GapReason.NOT_IN_INPUT, detail="the input holds no quotas", absent=True),
+        Gap(part="quotas", reason=GapReason.NOT_IN_INPUT, detail="the input has no quotas", absent=True),
     )
     seen = manager.assess(target=Minor(1, 37))
     return replace(seen, view=View(replace(seen.snapshot, gaps=gaps)), stale=("the table is 130 days old",))

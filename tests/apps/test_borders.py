@@ -71,7 +71,7 @@ def test_a_cache_that_cannot_be_read_costs_a_note(tmp_path: Path) -> None:
     (tmp_path / "addon-versions.json.gz").mkdir()
     done = in_fork("inventory", "--demo", "-o", "json", env={"ADDONCTL_CACHE_DIR": str(tmp_path)})
     assert done.returncode == 0, done.stderr
-    assert "the packaged table is used" in done.stderr
+    assert "using the packaged table" in done.stderr
     assert json.loads(done.stdout)["installations"]
 
 

@@ -131,7 +131,7 @@ def test_findings_decide_the_exit_code_when_asked(limit: str, code: int) -> None
         (["analyze", "--kubeconfig", "nowhere"], "kubeconfig nowhere does not exist"),
         (["catalog", "show", "corends"], "did you mean coredns"),
         (["catalog", "check", "coredns", "v1.12.4", "--kubernetes", "new"], "'new' is not a Kubernetes version"),
-        (["catalog", "versions", "argo-cd"], "is no EKS add-on"),
+        (["catalog", "versions", "argo-cd"], "is not an EKS add-on"),
         (["catalog", "check", "coredns"], "needs ADDON, VERSION and --kubernetes"),
     ],
 )

@@ -87,7 +87,7 @@ def test_whoever_depends_stands_to_the_left() -> None:
 def test_the_weakest_of_a_circle_is_drawn_as_what_closes_it() -> None:
     svg = drawing.svg(graph("a => b", "b => c", "c ~> a"))
     back = [line for line in ET.fromstring(svg).iter("g") if "back" in (line.get("class") or "")]
-    assert {line.findtext("title") for line in back} == {"c → a: goes on with less when it fails"}
+    assert {line.findtext("title") for line in back} == {"c → a: runs on, degraded, when it fails"}
     assert sum(line.find("polygon") is not None for line in back) == 1
 
 
@@ -132,7 +132,7 @@ digraph dependencies {
   "c/z/3" [label="c"];
   "d/w/4" [label="d"];
   "a/x/1" -> "b/y/2" [style=solid, tooltip="stops when it fails"];
-  "a/x/1" -> "c/z/3" [style=dashed, tooltip="goes on with less when it fails"];
+  "a/x/1" -> "c/z/3" [style=dashed, tooltip="runs on, degraded, when it fails"];
   "c/z/3" -> "b/y/2" [style=solid, color=gray50, tooltip="runs on when it fails, but cannot start anew or change"];
 }
 """

@@ -342,7 +342,7 @@ def test_a_store_with_a_key_reads_what_was_stored_without(tmp_path: Path) -> Non
 def test_a_key_file_has_to_be_one(tmp_path: Path, held: bytes) -> None:
     (tmp_path / "key").write_bytes(held)
     (tmp_path / "key").chmod(0o600)
-    with pytest.raises(BadInput, match="is no key file"):
+    with pytest.raises(BadInput, match="is not a key file"):
         CheckpointFolder(tmp_path, tmp_path / "key")
 
 

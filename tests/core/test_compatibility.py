@@ -287,7 +287,7 @@ def test_the_end_of_support_is_answered_by_the_next_step_of_the_control_plane() 
         "aws eks update-cluster-version --name prod-eu-1 --kubernetes-version 1.35"
     )
     (unasked,) = of("EKS006", judged(day=date(2026, 12, 1)))
-    assert unasked.fix == (), "AWS was not asked: nobody knows under which name it has the cluster"
+    assert unasked.fix == (), "AWS was not read: nobody knows under which name it has the cluster"
 
 
 def under(policy: str) -> model.Eks:
@@ -1094,5 +1094,5 @@ def test_the_minors_of_a_matrix(oldest: str, newest: str, minors: str) -> None:
 
 
 def test_a_matrix_that_ends_before_it_begins_is_refused() -> None:
-    with pytest.raises(BadInput, match=r"1\.36 to 1\.34 is no range"):
+    with pytest.raises(BadInput, match=r"1\.36 to 1\.34 is not a range"):
         matrix_minors(CATALOG, Minor(1, 36), Minor(1, 34))

@@ -431,8 +431,8 @@ def test_several_roles_of_one_account_are_one_finding() -> None:
         role_bindings=(binding(account()),),
     )
     assert [each.detail for each in item.evidence] == [
-        "Role/apps/app is bound to nobody",
-        "ClusterRole/app is bound to nobody",
+        "Role/apps/app is not bound to anything",
+        "ClusterRole/app is not bound to anything",
     ]
     assert item.subject == account()
 

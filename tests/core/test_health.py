@@ -718,7 +718,7 @@ def test_a_budget_that_misses_the_workload_of_its_name_is_worth_fixing() -> None
     idle = replace(budget(pods=0, healthy=0, selector={"app": "typo"}), name="hook")
     item = only("HLT022", HOOK, disruption_budgets=(idle,))
     assert item.severity is Severity.RECOMMENDED
-    assert "carry app=hook" in fix(item)
+    assert "have the labels app=hook" in fix(item)
 
 
 def test_a_budget_without_a_selector_guards_nothing_whatever_else_is_scaled_to_zero() -> None:
@@ -1313,7 +1313,7 @@ def test_a_manifest_says_what_is_wanted_not_how_it_is() -> None:
     files = model.Cluster(name="chart", kubernetes="v1.34.0", source="files")
     health = one(runs(available=None, ready=None), cluster=files, gaps=gaps("pods", "events"))
     assert (health.health, health.score, health.coverage) == (Health.UNKNOWN, None, 0)
-    assert health.unknown_reason == "the input holds no state of its workloads"
+    assert health.unknown_reason == "the input has no state of its workloads"
 
 
 def test_what_aws_runs_is_not_judged() -> None:

@@ -108,7 +108,7 @@ def test_an_object_that_stands_twice_in_files_is_recognised_by_either() -> None:
 def test_a_version_that_nothing_tells_is_unknown_with_its_reason() -> None:
     (digest,) = rows(workloads=(workload("dns", "coredns/coredns@sha256:0a"),))
     assert digest.version is None
-    assert digest.version_unknown_reason == "its images carry no tag, and no label or chart names a version"
+    assert digest.version_unknown_reason == "its images have no tag, and no label or chart names a version"
     (latest,) = rows(workloads=(workload("dns", "coredns/coredns:latest"),))
     assert latest.version_unknown_reason == "'latest' is not a version"
 

@@ -467,7 +467,7 @@ _MANIFESTS: list[tuple[str, str, dict[str, Any]]] = [
 def test_a_manifest_is_unknown(api_version: str, kind: str, body: Mapping[str, Any]) -> None:
     said = health_of(api_version, kind, live=False, **body)
     assert said is not None
-    assert (said.health, said.reason) == (Health.UNKNOWN, "the input holds no status of it")
+    assert (said.health, said.reason) == (Health.UNKNOWN, "the input has no status for it")
 
 
 def test_a_live_object_without_status_is_waited_for() -> None:

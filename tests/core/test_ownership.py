@@ -119,7 +119,7 @@ def test_pods_of_a_dump_do_not_say_who_installed_them() -> None:
         containers=(model.ContainerStatus(name="coredns", image=COREDNS),),
     )
     (row,) = inventory(pods=(pod,), cluster=FILES).installations
-    assert row.owner == owners.Undetermined("only its pods were read, and they do not say who installed it")
+    assert row.owner == owners.Undetermined("only its pods were read, and they do not show who installed it")
 
 
 # ── Argo CD ─────────────────────────────────────────────────────────────────────────────────────────────────────────

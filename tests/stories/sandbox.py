@@ -39,7 +39,7 @@ def snapshot() -> model.Snapshot:
 _AWS = model.Gap(
     part="eks",
     reason=GapReason.NO_CREDENTIALS,
-    detail="AWS was not asked: no credentials were found",
+    detail="AWS was not read: no credentials were found",
     permission="",
 )
 

@@ -187,7 +187,7 @@ class Collection:
             Gap(
                 part=part,
                 reason=GapReason.NOT_IN_INPUT,
-                detail=f"the input holds no {part.replace('_', ' ')}",
+                detail=f"the input has no {part.replace('_', ' ')}",
                 absent=True,
             )
             for part in _PARTS
@@ -382,7 +382,7 @@ def _of_file(path: Path) -> Iterator[tuple[str, _Load]]:
 
 def _no_file(path: Path) -> Iterator[tuple[str, _Load]]:
     """A pipe, socket or device in a folder: reading one might never end. Given by its own name, a pipe is read."""
-    yield str(path), partial(_fail, OSError(errno.EINVAL, "it is no regular file"))
+    yield str(path), partial(_fail, OSError(errno.EINVAL, "it is not a regular file"))
 
 
 def _fail(error: BaseException) -> NoReturn:

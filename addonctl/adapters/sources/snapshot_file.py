@@ -98,7 +98,7 @@ def decode(body: bytes, name: str) -> Snapshot:
         with without_collector():
             return shapes.decode(body, Snapshot, dec_hook=encoding.decode)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise BadInput(f"{name} is no snapshot: {error}", fix) from error
+        raise BadInput(f"{name} is not a snapshot: {error}", fix) from error
 
 
 def _schema(body: bytes) -> int:
