@@ -104,7 +104,14 @@ def _moved(run: Run, event: Event, now: datetime) -> Run:
 def _entered(run: Run, phase: Phase, now: datetime, *wanted: Do, why: Why | None = None, by: str = "") -> Run:
     entry = Entry(at=now, phase=phase, step=run.step, wave=run.wave, why=why, by=by)
     run = replace(
-        run, phase=phase, since=now, todo=(), not_before=None, unknown_since=None, timeline=(*run.timeline, entry)
+        run,
+        phase=phase,
+        since=now,
+        todo=(),
+        not_before=None,
+        waits_for="",
+        unknown_since=None,
+        timeline=(*run.timeline, entry),
     )
     return _wanting(run, *wanted)
 
@@ -117,17 +124,19 @@ def _wanting(run: Run, *wanted: Do) -> Run:
 
 def _done(run: Run, event: Done, now: datetime) -> Run:
     command, rest = run.todo[0], run.todo[1:]
-    run = replace(run, todo=rest, not_before=None)
+    run = replace(run, todo=rest, not_before=None, waits_for="")
     if command.do is Do.CHECKPOINT:
         run = replace(run, checkpoints=(*run.checkpoints, event.result))
     elif command.do is Do.RELAX:
         run = replace(run, hardened=False)
+    elif command.do in (Do.CHANGE, Do.REVERT_OWNER):
+        run = replace(run, ticket=event.result)
     return run if rest else _all_done(run, now)
 
 
 def _failed(run: Run, event: Failed, now: datetime) -> Run:
     if event.retry_after_s is not None:
-        return replace(run, not_before=now + timedelta(seconds=event.retry_after_s))
+        return replace(run, not_before=now + timedelta(seconds=event.retry_after_s), waits_for=event.reason)
     if run.todo[0].do is Do.REVERT_WORKLOADS:  # it only makes going back faster: its owner puts them back as well
         return _done(run, Done(event.command), now)
     return _turned_back(run, CommandFailed(run.todo[0].do, event.reason), now)
@@ -151,7 +160,9 @@ def _all_done(run: Run, now: datetime) -> Run:
 def _next_step(run: Run, now: datetime) -> Run:
     if run.step + 1 == len(run.plan.steps):
         return _entered(run, Phase.UPDATED, now)
-    run = replace(run, step=run.step + 1, wave=0, changed=False, gate=None, judgement=None, baseline=(), state=None)
+    run = replace(
+        run, step=run.step + 1, wave=0, changed=False, ticket="", gate=None, judgement=None, baseline=(), state=None
+    )
     return _entered(run, Phase.PREFLIGHT, now, Do.CHECK)
 
 
@@ -185,7 +196,7 @@ def _in_time(run: Run, now: datetime) -> Run:
     limit, lasted = _limit_s(run), (now - run.since).total_seconds()
     if run.phase.ended or _held(run) or lasted <= limit:
         return run
-    return _turned_back(run, TookTooLong(run.phase, round(lasted), run.state), now)
+    return _turned_back(run, TookTooLong(run.phase, round(lasted), run.state, run.waits_for), now)
 
 
 def _limit_s(run: Run) -> int:

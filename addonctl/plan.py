@@ -307,6 +307,7 @@ class _Planner:
             irreversible=way.irreversible,
             kubernetes=kubernetes,
             targets=targets,
+            objects=tuple(ref for ref, id in self.assessment.dependencies.owners.items() if id == row.id),
             waves=tuple(_waves(sum(target.instances for target in targets))),
             objectives=tuple(_objectives(addon)),
             disruption=disruption,

@@ -49,7 +49,8 @@ class Step:
     `do` is the change in its owner's terms, `undo` the way back, in order; without one, `irreversible` says why.
     `kubernetes` runs while it is carried out. `skips` are minors that it leaps over though the add-on moves one at a
     time: they are not offered. `disruption` is the class of what stops meanwhile, in the catalog's words; `loses`:
-    requests may be lost by it, whatever is done. `soak_s`: so long each wave is watched.
+    requests may be lost by it, whatever is done. `soak_s`: so long each wave is watched. `targets` are its workloads,
+    `objects` all that belongs to it.
     """
 
     id: str
@@ -64,6 +65,7 @@ class Step:
     kubernetes: Minor | None = None
     skips: tuple[str, ...] = ()
     targets: tuple[Target, ...] = ()
+    objects: tuple[ObjectRef, ...] = ()
     waves: tuple[Wave, ...] = ()
     objectives: tuple[Objective, ...] = ()
     soak_s: int = 60

@@ -170,9 +170,12 @@ class NoVerdict:
 
 @dataclass(frozen=True, slots=True)
 class TookTooLong:
+    """`waited_for`: why the last command was not carried out, where it was one that it waited for."""
+
     phase: Phase
     seconds: int
     state: StepState | None
+    waited_for: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,7 +242,9 @@ class Limits:
 class Run:
     """A plan that is being carried out.
 
-    `todo` are the commands that the phase still wants, the first of them being done now, not before `not_before`.
+    `todo` are the commands that the phase still wants, the first of them being done now, not before `not_before` where
+    it `waits_for` something.
+    `ticket` is what the owner gave for the change that it was asked for last: the id of EKS's update.
     `hardened` and `changed`: of the present step, that was asked for, so it may be so. `restored`: while rolling back,
     the live state was seen to be the old one again. `ending` is the end that rolling back leads to. `checkpoints`: one
     id for every step that was begun.
@@ -255,7 +260,9 @@ class Run:
     wave: int = 0
     todo: tuple[Command, ...] = ()
     not_before: datetime | None = None
+    waits_for: str = ""
     numbered: int = 0
+    ticket: str = ""
     baseline: tuple[Sample, ...] = ()
     gate: Gate | None = None
     judgement: Judgement | None = None

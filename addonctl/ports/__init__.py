@@ -14,6 +14,7 @@ from addonctl.ports.gitops import GitOpsWriter
 from addonctl.ports.helm import HelmReleases, HelmWriter
 from addonctl.ports.objects import ObjectReader, ObjectWriter, Watch
 from addonctl.ports.observing import Clock, Prober, Progress, Source, silent
+from addonctl.ports.signals import Signals
 
 __all__ = [
     "Checkpoints",
@@ -27,6 +28,7 @@ __all__ = [
     "ObjectWriter",
     "Prober",
     "Progress",
+    "Signals",
     "Source",
     "Watch",
     "silent",

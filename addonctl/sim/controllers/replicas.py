@@ -221,11 +221,19 @@ class Deployments:
             self._scale(self._current(found, new, old, digest), found.spec["replicas"])
 
     def _scale_paused(self, found: Stored, new: Stored | None, old: Sequence[Stored]) -> None:
-        """A paused Deployment is scaled, in its newest set that has replicas."""
+        """A paused Deployment stays as it is between its sets, and is scaled, surge included, in the largest of them.
+
+        Kubernetes scales all of them in proportion; with sets as small as these that is the same but for one pod.
+        """
         active = [one for one in (*([new] if new else ()), *old) if one.spec["replicas"]]
-        if active:
-            others = sum(one.spec["replicas"] for one in active[1:])
-            self._scale(active[0], max(found.spec["replicas"] - others, 0))
+        if not active:
+            return
+        wanted, total = found.spec["replicas"], sum(one.spec["replicas"] for one in active)
+        if len(active) > 1:
+            wanted += share((found.spec["strategy"].get("rollingUpdate") or {}).get("maxSurge"), wanted, up=True)
+        largest = max(active, key=lambda one: one.spec["replicas"])
+        if total > wanted or len(active) == 1:
+            self._scale(largest, max(largest.spec["replicas"] + wanted - total, 0))
 
     # ── Status ──────────────────────────────────────────────────────────────────────────────────────────────────
 

@@ -1,0 +1,196 @@
+"""The instances of a step's workloads: which of them run the new version, and how they are made to, or made not to.
+
+A workload's version is its pod template: pods of the template that the checkpoint holds are old, all others are new.
+Deployments roll by surge and are paused between waves, DaemonSets replace a pod only where one is deleted: they are
+told so before the owner is asked for its change, by fields that the checkpoint can put back. Called by executor.py.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from addonctl.errors import NotFound
+from addonctl.model import ObjectRef, live
+from addonctl.model.checkpoint import Checkpoint
+from addonctl.ports import ObjectReader, ObjectWriter
+
+_HASHES = ("pod-template-hash", "controller-revision-hash")
+_REVISIONS = {"Deployment": live.Kind("apps", "ReplicaSet"), "DaemonSet": live.Kind("apps", "ControllerRevision")}
+KINDS = frozenset(_REVISIONS)
+_PODS = live.Kind("", "Pod")
+# A new pod serves so long before the next old one goes: the gate looks twice in between.
+_SERVES_S = 10
+Document = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Count:
+    """Instances of some workloads: wanted, of the new version, ready, and ready ones of the new version."""
+
+    of: int = 0
+    updated: int = 0
+    ready: int = 0
+    updated_ready: int = 0
+
+    def __add__(self, other: "Count") -> "Count":
+        return Count(
+            self.of + other.of,
+            self.updated + other.updated,
+            self.ready + other.ready,
+            self.updated_ready + other.updated_ready,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Instances:
+    """Those of one workload. `old` is the workload as the checkpoint holds it."""
+
+    reader: ObjectReader
+    writer: ObjectWriter
+    old: live.Object
+
+    @property
+    def ref(self) -> ObjectRef:
+        return self.old.ref
+
+    # ── Looking ─────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def count(self) -> Count:
+        """As the live objects show it now."""
+        workload = self.reader.get(self.ref).document
+        revisions = self._revisions(workload)
+        pods = [(pod, self._is_new(pod, revisions)) for pod in self._pods(workload)]
+        return Count(
+            of=_wanted(workload),
+            updated=sum(new for _, new in pods),
+            ready=sum(_is_ready(pod) for pod, _ in pods),
+            updated_ready=sum(new and _is_ready(pod) for pod, new in pods),
+        )
+
+    def is_as_it_was(self) -> bool:
+        """Whether the template is the old one again."""
+        return _template(self.reader.get(self.ref).document) == _template(self.old.document)
+
+    def _pods(self, workload: Document) -> Iterator[Document]:
+        """The pods that serve: those that are on their way out are left out."""
+        selector = workload["spec"]["selector"].get("matchLabels", {})
+        labels = ",".join(f"{key}={value}" for key, value in selector.items())
+        for pod in self.reader.list(_PODS, self.ref.namespace, labels):
+            if not pod.metadata.get("deletionTimestamp"):
+                yield pod.document
+
+    def _revisions(self, workload: Document) -> Mapping[str, bool]:
+        """Hash of a pod → whether its template is another one than the checkpoint's."""
+        old, uid = _template(self.old.document), workload["metadata"].get("uid")
+        found: dict[str, bool] = {}
+        for revision in self.reader.list(_REVISIONS[self.ref.kind], self.ref.namespace):
+            if any(owner.get("uid") == uid for owner in revision.metadata.get("ownerReferences") or ()):
+                labels = revision.metadata.get("labels") or {}
+                held = revision.document.get("data") or revision.document
+                found |= {labels[name]: _template(held) != old for name in _HASHES if name in labels}
+        return found
+
+    @staticmethod
+    def _is_new(pod: Document, revisions: Mapping[str, bool]) -> bool:
+        labels = pod["metadata"].get("labels") or {}
+        return any(revisions.get(labels.get(name, ""), False) for name in _HASHES)
+
+    # ── Changing ────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def harden(self) -> None:
+        """Nothing is taken up before it is released, and no old instance goes before a new one serves."""
+        if self.ref.kind == "DaemonSet":
+            self._merge({"updateStrategy": {"type": "OnDelete", "rollingUpdate": None}})
+            return
+        rolling = {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": 1, "maxUnavailable": 0}}
+        serves_s = max(self.old.document["spec"].get("minReadySeconds", 0), _SERVES_S)
+        self._merge({"paused": True, "strategy": rolling, "minReadySeconds": serves_s})
+
+    def relax(self) -> None:
+        """As it was before `harden`, but for the version."""
+        spec = self.old.document["spec"]
+        if self.ref.kind == "DaemonSet":
+            self._merge({"updateStrategy": _whole(spec.get("updateStrategy") or {}, "rollingUpdate")})
+            return
+        strategy = _whole(spec.get("strategy") or {}, "rollingUpdate")
+        self._merge(
+            {
+                "paused": spec.get("paused"),
+                "strategy": strategy,
+                "minReadySeconds": spec.get("minReadySeconds"),
+            }
+        )
+
+    def release(self, instances: int, nodes: Sequence[str], *, last: bool) -> bool:
+        """Lets so many take the new version up, those on `nodes` of a DaemonSet; whether that is done."""
+        if self.ref.kind == "DaemonSet":
+            return self._replace(None if last else frozenset(nodes), new=False)
+        done = last or self.count().updated >= instances
+        self._merge({"paused": done and not last})
+        return done
+
+    def revert(self) -> None:
+        """The old template at once; a Deployment's old pods are still there, a DaemonSet's are made anew."""
+        template = self.old.document["spec"]["template"]
+        body: list[Document] = [{"op": "replace", "path": "/spec/template", "value": template}]
+        if self.ref.kind == "Deployment":
+            body.append({"op": "add", "path": "/spec/paused", "value": False})
+        self.writer.patch(self.ref, body, form=live.PatchForm.JSON)
+        if self.ref.kind == "DaemonSet":
+            self._replace(None, new=True)
+
+    def _replace(self, nodes: frozenset[str] | None, *, new: bool) -> bool:
+        """Deletes the pods of one version on some nodes, or on all; whether there was none left."""
+        workload = self.reader.get(self.ref).document
+        revisions, left = self._revisions(workload), 0
+        for pod in self._pods(workload):
+            on_it = nodes is None or pod["spec"].get("nodeName") in nodes
+            if on_it and self._is_new(pod, revisions) is new:
+                left += 1
+                metadata = pod["metadata"]
+                self.writer.delete(
+                    ObjectRef(kind="Pod", name=metadata["name"], namespace=self.ref.namespace), uid=metadata["uid"]
+                )
+        return left == 0
+
+    def _merge(self, spec: Document) -> None:
+        self.writer.patch(self.ref, {"spec": spec})
+
+
+def of_checkpoint(reader: ObjectReader, writer: ObjectWriter, checkpoint: Checkpoint) -> tuple[Instances, ...]:
+    """The Deployments and DaemonSets that a checkpoint holds."""
+    held = (found for found in checkpoint.objects if found.ref.kind in _REVISIONS and found.ref.group == "apps")
+    return tuple(Instances(reader, writer, found) for found in held)
+
+
+def exists(reader: ObjectReader, ref: ObjectRef) -> live.Object | None:
+    try:
+        return reader.get(ref)
+    except NotFound:
+        return None
+
+
+def _template(document: Document) -> Document:
+    """A pod template without what a controller notes in it."""
+    template: dict[str, Any] = dict(document["spec"]["template"])
+    metadata = dict(template.get("metadata") or {})
+    metadata["labels"] = {k: v for k, v in (metadata.get("labels") or {}).items() if k not in _HASHES}
+    metadata.pop("creationTimestamp", None)
+    template.pop("$patch", None)  # a ControllerRevision says that it replaces
+    return {**template, "metadata": metadata}
+
+
+def _wanted(workload: Document) -> int:
+    if workload["kind"] == "DaemonSet":
+        return int((workload.get("status") or {}).get("desiredNumberScheduled", 0))
+    return int(workload["spec"].get("replicas", 1))
+
+
+def _is_ready(pod: Document) -> bool:
+    conditions = (pod.get("status") or {}).get("conditions") or ()
+    return any(each.get("type") == "Ready" and each.get("status") == "True" for each in conditions)
+
+
+def _whole(strategy: Document, detail: str) -> Document:
+    """A strategy for a merge patch: what it does not have is taken away."""
+    return {"type": strategy.get("type"), detail: strategy.get(detail)}

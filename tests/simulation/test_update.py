@@ -1,0 +1,142 @@
+"""Updates of an add-on that EKS keeps, by the production code in the simulated world, in calm and in storms.
+
+An auditor looks at the world afterwards: all instances run one version, that which the run says; nothing temporary is
+left; what was rolled back is what the checkpoint holds.
+"""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from addonctl.model import owners
+from addonctl.model.run import CommandFailed, Do, Entry, GateFailed, OwnerFailed, Phase, Run, TookTooLong
+from addonctl.sim.controllers import Behaviour
+from addonctl.sim.eks import SimEksAddons
+from addonctl.sim.faults import draw, schedule
+from addonctl.versions import Version
+from tests.simulation.update import NEW, OLD, Cluster
+
+KINDS = ("Deployment", "DaemonSet")
+_FINE: dict[str, Any] = {}
+_BAD: Mapping[str, dict[str, Any]] = {
+    "30 % of its answers are wrong": {"bad_share": 0.3},
+    "never ready": {"behaviour": Behaviour(gets_ready=False)},
+    "crashes": {"behaviour": Behaviour(crashes_after_s=2)},
+    "its image is not there": {"behaviour": Behaviour(is_there=False)},
+}
+_ENDS = {Phase.UPDATED: NEW, Phase.ROLLED_BACK: OLD, Phase.REFUSED: OLD}
+
+
+def audit(cluster: Cluster, run: Run) -> None:
+    """What holds after every run that has ended, but for one that was left for a person."""
+    assert set(cluster.images()) == {str(_ENDS[run.phase])}, (run.phase, run.why)
+    assert not cluster.spec.get("paused")
+    assert cluster.spec.get("updateStrategy", {}).get("type") != "OnDelete"
+    assert cluster.spec.get("strategy", {}).get("rollingUpdate", {}).get("maxSurge") in (None, "25%")
+    assert "minReadySeconds" not in cluster.spec
+    found = SimEksAddons(cluster.eks).describe("dns")
+    assert (found.version, found.role_arn) == (str(_ENDS[run.phase]), "arn:aws:iam::123456789012:role/dns")
+
+
+def _entered(run: Run, phase: Phase) -> Entry:
+    return next(entry for entry in run.timeline if entry.phase is phase)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("seed", range(3))
+def test_a_sound_version_is_taken_up_wave_by_wave(kind: str, seed: int) -> None:
+    cluster = Cluster(seed, kind)
+    run = cluster.update()
+    assert run.phase is Phase.UPDATED, run.why
+    audit(cluster, run)
+    assert cluster.lost == 0
+    assert [entry.wave for entry in run.timeline if entry.phase is Phase.SOAK] == list(range(len(run.at_work_on.waves)))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("bad", _BAD)
+def test_a_bad_version_is_put_back_and_only_the_first_wave_had_it(kind: str, bad: str) -> None:
+    cluster = Cluster(5, kind, **_BAD[bad])
+    run = cluster.update()
+    assert run.phase is Phase.ROLLED_BACK, run.why
+    audit(cluster, run)
+    assert cluster.lost == 0
+    assert {entry.wave for entry in run.timeline} == {0}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_wrong_answers_are_found_and_stopped_within_seconds(kind: str) -> None:
+    run = Cluster(7, kind, bad_share=0.3).update()
+    assert isinstance(run.why, GateFailed)
+    applied, back, ended = (_entered(run, each).at for each in (Phase.APPLY, Phase.ROLLING_BACK, Phase.ROLLED_BACK))
+    assert (back - applied).total_seconds() <= 30, "EKS takes five of them, the first instance as many"
+    assert (ended - back).total_seconds() <= 30
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_in_any_storm_it_ends_in_one_version(seed: int) -> None:
+    """Faults of API server, EKS, nodes and clocks, and a process that dies; no harm of the version is overlooked."""
+    given = [_FINE, *_BAD.values()][seed % 5]
+    cluster = Cluster(seed, KINDS[seed // 5 % 2], **given)
+    drawn = draw(cluster.scene, 6, 300)
+    quiet = schedule(cluster.scene, drawn)
+    run = cluster.update(crash=0.1)
+    cluster.world.advance(max(quiet - cluster.world.seconds, 0) + 120)
+    if run.phase is Phase.STUCK:
+        assert isinstance(run.why, TookTooLong)
+        assert "not as the checkpoint has it" in run.why.waited_for
+        assert "somebody else writes" in {each.fault for each in drawn}
+        run = replace(run, phase=Phase.ROLLED_BACK)
+    audit(cluster, run)
+    assert given is _FINE or run.phase is not Phase.UPDATED
+
+
+def test_the_same_seed_is_the_same_run() -> None:
+    def told(seed: int) -> tuple[Run, str]:
+        cluster = Cluster(seed, bad_share=0.2)
+        schedule(cluster.scene, draw(cluster.scene, 6, 300))
+        return cluster.update(crash=0.2), cluster.world.trace
+
+    assert told(4) == told(4)
+
+
+# ── What is refused, and what EKS says ──────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_world_that_has_moved_since_the_plan_was_made_is_not_touched() -> None:
+    cluster = Cluster(1)
+    moved = replace(cluster.plan().steps[0], from_version=Version.of("v0.9.0-eksbuild.1"))
+    run = cluster.update(moved)
+    assert (run.phase, isinstance(run.why, CommandFailed) and run.why.do) == (Phase.REFUSED, Do.CHECK)
+    audit(cluster, run)
+    assert run.checkpoints == ()
+
+
+def test_what_eks_does_not_keep_is_refused_for_now() -> None:
+    cluster = Cluster(1)
+    run = cluster.update(replace(cluster.plan().steps[0], owner=owners.HelmRelease("kube-system", "dns")))
+    assert run.phase is Phase.REFUSED
+    assert isinstance(run.why, CommandFailed)
+    assert "only EKS add-ons" in run.why.reason
+
+
+def test_an_update_that_eks_calls_failed_is_put_back() -> None:
+    cluster = Cluster(1)
+    cluster.eks.fails_next = "AdmissionRequestDenied"
+    run = cluster.update()
+    assert run.phase is Phase.ROLLED_BACK
+    assert isinstance(run.why, OwnerFailed)
+    assert "AdmissionRequestDenied" in run.why.detail
+    audit(cluster, run)
+
+
+def test_eks_is_sent_all_that_the_add_on_has() -> None:
+    """UpdateAddon without the role would take it away."""
+    cluster = Cluster(2, bad_share=0.5)
+    before = SimEksAddons(cluster.eks).describe("dns")
+    run = cluster.update()
+    assert run.phase is Phase.ROLLED_BACK
+    after = SimEksAddons(cluster.eks).describe("dns")
+    assert (after.role_arn, after.identities, after.status) == (before.role_arn, before.identities, "ACTIVE")

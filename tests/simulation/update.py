@@ -1,0 +1,200 @@
+"""An add-on that EKS keeps, in the simulated world, under traffic; updated by the production code, by seed."""
+
+import itertools
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+from addonctl.executor import Executor, Hands
+from addonctl.model import Counts, Note, Objective, ObjectRef, Sample, live, owners
+from addonctl.model.checkpoint import Checkpoint, CheckpointEntry
+from addonctl.model.plan import Plan, Rollout, Step, Target, Wave
+from addonctl.model.run import Event, Limits, Run, Tick
+from addonctl.orchestrator import advance, started
+from addonctl.sim.clock import SimClock
+from addonctl.sim.controllers import Behaviour, Controllers, as_in
+from addonctl.sim.eks import Pace, SimEks, SimEksAddons
+from addonctl.sim.faults import Scene, Storm
+from addonctl.sim.objects import SimObjects
+from addonctl.sim.readiness import is_rolled_out
+from addonctl.sim.store import POD, Store, is_ready
+from addonctl.sim.world import World
+from addonctl.versions import Version
+
+OLD, NEW = Version.of("v1.0.0-eksbuild.1"), Version.of("v1.1.0-eksbuild.1")
+DEPLOYMENT, DAEMON_SET = ("apps", "Deployment"), ("apps", "DaemonSet")
+INSTANCES, NODES = 3, 4
+_RPS = 20
+_IMAGE = "eks/dns"
+
+
+def manifests(version: str, kind: str) -> list[Mapping[str, Any]]:
+    metadata = {"name": "dns", "namespace": "kube-system"}
+    labels = {"app": "dns"}
+    containers = [{"name": "dns", "image": f"{_IMAGE}:{version}"}]
+    spec: dict[str, Any] = {
+        "selector": {"matchLabels": labels},
+        "template": {"metadata": {"labels": labels}, "spec": {"containers": containers}},
+    }
+    spec |= {"replicas": INSTANCES} if kind == "Deployment" else {}
+    budget = {"minAvailable": 1, "selector": {"matchLabels": labels}}
+    return [
+        {"apiVersion": "apps/v1", "kind": kind, "metadata": metadata, "spec": spec},
+        {"apiVersion": "policy/v1", "kind": "PodDisruptionBudget", "metadata": metadata, "spec": budget},
+    ]
+
+
+class Kept:
+    """ports.Checkpoints in memory."""
+
+    def __init__(self) -> None:
+        self._held: dict[str, Checkpoint] = {}
+
+    def save(self, checkpoint: Checkpoint) -> CheckpointEntry:
+        number = f"checkpoint-{len(self._held)}"
+        self._held[number] = checkpoint
+        return CheckpointEntry(
+            id=number,
+            cluster=checkpoint.cluster,
+            installation=checkpoint.installation,
+            addon=checkpoint.addon,
+            owner=checkpoint.owner.type,
+            taken=checkpoint.taken,
+            bytes=0,
+            objects=len(checkpoint.objects),
+            crds=0,
+            custom_resources=0,
+            secrets_withheld=0,
+        )
+
+    def load(self, id: str) -> Checkpoint:
+        return self._held[id]
+
+    def entries(self) -> tuple[CheckpointEntry, ...]:
+        return ()
+
+    def delete(self, id: str) -> None:
+        self._held.pop(id, None)
+
+    def export(self, path: Any, *ids: str) -> None:
+        raise NotImplementedError
+
+
+class Cluster:
+    """`bad_share`: of the requests that instances of the new version answer; `lost` counts what nobody answered."""
+
+    def __init__(
+        self, seed: int, kind: str = "Deployment", behaviour: Behaviour | None = None, bad_share: float = 0.0
+    ) -> None:
+        self.world = World(seed)
+        self.kind, self.bad_share, self.lost = kind, bad_share, 0
+        self.store = Store(self.world)
+        table = {f"{_IMAGE}:{NEW}": behaviour} if behaviour else {}
+        self.controllers = Controllers(self.store, as_in(table))
+        for number in range(NODES):
+            self.controllers.nodes.add(f"node-{number}", {"topology.kubernetes.io/zone": "ab"[number % 2]})
+        versions = {("dns", str(each)): (lambda _, each=each: manifests(str(each), kind)) for each in (OLD, NEW)}
+        self.eks = SimEks(self.store, versions, Pace(apply_s=5, poll_s=5))
+        self.storm = Storm(self.world)
+        self.scene = Scene(self.store, self.storm, self.controllers, self.eks)
+        SimEksAddons(self.eks).create(
+            "dns",
+            namespace="",
+            version=str(OLD),
+            role_arn="arn:aws:iam::123456789012:role/dns",
+            identities=(),
+            configuration="",
+            resolve_conflicts=live.ResolveConflicts.OVERWRITE,
+            token="first",
+        )
+        assert self.world.until(self.rolled_out, 300)
+        self.world.advance(60)
+        addons, objects = SimEksAddons(self.eks, self.storm), SimObjects(self.store, weather=self.storm)
+        self.hands = Hands(objects, objects, addons, addons, Kept(), self, SimClock(self.world))
+        self.executor = Executor(self.hands)
+        self._chance = self.world.stream("traffic")
+
+    def rolled_out(self) -> bool:
+        found = self.store.get(("apps", self.kind), "kube-system", "dns")
+        return found is not None and is_rolled_out(found) and self.eks.describe("dns").status == "ACTIVE"
+
+    @property
+    def spec(self) -> dict[str, Any]:
+        found = self.store.get(("apps", self.kind), "kube-system", "dns")
+        assert found is not None
+        return dict(found.spec)
+
+    def images(self) -> list[str]:
+        """The versions that pods run, of those that are not on their way out."""
+        pods = [pod for pod in self.store.rows(POD) if not pod.is_ending]
+        return sorted(pod.spec["containers"][0]["image"].partition(":")[2] for pod in pods)
+
+    # ── ports.Signals ───────────────────────────────────────────────────────────────────────────────────────────
+
+    def counted(self, step: Step, since: datetime) -> tuple[Sample, ...]:
+        """Requests since then, spread evenly over the pods that are ready."""
+        requests = round((self.world.now - since).total_seconds() * _RPS)
+        pods = [pod for pod in self.store.rows(POD) if is_ready(pod) and not pod.is_ending]
+        if not pods:
+            self.lost += requests
+            return (Sample(sli="dns", at=self.world.now, updated=Counts(requests, requests)),) if requests else ()
+        new = sum(pod.spec["containers"][0]["image"].endswith(str(NEW)) for pod in pods)
+        to_new = round(requests * new / len(pods))
+        failed = sum(self._chance.random() < self.bad_share for _ in range(to_new))
+        return (
+            Sample(sli="dns", at=self.world.now, updated=Counts(to_new, failed), control=Counts(requests - to_new)),
+        )
+
+    # ── Runs ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def plan(self) -> Plan:
+        ref = ObjectRef.of(self.kind, "dns", "kube-system")
+        surge = self.kind == "Deployment"
+        waves = (Wave(instances=1), Wave(instances=INSTANCES - 1)) if surge else _by_node()
+        step = Step(
+            id="1",
+            installation="dns/kube-system/dns",
+            addon="dns",
+            owner=owners.EksAddon("dns"),
+            from_version=OLD,
+            to_version=NEW,
+            do=(Note("the new version"),),
+            undo=(Note("the old version"),),
+            targets=(
+                Target(
+                    ref=ref,
+                    rollout=Rollout.SURGE if surge else Rollout.NODE_BY_NODE,
+                    instances=INSTANCES if surge else NODES,
+                ),
+            ),
+            objects=(ObjectRef(kind="PodDisruptionBudget", name="dns", namespace="kube-system", group="policy"),),
+            waves=waves,
+            objectives=(Objective(sli="dns"),),
+            soak_s=30,
+        )
+        return Plan(cluster="prod-eu-1", kubernetes=None, made=self.world.now, goal="newer", steps=(step,))
+
+    def update(self, step: Step | None = None, crash: float = 0.0, most: int = 5_000) -> Run:
+        """Drives a run to its end; a crash forgets an answer, and what is stored goes on."""
+        plan = self.plan()
+        plan = replace(plan, steps=(step,)) if step else plan
+        crashes = self.world.stream("crashes")
+        run, wanted = started("run", plan, self.world.now, limits=Limits(apply_s=600))
+        since = self.world.now
+        for _ in itertools.repeat(None, most):
+            if run.phase.ended:
+                return run
+            if not wanted:
+                self.world.advance(run.limits.look_s)
+            now = self.world.now
+            event: Event = self.executor.turn(run, wanted, since)
+            since = since if wanted else now
+            if wanted and crashes.random() < crash:
+                event = Tick()
+            run, wanted = advance(run, event, self.world.now)
+        raise AssertionError(f"seed {self.world.seed}: no end, {run.phase} {run.todo} {run.state}")
+
+
+def _by_node() -> tuple[Wave, ...]:
+    return tuple(Wave(instances=len(nodes), nodes=nodes) for nodes in (("node-0",), ("node-1", "node-2"), ("node-3",)))
