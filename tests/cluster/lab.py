@@ -56,6 +56,7 @@ class Lab:
         self._authenticator = Authenticator(NAME)
         self.cluster = Cluster(simulated_nodes=simulated, context=CONTEXT, authenticator=self._authenticator.url)
         self.eks = EksServer(packaged_table())
+        self.update_s = _UPDATE_S  # so long EKS waits for an update
 
     def __enter__(self) -> Self:
         with ExitStack() as stack:
@@ -120,7 +121,7 @@ class Lab:
         except RuntimeError as error:
             raise Conflict(str(error)) from error
         try:
-            self.cluster.ready(_WORKLOADS[addon], timeout_s=_UPDATE_S)
+            self.cluster.ready(_WORKLOADS[addon], timeout_s=self.update_s)
         except RuntimeError as error:
             raise NotReady("The add-on is unhealthy because it doesn't have the desired number of replicas.") from error
 

@@ -1,0 +1,148 @@
+"""An update of the real CoreDNS, which EKS keeps, by the production code: taken up wave by wave, or put back.
+
+The plan is the planner's, EKS is the lab's, the API server, the pods and the DNS queries are real. No face drives runs
+yet, so the test does.
+"""
+
+import socket
+import time
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+
+import pytest
+
+from addonctl.adapters.api_connection import connect
+from addonctl.adapters.api_objects import ApiObjects
+from addonctl.adapters.aws import Aws
+from addonctl.adapters.checkpoints import CheckpointFolder
+from addonctl.adapters.clock import SystemClock
+from addonctl.adapters.eks_addons import EksAddonApi
+from addonctl.adapters.probes import dns_answer, dns_query
+from addonctl.apps import wiring
+from addonctl.executor import Executor, Hands
+from addonctl.model import Counts, GateSettings, Sample, live
+from addonctl.model.plan import Plan, Step
+from addonctl.model.run import Limits, Phase, Run, TookTooLong
+from addonctl.orchestrator import advance, started
+from tests.cluster.changes import got, pods
+from tests.cluster.lab import EKS_ADDONS, NAME, Lab, image_of
+
+_NEWER = "v1.13.2-eksbuild.21"
+_NOT_BUILT = "v1.14.3-eksbuild.14"  # AWS offers it; its image is not to be had here
+_NAME = "kubernetes.default.svc.cluster.local"
+_QUERIES, _TIMEOUT_S = 40, 1.0  # of each pod at each look
+_LIMITS = Limits(baseline_s=4, apply_s=90, look_s=2)
+
+
+class Queries:
+    """ports.Signals: DNS queries to every pod of CoreDNS that is ready, whichever version it runs."""
+
+    def __init__(self, lab: Lab, new: str) -> None:
+        self._lab, self._new = lab, image_of("coredns", new)
+
+    def counted(self, step: Step, since: datetime) -> tuple[Sample, ...]:
+        updated, control = Counts(), Counts()
+        for pod in pods(self._lab.cluster, "kube-system", "k8s-app=kube-dns"):
+            if not _is_ready(pod) or "deletionTimestamp" in pod["metadata"]:
+                continue
+            seen = Counts(_QUERIES, sum(not _answers(pod["status"]["podIP"]) for _ in range(_QUERIES)))
+            if pod["spec"]["containers"][0]["image"] == self._new:
+                updated += seen
+            else:
+                control += seen
+        return (Sample(sli="dns", at=SystemClock().now(), updated=updated, control=control),)
+
+
+def _is_ready(pod: dict[str, dict[str, list[dict[str, str]]]]) -> bool:
+    return any(each["type"] == "Ready" and each["status"] == "True" for each in pod["status"].get("conditions", ()))
+
+
+def _answers(address: str) -> bool:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asked:
+        asked.settimeout(_TIMEOUT_S)
+        try:
+            asked.sendto(dns_query(_NAME), (address, 53))
+            rcode, answers = dns_answer(asked.recv(512))
+        except OSError:
+            return False
+        return rcode == 0 and answers == 1
+
+
+@pytest.fixture
+def environment(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    for name, value in lab.environment.items():
+        monkeypatch.setenv(name, value)
+    lab.update_s = 600  # as in life, EKS waits longer than a wave lasts
+    yield
+    lab.update_s = 60
+
+
+def planned(to: str) -> Plan:
+    made = wiring.open_manager(eks=NAME).plan_update("coredns", to)
+    (step,) = made.steps
+    dns = tuple(each for each in step.objectives if each.sli == "dns")
+    assert dns, "CoreDNS is watched by DNS queries"
+    return _with(made, soak_s=4, objectives=dns)
+
+
+def _with(plan: Plan, **more: object) -> Plan:
+    from dataclasses import replace
+
+    return replace(plan, steps=(replace(plan.steps[0], **more),))  # type: ignore[arg-type]
+
+
+def updated(lab: Lab, plan: Plan, folder: Path) -> Run:
+    """Drives a run of `plan` to its end, against the lab."""
+    objects, addons = ApiObjects(connect(None, str(lab.cluster.kubeconfig)), "run-1"), EksAddonApi(Aws(), NAME)
+    new = str(plan.steps[0].to_version)
+    hands = Hands(objects, objects, addons, addons, CheckpointFolder(folder), Queries(lab, new), SystemClock())
+    executor = Executor(hands)
+    since = SystemClock().now()
+    run, wanted = started(f"lab-{time.time_ns()}", plan, since, GateSettings(), _LIMITS)
+    while not run.phase.ended:
+        if not wanted:
+            time.sleep(run.limits.look_s)
+        event = executor.turn(run, wanted, since)
+        since = since if wanted else SystemClock().now()
+        run, wanted = advance(run, event, SystemClock().now())
+    return run
+
+
+def deployment(lab: Lab) -> live.Object:
+    (found,) = got(lab.cluster, "deployment/coredns", "-n", "kube-system")
+    return live.Object(found)
+
+
+def as_told(run: Run) -> str:
+    return "\n".join(f"{entry.at:%H:%M:%S} {entry.phase} {entry.wave} {entry.why or ''}" for entry in run.timeline)
+
+
+def test_coredns_is_updated_wave_by_wave_and_back_again(
+    lab: Lab, environment: None, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = live.normalised(deployment(lab).document)
+    for version in (_NEWER, EKS_ADDONS["coredns"]):
+        run = updated(lab, planned(version), tmp_path)
+        with capsys.disabled():
+            print(f"\n{as_told(run)}")
+        assert run.phase is Phase.UPDATED, as_told(run)
+        (container,) = deployment(lab).document["spec"]["template"]["spec"]["containers"]
+        assert container["image"] == image_of("coredns", version)
+    assert live.normalised(deployment(lab).document) == before
+
+
+def test_a_version_whose_image_is_not_there_is_put_back(
+    lab: Lab, environment: None, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = live.normalised(deployment(lab).document)
+    run = updated(lab, planned(_NOT_BUILT), tmp_path)
+    with capsys.disabled():
+        print(f"\n{as_told(run)}")
+    assert run.phase is Phase.ROLLED_BACK, as_told(run)
+    assert isinstance(run.why, TookTooLong)
+    assert live.normalised(deployment(lab).document) == before
+    described = lab.eks.client("eks").describe_addon(clusterName=NAME, addonName="coredns")["addon"]
+    assert (described["addonVersion"], described["status"]) == (EKS_ADDONS["coredns"], "ACTIVE")
+    lost = [pod for pod in pods(lab.cluster, "kube-system", "k8s-app=kube-dns") if not _is_ready(pod)]
+    assert lost == []
