@@ -32,7 +32,7 @@ lint: $(VENV)/installed-dev
 docs: $(VENV)/installed-dev
 	$(BIN)/python scripts/check_docs.py
 
-# PARTS: of control-plane, simulated, helm, nodes (these four if none is named), more-coredns, popeye.
+# PARTS: of control-plane, simulated, helm, nodes (these four if none is named), more-coredns, popeye, argocd.
 cluster: $(VENV)/installed-dev
 	$(BIN)/python -m tests.cluster build $(PARTS)
 
@@ -40,15 +40,16 @@ TESTS ?= tests/cluster
 cluster-test: $(VENV)/installed-dev
 	$(BIN)/python -m pytest $(TESTS) -rs
 
+# SIMULATED=N adds simulated nodes, ARGOCD=1 a real Argo CD that owns an add-on.
 lab: $(VENV)/installed-dev
-	@$(BIN)/python -m tests.cluster lab $(if $(SIMULATED),--simulated $(SIMULATED))
+	@$(BIN)/python -m tests.cluster lab $(if $(SIMULATED),--simulated $(SIMULATED)) $(if $(ARGOCD),--argocd)
 
 bench: $(VENV)/installed-dev
 	for script in bench_help bench_snapshot bench_scale simulated_world; do $(BIN)/python -m bench.$$script || exit 1; done
 
 # What takes longer than .ci/run may; its figures belong into the note of a release.
 prove: bench
-	$(BIN)/python -m tests.cluster build control-plane nodes helm simulated popeye
+	$(BIN)/python -m tests.cluster build control-plane nodes helm simulated popeye argocd
 	$(BIN)/python -m tests.cluster starts 20
 	$(BIN)/python -m pytest tests/cluster -m "" -rs
 	for script in cluster_scan faults_beside_popeye; do $(BIN)/python -m bench.$$script || exit 1; done

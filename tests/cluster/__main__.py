@@ -17,6 +17,7 @@ def main() -> None:
     make.add_argument("parts", nargs="*", metavar="PART", help=f"of {', '.join(build.PARTS)}; as a rule the first four")
     lab = commands.add_parser("lab", help="a cluster with add-ons and an EKS API, until Ctrl-C")
     lab.add_argument("--simulated", type=int, default=0, metavar="N", help="simulated nodes to add")
+    lab.add_argument("--argocd", action="store_true", help="with a real Argo CD that owns an add-on")
     starts = commands.add_parser("starts", help="start a cluster N times, one after the other")
     starts.add_argument("count", type=int, metavar="N")
     commands.add_parser("down", help="clean up after a run that was killed")
@@ -25,17 +26,17 @@ def main() -> None:
         case "build":
             build.build(given.parts)
         case "lab":
-            _lab(given.simulated)
+            _lab(given.simulated, argocd=given.argocd)
         case "starts":
             _starts(given.count)
         case _:
             clean(RUN)
 
 
-def _lab(simulated: int) -> None:
+def _lab(simulated: int, *, argocd: bool) -> None:
     from tests.cluster.lab import Lab
 
-    parts = ("control-plane", "nodes", "helm", *(["simulated"] if simulated else []))
+    parts = ("control-plane", "nodes", "helm", *(["simulated"] if simulated else []), *(["argocd"] if argocd else []))
     build.build(parts)
     if absent := build.missing(*parts):
         raise SystemExit(f"The lab needs {', '.join(absent)}.")
@@ -43,7 +44,7 @@ def _lab(simulated: int) -> None:
     signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     began = time.monotonic()
-    with Lab(simulated) as lab:
+    with Lab(simulated, argocd=argocd) as lab:
         print(f"The lab is up, after {time.monotonic() - began:.0f} s. Paste into another shell:\n")
         print(lab.greeting(), end="\n\nCtrl-C ends the lab.\n", flush=True)
         signal.pause()

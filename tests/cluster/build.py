@@ -32,11 +32,14 @@ COMPONENTS = (
 # The versions that the cluster runs, and those that it can be updated to or from.
 COREDNS, COREDNS_MORE = ("v1.12.4", "v1.13.2"), ("v1.11.4", "v1.14.3")
 METRICS_SERVER, GATEKEEPER = "v0.9.0", "v3.23.1"
+_ARGOCD, ARGOCD_VERSION = "github.com/argoproj/argo-cd/v2", "v2.14.11"  # the version that go/argocd requires
 PROXY_NAME = f"registry.k8s.io/kube-proxy:{KUBERNETES}"
 PAUSE_IMAGE = "registry.local/pause:1"
 WITNESS_IMAGE = "registry.local/witness:1"
 # Debian's packages: runc (crun refuses the OCI version that kubelet asks for), CNI plugins, packet filters.
 DEBIAN = ("runc", "containernetworking-plugins", "iptables", "conntrack", "iproute2", "gcc", "libc6-dev", "util-linux")
+# What a part needs besides. redis-tools holds the binary of Debian's redis-server, without the service that starts it.
+MORE_DEBIAN = {"argocd": ("redis-tools", "git")}
 _BUILD_TIMEOUT_S = 1500
 # Go compiles on every core by itself; a second build fills the time in which the first one links.
 _SIDE_BY_SIDE = 2
@@ -130,6 +133,8 @@ CONTAINERD = _go_install(
 )
 HELM = _go_install("helm", "helm.sh/helm/v4/cmd/helm@v4.3.1")
 POPEYE = _module("popeye", "github.com/derailed/popeye", "popeye")
+# Controller and repo server are one binary, which looks at the name it is called by.
+ARGOCD = _module("argocd", f"{_ARGOCD}/cmd", "argocd")
 _WITNESS = _module("witness", ".", "witness")
 _COREDNS = {
     version: _go_install(f"coredns-{version}", f"github.com/coredns/coredns@{version}")
@@ -254,6 +259,12 @@ GATEKEEPER_MANIFEST = _from_module(
     ["deploy/gatekeeper.yaml"],
     "gatekeeper.yaml",
 )
+ARGOCD_CRDS = _from_module(
+    "argocd-crds",
+    f"{_ARGOCD}@{ARGOCD_VERSION}",
+    [f"manifests/crds/{kind}-crd.yaml" for kind in ("application", "applicationset", "appproject")],
+    "crds.yaml",
+)
 GATEKEEPER_CHART = _chart("gatekeeper-chart", f"github.com/open-policy-agent/gatekeeper/v3@{GATEKEEPER}", "gatekeeper")
 
 # What each part adds; within a part, an image comes after its binary.
@@ -280,6 +291,7 @@ PARTS: Mapping[str, tuple[Artefact, ...]] = {
         *(_COREDNS_IMAGES[version] for version in COREDNS_MORE),
     ),
     "popeye": (POPEYE,),
+    "argocd": (ARGOCD, ARGOCD_CRDS),
 }
 USUAL = ("control-plane", "simulated", "helm", "nodes")
 
@@ -297,15 +309,16 @@ def _unbuilt(parts: Sequence[str]) -> list[Artefact]:
     return [artefact for part in parts or USUAL for artefact in PARTS[part] if not artefact.built]
 
 
-def install_debian_packages() -> None:
-    """Installs those of Debian's packages that are not there."""
+def install_debian_packages(parts: Sequence[str] = ()) -> None:
+    """Installs those of Debian's packages that are not there, with those that only these parts need."""
+    wanted = (*DEBIAN, *(name for part in parts for name in MORE_DEBIAN.get(part, ())))
     listed = subprocess.run(
-        ["dpkg-query", "-W", "-f", "${Package} ${db:Status-Abbrev}\n", *DEBIAN],
+        ["dpkg-query", "-W", "-f", "${Package} ${db:Status-Abbrev}\n", *wanted],
         capture_output=True,
         text=True,
         check=False,
     ).stdout
-    absent = [name for name in DEBIAN if f"{name} ii" not in listed]
+    absent = [name for name in wanted if f"{name} ii" not in listed]
     if absent and os.geteuid() != 0:
         raise SystemExit(f"Debian packages are missing: {' '.join(absent)}. Install them, or run this as root.")
     if absent:
@@ -315,7 +328,7 @@ def install_debian_packages() -> None:
 
 def build(parts: Sequence[str] = ()) -> None:
     """Builds all that is missing of these parts, saying what and how long it took."""
-    install_debian_packages()
+    install_debian_packages(parts)
     began = time.monotonic()
     unbuilt = _unbuilt(parts)
     images = [artefact for artefact in unbuilt if artefact in _IMAGES]

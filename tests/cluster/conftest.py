@@ -20,7 +20,7 @@ from tests.eks.server import EksServer, packaged_table
 T = TypeVar("T")
 
 
-_KINDS = ("cluster", "lab", "api_server", "every_api", "world")
+_KINDS = ("cluster", "lab", "argocd_lab", "api_server", "every_api", "world")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -88,6 +88,12 @@ def cluster(kept: Kept) -> Cluster:
 def lab(kept: Kept) -> Lab:
     """The same with an EKS API beside it, and simulated nodes: EKS, Helm and Flux hold the add-ons."""
     return kept.get("lab", lambda: Lab(simulated=20), "nodes", "helm", "simulated")
+
+
+@pytest.fixture(scope="module")
+def argocd_lab(kept: Kept) -> Lab:
+    """The lab with a real Argo CD that owns one add-on more."""
+    return kept.get("lab with Argo CD", lambda: Lab(argocd=True), "nodes", "helm", "argocd")
 
 
 @pytest.fixture(scope="module")

@@ -62,6 +62,13 @@ def workload(
     return {"apiVersion": "apps/v1", "kind": kind, "metadata": meta, "spec": spec}
 
 
+def idle_deployment(addon: str, image: str) -> Object:
+    """An add-on's Deployment for the eye, in its own namespace: the pod waits until it is told to end."""
+    deployment = workload("Deployment", addon, addon, image, {"app.kubernetes.io/name": addon}, 1)
+    deployment["spec"]["template"]["spec"]["containers"][0] |= {"args": ["sleep"], "imagePullPolicy": "IfNotPresent"}
+    return deployment
+
+
 def service(name: str, namespace: str, selector: Mapping[str, str], port: int = 443) -> Object:
     spec = {"selector": dict(selector), "ports": [{"port": port}]}
     return {"apiVersion": "v1", "kind": "Service", "metadata": _meta(name, namespace), "spec": spec}

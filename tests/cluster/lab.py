@@ -2,8 +2,8 @@
 
 CoreDNS, kube-proxy and metrics-server are EKS add-ons, created and updated over EKS's API; Gatekeeper is a Helm
 release; external-secrets is what Flux leaves of a HelmRelease, without Flux: the object, and the release that its
-helm-controller would have made. All run for real but external-secrets, whose pod only waits. By hand: `make lab`;
-in tests: the `lab` fixture.
+helm-controller would have made. All run for real but external-secrets, whose pod only waits. If asked, a real Argo CD
+owns external-dns (argocd.py). By hand: `make lab`; in tests: the fixtures `lab` and `argocd_lab`.
 """
 
 import json
@@ -20,6 +20,7 @@ import yaml
 from addonctl.adapters import knowledge
 from tests.cluster import build, dozen
 from tests.cluster.addons import MANIFESTS, metrics_flow
+from tests.cluster.argocd import ArgoCd
 from tests.cluster.authenticator import Authenticator
 from tests.cluster.cluster import RUN, Cluster
 from tests.eks.server import REGION, EksServer, packaged_table
@@ -51,11 +52,12 @@ _POLL_S = 0.2
 class Lab:
     """`with Lab() as lab:` gives `lab.cluster`, `lab.eks`, and `lab.environment` for a process that works on both."""
 
-    def __init__(self, simulated: int = 0) -> None:
+    def __init__(self, simulated: int = 0, *, argocd: bool = False) -> None:
         self._stack, self._ended = ExitStack(), threading.Event()
         self._authenticator = Authenticator(NAME)
         self.cluster = Cluster(simulated_nodes=simulated, context=CONTEXT, authenticator=self._authenticator.url)
         self.eks = EksServer(packaged_table())
+        self._with_argocd = argocd
         self.update_s = _UPDATE_S  # so long EKS waits for an update
 
     def __enter__(self) -> Self:
@@ -67,6 +69,8 @@ class Lab:
             stack.callback(self._ended.set)
             self._serve_eks()
             self._install()
+            if self._with_argocd:
+                stack.enter_context(ArgoCd(self.cluster))
             self._stack = stack.pop_all()
         return self
 
@@ -202,9 +206,8 @@ _HELM_RELEASE = {
 
 
 def _secrets_objects(image: str) -> list[dict[str, Any]]:
-    """external-secrets for the eye: its CRDs, and a Deployment whose pod waits until it is told to end."""
-    deployment = dozen.workload("Deployment", SECRETS, SECRETS, image, {"app.kubernetes.io/name": SECRETS}, 1)
-    deployment["spec"]["template"]["spec"]["containers"][0] |= {"args": ["sleep"], "imagePullPolicy": "IfNotPresent"}
+    """external-secrets for the eye: its CRDs, and an idle Deployment."""
+    deployment = dozen.idle_deployment(SECRETS, image)
     names = [name for kind, _, name in knowledge.load().addons[SECRETS].own_objects() if kind == dozen.CRD]
     split = [name.partition(".") for name in names]
     objects = [deployment, *(dozen.crd(group, plural[:-1].capitalize(), "v1", plural) for plural, _, group in split)]

@@ -9,7 +9,7 @@ import shutil
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 _STOP_S = 5.0
@@ -54,7 +54,14 @@ class Records:
         path = self.folder / f"{kind}.made"
         return path.read_text().splitlines() if path.exists() else []
 
-    def spawn(self, name: str, *command: str | Path, netns: str = "", path: str = "") -> None:
+    def spawn(
+        self,
+        name: str,
+        *command: str | Path,
+        netns: str = "",
+        path: str = "",
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
         """Starts a process in the background, in a network namespace if given; its output goes to NAME.log."""
         # Not `ip netns exec`: that mounts a fresh /sys, which hides the cgroups.
         enter = ["nsenter", f"--net=/run/netns/{netns}"] if netns else []
@@ -65,7 +72,11 @@ class Records:
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
-                env={**os.environ, "PATH": f"{path}:{os.environ['PATH']}" if path else os.environ["PATH"]},
+                env={
+                    **os.environ,
+                    **(environment or {}),
+                    "PATH": f"{path}:{os.environ['PATH']}" if path else os.environ["PATH"],
+                },
             )
         _CHILDREN[started.pid] = started
         self.note("process", f"{started.pid} {_born(started.pid)} {name}")
