@@ -174,16 +174,21 @@ def narrowed(assessment: Assessment, addon: str) -> Assessment:
     graph = assessment.dependencies
     mine = {row.id for row in assessment.inventory.installations if addon in (row.addon, row.id)}
     if not mine:
-        there = sorted({row.addon for row in assessment.inventory.installations})
-        close = get_close_matches(addon, there, n=1)
-        meant = f" (did you mean {close[0]}?)" if close else ""
-        raise BadInput(f"{addon!r} is not installed here{meant}", f"There are: {', '.join(there) or 'none'}.")
+        raise not_installed(assessment, addon)
     kept = replace(
         graph,
         addons=tuple(each for each in graph.addons if {each.source, each.target} & mine),
         edges=tuple(e for e in graph.edges if {graph.owners.get(e.source), graph.owners.get(e.target)} & mine),
     )
     return replace(assessment, dependencies=kept)
+
+
+def not_installed(assessment: Assessment, addon: str) -> BadInput:
+    """The error that names what is installed, and what was probably meant."""
+    there = sorted({row.addon for row in assessment.inventory.installations})
+    close = get_close_matches(addon, there, n=1)
+    meant = f" (did you mean {close[0]}?)" if close else ""
+    return BadInput(f"{addon!r} is not installed here{meant}", f"There are: {', '.join(there) or 'none'}.")
 
 
 def only_of(assessment: Assessment, catalog: Catalog, wanted: Sequence[str]) -> Assessment:

@@ -5,11 +5,11 @@ is one that AWS's table or upstream's ranges allow; what nobody can say becomes 
 called by manager.py. orchestrator.py carries a plan out, render/ prints it.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from addonctl.assessment import Assessment
+from addonctl.assessment import Assessment, not_installed
 from addonctl.catalog import AddOn, Answer, Catalog, ClusterService, EksAddonVersions
 from addonctl.compatibility import update_fix
 from addonctl.errors import BadInput
@@ -66,8 +66,7 @@ def _one(assessment: Assessment, addon: str) -> Installation:
     rows = assessment.inventory.installations
     found = [row for row in rows if addon and addon in (row.addon, row.id, row.eks_addon)]
     if not found:
-        there = ", ".join(sorted({row.addon for row in rows})) or "none"
-        raise BadInput(f"{addon!r} is not installed here", f"There are: {there}.")
+        raise not_installed(assessment, addon)
     if len(found) > 1:
         raise BadInput(f"{addon} is installed {len(found)} times", f"Name one: {', '.join(row.id for row in found)}.")
     return _changeable(found[0])
@@ -165,12 +164,12 @@ class _Planner:
         listed = self._listed(row)
         if listed is None:
             return _Move(running, None)
-        both = [v for v in _offered(listed, running) if self.catalog.check(listed.name, v, minor).answer is Answer.YES]
+        both = [v for v in listed.offered(running) if self.catalog.check(listed.name, v, minor).answer is Answer.YES]
         if both:
-            return _Move(running, _preferred(listed, both, minor))
-        later = _offered(listed, minor)
+            return _Move(running, listed.preferred(both, minor))
+        later = listed.offered(minor)
         if later:
-            return _Move(minor, _preferred(listed, later, minor))
+            return _Move(minor, listed.preferred(later, minor))
         return OpenQuestion(installation=row.id, kubernetes=minor, reason=f"AWS offers no {listed.name} for it")
 
     def goal(self, row: Installation, to: str, kubernetes: Minor) -> Version | None:
@@ -180,11 +179,11 @@ class _Planner:
             if to in (DEFAULT, LATEST):
                 raise BadInput(f"No table says which versions of {row.addon} there are", "Name one with --to.")
             return Version.of(to)
-        fit = _offered(listed, kubernetes)
+        fit = listed.offered(kubernetes)
         if to == LATEST:
             return max(fit, default=row.version)
         if to == DEFAULT:
-            return _preferred(listed, fit, kubernetes) if fit else row.version
+            return listed.preferred(fit, kubernetes) or row.version
         wanted = Version.of(to)
         if wanted not in fit:
             newest = ", ".join(map(str, sorted(fit, reverse=True)[:3])) or "none"
@@ -217,7 +216,7 @@ class _Planner:
 
     def _one_minor_at_a_time(self, row: Installation) -> bool:
         addon = self._addon(row)
-        return addon is not None and any(rule.one_minor_at_a_time for rule in addon.upgrade_rules)
+        return addon is not None and addon.one_minor_at_a_time
 
     def _stops(
         self, row: Installation, listed: EksAddonVersions, was: Version, goal: Version, kubernetes: Minor
@@ -225,7 +224,7 @@ class _Planner:
         """The versions on the way to `goal`, it included: one a minor that is offered, where it moves one at a time."""
         if self._one_minor_at_a_time(row):
             for minor in _between(was, goal):
-                fit = [version for version in _offered(listed, kubernetes) if version.minor == minor]
+                fit = [version for version in listed.offered(kubernetes) if version.minor == minor]
                 yield from [max(fit)] if fit else []
         yield goal
 
@@ -242,25 +241,32 @@ class _Planner:
         cluster, eks = self.view.snapshot.cluster.name, self.view.snapshot.eks
         installed = eks_addon(row, eks.addons) if eks else None
         there, back = (update_addon(cluster, listed.name, str(version), installed) for version in (to, was))
-        if was in _offered(listed, kubernetes):
+        if was in listed.offered(kubernetes):
             return _Way((there,), (back,))
         return _Way((there,), (), f"AWS offers no {listed.name} {was} for Kubernetes {kubernetes} any more")
 
     def _by_its_installer(self, row: Installation, goal: Version | None, wanted: Minor) -> "_Way":
         """The same in the terms of who installed it; without a goal, a person chooses the version."""
-        choose = update_fix(row, self.view, self.catalog, wanted)
+        there = self._there(row, goal) if goal else update_fix(row, self.view, self.catalog, wanted)
+        return _Way(there, (self._back(row),))
+
+    def _there(self, row: Installation, goal: Version) -> tuple[Action, ...]:
+        match row.owner:
+            case owners.HelmRelease(name=name) if name:
+                return (self._helm_upgrade(row, goal),)
+            case owners.ArgoApplication() | owners.FluxHelmRelease() | owners.FluxKustomization():
+                return (GitChange(owner=row.owner, change=f"set the version to {goal}"),)
+        return (Note(f"Apply the manifests of {row.addon} {goal}."),)
+
+    def _back(self, row: Installation) -> Action:
         match row.owner:
             case owners.HelmRelease(namespace=namespace, name=name) if name:
                 release = self._release(row)
-                revision = (release.deployed_revision or release.revision) if release else 0
-                rollback = HelmRollback(namespace=namespace, name=name, revision=revision)
-                return _Way((self._helm_upgrade(row, goal),) if goal else choose, (rollback,))
+                revision = release.revision_in_use if release else 0
+                return HelmRollback(namespace=namespace, name=name, revision=revision)
             case owners.ArgoApplication() | owners.FluxHelmRelease() | owners.FluxKustomization():
-                there = GitChange(owner=row.owner, change=f"set the version to {goal}")
-                back = GitChange(owner=row.owner, change=f"revert that commit, back to {row.version}")
-                return _Way((there,) if goal else choose, (back,))
-        apply = Note(f"Apply the manifests of {row.addon} {goal}.")
-        return _Way((apply,) if goal else choose, (Note(f"Apply the manifests of {row.addon} {row.version} again."),))
+                return GitChange(owner=row.owner, change=f"revert that commit, back to {row.version}")
+        return Note(f"Apply the manifests of {row.addon} {row.version} again.")
 
     def _release(self, row: Installation) -> HelmRelease | None:
         """The Helm release that keeps an installation, where it was read."""
@@ -327,22 +333,11 @@ class _Way:
 # ── Versions ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def _offered(listed: EksAddonVersions, *minors: Minor) -> tuple[Version, ...]:
-    """The versions that AWS offers for all of some minors."""
-    return tuple(entry.version for entry in listed.versions if all(minor in entry.kubernetes for minor in minors))
-
-
 def _between(was: Version, goal: Version) -> Iterator[tuple[int, int]]:
     """The minors between two versions of one major, neither of theirs included, in the direction of the goal."""
     (major, first), (other, last) = was.minor, goal.minor
     if major == other:
         yield from ((major, minor) for minor in range(first, last, 1 if last > first else -1) if minor != first)
-
-
-def _preferred(listed: EksAddonVersions, fit: Sequence[Version], minor: Minor) -> Version:
-    """EKS's default for a minor where it is among those that fit, else the newest of them."""
-    defaults = {entry.version for entry in listed.versions if minor in entry.default_for}
-    return max((version for version in fit if version in defaults), default=max(fit))
 
 
 # ── How it is rolled out ────────────────────────────────────────────────────────────────────────────────────────────

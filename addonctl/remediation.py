@@ -24,6 +24,7 @@ from addonctl.model import (
     View,
     owners,
 )
+from addonctl.versions import Minor
 
 _ROLE_UNKNOWN = "AWS was not read: if the add-on has an IAM role, add --service-account-role-arn, or EKS removes it"
 _GITOPS = (owners.ArgoApplication, owners.FluxHelmRelease, owners.FluxKustomization)
@@ -49,6 +50,12 @@ def eks_addon(row: Installation, listed: Iterable[EksAddon]) -> EksAddon | None:
     if isinstance(row.owner, owners.EksAddon):
         names.add(row.owner.name)
     return next((addon for addon in listed if addon.name in names), None)
+
+
+def upgrade_control_plane(cluster: str, minor: Minor, why: str = "") -> CommandLine:
+    """The control plane of an EKS cluster to its next minor."""
+    words = ("aws", "eks", "update-cluster-version", "--name", cluster, "--kubernetes-version", str(minor))
+    return CommandLine(words, why=why)
 
 
 def update_addon(cluster: str, name: str, version: str, installed: EksAddon | None, why: str = "") -> UpdateAddon:
@@ -88,7 +95,7 @@ def restore(row: Installation, view: View) -> tuple[Action, ...]:
     match row.owner:
         case owners.HelmRelease(namespace=namespace, name=name):
             release = next((r for r in view.helm_releases if (r.namespace, r.name) == (namespace, name)), None)
-            revision = (release.deployed_revision or release.revision) if release else 0
+            revision = release.revision_in_use if release else 0
             if revision:
                 why = "to its current revision: Helm recreates what is missing"
                 return (HelmRollback(namespace=namespace, name=name, revision=revision, why=why),)

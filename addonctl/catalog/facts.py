@@ -3,7 +3,7 @@
 adapters/knowledge.py and adapters/eks_table.py load them and parse versions.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from enum import StrEnum
@@ -289,6 +289,11 @@ class AddOn:
     lifecycle: tuple[ReleaseCycle, ...] = ()
     known_issues: tuple[KnownIssue, ...] = ()
 
+    @property
+    def one_minor_at_a_time(self) -> bool:
+        """Whether it must not skip a minor when its version changes."""
+        return any(rule.one_minor_at_a_time for rule in self.upgrade_rules)
+
     def own_objects(self) -> Iterator[tuple[str, str, str]]:
         """(kind, namespace, name) of what every installation has; an empty namespace is its own, or cluster-wide."""
         for words in self.comes_with:
@@ -327,6 +332,15 @@ class EksAddonVersions:
     @property
     def minors(self) -> frozenset[Minor]:
         return frozenset(minor for version in self.versions for minor in version.kubernetes)
+
+    def offered(self, *minors: Minor) -> tuple[Version, ...]:
+        """The versions that AWS offers for every one of some minors."""
+        return tuple(entry.version for entry in self.versions if all(minor in entry.kubernetes for minor in minors))
+
+    def preferred(self, fit: Sequence[Version], minor: Minor) -> Version | None:
+        """EKS's default version for a minor if it is among those that fit, else the newest of them; None of none."""
+        defaults = {entry.version for entry in self.versions if minor in entry.default_for}
+        return max((version for version in fit if version in defaults), default=max(fit, default=None))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

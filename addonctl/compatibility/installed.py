@@ -116,18 +116,15 @@ def _eks_update(row: Installation, name: str, goal: Version, first: Version, vie
 
 def _goal(listed: EksAddonVersions | None, minor: Minor) -> Version | None:
     """EKS's default version for a minor, or else the newest that it offers for it; None if there is none."""
-    fit = [entry for entry in listed.versions if minor in entry.kubernetes] if listed else []
-    default = next((entry.version for entry in fit if minor in entry.default_for), None)
-    return default or max((entry.version for entry in fit), default=None)
+    return listed.preferred(listed.offered(minor), minor) if listed else None
 
 
 def _first_stop(row: Installation, listed: EksAddonVersions, goal: Version, catalog: Catalog, minor: Minor) -> Version:
     """The version to update to first: not the goal if the add-on must be updated one minor at a time."""
     addon, now = catalog.find(row.addon), row.version
-    if addon is None or now is None or not any(rule.one_minor_at_a_time for rule in addon.upgrade_rules):
+    if addon is None or now is None or not addon.one_minor_at_a_time:
         return goal
     following = (now.minor[0], now.minor[1] + 1)
     if goal.minor <= following:
         return goal
-    fit = (entry.version for entry in listed.versions if minor in entry.kubernetes)
-    return max((version for version in fit if version.minor == following), default=goal)
+    return max((version for version in listed.offered(minor) if version.minor == following), default=goal)

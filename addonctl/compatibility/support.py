@@ -13,6 +13,7 @@ from addonctl.catalog import Catalog, EksRelease
 from addonctl.errors import BadInput
 from addonctl.findings import finding, makes
 from addonctl.model import ClusterRef, CommandLine, Evidence, Finding, Node, Severity, View
+from addonctl.remediation import upgrade_control_plane
 from addonctl.versions import Minor
 
 # EKS gives 14 months of standard support; a careful upgrade of a fleet takes two of them.
@@ -197,11 +198,9 @@ def _upgrade(view: View, status: KubernetesStatus) -> Iterator[CommandLine]:
     eks = view.snapshot.eks
     if eks is None or status.running is None:
         return
-    to = str(status.running.next)
+    to = status.running.next
     why = f"once nothing stands in its way (addonctl compat --target {to}); EKS takes it back for 7 days, not add-ons:"
-    yield CommandLine(
-        ("aws", "eks", "update-cluster-version", "--name", eks.cluster.name, "--kubernetes-version", to), why=why
-    )
+    yield upgrade_control_plane(eks.cluster.name, to, why)
 
 
 def _when(status: KubernetesStatus, ends: date, day: date) -> str:

@@ -45,6 +45,11 @@ class HelmRelease:
         """False if only its history is kept (`helm uninstall --keep-history`)."""
         return self.status != _UNINSTALLED
 
+    @property
+    def revision_in_use(self) -> int:
+        """The one that is deployed, the newest where none is."""
+        return self.deployed_revision or self.revision
+
 
 def current_releases(records: Iterable[HelmRelease]) -> tuple[HelmRelease, ...]:
     """Merges the stored revisions of each release into one, in order of first appearance.

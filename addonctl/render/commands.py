@@ -53,12 +53,17 @@ def fix_lines(found: Finding) -> tuple[Line, ...]:
     """How to fix a finding; the registry's general fix if it has none of its own."""
     if not found.fix:
         return (_prose(CHECKS[found.code].fix),)
-    return tuple(line for action in found.fix for line in lines(action))
+    return action_lines(found.fix)
+
+
+def action_lines(actions: Iterable[Action]) -> tuple[Line, ...]:
+    """Several actions, one after the other."""
+    return tuple(line for action in actions for line in lines(action))
 
 
 def action_text(actions: Iterable[Action]) -> str:
     """Several actions as one text."""
-    return text(line for action in actions for line in lines(action))
+    return text(action_lines(actions))
 
 
 def fix_text(found: Finding) -> str:

@@ -19,7 +19,7 @@ from addonctl.ecosystem import dependency_analysis, ecosystem
 from addonctl.errors import AddonctlError, BadInput
 from addonctl.findings import CHECKS, Capability
 from addonctl.model import Claim, Edge, Finding, Gap, Installation, ObjectHealth, Severity, Snapshot
-from addonctl.model.plan import Plan
+from addonctl.model.plan import Plan, Step
 from addonctl.render.commands import action_text, fix_text
 from addonctl.versions import Minor, Version
 
@@ -111,15 +111,16 @@ def dependencies_document(assessment: Assessment) -> Document:
 
 def plan_document(plan: Plan) -> Document:
     """A plan; each step with its change and its way back as text and as actions."""
-    document: Document = plain(plan)
-    steps = [
-        {**step, "owner": str(each.owner), "owner_ref": step["owner"], "fix": action_text(each.do)}
-        | {"undo": action_text(each.undo), "undo_actions": step["undo"], "actions": step["do"]}
-        for step, each in zip(document["steps"], plan.steps, strict=True)
-    ]
-    for step in steps:
-        del step["do"]
-    return {"schema": SCHEMA, "kind": "Plan", "id": plan.id, **document, "steps": steps}
+    steps = [_step(step) for step in plan.steps]
+    return {"schema": SCHEMA, "kind": "Plan", "id": plan.id, **plain(plan), "steps": steps}
+
+
+def _step(step: Step) -> Document:
+    document: Document = plain(step)
+    actions, undo = document.pop("do"), document["undo"]
+    owner = {"owner": str(step.owner), "owner_ref": document["owner"]}
+    back = {"undo": action_text(step.undo), "undo_actions": undo}
+    return {**document, **owner, "fix": action_text(step.do), **back, "actions": actions}
 
 
 def _envelope(assessment: Assessment, kind: str) -> Document:

@@ -18,7 +18,8 @@ from addonctl.dependencies import Dependencies, Impact
 from addonctl.findings import CHECKS, Capability
 from addonctl.model import Affects, Finding, Gap, Health, MissingRef, Owner, Severity, Snapshot, Strength, owners
 from addonctl.model.plan import OpenQuestion, Plan, Step
-from addonctl.render.commands import Line, LineKind, command, fix_lines, lines
+from addonctl.remediation import upgrade_control_plane
+from addonctl.render.commands import Line, LineKind, action_lines, fix_lines
 from addonctl.render.documents import dump, gap_lines, snapshot_document
 from addonctl.render.drawing import Label, labels, nodes
 from addonctl.render.escaping import plain
@@ -256,16 +257,17 @@ def _finding(found: Finding, *, effect: bool = False) -> None:
         _say(f"{item.subject}: {item.detail}" if item.detail else item.subject, _QUIET, _INDENT)
     if len(found.evidence) > _EVIDENCE_SHOWN:
         _say(f"… and {len(found.evidence) - _EVIDENCE_SHOWN} more", _QUIET, _INDENT)
-    for number, line in enumerate(fix_lines(found)):
-        _fix_line(line, "→ " if number == 0 else "  ")
+    _fix_lines(fix_lines(found), "→ ", _INDENT)
 
 
-def _fix_line(line: Line, arrow: str, indent: str = _INDENT) -> None:
-    """Commands stay on one line, so that they can be pasted."""
-    if line.kind is LineKind.PROSE:
-        _say(str(line), "", indent, first=arrow)
-    else:
-        _print(Cell(indent + arrow), Cell(str(line)))
+def _fix_lines(lines: Iterable[Line], mark: str, indent: str) -> None:
+    """Marked lines; commands stay on one line, so that they can be pasted."""
+    for line in lines:
+        if line.kind is LineKind.PROSE:
+            _say(str(line), "", indent, first=mark)
+        else:
+            _print(Cell(indent + mark), Cell(str(line)))
+        mark = " " * len(mark)
 
 
 def _waived(assessment: Assessment, style: Style) -> None:
@@ -637,8 +639,7 @@ def _control_plane(cluster: str, at: Minor | None, to: Minor | None) -> Minor | 
         return at
     for minor in at.up_to(to):
         _title(f"Upgrade the control plane to {minor}, then its nodes")
-        words = ("aws", "eks", "update-cluster-version", "--name", cluster, "--kubernetes-version", str(minor))
-        _print(Cell(f"   {command(*words)}"))
+        _fix_lines(action_lines((upgrade_control_plane(cluster, minor),)), "", "   ")
     return max(at, to)
 
 
@@ -655,15 +656,13 @@ def _step(step: Step) -> None:
         _QUIET,
         "   ",
     )
-    for number, line in enumerate(line for action in step.do for line in lines(action)):
-        _fix_line(line, "→ " if number == 0 else "  ", "   ")
+    _fix_lines(action_lines(step.do), "→ ", "   ")
     if step.skips:
         skipped = ", ".join(step.skips)
         _say(f"skips {skipped}, not offered here: {step.addon} is to move one minor at a time", _FAIR, "   ")
     if step.irreversible:
         _say(f"cannot be undone: {step.irreversible}", _BAD, "   ")
-    for number, line in enumerate(line for action in step.undo for line in lines(action)):
-        _fix_line(line, "undo: " if number == 0 else "      ", "   ")
+    _fix_lines(action_lines(step.undo), "undo: ", "   ")
 
 
 # ── Snapshots, catalog, doctor ────────────────────────────────────────────────────────────────────────────────
