@@ -169,12 +169,13 @@ class Executor:
 
     def _release(self, run: Run, step: Step, wave: int) -> str:
         """Lets a wave take the new version up, once its owner has brought it; asked again until that is done."""
-        instances, last = self._instances(run), wave + 1 == len(step.waves)
-        if instances and all(each.is_as_it_was() for each in instances):
+        counted = [(each, each.count()) for each in self._instances(run)]
+        if counted and all(count.as_it_was for _, count in counted):
             raise _NotYet("the owner has not brought the new version yet", _ROLLS_S)
-        so_many = sum(each.instances for each in step.waves[: wave + 1])
-        nodes = [node for each in step.waves[: wave + 1] for node in each.nodes]
-        done = [each.release(so_many, nodes, last=last) for each in instances]
+        so_far, last = step.waves[: wave + 1], wave + 1 == len(step.waves)
+        so_many = sum(each.instances for each in so_far)
+        nodes = [node for each in so_far for node in each.nodes]
+        done = [each.release(count, so_many, nodes, last=last) for each, count in counted]
         if not all(done):
             raise _NotYet("the wave takes the new version up", _ROLLS_S)
         return ""
@@ -207,10 +208,9 @@ class Executor:
     def _state(self, run: Run, step: Step) -> StepState:
         if len(run.checkpoints) <= run.step:
             return StepState(of=0, updated=0, ready=0, updated_ready=0)
-        instances = self._instances(run)
-        count = sum((each.count() for each in instances), Count())
+        count = sum((each.count() for each in self._instances(run)), Count())
         owner, detail = self._owner(run, step)
-        back = not count.updated and all(each.is_as_it_was() for each in instances)
+        back = not count.updated and count.as_it_was
         return StepState(
             of=count.of,
             updated=count.updated,

@@ -25,12 +25,16 @@ Document = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Count:
-    """Instances of some workloads: wanted, of the new version, ready, and ready ones of the new version."""
+    """Instances of some workloads: wanted, of the new version, ready, and ready ones of the new version.
+
+    `as_it_was`: the templates of all of them are the checkpoint's.
+    """
 
     of: int = 0
     updated: int = 0
     ready: int = 0
     updated_ready: int = 0
+    as_it_was: bool = True
 
     def __add__(self, other: "Count") -> "Count":
         return Count(
@@ -38,6 +42,7 @@ class Count:
             self.updated + other.updated,
             self.ready + other.ready,
             self.updated_ready + other.updated_ready,
+            self.as_it_was and other.as_it_was,
         )
 
 
@@ -65,11 +70,8 @@ class Instances:
             updated=sum(new for _, new in pods),
             ready=sum(_is_ready(pod) for pod, _ in pods),
             updated_ready=sum(new and _is_ready(pod) for pod, new in pods),
+            as_it_was=_template(workload) == _template(self.old.document),
         )
-
-    def is_as_it_was(self) -> bool:
-        """Whether the template is the old one again."""
-        return _template(self.reader.get(self.ref).document) == _template(self.old.document)
 
     def _pods(self, workload: Document) -> Iterator[Document]:
         """The pods that serve: those that are on their way out are left out."""
@@ -121,11 +123,14 @@ class Instances:
             }
         )
 
-    def release(self, instances: int, nodes: Sequence[str], *, last: bool) -> bool:
-        """Lets so many take the new version up, those on `nodes` of a DaemonSet; whether that is done."""
+    def release(self, counted: Count, instances: int, nodes: Sequence[str], *, last: bool) -> bool:
+        """Lets so many take the new version up, those on `nodes` of a DaemonSet; whether that is done.
+
+        `counted` is how many had at the last count.
+        """
         if self.ref.kind == "DaemonSet":
             return self._replace(None if last else frozenset(nodes), new=False)
-        done = last or self.count().updated >= instances
+        done = last or counted.updated >= instances
         self._merge({"paused": done and not last})
         return done
 

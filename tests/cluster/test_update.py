@@ -7,6 +7,7 @@ yet, so the test does.
 import socket
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
@@ -25,7 +26,7 @@ from addonctl.model import Counts, GateSettings, Sample, live
 from addonctl.model.plan import Plan, Step
 from addonctl.model.run import Limits, Phase, Run, TookTooLong
 from addonctl.orchestrator import advance, started
-from tests.cluster.changes import got, pods
+from tests.cluster.changes import condition, got, pods
 from tests.cluster.lab import EKS_ADDONS, NAME, Lab, image_of
 
 _NEWER = "v1.13.2-eksbuild.21"
@@ -44,7 +45,7 @@ class Queries:
     def counted(self, step: Step, since: datetime) -> tuple[Sample, ...]:
         updated, control = Counts(), Counts()
         for pod in pods(self._lab.cluster, "kube-system", "k8s-app=kube-dns"):
-            if not _is_ready(pod) or "deletionTimestamp" in pod["metadata"]:
+            if condition(pod, "Ready") != "True":
                 continue
             seen = Counts(_QUERIES, sum(not _answers(pod["status"]["podIP"]) for _ in range(_QUERIES)))
             if pod["spec"]["containers"][0]["image"] == self._new:
@@ -52,10 +53,6 @@ class Queries:
             else:
                 control += seen
         return (Sample(sli="dns", at=SystemClock().now(), updated=updated, control=control),)
-
-
-def _is_ready(pod: dict[str, dict[str, list[dict[str, str]]]]) -> bool:
-    return any(each["type"] == "Ready" and each["status"] == "True" for each in pod["status"].get("conditions", ()))
 
 
 def _answers(address: str) -> bool:
@@ -83,13 +80,7 @@ def planned(to: str) -> Plan:
     (step,) = made.steps
     dns = tuple(each for each in step.objectives if each.sli == "dns")
     assert dns, "CoreDNS is watched by DNS queries"
-    return _with(made, soak_s=4, objectives=dns)
-
-
-def _with(plan: Plan, **more: object) -> Plan:
-    from dataclasses import replace
-
-    return replace(plan, steps=(replace(plan.steps[0], **more),))  # type: ignore[arg-type]
+    return replace(made, steps=(replace(step, soak_s=4, objectives=dns),))
 
 
 def updated(lab: Lab, plan: Plan, folder: Path) -> Run:
@@ -144,5 +135,5 @@ def test_a_version_whose_image_is_not_there_is_put_back(
     assert live.normalised(deployment(lab).document) == before
     described = lab.eks.client("eks").describe_addon(clusterName=NAME, addonName="coredns")["addon"]
     assert (described["addonVersion"], described["status"]) == (EKS_ADDONS["coredns"], "ACTIVE")
-    lost = [pod for pod in pods(lab.cluster, "kube-system", "k8s-app=kube-dns") if not _is_ready(pod)]
+    lost = [pod for pod in pods(lab.cluster, "kube-system", "k8s-app=kube-dns") if condition(pod, "Ready") != "True"]
     assert lost == []
