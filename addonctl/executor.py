@@ -1,61 +1,42 @@
 """Carries out what a run wants and looks at the world for it: the one gate of all writes.
 
-Each command is safe to repeat: what it is for is read first, EKS is given the command's id as its token, and a write
+Each command is safe to repeat: what it is for is read first, owners are given the command's id as a token, and a write
 that may have been carried out though its answer was lost is asked for again. An error says by its type whether trying
-again may help; what is sure not to turns the run back. Steps of EKS add-ons are carried out; those of other owners are
-refused for now. Called by whoever drives a run: the command line, an operator, the simulator.
+again may help; what is sure not to turns the run back. What differs between owners is in hands/. Called by worker.py.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 
-from addonctl import ports
-from addonctl.errors import AddonctlError, Conflict, Invalid, NotAllowed, NotFound
-from addonctl.instances import KINDS, Count, Instances, exists, of_checkpoint
-from addonctl.model import ObjectRef, live, owners
+from addonctl import leases
+from addonctl.errors import AddonctlError, Invalid, NotAllowed
+from addonctl.hands import Hand, NotYet, Ports, hand
+from addonctl.instances import KINDS, Instance, Instances, Seen, exists, of_checkpoint
+from addonctl.model import NOTHING, READY, Answered, Counts, Guard, ObjectRef, Sample, live
 from addonctl.model.checkpoint import Checkpoint
 from addonctl.model.plan import Step
 from addonctl.model.run import Command, Do, Done, Event, Failed, Looked, OwnerState, Phase, Run, StepState
 
-# EKS works on one change of an add-on at a time and does not say how long it will; a wave goes on within seconds.
-_BUSY_S, _ROLLS_S = 5.0, 1.0
-# Credentials that expire in the middle of a run are renewed by somebody, and what EKS describes may be of before.
-_RENEWED_S, _LATE_S = 30.0, 5.0
-_OWNER_STATES = {"InProgress": OwnerState.AT_WORK, "Successful": OwnerState.DONE}
-
-
-@dataclass(frozen=True, slots=True)
-class Hands:
-    """The ways to one cluster that changing it takes."""
-
-    reader: ports.ObjectReader
-    writer: ports.ObjectWriter
-    eks: ports.EksAddons
-    eks_writer: ports.EksAddonWriter
-    checkpoints: ports.Checkpoints
-    signals: ports.Signals
-    clock: ports.Clock
-
-
-class _NotYet(Exception):
-    """What was asked for is under way; ask again in `seconds`."""
-
-    def __init__(self, what: str, seconds: float) -> None:
-        super().__init__(what)
-        self.seconds = seconds
+# A wave goes on within seconds; what an owner describes may be of some seconds before.
+_ROLLS_S, _LATE_S = 1.0, 5.0
+# Credentials that expire in the middle of a run are renewed by somebody.
+_RENEWED_S = 30.0
+# Readiness is counted by the second; of a look that took long, no more than this.
+_SECONDS = 60
 
 
 @dataclass(frozen=True, slots=True)
 class Executor:
-    hands: Hands
+    ports: Ports
 
     def do(self, run: Run, command: Command) -> Event:
         """Carries a command out; what came of it."""
         step = run.plan.steps[command.step]
         try:
             return Done(command.id, self._do(run, step, command))
-        except _NotYet as under_way:
+        except NotYet as under_way:
             return Failed(command.id, str(under_way), under_way.seconds)
         except NotAllowed as error:
             return Failed(command.id, error.what, _RENEWED_S)
@@ -67,26 +48,40 @@ class Executor:
         return self.do(run, wanted[0]) if wanted else self.look(run, since)
 
     def look(self, run: Run, since: datetime) -> Looked:
-        """How far the present step is, and what was counted after `since`. Changes nothing."""
-        step = run.at_work_on
-        samples = self.hands.signals.counted(step, since)
+        """How far the present step is, and what was counted after `since`. Changes nothing but the Lease's time."""
+        step, now = run.at_work_on, self.ports.clock.now()
+        answers = self.ports.signals.counted(step, since)
+        served = tuple(_served(answers))
         try:
-            return Looked(state=self._state(run, step), samples=samples)
+            leases.keep(self.ports.writer, run, since, now)
+            if len(run.checkpoints) <= run.step:
+                return Looked(state=StepState(of=0, updated=0, ready=0, updated_ready=0), served=served)
+            seen = sum((each.look() for each in self._instances(run)), Seen())
+            state = _state(seen, *self._hand(step).state(run.ticket))
         except AddonctlError as error:
-            return Looked(state=None, samples=samples, unread=error.what)
+            return Looked(state=None, served=served, unread=error.what)
+        seconds = min(max(round((now - since).total_seconds()), 0), _SECONDS)
+        samples = (*_samples(answers, seen, now), _readiness(run, seen, seconds, now))
+        return Looked(state=state, samples=samples, guards=_guards(run, seen), served=served)
+
+    def end(self, run: Run) -> None:
+        """Lets go of what a run that has ended held: the probes, and the Leases of its installations."""
+        self.ports.signals.close()
+        with suppress(AddonctlError):  # the run has ended all the same; who meets its Lease is told what to do
+            leases.free(self.ports.reader, self.ports.writer, run)
 
     # ── Commands ────────────────────────────────────────────────────────────────────────────────────────────────
 
     def _do(self, run: Run, step: Step, command: Command) -> str:
         match command.do:
             case Do.CHECK:
-                return self._check(step)
+                return self._check(run, step)
             case Do.CHECKPOINT:
                 return self._checkpoint(run, step)
             case Do.HARDEN:
                 return self._each(run, Instances.harden)
             case Do.CHANGE:
-                return self._change(step, self._held(run), command.id)
+                return self._hand(step).change(self._held(run), command.id)
             case Do.RELEASE:
                 return self._release(run, step, command.wave)
             case Do.RELAX:
@@ -96,154 +91,158 @@ class Executor:
             case Do.REVERT_WORKLOADS:
                 return self._each(run, Instances.revert)
             case Do.REVERT_OWNER:
-                return self._revert(step, self._held(run), command.id)
+                return self._hand(step).revert(self._held(run), command.id)
 
-    def _check(self, step: Step) -> str:
-        """Refuses where the world is not the one that the plan was made for."""
-        found = self.hands.eks.describe(_eks_name(step))
+    def _hand(self, step: Step) -> Hand:
+        return hand(step, self.ports)
+
+    def _check(self, run: Run, step: Step) -> str:
+        """Refuses where the world is not the one that the plan was made for, or somebody else is at work in it."""
+        leases.take(self.ports.reader, self.ports.writer, run, self.ports.clock.now())
+        found = self._hand(step).present()
         if found.version != str(step.from_version):
             was = f"the plan was made for {step.from_version}"
-            raise Invalid(f"{found.name} is at {found.version}, {was}", "Plan anew.")
-        if found.status != "ACTIVE":
-            raise Invalid(f"{found.name} is {found.status}", "Update it once it is ACTIVE.")
+            raise Invalid(f"{step.installation} is at {found.version}, {was}", "Plan anew.")
+        if found.unsettled:
+            raise Invalid(
+                f"{step.installation} cannot be changed now: {found.unsettled}", "Update it once that is over."
+            )
         others = [str(each.ref) for each in step.targets if each.ref.kind not in KINDS]
         if others:
             raise Invalid(f"{', '.join(others)}: only Deployments and DaemonSets are updated in waves so far")
-        missing = [str(ref) for ref in _refs(step) if exists(self.hands.reader, ref) is None]
+        missing = [str(ref) for ref in _refs(step) if exists(self.ports.reader, ref) is None]
         if missing:
             raise Invalid(f"{', '.join(missing)} of {step.installation} is not there", "Plan anew.")
         return ""
 
     def _checkpoint(self, run: Run, step: Step) -> str:
-        objects = tuple(filter(None, (exists(self.hands.reader, ref) for ref in _refs(step))))
+        objects = tuple(filter(None, (exists(self.ports.reader, ref) for ref in _refs(step))))
+        kept = self._hand(step).kept()
         checkpoint = Checkpoint(
             cluster=run.plan.cluster,
             installation=step.installation,
             addon=step.addon,
-            taken=self.hands.clock.now(),
+            taken=self.ports.clock.now(),
             owner=step.owner,
-            eks=self.hands.eks.describe(_eks_name(step)),
+            eks=kept.eks,
+            helm=kept.helm,
+            manager=kept.manager,
             objects=objects,
         )
-        return self.hands.checkpoints.save(checkpoint).id
+        return self.ports.checkpoints.save(checkpoint).id
 
     def _held(self, run: Run) -> Checkpoint:
         """The checkpoint of the present step."""
-        return self.hands.checkpoints.load(run.checkpoints[run.step])
+        return self.ports.checkpoints.load(run.checkpoints[run.step])
 
     def _instances(self, run: Run) -> tuple[Instances, ...]:
-        return of_checkpoint(self.hands.reader, self.hands.writer, self._held(run))
+        return of_checkpoint(self.ports.reader, self.ports.writer, self._held(run))
 
     def _each(self, run: Run, what: Callable[[Instances], None]) -> str:
         for instances in self._instances(run):
             what(instances)
         return ""
 
-    def _change(self, step: Step, before: Checkpoint, token: str) -> str:
-        """Asks EKS for the new version with all that the add-on has; the id of its update."""
-        assert before.eks is not None, step.installation
-        return self._ask_eks(before.eks, str(step.to_version), token)
-
-    def _revert(self, step: Step, before: Checkpoint, token: str) -> str:
-        """The same for the checkpoint's version; nothing where EKS has it already."""
-        assert before.eks is not None, step.installation
-        now = self.hands.eks.describe(before.eks.name)
-        if now.version == before.eks.version and now.status == "ACTIVE" and _alike(now, before.eks):
-            return ""
-        try:
-            return self._ask_eks(before.eks, before.eks.version, token)
-        except Conflict as busy:
-            raise _NotYet(busy.what, _BUSY_S) from busy
-
-    def _ask_eks(self, wanted: live.Addon, version: str, token: str) -> str:
-        update = self.hands.eks_writer.update(
-            wanted.name,
-            version=version,
-            role_arn=wanted.role_arn,
-            identities=wanted.identities,
-            configuration=wanted.configuration,
-            resolve_conflicts=live.ResolveConflicts.PRESERVE,
-            token=token,
-        )
-        return update.id
-
     def _release(self, run: Run, step: Step, wave: int) -> str:
         """Lets a wave take the new version up, once its owner has brought it; asked again until that is done."""
-        counted = [(each, each.count()) for each in self._instances(run)]
-        if counted and all(count.as_it_was for _, count in counted):
-            raise _NotYet("the owner has not brought the new version yet", _ROLLS_S)
+        seen = [(each, each.look()) for each in self._instances(run)]
+        if seen and all(each.as_it_was for _, each in seen):
+            raise NotYet("the owner has not brought the new version yet", _ROLLS_S)
         so_far, last = step.waves[: wave + 1], wave + 1 == len(step.waves)
         so_many = sum(each.instances for each in so_far)
         nodes = [node for each in so_far for node in each.nodes]
-        done = [each.release(count, so_many, nodes, last=last) for each, count in counted]
+        done = [each.release(now, so_many, nodes, last=last) for each, now in seen]
         if not all(done):
-            raise _NotYet("the wave takes the new version up", _ROLLS_S)
+            raise NotYet("the wave takes the new version up", _ROLLS_S)
         return ""
 
     def _compare(self, run: Run, step: Step) -> str:
         """Waits until the live state is what it should be by now: the plan's, or the checkpoint's."""
-        before = self._held(run)
-        assert before.eks is not None, step.installation
-        found = self.hands.eks.describe(before.eks.name)
         if run.phase is not Phase.ROLLING_BACK:
+            found = self._hand(step).present()
             if found.version != str(step.to_version):
-                raise _NotYet(f"EKS has {found.name} {found.version}, not {step.to_version}", _LATE_S)
+                raise NotYet(f"{step.installation} is at {found.version}, not at {step.to_version}", _LATE_S)
             return ""
-        differ = list(self._differences(before, found))
+        before = self._held(run)
+        differ = [*self._hand(step).differences(before), *self._changed_objects(before)]
         if differ:
-            raise _NotYet(f"not as the checkpoint has it: {', '.join(differ)}", _LATE_S)
+            raise NotYet(f"not as the checkpoint has it: {', '.join(differ)}", _LATE_S)
         return ""
 
-    def _differences(self, before: Checkpoint, now: live.Addon) -> Iterator[str]:
-        assert before.eks is not None
-        if now.version != before.eks.version or not _alike(now, before.eks):
-            yield f"EKS add-on {now.name}"
+    def _changed_objects(self, before: Checkpoint) -> Iterator[str]:
         for old in before.objects:
-            found = exists(self.hands.reader, old.ref)
+            found = exists(self.ports.reader, old.ref)
             if found is None or live.normalised(found.document) != live.normalised(old.document):
                 yield str(old.ref)
-
-    # ── Looks ───────────────────────────────────────────────────────────────────────────────────────────────────
-
-    def _state(self, run: Run, step: Step) -> StepState:
-        if len(run.checkpoints) <= run.step:
-            return StepState(of=0, updated=0, ready=0, updated_ready=0)
-        count = sum((each.count() for each in self._instances(run)), Count())
-        owner, detail = self._owner(run, step)
-        back = not count.updated and count.as_it_was
-        return StepState(
-            of=count.of,
-            updated=count.updated,
-            ready=count.ready,
-            updated_ready=count.updated_ready,
-            owner=owner,
-            detail=detail,
-            restored=back and owner is not OwnerState.AT_WORK,
-        )
-
-    def _owner(self, run: Run, step: Step) -> tuple[OwnerState, str]:
-        """What EKS says of the update that it was asked for last."""
-        if not run.ticket:
-            return OwnerState.IDLE, ""
-        try:
-            update = self.hands.eks.update_status(_eks_name(step), run.ticket)
-        except NotFound:
-            return OwnerState.AT_WORK, "EKS does not know of its update yet"
-        detail = "; ".join(f"{each.code}: {each.message}" for each in update.errors)
-        return _OWNER_STATES.get(update.status, OwnerState.FAILED), detail
-
-
-def _eks_name(step: Step) -> str:
-    if not isinstance(step.owner, owners.EksAddon):
-        raise Invalid(f"{step.installation} is kept by {step.owner}: only EKS add-ons are updated so far")
-    return step.owner.name
 
 
 def _refs(step: Step) -> tuple[ObjectRef, ...]:
     return tuple(dict.fromkeys((*(target.ref for target in step.targets), *step.objects)))
 
 
-def _alike(one: live.Addon, other: live.Addon) -> bool:
-    """Whether EKS keeps the same beside the version; a configuration that was reset is described as `{}`."""
-    mine, its = ((each.role_arn, each.identities, each.configuration.replace("{}", "")) for each in (one, other))
-    return mine == its
+# ── Looks ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _state(seen: Seen, owner: OwnerState, detail: str) -> StepState:
+    return StepState(
+        of=seen.of,
+        updated=seen.updated,
+        ready=seen.ready,
+        updated_ready=seen.updated_ready,
+        owner=owner,
+        detail=detail,
+        restored=not seen.updated and seen.as_it_was and owner is not OwnerState.AT_WORK,
+    )
+
+
+def _samples(answers: Iterable[Answered], seen: Seen, now: datetime) -> Iterator[Sample]:
+    """What updated and other instances answered. Where nobody can tell who did, from the first update on they did."""
+    new = {each.uid: each.new for each in seen.instances}
+    for sli, counted in _by_sli(answers).items():
+        known = [each for each in counted if each.pod in new]
+        updated = _sum(each for each in known if new[each.pod])
+        control = _sum(each for each in known if not new[each.pod])
+        if not known:
+            whole = _sum(each for each in counted if not each.pod)
+            updated, control = (whole, NOTHING) if seen.updated_ready else (NOTHING, whole)
+        yield Sample(sli=sli, at=now, updated=updated, control=control)
+
+
+def _readiness(run: Run, seen: Seen, seconds: int, now: datetime) -> Sample:
+    """A request a second and instance, answered by being ready. Those that still start are left out."""
+    starting = run.phase not in (Phase.SOAK, Phase.VERIFY)
+
+    def counted(instances: Iterable[Instance]) -> Counts:
+        asked = [each for each in instances if each.ready or not starting]
+        return Counts(seconds * len(asked), seconds * sum(not each.ready for each in asked))
+
+    staying = seen.staying
+    return Sample(
+        sli=READY,
+        at=now,
+        updated=counted(each for each in staying if each.new),
+        control=counted(each for each in staying if not each.new and each.ready),
+    )
+
+
+def _guards(run: Run, seen: Seen) -> tuple[Guard, ...]:
+    """The troubles of updated instances; before anything is changed, of all."""
+    return tuple(each.trouble for each in seen.staying if each.trouble and (each.new or not run.changed))
+
+
+def _served(answers: Iterable[Answered]) -> Iterator[Answered]:
+    """What users were answered: through the Service where that is counted, else by all instances together."""
+    for sli, counted in _by_sli(answers).items():
+        through_service = [each for each in counted if not each.pod]
+        yield Answered(sli=sli, counts=_sum(through_service or counted))
+
+
+def _by_sli(answers: Iterable[Answered]) -> dict[str, list[Answered]]:
+    found: dict[str, list[Answered]] = {}
+    for each in answers:
+        found.setdefault(each.sli, []).append(each)
+    return found
+
+
+def _sum(answers: Iterable[Answered]) -> Counts:
+    return sum((each.counts for each in answers), NOTHING)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from addonctl.errors import NotFound
-from addonctl.model import ObjectRef, live
+from addonctl.model import CRASHING, NOT_CREATED, NOT_PULLED, Guard, ObjectRef, live
 from addonctl.model.checkpoint import Checkpoint
 from addonctl.ports import ObjectReader, ObjectWriter
 
@@ -18,32 +18,57 @@ _HASHES = ("pod-template-hash", "controller-revision-hash")
 _REVISIONS = {"Deployment": live.Kind("apps", "ReplicaSet"), "DaemonSet": live.Kind("apps", "ControllerRevision")}
 KINDS = frozenset(_REVISIONS)
 _PODS = live.Kind("", "Pod")
+# Codes of the same findings. A first pull may fail for a moment: kubelets back off when it has failed twice.
+_TROUBLES = {
+    CRASHING: "HLT001",
+    **dict.fromkeys(NOT_PULLED - {"ErrImagePull"}, "HLT002"),
+    **dict.fromkeys(NOT_CREATED, "HLT003"),
+}
 # A new pod serves so long before the next old one goes: the gate looks twice in between.
 _SERVES_S = 10
 Document = Mapping[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
-class Count:
-    """Instances of some workloads: wanted, of the new version, ready, and ready ones of the new version.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Instance:
+    """A pod. `new`: of another template than the checkpoint's; `trouble`: why it cannot run, where that is certain."""
 
-    `as_it_was`: the templates of all of them are the checkpoint's.
+    uid: str
+    new: bool
+    ready: bool
+    ending: bool = False
+    trouble: Guard | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """The instances of some workloads at one look; `of` are wanted. Those that are on their way out are not counted.
+
+    `as_it_was`: the templates of all workloads are the checkpoint's.
     """
 
     of: int = 0
-    updated: int = 0
-    ready: int = 0
-    updated_ready: int = 0
+    instances: tuple[Instance, ...] = ()
     as_it_was: bool = True
 
-    def __add__(self, other: "Count") -> "Count":
-        return Count(
-            self.of + other.of,
-            self.updated + other.updated,
-            self.ready + other.ready,
-            self.updated_ready + other.updated_ready,
-            self.as_it_was and other.as_it_was,
-        )
+    def __add__(self, other: "Seen") -> "Seen":
+        return Seen(self.of + other.of, self.instances + other.instances, self.as_it_was and other.as_it_was)
+
+    @property
+    def staying(self) -> tuple[Instance, ...]:
+        return tuple(each for each in self.instances if not each.ending)
+
+    @property
+    def updated(self) -> int:
+        return sum(each.new for each in self.staying)
+
+    @property
+    def ready(self) -> int:
+        return sum(each.ready for each in self.staying)
+
+    @property
+    def updated_ready(self) -> int:
+        return sum(each.new and each.ready for each in self.staying)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,26 +85,21 @@ class Instances:
 
     # ── Looking ─────────────────────────────────────────────────────────────────────────────────────────────────
 
-    def count(self) -> Count:
-        """As the live objects show it now."""
+    def look(self) -> Seen:
+        """As the live objects show them now."""
         workload = self.reader.get(self.ref).document
         revisions = self._revisions(workload)
-        pods = [(pod, self._is_new(pod, revisions)) for pod in self._pods(workload)]
-        return Count(
+        return Seen(
             of=_wanted(workload),
-            updated=sum(new for _, new in pods),
-            ready=sum(_is_ready(pod) for pod, _ in pods),
-            updated_ready=sum(new and _is_ready(pod) for pod, new in pods),
+            instances=tuple(_instance(pod, self._is_new(pod, revisions)) for pod in self._pods(workload)),
             as_it_was=_template(workload) == _template(self.old.document),
         )
 
     def _pods(self, workload: Document) -> Iterator[Document]:
-        """The pods that serve: those that are on their way out are left out."""
         selector = workload["spec"]["selector"].get("matchLabels", {})
         labels = ",".join(f"{key}={value}" for key, value in selector.items())
         for pod in self.reader.list(_PODS, self.ref.namespace, labels):
-            if not pod.metadata.get("deletionTimestamp"):
-                yield pod.document
+            yield pod.document
 
     def _revisions(self, workload: Document) -> Mapping[str, bool]:
         """Hash of a pod → whether its template is another one than the checkpoint's."""
@@ -123,14 +143,14 @@ class Instances:
             }
         )
 
-    def release(self, counted: Count, instances: int, nodes: Sequence[str], *, last: bool) -> bool:
+    def release(self, seen: Seen, instances: int, nodes: Sequence[str], *, last: bool) -> bool:
         """Lets so many take the new version up, those on `nodes` of a DaemonSet; whether that is done.
 
-        `counted` is how many had at the last count.
+        `seen` is what the last look at them showed.
         """
         if self.ref.kind == "DaemonSet":
             return self._replace(None if last else frozenset(nodes), new=False)
-        done = last or counted.updated >= instances
+        done = last or seen.updated >= instances
         self._merge({"paused": done and not last})
         return done
 
@@ -150,7 +170,7 @@ class Instances:
         revisions, left = self._revisions(workload), 0
         for pod in self._pods(workload):
             on_it = nodes is None or pod["spec"].get("nodeName") in nodes
-            if on_it and self._is_new(pod, revisions) is new:
+            if on_it and not _is_ending(pod) and self._is_new(pod, revisions) is new:
                 left += 1
                 metadata = pod["metadata"]
                 self.writer.delete(
@@ -189,6 +209,32 @@ def _wanted(workload: Document) -> int:
     if workload["kind"] == "DaemonSet":
         return int((workload.get("status") or {}).get("desiredNumberScheduled", 0))
     return int(workload["spec"].get("replicas", 1))
+
+
+def _instance(pod: Document, new: bool) -> Instance:
+    return Instance(
+        uid=pod["metadata"]["uid"],
+        new=new,
+        ready=_is_ready(pod),
+        ending=_is_ending(pod),
+        trouble=next(_troubles(pod), None),
+    )
+
+
+def _troubles(pod: Document) -> Iterator[Guard]:
+    """Containers that no working add-on has: they end again and again, or cannot be started at all."""
+    status, metadata = pod.get("status") or {}, pod["metadata"]
+    for container in (*(status.get("initContainerStatuses") or ()), *(status.get("containerStatuses") or ())):
+        waiting = (container.get("state") or {}).get("waiting") or {}
+        code = _TROUBLES.get(waiting.get("reason", ""))
+        if code:
+            detail = ": ".join(filter(None, (waiting["reason"], waiting.get("message", ""))))
+            ref = ObjectRef.of("Pod", metadata["name"], metadata.get("namespace", ""))
+            yield Guard(code=code, subject=f"{container.get('name', '')} of {metadata['name']}", detail=detail, ref=ref)
+
+
+def _is_ending(pod: Document) -> bool:
+    return bool(pod["metadata"].get("deletionTimestamp"))
 
 
 def _is_ready(pod: Document) -> bool:

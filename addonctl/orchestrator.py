@@ -6,11 +6,12 @@ seconds, then their owner, then what is live is compared with the checkpoint. Wh
 stuck: a person must look, nothing more is touched. Called by the executor's loop, and by the simulator.
 """
 
+from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime, timedelta
 
 from addonctl.gate import judged, observed, opened
-from addonctl.model import GateSettings, Verdict
+from addonctl.model import Answered, GateSettings, Verdict
 from addonctl.model.plan import Plan
 from addonctl.model.run import (
     Approved,
@@ -218,7 +219,7 @@ def _limit_s(run: Run) -> int:
 
 def _looked(run: Run, seen: Looked, now: datetime) -> Run:
     """What a look changes: nothing while a command is being done, but for a gate that fails."""
-    run = replace(run, state=seen.state or run.state)
+    run = replace(run, state=seen.state or run.state, served=_added(run.served, seen.served))
     match run.phase:
         case Phase.BASELINE:
             return _before_the_change(run, seen, now)
@@ -228,6 +229,14 @@ def _looked(run: Run, seen: Looked, now: datetime) -> Run:
             if seen.state is not None and seen.state.restored and seen.state.ready >= seen.state.of:
                 return _wanting(replace(run, restored=True), Do.RELAX, Do.COMPARE)
     return run
+
+
+def _added(so_far: Iterable[Answered], more: Iterable[Answered]) -> tuple[Answered, ...]:
+    by_sli = {each.sli: each for each in so_far}
+    for each in more:
+        before = by_sli.get(each.sli)
+        by_sli[each.sli] = replace(before, counts=before.counts + each.counts) if before else each
+    return tuple(by_sli.values())
 
 
 def _before_the_change(run: Run, seen: Looked, now: datetime) -> Run:

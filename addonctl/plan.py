@@ -14,6 +14,7 @@ from addonctl.catalog import AddOn, Answer, Catalog, ClusterService, EksAddonVer
 from addonctl.compatibility import update_fix
 from addonctl.errors import BadInput
 from addonctl.model import (
+    READY,
     Action,
     GitChange,
     HelmRelease,
@@ -34,7 +35,7 @@ DEFAULT, LATEST = "default", "latest-compatible"
 _GROWTH = 2
 # What add-ons do for the cluster, and the SLI by which one sees whether they still do it.
 _SLIS = {ClusterService.CLUSTER_DNS: "dns", ClusterService.RESOURCE_METRICS: "metrics"}
-_READY = Objective(sli="ready", controlled=False)
+_READY = Objective(sli=READY, controlled=False)
 _CONTROLLERS = ("Deployment", "StatefulSet", "DaemonSet")
 
 

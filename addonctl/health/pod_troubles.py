@@ -7,12 +7,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from addonctl.model import Condition, ContainerStatus, Event, ObjectRef, Pod
+from addonctl.model import CRASHING, NOT_CREATED, NOT_PULLED, Condition, ContainerStatus, Event, ObjectRef, Pod
 
-_PULL_ERRORS = frozenset(
-    {"ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull", "ImageInspectError"}
-)
-_CONFIG_ERRORS = frozenset({"CreateContainerConfigError", "CreateContainerError", "RunContainerError"})
 MOUNT_FAILURES = frozenset({"FailedMount", "FailedAttachVolume"})
 
 
@@ -42,8 +38,8 @@ def troubles_of(
     return PodTroubles(
         living=living,
         crashing=tuple((pod, each) for pod, each in containers if _crashes(each)),
-        not_pulled=tuple((pod, each) for pod, each in containers if each.waiting in _PULL_ERRORS),
-        not_created=tuple((pod, each) for pod, each in containers if each.waiting in _CONFIG_ERRORS),
+        not_pulled=tuple((pod, each) for pod, each in containers if each.waiting in NOT_PULLED),
+        not_created=tuple((pod, each) for pod, each in containers if each.waiting in NOT_CREATED),
         not_mounted=tuple(
             (pod, event) for pod in pending for event in warnings(pod.ref) if event.reason in MOUNT_FAILURES
         ),
@@ -59,4 +55,4 @@ def troubles_of(
 
 def _crashes(container: ContainerStatus) -> bool:
     """Whether it is waiting to be restarted, or is down between two restarts."""
-    return container.waiting == "CrashLoopBackOff" or (container.exit_code or 0) != 0 < container.restarts
+    return container.waiting == CRASHING or (container.exit_code or 0) != 0 < container.restarts

@@ -23,6 +23,9 @@ from addonctl.model.action import (
     UpdateAddon,
 )
 from addonctl.model.cluster import (
+    CRASHING,
+    NOT_CREATED,
+    NOT_PULLED,
     AdmissionPolicy,
     AdmissionPolicyBinding,
     ApiService,
@@ -92,6 +95,8 @@ from addonctl.model.finding import (
 )
 from addonctl.model.gate import (
     NOTHING,
+    READY,
+    Answered,
     Counts,
     Gate,
     GateSettings,
@@ -131,13 +136,18 @@ from addonctl.model.snapshot import SNAPSHOT_SCHEMA, Cluster, Gap, GapReason, Sn
 from addonctl.model.view import Backends, View
 
 __all__ = [
+    "CRASHING",
     "NOTHING",
+    "NOT_CREATED",
+    "NOT_PULLED",
+    "READY",
     "SNAPSHOT_SCHEMA",
     "Action",
     "AddOnRef",
     "AdmissionPolicy",
     "AdmissionPolicyBinding",
     "Affects",
+    "Answered",
     "ApiService",
     "ApiVersionRef",
     "Application",

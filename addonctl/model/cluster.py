@@ -275,6 +275,16 @@ class Workload(KubernetesObject):
         return ObjectRef.of(self.kind, self.name, self.namespace)
 
 
+NOT_PULLED = frozenset(
+    {"ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull", "ImageInspectError"}
+)
+"""The reasons for which a container waits whose image cannot be pulled."""
+NOT_CREATED = frozenset({"CreateContainerConfigError", "CreateContainerError", "RunContainerError"})
+"""The reasons for which a container waits that cannot be created."""
+CRASHING = "CrashLoopBackOff"
+"""The reason for which a container waits that ends again and again."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ContainerStatus:
     """The current state of a container."""

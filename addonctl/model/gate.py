@@ -38,6 +38,8 @@ class Counts:
         return self.failed / self.requests if self.requests else None
 
 
+READY = "ready"
+"""The SLI that every add-on has: a request a second and instance, answered by being ready."""
 NOTHING = Counts()
 """Nothing was asked."""
 
@@ -65,6 +67,15 @@ class Sample:
     at: datetime
     updated: Counts
     control: Counts = NOTHING
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answered:
+    """What one SLI counted, by the uid of the pod that answered; empty where nobody can tell, as behind a Service."""
+
+    sli: str
+    counts: Counts
+    pod: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

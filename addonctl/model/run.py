@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
-from addonctl.model.gate import Gate, GateSettings, Guard, Judgement, Sample
+from addonctl.model.gate import Answered, Gate, GateSettings, Guard, Judgement, Sample
 from addonctl.model.plan import Plan, Step
 
 
@@ -99,11 +99,15 @@ class StepState:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Looked:
-    """What a look at the world showed. `state` is None where it could not be read, with the reason in `unread`."""
+    """What a look at the world showed. `state` is None where it could not be read, with the reason in `unread`.
+
+    `served` is what was answered to users, by SLI.
+    """
 
     state: StepState | None
     samples: tuple[Sample, ...] = ()
     guards: tuple[Guard, ...] = ()
+    served: tuple[Answered, ...] = ()
     unread: str = ""
 
 
@@ -247,7 +251,7 @@ class Run:
     `ticket` is what the owner gave for the change that it was asked for last: the id of EKS's update.
     `hardened` and `changed`: of the present step, that was asked for, so it may be so. `restored`: while rolling back,
     the live state was seen to be the old one again. `ending` is the end that rolling back leads to. `checkpoints`: one
-    id for every step that was begun.
+    id for every step that was begun. `served`: what users were answered from the baseline to the end, by SLI.
     """
 
     id: str
@@ -275,6 +279,7 @@ class Run:
     ending: Phase | None = None
     why: Why | None = None
     checkpoints: tuple[str, ...] = ()
+    served: tuple[Answered, ...] = ()
     timeline: tuple[Entry, ...] = ()
 
     @property

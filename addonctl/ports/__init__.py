@@ -12,6 +12,7 @@ from addonctl.ports.checkpoints import Checkpoints
 from addonctl.ports.eks import EksAddons, EksAddonWriter
 from addonctl.ports.gitops import GitOpsWriter
 from addonctl.ports.helm import HelmReleases, HelmWriter
+from addonctl.ports.journal import Journal
 from addonctl.ports.objects import ObjectReader, ObjectWriter, Watch
 from addonctl.ports.observing import Clock, Prober, Progress, Source, silent
 from addonctl.ports.signals import Signals
@@ -24,6 +25,7 @@ __all__ = [
     "GitOpsWriter",
     "HelmReleases",
     "HelmWriter",
+    "Journal",
     "ObjectReader",
     "ObjectWriter",
     "Prober",

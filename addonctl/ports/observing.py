@@ -23,6 +23,10 @@ class Clock(Protocol):
         """The current time, aware, in UTC."""
         ...
 
+    def sleep(self, seconds: float) -> None:
+        """Returns once so much time has passed."""
+        ...
+
 
 class Source(Protocol):
     """One cluster to read: live, a saved snapshot, or manifests; chosen when the source is created."""

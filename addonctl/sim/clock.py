@@ -14,5 +14,8 @@ class SimClock:
     def now(self) -> datetime:
         return self._world.now + self._off_by
 
+    def sleep(self, seconds: float) -> None:
+        self._world.advance(seconds)
+
     def jump(self, seconds: float) -> None:
         self._off_by += timedelta(seconds=seconds)

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 
 import pytest
 
+from addonctl.adapters.clock import SystemClock
 from addonctl.adapters.sources.live import LiveCluster
 from addonctl.apps import wiring
 from addonctl.manager import Manager
@@ -48,7 +49,7 @@ def scan(cluster: Cluster, age_s: int = 0) -> tuple[Finding, ...]:
 
 
 @dataclass(frozen=True)
-class Later:
+class Later(SystemClock):
     """A clock that goes some seconds ahead."""
 
     seconds: int

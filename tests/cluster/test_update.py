@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -21,11 +22,13 @@ from addonctl.adapters.clock import SystemClock
 from addonctl.adapters.eks_addons import EksAddonApi
 from addonctl.adapters.probes import dns_answer, dns_query
 from addonctl.apps import wiring
-from addonctl.executor import Executor, Hands
-from addonctl.model import Counts, GateSettings, Sample, live
+from addonctl.executor import Executor
+from addonctl.hands import Ports
+from addonctl.model import Answered, Counts, live
 from addonctl.model.plan import Plan, Step
 from addonctl.model.run import Limits, Phase, Run, TookTooLong
-from addonctl.orchestrator import advance, started
+from addonctl.sim.journal import Shelf, SimJournal
+from addonctl.worker import Worker
 from tests.cluster.changes import condition, got, pods
 from tests.cluster.lab import EKS_ADDONS, NAME, Lab, image_of
 
@@ -39,20 +42,23 @@ _LIMITS = Limits(baseline_s=4, apply_s=90, look_s=2)
 class Queries:
     """ports.Signals: DNS queries to every pod of CoreDNS that is ready, whichever version it runs."""
 
-    def __init__(self, lab: Lab, new: str) -> None:
-        self._lab, self._new = lab, image_of("coredns", new)
+    def __init__(self, lab: Lab) -> None:
+        self._lab = lab
 
-    def counted(self, step: Step, since: datetime) -> tuple[Sample, ...]:
-        updated, control = Counts(), Counts()
-        for pod in pods(self._lab.cluster, "kube-system", "k8s-app=kube-dns"):
-            if condition(pod, "Ready") != "True":
-                continue
-            seen = Counts(_QUERIES, sum(not _answers(pod["status"]["podIP"]) for _ in range(_QUERIES)))
-            if pod["spec"]["containers"][0]["image"] == self._new:
-                updated += seen
-            else:
-                control += seen
-        return (Sample(sli="dns", at=SystemClock().now(), updated=updated, control=control),)
+    def counted(self, step: Step, since: datetime) -> tuple[Answered, ...]:
+        ready = (pod for pod in pods(self._lab.cluster, "kube-system", "k8s-app=kube-dns") if is_ready(pod))
+        return tuple(Answered(sli="dns", counts=_asked(pod), pod=pod["metadata"]["uid"]) for pod in ready)
+
+    def close(self) -> None:
+        """Nothing is held."""
+
+
+def is_ready(pod: dict[str, Any]) -> bool:
+    return condition(pod, "Ready") == "True"
+
+
+def _asked(pod: dict[str, Any]) -> Counts:
+    return Counts(_QUERIES, sum(not _answers(pod["status"]["podIP"]) for _ in range(_QUERIES)))
 
 
 def _answers(address: str) -> bool:
@@ -86,18 +92,10 @@ def planned(to: str) -> Plan:
 def updated(lab: Lab, plan: Plan, folder: Path) -> Run:
     """Drives a run of `plan` to its end, against the lab."""
     objects, addons = ApiObjects(connect(None, str(lab.cluster.kubeconfig)), "run-1"), EksAddonApi(Aws(), NAME)
-    new = str(plan.steps[0].to_version)
-    hands = Hands(objects, objects, addons, addons, CheckpointFolder(folder), Queries(lab, new), SystemClock())
-    executor = Executor(hands)
-    since = SystemClock().now()
-    run, wanted = started(f"lab-{time.time_ns()}", plan, since, GateSettings(), _LIMITS)
-    while not run.phase.ended:
-        if not wanted:
-            time.sleep(run.limits.look_s)
-        event = executor.turn(run, wanted, since)
-        since = since if wanted else SystemClock().now()
-        run, wanted = advance(run, event, SystemClock().now())
-    return run
+    clock = SystemClock()
+    ports = Ports(objects, objects, addons, addons, CheckpointFolder(folder), Queries(lab), clock)
+    worker = Worker("lab", Executor(ports), SimJournal(Shelf(), "lab", clock), clock)
+    return worker.drive(worker.begin(f"lab-{time.time_ns()}", plan, "somebody", limits=_LIMITS))
 
 
 def deployment(lab: Lab) -> live.Object:
@@ -135,5 +133,5 @@ def test_a_version_whose_image_is_not_there_is_put_back(
     assert live.normalised(deployment(lab).document) == before
     described = lab.eks.client("eks").describe_addon(clusterName=NAME, addonName="coredns")["addon"]
     assert (described["addonVersion"], described["status"]) == (EKS_ADDONS["coredns"], "ACTIVE")
-    lost = [pod for pod in pods(lab.cluster, "kube-system", "k8s-app=kube-dns") if condition(pod, "Ready") != "True"]
+    lost = [pod for pod in pods(lab.cluster, "kube-system", "k8s-app=kube-dns") if not is_ready(pod)]
     assert lost == []

@@ -1,31 +1,36 @@
 """An add-on that EKS keeps, in the simulated world, under traffic; updated by the production code, by seed."""
 
 import itertools
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from addonctl.executor import Executor, Hands
-from addonctl.model import Counts, Note, Objective, ObjectRef, Sample, live, owners
+from addonctl.executor import Executor
+from addonctl.hands import Ports
+from addonctl.model import Answered, Counts, Note, Objective, ObjectRef, live, owners
 from addonctl.model.checkpoint import Checkpoint, CheckpointEntry
+from addonctl.model.journal import Line
 from addonctl.model.plan import Plan, Rollout, Step, Target, Wave
-from addonctl.model.run import Event, Limits, Run, Tick
-from addonctl.orchestrator import advance, started
+from addonctl.model.run import Limits, Run
+from addonctl.ports import Clock
 from addonctl.sim.clock import SimClock
 from addonctl.sim.controllers import Behaviour, Controllers, as_in
 from addonctl.sim.eks import Pace, SimEks, SimEksAddons
 from addonctl.sim.faults import Scene, Storm
+from addonctl.sim.journal import HOLD_S, Shelf, SimJournal
 from addonctl.sim.objects import SimObjects
 from addonctl.sim.readiness import is_rolled_out
-from addonctl.sim.store import POD, Store, is_ready
+from addonctl.sim.store import POD, Store, Stored, is_ready
 from addonctl.sim.world import World
 from addonctl.versions import Version
+from addonctl.worker import Worker
 
 OLD, NEW = Version.of("v1.0.0-eksbuild.1"), Version.of("v1.1.0-eksbuild.1")
 DEPLOYMENT, DAEMON_SET = ("apps", "Deployment"), ("apps", "DaemonSet")
 INSTANCES, NODES = 3, 4
 _RPS = 20
+_LIMITS = Limits(apply_s=600)
 _IMAGE = "eks/dns"
 
 
@@ -111,8 +116,7 @@ class Cluster:
         assert self.world.until(self.rolled_out, 300)
         self.world.advance(60)
         addons, objects = SimEksAddons(self.eks, self.storm), SimObjects(self.store, weather=self.storm)
-        self.hands = Hands(objects, objects, addons, addons, Kept(), self, SimClock(self.world))
-        self.executor = Executor(self.hands)
+        self.hands = Ports(objects, objects, addons, addons, Kept(), self, SimClock(self.world))
         self._chance = self.world.stream("traffic")
 
     def rolled_out(self) -> bool:
@@ -132,19 +136,22 @@ class Cluster:
 
     # ── ports.Signals ───────────────────────────────────────────────────────────────────────────────────────────
 
-    def counted(self, step: Step, since: datetime) -> tuple[Sample, ...]:
+    def counted(self, step: Step, since: datetime) -> tuple[Answered, ...]:
         """Requests since then, spread evenly over the pods that are ready."""
         requests = round((self.world.now - since).total_seconds() * _RPS)
         pods = [pod for pod in self.store.rows(POD) if is_ready(pod) and not pod.is_ending]
         if not pods:
             self.lost += requests
-            return (Sample(sli="dns", at=self.world.now, updated=Counts(requests, requests)),) if requests else ()
-        new = sum(pod.spec["containers"][0]["image"].endswith(str(NEW)) for pod in pods)
-        to_new = round(requests * new / len(pods))
-        failed = sum(self._chance.random() < self.bad_share for _ in range(to_new))
-        return (
-            Sample(sli="dns", at=self.world.now, updated=Counts(to_new, failed), control=Counts(requests - to_new)),
-        )
+            return (Answered(sli="dns", counts=Counts(requests, requests)),) if requests else ()
+        return tuple(self._answered(pod, requests // len(pods)) for pod in pods)
+
+    def _answered(self, pod: Stored, requests: int) -> Answered:
+        new = pod.spec["containers"][0]["image"].endswith(str(NEW))
+        failed = sum(self._chance.random() < self.bad_share for _ in range(requests)) if new else 0
+        return Answered(sli="dns", counts=Counts(requests, failed), pod=pod.metadata["uid"])
+
+    def close(self) -> None:
+        """Nothing is held."""
 
     # ── Runs ────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -175,25 +182,40 @@ class Cluster:
         )
         return Plan(cluster="prod-eu-1", kubernetes=None, made=self.world.now, goal="newer", steps=(step,))
 
-    def update(self, step: Step | None = None, crash: float = 0.0, most: int = 5_000) -> Run:
-        """Drives a run to its end; a crash forgets an answer, and what is stored goes on."""
+    def update(self, step: Step | None = None, crash: float = 0.0) -> Run:
+        """Drives a run to its end; where the worker dies, the next one takes it from the journal."""
         plan = self.plan()
         plan = replace(plan, steps=(step,)) if step else plan
-        crashes = self.world.stream("crashes")
-        run, wanted = started("run", plan, self.world.now, limits=Limits(apply_s=600))
-        since = self.world.now
-        for _ in itertools.repeat(None, most):
-            if run.phase.ended:
-                return run
-            if not wanted:
-                self.world.advance(run.limits.look_s)
-            now = self.world.now
-            event: Event = self.executor.turn(run, wanted, since)
-            since = since if wanted else now
-            if wanted and crashes.random() < crash:
-                event = Tick()
-            run, wanted = advance(run, event, self.world.now)
-        raise AssertionError(f"seed {self.world.seed}: no end, {run.phase} {run.todo} {run.state}")
+        shelf, crashes = Shelf(), self.world.stream("crashes")
+        for number in itertools.count():
+            journal = Mortal(shelf, f"worker-{number}", self.hands.clock, lambda: crashes.random() < crash)
+            worker = Worker(f"worker-{number}", Executor(self.hands), journal, self.hands.clock)
+            try:
+                run = journal.take() if number else worker.begin("run", plan, "somebody", limits=_LIMITS)
+                return worker.drive(run or journal.load("run"))
+            except Died:
+                self.world.advance(HOLD_S + 1)
+            assert self.world.seconds < 20_000, f"seed {self.world.seed}: no end, {shelf.kept}"
+        raise AssertionError
+
+
+class Died(Exception):
+    """The worker's process was killed."""
+
+
+class Mortal(SimJournal):
+    """A journal whose worker may die just before or just after a move is stored."""
+
+    def __init__(self, shelf: Shelf, worker: str, clock: Clock, dies: Callable[[], bool]) -> None:
+        super().__init__(shelf, worker, clock)
+        self._dies = dies
+
+    def store(self, run: Run, lines: Iterable[Line] = (), heard: int = 0) -> None:
+        if self._dies():
+            raise Died
+        super().store(run, lines, heard)
+        if self._dies():
+            raise Died
 
 
 def _by_node() -> tuple[Wave, ...]:

@@ -1,0 +1,21 @@
+"""Hands: how each kind of owner is told to change an installation, and to change it back.
+
+One class an owner, all with the methods of `Hand`. What they have in common, the instances of the workloads and their
+waves, is in instances.py. Each method is safe to repeat: what it is for is read first. Called by executor.py.
+"""
+
+from addonctl.errors import Invalid
+from addonctl.hands.base import Hand, NotYet, Ports, Present
+from addonctl.hands.eks import EksHand
+from addonctl.model import owners
+from addonctl.model.plan import Step
+
+__all__ = ["Hand", "NotYet", "Ports", "Present", "hand"]
+
+
+def hand(step: Step, ports: Ports) -> Hand:
+    """The hand for a step's owner. Raises Invalid where there is none."""
+    match step.owner:
+        case owners.EksAddon():
+            return EksHand(step, step.owner, ports)
+    raise Invalid(f"{step.installation} is kept by {step.owner}: only EKS add-ons are updated so far")

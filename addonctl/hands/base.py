@@ -1,0 +1,74 @@
+"""What every hand can do, and what it takes."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Protocol
+
+from addonctl import ports
+from addonctl.model import live
+from addonctl.model.checkpoint import Checkpoint
+from addonctl.model.run import OwnerState
+
+
+@dataclass(frozen=True, slots=True)
+class Ports:
+    """The ways to one cluster that changing it takes."""
+
+    reader: ports.ObjectReader
+    writer: ports.ObjectWriter
+    eks: ports.EksAddons
+    eks_writer: ports.EksAddonWriter
+    checkpoints: ports.Checkpoints
+    signals: ports.Signals
+    clock: ports.Clock
+
+
+class NotYet(Exception):
+    """What was asked for is under way; ask again in `seconds`."""
+
+    def __init__(self, what: str, seconds: float) -> None:
+        super().__init__(what)
+        self.seconds = seconds
+
+
+@dataclass(frozen=True, slots=True)
+class Present:
+    """What the owner has now: a version, and why it cannot be changed just now, if so."""
+
+    version: str
+    unsettled: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kept:
+    """What an owner keeps of an installation, for the checkpoint; what it does not have is None."""
+
+    eks: live.Addon | None = None
+    helm: live.Release | None = None
+    manager: live.Object | None = None
+
+
+class Hand(Protocol):
+    """One step's owner. `before` is the checkpoint of the step; a ticket is what the owner gave for a change."""
+
+    def present(self) -> Present: ...
+
+    def kept(self) -> Kept:
+        """What the owner keeps now, losslessly."""
+        ...
+
+    def change(self, before: Checkpoint, token: str) -> str:
+        """Tells the owner the step's version, with all else as it is; the ticket. Does not wait."""
+        ...
+
+    def revert(self, before: Checkpoint, token: str) -> str:
+        """Tells the owner the checkpoint's state, unless it has it already. Raises NotYet while it is busy."""
+        ...
+
+    def state(self, ticket: str) -> tuple[OwnerState, str]:
+        """How far the change with this ticket is."""
+        ...
+
+    def differences(self, before: Checkpoint) -> Iterator[str]:
+        """What the owner keeps otherwise than the checkpoint has it, in words."""
+        ...
