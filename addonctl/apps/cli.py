@@ -37,9 +37,9 @@ def cli() -> None:
 
 def _options(given: dict[str, Any]) -> "SourceOptions":
     from addonctl.apps import wiring
-    from addonctl.render import terminal
+    from addonctl.render import screen
 
-    progress = terminal.progress()
+    progress = screen.progress()
     click.get_current_context().call_on_close(lambda: progress("", 1, 1))  # an error has a line of its own
     return wiring.SourceOptions(**given, progress=progress)
 
@@ -144,13 +144,13 @@ def analyze(
     **source: Any,
 ) -> None:
     """What a cluster runs, what is wrong with it, and what to do first."""
-    from addonctl.render import documents, terminal
+    from addonctl.render import documents, screen, terminal
 
     assessment = _assess(source, target, only=only, since=since, config=config, probe=probe)
     if output in ("markdown", "html", "sarif", "junit"):
         sys.stdout.write(_formatted(assessment, output))
     else:
-        style = terminal.Style(wide=output == "wide", headers=not no_headers, waived=show_waived)
+        style = screen.Style(wide=output == "wide", headers=not no_headers, waived=show_waived)
         _print(output, lambda: documents.analysis_document(assessment), lambda: terminal.analysis(assessment, style))
     _exit_by(assessment, fail_on, allow_gaps=allow_gaps)
 
@@ -189,10 +189,10 @@ def inventory(
     """Every add-on, however it was installed: version, method, owner, evidence."""
     from addonctl.assessment import of
     from addonctl.findings import Capability
-    from addonctl.render import documents, terminal
+    from addonctl.render import documents, screen, terminal
 
     assessment = _assess(source, target, only=only, since=since, config=config).about(of(Capability.INVENTORY))
-    style = terminal.Style(wide=output == "wide", headers=not no_headers, waived=show_waived)
+    style = screen.Style(wide=output == "wide", headers=not no_headers, waived=show_waived)
     _print(output, lambda: documents.inventory_document(assessment), lambda: terminal.inventory(assessment, style))
     _exit_by(assessment, fail_on, allow_gaps=allow_gaps)
 
@@ -223,10 +223,10 @@ def findings(
     if ctx.invoked_subcommand is not None:
         _refuse(_given(), ctx.invoked_subcommand, "It reads no cluster: leave the option out.")
         return
-    from addonctl.render import documents, terminal
+    from addonctl.render import documents, screen, terminal
 
     assessment = _assess(source, target, only=only, since=since, config=config)
-    style = terminal.Style(wide=output == "wide", headers=not no_headers, waived=show_waived)
+    style = screen.Style(wide=output == "wide", headers=not no_headers, waived=show_waived)
     _print(output, lambda: documents.findings_document(assessment), lambda: terminal.findings(assessment, style))
     _exit_by(assessment, fail_on, allow_gaps=allow_gaps)
 
@@ -263,10 +263,10 @@ def health(
 ) -> None:
     """The health of each add-on, with its coverage: how much of it could be read."""
     from addonctl.assessment import of_health
-    from addonctl.render import documents, terminal
+    from addonctl.render import documents, screen, terminal
 
     assessment = _assess(source, only=only, since=since, config=config, probe=probe).about(of_health)
-    style = terminal.Style(wide=output == "wide", headers=not no_headers, waived=show_waived)
+    style = screen.Style(wide=output == "wide", headers=not no_headers, waived=show_waived)
     _print(output, lambda: documents.health_document(assessment), lambda: terminal.health(assessment, style))
     _exit_by(assessment, fail_on, allow_gaps=allow_gaps)
 
@@ -293,11 +293,11 @@ def compat(
     """Which versions support the running Kubernetes and the next one, and which add-ons conflict."""
     from addonctl.assessment import of
     from addonctl.findings import Capability
-    from addonctl.render import documents, terminal
+    from addonctl.render import documents, screen, terminal
 
     found = _assess(source, target, only=only, since=since, config=config)
     assessment = found.about(of(Capability.COMPATIBILITY))
-    style = terminal.Style(wide=output == "wide", headers=not no_headers, waived=show_waived)
+    style = screen.Style(wide=output == "wide", headers=not no_headers, waived=show_waived)
     _print(
         output,
         lambda: documents.compatibility_document(assessment),
@@ -323,7 +323,7 @@ def matrix(addons: tuple[str, ...], target: str, output: str, no_headers: bool, 
     """Versions of ADDON against Kubernetes, from the catalog alone; without ADDON, what a cluster runs."""
     from addonctl import compatibility
     from addonctl.apps import wiring
-    from addonctl.render import documents, terminal
+    from addonctl.render import documents, screen, terminal
 
     if addons:
         _refuse(
@@ -337,7 +337,7 @@ def matrix(addons: tuple[str, ...], target: str, output: str, no_headers: bool, 
     else:
         assessment = _assess(source, target)
         cells = tuple(cell for row in assessment.compatibility.cells.values() for cell in row)
-    style = terminal.Style(wide=output == "wide", headers=not no_headers)
+    style = screen.Style(wide=output == "wide", headers=not no_headers)
     _print(output, lambda: documents.matrix_document(cells), lambda: terminal.matrix(cells, style))
     _exit_by_answers((cell.answer.value for cell in cells), fail_on)
 
@@ -369,7 +369,7 @@ def deps(
     """What depends on what, what the failure of an add-on affects, and the order to update in."""
     from addonctl.assessment import narrowed, of
     from addonctl.findings import Capability
-    from addonctl.render import documents, drawing, terminal
+    from addonctl.render import documents, drawing, screen, terminal
 
     assessed = _assess(source, only=only, since=since, config=config)
     assessment = narrowed(assessed, addon).about(of(Capability.DEPENDENCIES))
@@ -379,7 +379,7 @@ def deps(
         _print(
             output,
             lambda: documents.dependencies_document(assessment),
-            lambda: terminal.dependencies(assessment, addon, terminal.Style(waived=show_waived)),
+            lambda: terminal.dependencies(assessment, addon, screen.Style(waived=show_waived)),
         )
     _exit_by(assessment, fail_on, allow_gaps=allow_gaps)
 
@@ -430,7 +430,7 @@ def snapshot_save(file: str, force: bool, **source: Any) -> None:
 
     from addonctl.adapters.sources import snapshot_file
     from addonctl.apps import wiring
-    from addonctl.render import terminal
+    from addonctl.render import screen, terminal
 
     taken = _options(source).source(wiring.catalog()).snapshot()
     if file == "-":
@@ -440,8 +440,8 @@ def snapshot_save(file: str, force: bool, **source: Any) -> None:
     if path.exists() and not force:
         raise BadInput(f"{path} exists", "Give another name, or --force to overwrite it.")
     snapshot_file.save(taken, path)
-    terminal.note(f"{taken.cluster.name} saved to {path} ({path.stat().st_size // 1024 + 1} KiB)")
-    terminal.gaps(taken.gaps, terminal.Style())
+    screen.note(f"{taken.cluster.name} saved to {path} ({path.stat().st_size // 1024 + 1} KiB)")
+    terminal.gaps(taken.gaps, screen.Style())
 
 
 @snapshot.command("show", short_help="What a file holds, and what could not be read.")
@@ -500,9 +500,9 @@ def catalog_group() -> None:
 def catalog_list(output: str, no_headers: bool) -> None:
     """All add-ons in the catalog."""
     from addonctl.apps import wiring
-    from addonctl.render import documents, terminal
+    from addonctl.render import documents, screen, terminal
 
-    known, style = wiring.catalog(), terminal.Style(headers=not no_headers)
+    known, style = wiring.catalog(), screen.Style(headers=not no_headers)
     _print(output, lambda: documents.catalog_document(known), lambda: terminal.catalog_list(known, style))
 
 
@@ -526,10 +526,10 @@ def catalog_show(addon: str, output: str) -> None:
 def catalog_versions(addon: str, kubernetes: str, output: str, no_headers: bool) -> None:
     """The versions of ADDON that AWS lists."""
     from addonctl.apps import wiring
-    from addonctl.render import documents, terminal
+    from addonctl.render import documents, screen, terminal
 
     document = documents.versions_document(wiring.catalog(), addon, _minor(kubernetes))
-    style = terminal.Style(headers=not no_headers)
+    style = screen.Style(headers=not no_headers)
     _print(output, lambda: document, lambda: terminal.versions(document, style))
 
 
@@ -576,11 +576,11 @@ def catalog_refresh(region: str, profile: str) -> None:
     from addonctl.adapters import eks_table
     from addonctl.adapters.aws import Aws
     from addonctl.apps import wiring
-    from addonctl.render import terminal
+    from addonctl.render import screen
 
     table = Aws(region or None, profile or None).addon_versions(as_of=wiring.CLOCK.now().date())
     path = eks_table.save(table, wiring.cache_dir())
-    terminal.note(f"{len(table.addons)} EKS add-ons of {table.region} as of {table.as_of} saved to {path}")
+    screen.note(f"{len(table.addons)} EKS add-ons of {table.region} as of {table.as_of} saved to {path}")
 
 
 # ── Setup ───────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -30,13 +30,13 @@ def cache_dir() -> Path:
 def catalog() -> "Catalog":
     """The packaged catalog, with the user's own table of EKS versions if there is one that can be read."""
     from addonctl.adapters import knowledge
-    from addonctl.render import terminal
+    from addonctl.render import screen
 
     try:
         return knowledge.load(cache_dir())
     except BadInput as error:
         packaged = knowledge.load()  # raises again if the packaged facts are damaged
-        terminal.note(f"Note: {error.what}; using the packaged table. {error.fix}")
+        screen.note(f"Note: {error.what}; using the packaged table. {error.fix}")
         return packaged
 
 

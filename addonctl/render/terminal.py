@@ -1,15 +1,9 @@
-"""Reports for people: the most severe first, then how to see more. Colour, width and progress only on a terminal.
+"""Reports for people: the most severe first, then how to see more. screen.py prints."""
 
-Tables are laid out by tables.py; a pipe gets every cell uncut. Colours are readable on light and dark backgrounds.
-"""
-
-import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
-from addonctl import ports
 from addonctl.assessment import Assessed, Assessment, of
 from addonctl.catalog import Answer, Catalog
 from addonctl.catalog import Cell as CompatibilityCell
@@ -19,30 +13,44 @@ from addonctl.findings import CHECKS, Capability
 from addonctl.model import Affects, Finding, Gap, Health, MissingRef, Owner, Severity, Snapshot, Strength, owners
 from addonctl.model.plan import OpenQuestion, Plan, Step
 from addonctl.remediation import upgrade_control_plane
-from addonctl.render.commands import Line, LineKind, action_lines, fix_lines
+from addonctl.render.commands import action_lines, fix_lines
 from addonctl.render.documents import dump, gap_lines, snapshot_document
 from addonctl.render.drawing import Label, labels, nodes
 from addonctl.render.escaping import plain
 from addonctl.render.grades import UNKNOWN, grade, says_something
-from addonctl.render.tables import MARK, Cell, Column, Fit, cut_front, lay_out, wrap
+from addonctl.render.screen import (
+    BAD,
+    CALM,
+    FAIR,
+    GOOD,
+    QUIET,
+    Style,
+    actions,
+    counted,
+    note,
+    print_line,
+    say,
+    table,
+    title,
+    width,
+)
+from addonctl.render.tables import MARK, Cell, Column, Fit, wrap
 from addonctl.versions import Minor
 
 if TYPE_CHECKING:
-    from rich.console import Console
+    pass
 
-_QUIET = "grey50"
-_GOOD, _FAIR, _BAD, _CALM = "green4", "dark_orange3", "bold red3", "dodger_blue2"
-_SEVERITY = {Severity.REQUIRED: _BAD, Severity.RECOMMENDED: _FAIR, Severity.INFO: _CALM}
-_ANSWER = {Answer.YES: _GOOD, Answer.NO: _BAD, Answer.UNKNOWN: _QUIET}
+_SEVERITY = {Severity.REQUIRED: BAD, Severity.RECOMMENDED: FAIR, Severity.INFO: CALM}
+_ANSWER = {Answer.YES: GOOD, Answer.NO: BAD, Answer.UNKNOWN: QUIET}
 _STATE = {
-    Health.HEALTHY: _GOOD,
-    Health.PROGRESSING: _FAIR,
-    Health.DEGRADED: _BAD,
-    Health.MISSING: _BAD,
-    Health.SUSPENDED: _CALM,
+    Health.HEALTHY: GOOD,
+    Health.PROGRESSING: FAIR,
+    Health.DEGRADED: BAD,
+    Health.MISSING: BAD,
+    Health.SUSPENDED: CALM,
 }
-_ROW = {"yes": _GOOD, "no": _BAD}
-_GRADE = {"good": _GOOD, "fair": _FAIR, "bad": _BAD}
+_ROW = {"yes": GOOD, "no": BAD}
+_GRADE = {"good": GOOD, "fair": FAIR, "bad": BAD}
 # Evidence of a finding beyond this is counted; `-o json` has all of it.
 _EVIDENCE_SHOWN = 3
 # Parts that a role may not read, each with what it needs; more of them are named in one line.
@@ -50,96 +58,6 @@ _FORBIDDEN_SHOWN = 3
 # Of a cluster in trouble, this many objects fill a screen; the rest is counted.
 _OBJECTS_SHOWN = 20
 _INDENT = " " * 12
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Style:
-    """How a report is printed: `wide` with every detail, `headers` of tables or rows only, `waived` findings listed."""
-
-    wide: bool = False
-    headers: bool = True
-    waived: bool = False
-
-
-# ── Printing ────────────────────────────────────────────────────────────────────────────────────────────────────
-
-
-def _console() -> "Console":
-    from rich.console import Console
-
-    return Console(file=sys.stdout, highlight=False, soft_wrap=True, emoji=False, markup=False)
-
-
-def _width() -> int | None:
-    """The width of the terminal; None for a pipe or a file, whose lines may have any length."""
-    if not sys.stdout.isatty():
-        return None
-    return max(_console().width, 40)
-
-
-def _print(*cells: Cell) -> None:
-    """One line of styled pieces, with terminal sequences in quoted text removed."""
-    from rich.text import Text
-
-    line = Text()
-    for cell in cells:
-        line.append(plain(cell.text), cell.style or "default")
-    line.rstrip()
-    _console().print(line, overflow="ignore", no_wrap=True, crop=False)
-
-
-def _say(text: str, style: str = "", indent: str = "", first: str = "") -> None:
-    """A text, broken at words under its own indent; the `first` line begins with a mark, the others as far in."""
-    width = _width()
-    inner = " " * len(first)
-    for line in wrap(plain(text), width - len(indent) - len(first)) if width else [plain(text)]:
-        _print(Cell(f"{indent}{first}{line}", style))
-        first = inner
-
-
-def _title(text: str) -> None:
-    _print()
-    _say(text, "bold")
-
-
-def note(text: str) -> None:
-    """A line on stderr, for the person, not for a pipe."""
-    lines = wrap(plain(text), _console().width) if sys.stderr.isatty() else [plain(text)]
-    print(*lines, sep="\n", file=sys.stderr)
-
-
-def progress() -> ports.Progress:
-    """A progress line on a terminal, nothing elsewhere."""
-    if not sys.stderr.isatty():
-        return ports.silent
-
-    on_line = False
-
-    def show(what: str, done: int, total: int) -> None:
-        nonlocal on_line
-        line = "" if done >= total > 0 else _progress_line(plain(what), done, total, _console().width - 1)
-        if line or on_line:
-            sys.stderr.write(f"\r\x1b[K{line}")
-            sys.stderr.flush()
-        on_line = bool(line)
-
-    return show
-
-
-def _progress_line(what: str, done: int, total: int, width: int) -> str:
-    """What is being read and how far along; the count is never cut."""
-    count = f" ({done}/{total})" if total else f" ({done})" if done else ""
-    return f"reading {cut_front(what, width - len('reading ') - len(count))}{count}"
-
-
-def _table(columns: Sequence[Column], rows: Iterable[Sequence[Cell | str]], *, headers: bool = True) -> None:
-    """A table in kubectl's style; columns that do not fit are named below it."""
-    cells = [[Cell(plain(c)) if isinstance(c, str) else Cell(plain(c.text), c.style) for c in row] for row in rows]
-    table = lay_out(columns, cells, _width())
-    for line in (*((table.header,) if headers else ()), *table.lines):
-        _print(*line)
-    if table.dropped and headers:
-        _say(f"({', '.join(table.dropped)} left out: the terminal is too narrow)", _QUIET)
 
 
 # ── analyze and inventory ───────────────────────────────────────────────────────────────────────────────────────
@@ -152,24 +70,24 @@ def analysis(assessment: Assessment, style: Style) -> None:
         return
     _headline(assessment)
     for stale in assessment.stale:
-        _say(f"Note: {stale}.", _FAIR)
+        say(f"Note: {stale}.", FAIR)
     _findings(assessment, style)
-    _title("ADD-ONS")
+    title("ADD-ONS")
     _addons(assessment, style)
     _unrecognised(assessment)
     gaps(assessment.gaps, style)
     if assessment.cluster.demo:
-        _print()
-        _say("This is the demo cluster that comes with addonctl. Your own:")
-        _print(Cell("addonctl analyze --context YOUR-CONTEXT"))
+        print_line()
+        say("This is the demo cluster that comes with addonctl. Your own:")
+        print_line(Cell("addonctl analyze --context YOUR-CONTEXT"))
 
 
 def _headline(assessment: Assessment, about: str = "") -> None:
     """`about`: what alone is judged below, which is not how the add-ons are."""
     status, cluster = assessment.kubernetes, assessment.cluster
     demo = "DEMO  " if cluster.demo else ""
-    _say(f"{demo}{cluster.name}  ·  {kubernetes_line(status)}", "bold")
-    _say(_summary(assessment, about))
+    say(f"{demo}{cluster.name}  ·  {kubernetes_line(status)}", "bold")
+    say(_summary(assessment, about))
 
 
 def kubernetes_line(status: KubernetesStatus) -> str:
@@ -196,19 +114,15 @@ def _summary(assessment: Assessment, about: str = "") -> str:
     none = "no findings" + (" in what could be read" if unread else "")
     said = ", ".join(f"{count} {severity.value}" for severity, count in counts.items() if count) or none
     said = f"{about}: {said}" if about else said
-    addons = _count(len(assessment.addons), "add-on")
-    return f"{addons}; {how}; {said}" + (f"; {_count(unread, 'part')} not read (below)" if unread else "")
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}" + ("" if number == 1 else "s")
+    addons = counted(len(assessment.addons), "add-on")
+    return f"{addons}; {how}; {said}" + (f"; {counted(unread, 'part')} not read (below)" if unread else "")
 
 
 def _findings(assessment: Assessment, style: Style) -> None:
     """Required findings with evidence and fix; the others on one line each, unless `wide`."""
     if assessment.findings:
         since = f" (new since {assessment.since:%Y-%m-%d %H:%M} UTC)" if assessment.since else ""
-        _title(f"FINDINGS{since}")
+        title(f"FINDINGS{since}")
     brief = False
     for found in assessment.findings:
         effect = found.cause in assessment.by_id
@@ -218,7 +132,7 @@ def _findings(assessment: Assessment, style: Style) -> None:
             brief = True
             _brief(found, effect=effect)
     if brief:
-        _say("More about one: addonctl findings explain CODE; evidence and fixes of all: -o wide", _QUIET)
+        say("More about one: addonctl findings explain CODE; evidence and fixes of all: -o wide", QUIET)
     _waived(assessment, style)
 
 
@@ -227,13 +141,13 @@ def _head(found: Finding, *, effect: bool, more: str = "") -> None:
     severity = f"{found.severity.value.upper():<12}"
     mark = "└ effect: " if effect else ""
     text = f"{mark}{found.code}  {found.subject}: {CHECKS[found.code].title}"
-    width = _width()
-    first, *rest = wrap(plain(text), width - len(severity)) if width else [plain(text)]
-    _print(Cell(severity, _SEVERITY[found.severity]), Cell(first))
+    columns = width()
+    first, *rest = wrap(plain(text), columns - len(severity)) if columns else [plain(text)]
+    print_line(Cell(severity, _SEVERITY[found.severity]), Cell(first))
     for line in rest:
-        _print(Cell(_INDENT + line))
+        print_line(Cell(_INDENT + line))
     if more:
-        _say(more, _QUIET, _INDENT)
+        say(more, QUIET, _INDENT)
 
 
 def _brief(found: Finding, *, effect: bool) -> None:
@@ -254,31 +168,21 @@ def _first_evidence(found: Finding) -> str:
 def _finding(found: Finding, *, effect: bool = False) -> None:
     _head(found, effect=effect)
     for item in found.evidence[:_EVIDENCE_SHOWN]:
-        _say(f"{item.subject}: {item.detail}" if item.detail else item.subject, _QUIET, _INDENT)
+        say(f"{item.subject}: {item.detail}" if item.detail else item.subject, QUIET, _INDENT)
     if len(found.evidence) > _EVIDENCE_SHOWN:
-        _say(f"… and {len(found.evidence) - _EVIDENCE_SHOWN} more", _QUIET, _INDENT)
-    _fix_lines(fix_lines(found), "→ ", _INDENT)
-
-
-def _fix_lines(lines: Iterable[Line], mark: str, indent: str) -> None:
-    """Marked lines; commands stay on one line, so that they can be pasted."""
-    for line in lines:
-        if line.kind is LineKind.PROSE:
-            _say(str(line), "", indent, first=mark)
-        else:
-            _print(Cell(indent + mark), Cell(str(line)))
-        mark = " " * len(mark)
+        say(f"… and {len(found.evidence) - _EVIDENCE_SHOWN} more", QUIET, _INDENT)
+    actions(fix_lines(found), "→ ", _INDENT)
 
 
 def _waived(assessment: Assessment, style: Style) -> None:
     if not assessment.waived:
         return
     if not style.waived:
-        _say(f"{_count(len(assessment.waived), 'finding')} waived; --show-waived lists them", _QUIET)
+        say(f"{counted(len(assessment.waived), 'finding')} waived; --show-waived lists them", QUIET)
         return
-    _title("WAIVED")
+    title("WAIVED")
     columns = (Column("CODE"), Column("UNTIL"), Column("SUBJECT", Fit.CUT), Column("REASON", Fit.WRAP))
-    _table(
+    table(
         columns,
         [(w.finding.code, str(w.waiver.until), str(w.finding.subject), w.waiver.reason) for w in assessment.waived],
     )
@@ -291,7 +195,7 @@ def inventory(assessment: Assessment, style: Style) -> None:
         return
     _unrecognised(assessment)
     if assessment.findings:
-        _print()
+        print_line()
     for found in assessment.about(of(Capability.INVENTORY)).findings:
         _finding(found)
     _waived(assessment, style)
@@ -317,7 +221,7 @@ def _addons(assessment: Assessment, style: Style) -> None:
             Column("PART OF", Fit.CUT, drop=5),
             Column("VERSION FROM", Fit.CUT, drop=4),
         ]
-    _table(columns, [_addon(addon, style) for addon in assessment.addons], headers=style.headers)
+    table(columns, [_addon(addon, style) for addon in assessment.addons], headers=style.headers)
 
 
 def _addon(addon: Assessed, style: Style) -> list[Cell | str]:
@@ -356,21 +260,21 @@ def _answer(cell: CompatibilityCell) -> Cell:
 def _score(score: int | None, coverage: int) -> Cell:
     """The score, `?` where nothing or too little was read."""
     shown = str(score) if says_something(score, coverage) else "?"
-    return Cell(shown, _GRADE.get(grade(score, coverage), _QUIET))
+    return Cell(shown, _GRADE.get(grade(score, coverage), QUIET))
 
 
 def _state(health: Health) -> Cell:
-    return Cell(health.value, _STATE.get(health, _QUIET))
+    return Cell(health.value, _STATE.get(health, QUIET))
 
 
 def _unrecognised(assessment: Assessment) -> None:
     found = assessment.inventory.unrecognised
     if not found:
         return
-    _title("NOT RECOGNISED (system workloads that match no add-on in the catalog)")
+    title("NOT RECOGNISED (system workloads that match no add-on in the catalog)")
     columns = (Column("WORKLOAD", Fit.CUT), Column("WHY LISTED", Fit.CUT), Column("IMAGES", Fit.WRAP, drop=1))
     rows = [(str(item.ref), item.why, ", ".join(item.images)) for item in found]
-    _table(columns, rows, headers=False)
+    table(columns, rows, headers=False)
 
 
 def gaps(found: tuple[Gap, ...], style: Style) -> None:
@@ -378,18 +282,18 @@ def gaps(found: tuple[Gap, ...], style: Style) -> None:
     if not found or not style.headers:
         return
     told, absent = gap_lines(found)
-    _title("NOT READ (what depends on it is unknown)")
+    title("NOT READ (what depends on it is unknown)")
     forbidden = [gap for gap in told if gap.permission]
     if len(forbidden) > _FORBIDDEN_SHOWN and not style.wide:
         told = [gap for gap in told if not gap.permission]
-        _say(f"forbidden: {', '.join(gap.part for gap in forbidden)}")
+        say(f"forbidden: {', '.join(gap.part for gap in forbidden)}")
     for gap in told:
         fix = f"  → grant: {gap.permission}" if gap.permission else ""
-        _say(f"{gap.part}: {gap.reason.value}: {gap.detail}{fix}")
+        say(f"{gap.part}: {gap.reason.value}: {gap.detail}{fix}")
     if absent:
-        _say(f"not in the input: {', '.join(absent)}", _QUIET)
+        say(f"not in the input: {', '.join(absent)}", QUIET)
     if forbidden:
-        _say("→ `addonctl rbac` prints a role that may read all of it, `addonctl rbac --iam` a policy for AWS")
+        say("→ `addonctl rbac` prints a role that may read all of it, `addonctl rbac --iam` a policy for AWS")
 
 
 # ── findings, health, compat, matrix, deps ──────────────────────────────────────────────────────────────────────
@@ -409,9 +313,9 @@ def findings(assessment: Assessment, style: Style) -> None:
             Column("EVIDENCE", Fit.WRAP, drop=1),
         )
         rows = [_finding_row(found, effect=found.cause in assessment.by_id) for found in assessment.findings]
-        _table(columns, rows, headers=style.headers)
+        table(columns, rows, headers=style.headers)
     elif style.headers:
-        _say(_summary(assessment).split("; ")[2].capitalize() + ".")
+        say(_summary(assessment).split("; ")[2].capitalize() + ".")
     if style.headers:
         _waived(assessment, style)
         gaps(assessment.gaps, style)
@@ -432,23 +336,23 @@ def checks(document: Mapping[str, Any]) -> None:
     entries = document["codes"]
     if len(entries) > 1:
         columns = (Column("CODE"), Column("SEVERITY"), Column("FINDING", Fit.WRAP))
-        _table(columns, [(e["code"], e["severity"], e["title"]) for e in entries])
+        table(columns, [(e["code"], e["severity"], e["title"]) for e in entries])
         return
     for entry in entries:
-        _say(f"{entry['code']}  {entry['title']}", "bold")
+        say(f"{entry['code']}  {entry['title']}", "bold")
         rules = "".join(f"; {rule['severity']} if {rule['when']}" for rule in entry["otherwise"])
-        _say(f"Severity: {entry['severity']}{rules}")
-        _say(f"Why: {entry['why']}")
-        _say(f"Fix: {entry['fix']}")
+        say(f"Severity: {entry['severity']}{rules}")
+        say(f"Why: {entry['why']}")
+        say(f"Fix: {entry['fix']}")
         if entry["parts"]:
-            _say(f"Reads: {', '.join(part.replace('_', ' ') for part in entry['parts'])}")
+            say(f"Reads: {', '.join(part.replace('_', ' ') for part in entry['parts'])}")
 
 
 def health(assessment: Assessment, style: Style) -> None:
     """Scores with their coverage, then what is unhealthy."""
     if style.headers:
         _headline(assessment)
-        _print()
+        print_line()
     columns = [
         Column("ADD-ON", Fit.CUT),
         Column("SCORE"),
@@ -465,7 +369,7 @@ def health(assessment: Assessment, style: Style) -> None:
         score = _score(each.score, each.coverage)
         row: list[Cell | str] = [str(named[each.id]), score, f"{each.coverage} %", _state(each.health), what]
         rows.append([*row, unread] if style.wide else row)
-    _table([*columns, Column("NOT READ", Fit.WRAP, drop=2)] if style.wide else columns, rows, headers=style.headers)
+    table([*columns, Column("NOT READ", Fit.WRAP, drop=2)] if style.wide else columns, rows, headers=style.headers)
     if style.headers:
         _unhealthy(assessment, style)
         _probes(assessment)
@@ -477,31 +381,31 @@ def _unhealthy(assessment: Assessment, style: Style) -> None:
     bad = [each for each in assessment.objects if each.health in (Health.DEGRADED, Health.MISSING)]
     if not bad:
         return
-    _title("UNHEALTHY OBJECTS")
+    title("UNHEALTHY OBJECTS")
     shown = bad if style.wide else bad[:_OBJECTS_SHOWN]
     columns = (Column("OBJECT", Fit.WRAP), Column("STATE"), Column("WHY", Fit.WRAP))
-    _table(columns, [(str(each.ref), _state(each.health), each.reason) for each in shown], headers=False)
+    table(columns, [(str(each.ref), _state(each.health), each.reason) for each in shown], headers=False)
     if len(bad) > len(shown):
-        _say(f"… and {len(bad) - len(shown)} more; -o wide lists them", _QUIET)
+        say(f"… and {len(bad) - len(shown)} more; -o wide lists them", QUIET)
 
 
 def _probes(assessment: Assessment) -> None:
     if assessment.probes:
-        _title("PROBES")
+        title("PROBES")
     columns = (Column("STATE"), Column("PROBE", Fit.WRAP))
     rows = []
     for probe in assessment.probes:
         latency = f", {probe.latency_ms} ms" if probe.latency_ms is not None else ""
         rows.append((_state(probe.health), f"{probe.addon}: {probe.name}: {probe.detail}{latency}"))
     if rows:
-        _table(columns, rows, headers=False)
+        table(columns, rows, headers=False)
 
 
 def compatibility(assessment: Assessment, style: Style) -> None:
     """The matrix of installed add-ons, then what blocks the upgrade."""
     if style.headers:
         _headline(assessment, "compatibility")
-        _print()
+        print_line()
     matrix([cell for row in assessment.compatibility.cells.values() for cell in row], style)
     if style.headers:
         _findings(assessment, style)
@@ -522,10 +426,10 @@ def matrix(cells: Iterable[CompatibilityCell], style: Style) -> None:
         line: list[Cell | str] = [addon, version or "unknown"]
         line += [_answer(row[minor]) if minor in row else "" for minor in minors]
         shown.append([*line, next((c.reason for c in reversed(row.values())), "")] if style.wide else line)
-    _table(columns, shown, headers=style.headers)
+    table(columns, shown, headers=style.headers)
     unknown = any(cell.answer is Answer.UNKNOWN for row in rows.values() for cell in row.values())
     if unknown and style.headers and not style.wide:
-        _say("?: unknown, which is not a yes; -o wide says why", _QUIET)
+        say("?: unknown, which is not a yes; -o wide says why", QUIET)
 
 
 def dependencies(assessment: Assessment, addon: str, style: Style) -> None:
@@ -539,7 +443,7 @@ def dependencies(assessment: Assessment, addon: str, style: Style) -> None:
         affected = graph.blast_radius(row.id)
         if not (needs or affected or addon):
             continue
-        _print(Cell(row.id, "bold"))
+        print_line(Cell(row.id, "bold"))
         lines = [
             f"needs {named[each.target]} ({_kind(each.strength, each.affects)}): "
             f"{_why(graph, each.source, each.target)}"
@@ -549,9 +453,9 @@ def dependencies(assessment: Assessment, addon: str, style: Style) -> None:
         for number, line in enumerate(lines, start=1):
             _branch(line, last=number == len(lines))
     if not addon and graph.order:
-        _title("Update in this order:")
+        title("Update in this order:")
         for number, name in enumerate(graph.order, start=1):
-            _say(str(named[name]), first=f"{number:>3}. ")
+            say(str(named[name]), first=f"{number:>3}. ")
     for found in assessment.findings:
         _finding(found)
     _waived(assessment, style)
@@ -568,11 +472,11 @@ def _if_it_fails(affected: Iterable[Impact], named: Mapping[str, Label]) -> Iter
 
 def _branch(text: str, *, last: bool) -> None:
     """One line of a tree, wrapped at words with its own indent."""
-    width = _width()
-    first, *rest = wrap(plain(text), width - 3) if width else [plain(text)]
-    _print(Cell(f"{'└' if last else '├'}─ {first}"))
+    columns = width()
+    first, *rest = wrap(plain(text), columns - 3) if columns else [plain(text)]
+    print_line(Cell(f"{'└' if last else '├'}─ {first}"))
     for line in rest:
-        _print(Cell(f"{' ' if last else '│'}  {line}"))
+        print_line(Cell(f"{' ' if last else '│'}  {line}"))
 
 
 def _kind(strength: Strength, affects: Affects) -> str:
@@ -612,21 +516,21 @@ DISRUPTIONS: Mapping[str, str] = {
 def plan(made: Plan) -> None:
     """The steps in order, with the way back of each; then what the plan cannot say."""
     to = f" → {made.target}" if made.target else ""
-    counted = f"{_count(len(made.steps), 'step')}, {_count(len(made.questions), 'open question')}"
-    _say(f"{made.cluster}  ·  Kubernetes {made.kubernetes}{to}  ·  {counted}", "bold")
+    many = f"{counted(len(made.steps), 'step')}, {counted(len(made.questions), 'open question')}"
+    say(f"{made.cluster}  ·  Kubernetes {made.kubernetes}{to}  ·  {many}", "bold")
     at = made.kubernetes
     for step in made.steps:
         at = _control_plane(made.cluster, at, step.kubernetes)
         _step(step)
     _control_plane(made.cluster, at, made.target)
     if not made.steps and not made.target:
-        _say("Nothing to do: it is there already.", _GOOD)
+        say("Nothing to do: it is there already.", GOOD)
     if made.questions:
-        _title("OPEN QUESTIONS")
+        title("OPEN QUESTIONS")
         named = labels(dict.fromkeys(each.installation for each in made.questions))
         columns = (Column("KUBERNETES"), Column("ADD-ON", Fit.CUT), Column("WHY", Fit.WRAP))
         rows = [(str(each.kubernetes), str(named[each.installation]), _question(each)) for each in made.questions]
-        _table(columns, rows)
+        table(columns, rows)
 
 
 def _question(found: OpenQuestion) -> str:
@@ -638,31 +542,31 @@ def _control_plane(cluster: str, at: Minor | None, to: Minor | None) -> Minor | 
     if at is None or to is None:
         return at
     for minor in at.up_to(to):
-        _title(f"Upgrade the control plane to {minor}, then its nodes")
-        _fix_lines(action_lines((upgrade_control_plane(cluster, minor),)), "", "   ")
+        title(f"Upgrade the control plane to {minor}, then its nodes")
+        actions(action_lines((upgrade_control_plane(cluster, minor),)), "", "   ")
     return max(at, to)
 
 
 def _step(step: Step) -> None:
     was, to = step.from_version or "unknown", step.to_version or "a version that you choose"
-    _print()
-    _say(f"{step.installation}: {was} → {to}", "bold", first=f"{step.id}. ")
+    print_line()
+    say(f"{step.installation}: {was} → {to}", "bold", first=f"{step.id}. ")
     waves = ", ".join(str(wave.instances) for wave in step.waves)
     meanwhile = DISRUPTIONS.get(step.disruption, step.disruption)
     stops = f"; while it changes, {meanwhile}" if meanwhile else ""
     lost = "; requests may be lost" if step.loses else ""
-    _say(
-        f"{step.owner}; {_count(sum(w.instances for w in step.waves), 'instance')} in waves of {waves}{stops}{lost}",
-        _QUIET,
+    say(
+        f"{step.owner}; {counted(sum(w.instances for w in step.waves), 'instance')} in waves of {waves}{stops}{lost}",
+        QUIET,
         "   ",
     )
-    _fix_lines(action_lines(step.do), "→ ", "   ")
+    actions(action_lines(step.do), "→ ", "   ")
     if step.skips:
         skipped = ", ".join(step.skips)
-        _say(f"skips {skipped}, not offered here: {step.addon} is to move one minor at a time", _FAIR, "   ")
+        say(f"skips {skipped}, not offered here: {step.addon} is to move one minor at a time", FAIR, "   ")
     if step.irreversible:
-        _say(f"cannot be undone: {step.irreversible}", _BAD, "   ")
-    _fix_lines(action_lines(step.undo), "undo: ", "   ")
+        say(f"cannot be undone: {step.irreversible}", BAD, "   ")
+    actions(action_lines(step.undo), "undo: ", "   ")
 
 
 # ── Snapshots, catalog, doctor ────────────────────────────────────────────────────────────────────────────────
@@ -671,9 +575,9 @@ def _step(step: Step) -> None:
 def snapshot(taken: Snapshot) -> None:
     """What a snapshot holds."""
     kubernetes = taken.cluster.kubernetes or "unknown"
-    _say(f"{taken.cluster.name}, taken {taken.taken:%Y-%m-%d %H:%M} UTC, Kubernetes {kubernetes}")
+    say(f"{taken.cluster.name}, taken {taken.taken:%Y-%m-%d %H:%M} UTC, Kubernetes {kubernetes}")
     counts = snapshot_document(taken)["counts"]
-    _table((Column("KIND"), Column("OBJECTS")), [(key.replace("_", " "), str(n)) for key, n in counts.items()])
+    table((Column("KIND"), Column("OBJECTS")), [(key.replace("_", " "), str(n)) for key, n in counts.items()])
     gaps(taken.gaps, Style())
 
 
@@ -689,9 +593,9 @@ def changes(document: Mapping[str, Any]) -> None:
             Column("VERSION", Fit.WRAP),
             Column("OWNER", Fit.CUT, 1),
         )
-        _table(columns, rows)
+        table(columns, rows)
     else:
-        _say("No add-on changed.")
+        say("No add-on changed.")
 
 
 def catalog_list(known: Catalog, style: Style) -> None:
@@ -713,7 +617,7 @@ def catalog_list(known: Catalog, style: Style) -> None:
         Column("CHARTS", Fit.CUT, drop=4),
         Column("NAME", Fit.CUT, drop=3),
     )
-    _table(columns, rows, headers=style.headers)
+    table(columns, rows, headers=style.headers)
     if style.headers:
         known_there = f"{len(known.eks.addons)} EKS add-ons, {len(known.addons)} catalog entries"
         note(f"EKS versions as of {known.eks.as_of} ({known.eks.region}); {known_there}.")
@@ -741,22 +645,22 @@ def versions(document: Mapping[str, Any], style: Style) -> None:
         Column("KUBERNETES", Fit.WRAP),
         Column("COMPUTE", Fit.CUT, drop=1),
     )
-    _table(columns, rows, headers=style.headers)
+    table(columns, rows, headers=style.headers)
     if style.headers:
         note(f"As of {document['as_of']}: {document['source']}")
 
 
 def version(document: Mapping[str, Any]) -> None:
     """What this is, and how old what it knows is."""
-    _say(f"addonctl {document['version']} (Python {document['python']})")
-    _say(f"EKS add-on versions as of {document['eks_as_of']} ({document['eks_region']})")
-    _say(f"Kubernetes up to {document['newest_kubernetes']}")
+    say(f"addonctl {document['version']} (Python {document['python']})")
+    say(f"EKS add-on versions as of {document['eks_as_of']} ({document['eks_region']})")
+    say(f"Kubernetes up to {document['newest_kubernetes']}")
 
 
 def check(found: CompatibilityCell) -> None:
     """One answer of `catalog check`."""
-    _print(Cell(found.answer.value, _ANSWER[found.answer]))
-    _say(found.reason)
+    print_line(Cell(found.answer.value, _ANSWER[found.answer]))
+    say(found.reason)
     if found.source:
         note(f"As of {found.as_of}: {found.source}")
 
@@ -764,9 +668,9 @@ def check(found: CompatibilityCell) -> None:
 def doctor(rows: Iterable[Mapping[str, str]]) -> None:
     """What can be reached."""
     columns = (Column("WHAT", Fit.CUT), Column("OK"), Column("DETAIL", Fit.WRAP))
-    _table(columns, [_doctor_row(row) for row in rows])
+    table(columns, [_doctor_row(row) for row in rows])
 
 
 def _doctor_row(row: Mapping[str, str]) -> tuple[Cell | str, ...]:
     told = ". ".join(filter(None, (row["detail"], row["fix"])))
-    return row["what"], Cell(row["answer"], _ROW.get(row["answer"], _QUIET)), told
+    return row["what"], Cell(row["answer"], _ROW.get(row["answer"], QUIET)), told

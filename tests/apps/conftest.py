@@ -5,6 +5,7 @@ from datetime import UTC, date, datetime
 
 import pytest
 
+from addonctl.adapters.clock import SystemClock
 from addonctl.apps import wiring
 from addonctl.assessment import Assessment
 from addonctl.manager import Manager
@@ -16,7 +17,7 @@ from tests.apps.hostile import poisoned
 NOW = datetime(2026, 11, 25, 3, tzinfo=UTC)
 
 
-class FixedClock:
+class FixedClock(SystemClock):
     """The same day for every run."""
 
     def now(self) -> datetime:

@@ -11,7 +11,7 @@ import pytest
 from addonctl.assessment import Assessment
 from addonctl.catalog import Catalog
 from addonctl.findings import CHECKS
-from addonctl.render import terminal
+from addonctl.render import screen, terminal
 from addonctl.render.tables import cell_width
 from tests.apps.hostile import poisoned
 from tests.apps.terminal import in_fork as run
@@ -122,7 +122,7 @@ def test_what_a_cluster_calls_its_objects_adds_no_line_and_no_colour(
 
     hostile = poisoned(everything, "x\nREQUIRED    HLT001  forged\x1b[31m")
     for report in (terminal.analysis, terminal.inventory, terminal.findings, terminal.health, terminal.compatibility):
-        report(hostile, terminal.Style(wide=True, waived=True))
+        report(hostile, screen.Style(wide=True, waived=True))
     text = capsys.readouterr().out
     assert "forged" in text
     assert not [line for line in text.splitlines() if re.match(r"\W*REQUIRED    HLT001  forged", line)]

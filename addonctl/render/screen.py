@@ -1,0 +1,121 @@
+"""Printing for people: lines broken at words, tables, notes and progress. Colour and width only on a terminal.
+
+Tables are laid out by tables.py; a pipe gets every cell uncut. Colours are readable on light and dark backgrounds.
+"""
+
+import sys
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from addonctl import ports
+from addonctl.render.commands import Line, LineKind
+from addonctl.render.escaping import plain
+from addonctl.render.tables import Cell, Column, cut_front, lay_out, wrap
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+QUIET = "grey50"
+GOOD, FAIR, BAD, CALM = "green4", "dark_orange3", "bold red3", "dodger_blue2"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Style:
+    """How a report is printed: `wide` with every detail, `headers` of tables or rows only, `waived` findings listed."""
+
+    wide: bool = False
+    headers: bool = True
+    waived: bool = False
+
+
+def console() -> "Console":
+    from rich.console import Console
+
+    return Console(file=sys.stdout, highlight=False, soft_wrap=True, emoji=False, markup=False)
+
+
+def width() -> int | None:
+    """The width of the terminal; None for a pipe or a file, whose lines may have any length."""
+    if not sys.stdout.isatty():
+        return None
+    return max(console().width, 40)
+
+
+def print_line(*cells: Cell) -> None:
+    """One line of styled pieces, with terminal sequences in quoted text removed."""
+    from rich.text import Text
+
+    line = Text()
+    for cell in cells:
+        line.append(plain(cell.text), cell.style or "default")
+    line.rstrip()
+    console().print(line, overflow="ignore", no_wrap=True, crop=False)
+
+
+def say(text: str, style: str = "", indent: str = "", first: str = "") -> None:
+    """A text, broken at words under its own indent; the `first` line begins with a mark, the others as far in."""
+    wide = width()
+    inner = " " * len(first)
+    for line in wrap(plain(text), wide - len(indent) - len(first)) if wide else [plain(text)]:
+        print_line(Cell(f"{indent}{first}{line}", style))
+        first = inner
+
+
+def title(text: str) -> None:
+    print_line()
+    say(text, "bold")
+
+
+def note(text: str) -> None:
+    """A line on stderr, for the person, not for a pipe."""
+    lines = wrap(plain(text), console().width) if sys.stderr.isatty() else [plain(text)]
+    print(*lines, sep="\n", file=sys.stderr)
+
+
+def progress() -> ports.Progress:
+    """A progress line on a terminal, nothing elsewhere."""
+    if not sys.stderr.isatty():
+        return ports.silent
+
+    on_line = False
+
+    def show(what: str, done: int, total: int) -> None:
+        nonlocal on_line
+        line = "" if done >= total > 0 else _progress_line(plain(what), done, total, console().width - 1)
+        if line or on_line:
+            sys.stderr.write(f"\r\x1b[K{line}")
+            sys.stderr.flush()
+        on_line = bool(line)
+
+    return show
+
+
+def _progress_line(what: str, done: int, total: int, width: int) -> str:
+    """What is being read and how far along; the count is never cut."""
+    count = f" ({done}/{total})" if total else f" ({done})" if done else ""
+    return f"reading {cut_front(what, width - len('reading ') - len(count))}{count}"
+
+
+def table(columns: Sequence[Column], rows: Iterable[Sequence[Cell | str]], *, headers: bool = True) -> None:
+    """A table in kubectl's style; columns that do not fit are named below it."""
+    cells = [[Cell(plain(c)) if isinstance(c, str) else Cell(plain(c.text), c.style) for c in row] for row in rows]
+    laid = lay_out(columns, cells, width())
+    for line in (*((laid.header,) if headers else ()), *laid.lines):
+        print_line(*line)
+    if laid.dropped and headers:
+        say(f"({', '.join(laid.dropped)} left out: the terminal is too narrow)", QUIET)
+
+
+def counted(number: int, noun: str) -> str:
+    return f"{number} {noun}" + ("" if number == 1 else "s")
+
+
+def actions(lines: Iterable[Line], mark: str, indent: str) -> None:
+    """Marked lines; commands stay on one line, so that they can be pasted."""
+    for line in lines:
+        if line.kind is LineKind.PROSE:
+            say(str(line), "", indent, first=mark)
+        else:
+            print_line(Cell(indent + mark), Cell(str(line)))
+        mark = " " * len(mark)
