@@ -73,8 +73,14 @@ class Connection:
     timeouts: Timeouts = field(default_factory=Timeouts)
     traffic: Traffic = field(default_factory=Traffic)
     pause: Callable[[float], None] = time.sleep
+    retries: bool = True
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
     _way: "tuple[Credential, Transport, HTTPConnectionPool] | None" = field(default=None, repr=False)
+
+    def impatient(self, timeout_s: float) -> "Connection":
+        """Another one to the same server, which asks once and waits so long for each response: it counts failures."""
+        timeouts = Timeouts.of(timeout_s)
+        return Connection(self.name, self.server, self.context, self._at, self._credentials, timeouts, retries=False)
 
     # ── Questions ───────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -87,6 +93,8 @@ class Connection:
         headers: Mapping[str, str] | None = None,
     ) -> Response:
         """See ApiConnection."""
+        if not self.retries:
+            return self._once(method, path, query, body, headers or {})
         busy = lost = 0
         while True:
             began = time.monotonic()

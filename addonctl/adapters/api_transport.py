@@ -54,7 +54,7 @@ class Transport:
     """The route to one server with one client certificate. Safe to use from several threads."""
 
     def __init__(self, server: Server, credential: Credential, where: str, timeouts: Timeouts) -> None:
-        self._timeouts = timeouts
+        self.timeouts = timeouts
         self.url = urlsplit(server.url)
         self.where = where
         self.host, self.port = self.url.hostname or "", self.url.port or _PORTS[self.url.scheme]
@@ -73,15 +73,15 @@ class Transport:
                 ready = _secured(plain, self._context, self._server_name) if self._context else plain
             except (OSError, ssl.CertificateError) as error:
                 raise failure(error, where, sent=False) from error
-            ready.settimeout(self._timeouts.read_s)
+            ready.settimeout(self.timeouts.read_s)
             undo.pop_all()
             return ready
 
     def _connected(self) -> socket.socket:
         if self.proxy is None:
-            return socket.create_connection((self.host, self.port), self._timeouts.connect_s)
+            return socket.create_connection((self.host, self.port), self.timeouts.connect_s)
         host, port = self.proxy.hostname or "", self.proxy.port or _PORTS[self.proxy.scheme]
-        to_proxy = socket.create_connection((host, port), self._timeouts.connect_s)
+        to_proxy = socket.create_connection((host, port), self.timeouts.connect_s)
         try:
             if self.proxy.scheme == "https":
                 to_proxy = ssl.create_default_context().wrap_socket(to_proxy, server_hostname=host)
@@ -110,7 +110,7 @@ class Transport:
         class Pool(HTTPConnectionPool):
             ConnectionCls = Connection
 
-        timeout = Timeout(connect=self._timeouts.connect_s, read=self._timeouts.read_s)
+        timeout = Timeout(connect=self.timeouts.connect_s, read=self.timeouts.read_s)
         return Pool(self.host, self.port, maxsize=_KEPT_OPEN, timeout=timeout, retries=False, dial=self.open)
 
 

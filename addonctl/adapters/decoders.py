@@ -432,7 +432,8 @@ def _rules(rules: Iterable[s.AdmissionRule] | None) -> tuple[model.Rule, ...]:
     )
 
 
-def _webhook(hook: s.Webhook) -> model.Webhook:
+def webhook(hook: s.Webhook) -> model.Webhook:
+    """A webhook of a configuration."""
     config = hook.client_config or s.ClientConfig()
     namespaces, objects = hook.namespace_selector, hook.object_selector
     return model.Webhook(
@@ -477,7 +478,7 @@ def ca_expiry(bundle: str) -> datetime | None:
 
 def _webhooks(kind: str) -> Callable[[s.WebhookConfiguration, Decoder, dict[str, Any]], model.WebhookConfiguration]:
     def convert(o: s.WebhookConfiguration, d: Decoder, common: dict[str, Any]) -> model.WebhookConfiguration:
-        hooks = tuple(_webhook(hook) for hook in o.webhooks or ())
+        hooks = tuple(webhook(hook) for hook in o.webhooks or ())
         return model.WebhookConfiguration(**common, kind=kind, webhooks=hooks)
 
     return convert
@@ -499,8 +500,8 @@ def _crd(o: s.Crd, d: Decoder, common: dict[str, Any]) -> model.CustomResourceDe
     spec, status = o.spec or s.CrdSpec(), o.status or s.CrdStatus()
     names = spec.names or s.CrdNames()
     listed = spec.versions or ([s.CrdVersion(name=spec.version, storage=True)] if spec.version else [])
-    webhook = spec.conversion.webhook if spec.conversion else None
-    config = (webhook.client_config if webhook else None) or s.ClientConfig()
+    called = spec.conversion.webhook if spec.conversion else None
+    config = (called.client_config if called else None) or s.ClientConfig()
     return model.CustomResourceDefinition(
         **common,
         group=spec.group,

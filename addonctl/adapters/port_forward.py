@@ -29,7 +29,7 @@ def handshake(transport: Transport, path: str, headers: Mapping[str, str]) -> An
     channel: Any = websocket.WebSocket(skip_utf8_validation=True)
     raw = transport.open()
     try:
-        raw.settimeout(CONNECT_TIMEOUT_S)
+        raw.settimeout(transport.timeouts.connect_s)
         scheme = "wss" if transport.url.scheme == "https" else "ws"
         channel.connect(
             f"{scheme}://{transport.url.netloc}{path}",

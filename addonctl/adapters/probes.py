@@ -9,7 +9,7 @@ import socket
 import ssl
 import struct
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -113,12 +113,15 @@ def _dns(target: _Target) -> Iterator[ProbeAnswer]:
 
 
 def _cluster_domain(snapshot: Snapshot) -> str:
-    """The domain in the Corefile's `kubernetes` line."""
-    for config in snapshot.config_maps:
-        for line in config.data.get("Corefile", "").splitlines():
-            words = line.split()
-            if words[:1] == ["kubernetes"] and len(words) > 1 and words[1] != "{":
-                return words[1].rstrip(".")
+    return cluster_domain(config.data.get("Corefile", "") for config in snapshot.config_maps)
+
+
+def cluster_domain(corefiles: Iterable[str]) -> str:
+    """The domain in the `kubernetes` line of the first Corefile that has one, or else the usual one."""
+    for line in (line for corefile in corefiles for line in corefile.splitlines()):
+        words = line.split()
+        if words[:1] == ["kubernetes"] and len(words) > 1 and words[1] != "{":
+            return words[1].rstrip(".")
     return "cluster.local"
 
 
@@ -132,10 +135,14 @@ def _routed(address: str) -> bool:
 _HEADER_BYTES, _IS_RESPONSE = 12, 0x80
 
 
-def dns_query(name: str) -> bytes:
-    """A query for the A records of `name` (RFC 1035, section 4)."""
+_IPV4, _IPV6 = 1, 28  # types A and AAAA
+
+
+def dns_query(name: str, id: int = 1, *, ipv6: bool = False) -> bytes:
+    """A query for the addresses of `name` (RFC 1035, section 4; RFC 3596)."""
     labels = b"".join(bytes((len(label),)) + label.encode() for label in name.split("."))
-    return struct.pack(">HHHHHH", 1, 0x0100, 1, 0, 0, 0) + labels + b"\0" + struct.pack(">HH", 1, 1)
+    kind = _IPV6 if ipv6 else _IPV4
+    return struct.pack(">HHHHHH", id, 0x0100, 1, 0, 0, 0) + labels + b"\0" + struct.pack(">HH", kind, 1)
 
 
 def dns_answer(response: bytes) -> tuple[int, int]:
@@ -232,7 +239,7 @@ def _admission(target: _Target) -> Iterator[ProbeAnswer]:
     hidden = [hook for _, hook in target.webhooks() if hook.failure_policy != "Fail"]
     tried: set[str] = set()
     for _, hook in asked:
-        sample = _sample(hook)
+        sample = sample_for(hook)
         if sample is not None and sample[0] not in tried:
             tried.add(sample[0])
             yield _try(target, "admission dry run", *sample, wanted=hook.name)
@@ -241,7 +248,7 @@ def _admission(target: _Target) -> Iterator[ProbeAnswer]:
         yield target.answer("admission dry run", Health.UNKNOWN, why)
 
 
-def _sample(hook: Webhook) -> tuple[str, dict[str, Any]] | None:
+def sample_for(hook: Webhook) -> tuple[str, dict[str, Any]] | None:
     """(path, object) for a request that a webhook must admit."""
     for rule in hook.rules:
         if not {"CREATE", "*"} & set(rule.operations):
@@ -290,24 +297,27 @@ _SAMPLES: Mapping[tuple[str, str], tuple[str, dict[str, Any]]] = {
 
 
 def _try(target: _Target, probe: str, path: str, sample: dict[str, Any], wanted: str = "") -> ProbeAnswer:
-    """A rejection is an answer; no response is not."""
     began, kind = time.monotonic(), sample["kind"]
     try:
         target.connection.dry_run(path, json.dumps(sample).encode())
     except AddonctlError as error:
-        said = error.what
-        if "failed calling webhook" in said:
-            mine = not wanted or f'"{wanted}"' in said
-            health = Health.DEGRADED if mine else Health.UNKNOWN
-            return target.answer(probe, health, said)
-        if isinstance(error, Forbidden) and "denied the request" in said:
-            return target.answer(probe, Health.HEALTHY, f"a {kind} was judged, and refused", began)
-        if isinstance(error, Forbidden | NotServed | NotFound) or "does not support dry run" in said:
-            return target.answer(probe, Health.UNKNOWN, said)
-        if "denied the request" in said or " is invalid" in said:
-            return target.answer(probe, Health.HEALTHY, f"a {kind} was judged, and refused", began)
-        return target.answer(probe, Health.UNKNOWN, said)
+        health = admission_health(error, wanted)
+        if health is Health.HEALTHY:
+            return target.answer(probe, health, f"a {kind} was judged, and refused", began)
+        return target.answer(probe, health, error.what)
     return target.answer(probe, Health.HEALTHY, f"a {kind} was judged, and admitted (dry run)", began)
+
+
+def admission_health(error: AddonctlError, wanted: str = "") -> Health:
+    """What a refused dry run says of the webhook `wanted`, or of any: a rejection is an answer, no response is not."""
+    said = error.what
+    if "failed calling webhook" in said:
+        return Health.DEGRADED if not wanted or f'"{wanted}"' in said else Health.UNKNOWN
+    if "denied the request" in said:
+        return Health.HEALTHY
+    if isinstance(error, Forbidden | NotServed | NotFound) or "does not support dry run" in said:
+        return Health.UNKNOWN
+    return Health.HEALTHY if " is invalid" in said else Health.UNKNOWN
 
 
 def _serving_certificates(target: _Target) -> Iterator[ProbeAnswer]:

@@ -849,6 +849,34 @@ def test_a_port_forward_to_nobody_is_not_reachable(connect: Open, lab: Lab) -> N
         pass
 
 
+# ── Counting failures ───────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_an_impatient_connection_asks_once_and_does_not_wait(lab: Lab) -> None:
+    silent = threading.Event()
+    route = answering(refusal(503), refusal(429), Answer(wait=silent))
+    server = lab.serve(route)
+    connection = api_connection.connect(None, lab.config(server.url)).impatient(0.2)
+    for expected in (errors.Unavailable, errors.TooManyRequests, errors.TimedOut):
+        began = time.monotonic()
+        with pytest.raises(expected):
+            connection.request("GET", "/version")
+        assert time.monotonic() - began < 1
+    silent.set()
+    assert len(server.seen) == 3
+    assert {request.user for request in server.seen} == {"good"}
+
+
+def test_an_impatient_connection_does_not_wait_for_a_forward(lab: Lab) -> None:
+    silent = threading.Event()
+    server = lab.serve(lambda _: Answer(wait=silent))
+    connection, began = api_connection.connect(None, lab.config(server.url)).impatient(0.2), time.monotonic()
+    with pytest.raises(errors.NotReachable), connection.forward("x", "y", 53):
+        pass
+    silent.set()
+    assert time.monotonic() - began < 1
+
+
 # ── Other ways in ───────────────────────────────────────────────────────────────────────────────────────────────
 
 
