@@ -57,9 +57,12 @@ class Executor:
             if len(run.checkpoints) <= run.step:
                 return Looked(state=StepState(of=0, updated=0, ready=0, updated_ready=0), served=served)
             seen = sum((each.look() for each in self._instances(run)), Seen())
-            state = _state(seen, *self._hand(step).state(run.ticket))
+            owner, detail = self._hand(step).state(run.ticket)
         except AddonctlError as error:
             return Looked(state=None, served=served, unread=error.what)
+        if run.changed and run.phase is not Phase.ROLLING_BACK and seen.as_it_was and owner is OwnerState.DONE:
+            seen = seen.all_new()  # a change that replaces no pods: those that run have taken it up
+        state = _state(seen, owner, detail)
         seconds = min(max(round((now - since).total_seconds()), 0), _SECONDS)
         samples = (*_samples(answers, seen, now), _readiness(run, seen, seconds, now))
         return Looked(state=state, samples=samples, guards=_guards(run, seen), served=served)
@@ -81,7 +84,7 @@ class Executor:
             case Do.HARDEN:
                 return self._each(run, Instances.harden)
             case Do.CHANGE:
-                return self._hand(step).change(self._held(run), command.id)
+                return self._change(run, step, command.id)
             case Do.RELEASE:
                 return self._release(run, step, command.wave)
             case Do.RELAX:
@@ -117,13 +120,15 @@ class Executor:
 
     def _checkpoint(self, run: Run, step: Step) -> str:
         objects = tuple(filter(None, (exists(self.ports.reader, ref) for ref in _refs(step))))
-        kept = self._hand(step).kept()
+        hand = self._hand(step)
+        kept = hand.kept()
         checkpoint = Checkpoint(
             cluster=run.plan.cluster,
             installation=step.installation,
             addon=step.addon,
             taken=self.ports.clock.now(),
             owner=step.owner,
+            version=hand.present().version,
             eks=kept.eks,
             helm=kept.helm,
             manager=kept.manager,
@@ -143,10 +148,17 @@ class Executor:
             what(instances)
         return ""
 
+    def _change(self, run: Run, step: Step, token: str) -> str:
+        if step.restores:
+            return self._hand(step).revert(self.ports.checkpoints.load(step.restores), token)
+        return self._hand(step).change(self._held(run), token)
+
     def _release(self, run: Run, step: Step, wave: int) -> str:
         """Lets a wave take the new version up, once its owner has brought it; asked again until that is done."""
         seen = [(each, each.look()) for each in self._instances(run)]
-        if seen and all(each.as_it_was for _, each in seen):
+        if all(each.as_it_was for _, each in seen):
+            if self._hand(step).state(run.ticket)[0] is OwnerState.DONE:
+                return "no pods are replaced"
             raise NotYet("the owner has not brought the new version yet", _ROLLS_S)
         so_far, last = step.waves[: wave + 1], wave + 1 == len(step.waves)
         so_many = sum(each.instances for each in so_far)
@@ -158,16 +170,27 @@ class Executor:
 
     def _compare(self, run: Run, step: Step) -> str:
         """Waits until the live state is what it should be by now: the plan's, or the checkpoint's."""
-        if run.phase is not Phase.ROLLING_BACK:
-            found = self._hand(step).present()
-            if found.version != str(step.to_version):
-                raise NotYet(f"{step.installation} is at {found.version}, not at {step.to_version}", _LATE_S)
+        if run.phase is Phase.ROLLING_BACK:
+            before = self._held(run)
+            differ = [*self._hand(step).differences(before), *self._changed_objects(before)]
+            if differ:
+                raise NotYet(f"not as the checkpoint has it: {', '.join(differ)}", _LATE_S)
             return ""
-        before = self._held(run)
-        differ = [*self._hand(step).differences(before), *self._changed_objects(before)]
+        if step.restores:
+            return self._compare_restored(step)
+        found = self._hand(step).present()
+        if found.version != str(step.to_version):
+            raise NotYet(f"{step.installation} is at {found.version}, not at {step.to_version}", _LATE_S)
+        return ""
+
+    def _compare_restored(self, step: Step) -> str:
+        """The owner must have the checkpoint's state; objects that others changed since are named, and stay."""
+        wanted = self.ports.checkpoints.load(step.restores)
+        differ = list(self._hand(step).differences(wanted))
         if differ:
             raise NotYet(f"not as the checkpoint has it: {', '.join(differ)}", _LATE_S)
-        return ""
+        others = list(self._changed_objects(wanted))
+        return f"otherwise than in the checkpoint: {', '.join(others)}" if others else ""
 
     def _changed_objects(self, before: Checkpoint) -> Iterator[str]:
         for old in before.objects:

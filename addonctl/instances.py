@@ -6,7 +6,7 @@ told so before the owner is asked for its change, by fields that the checkpoint 
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from addonctl.errors import NotFound
@@ -53,6 +53,9 @@ class Seen:
 
     def __add__(self, other: "Seen") -> "Seen":
         return Seen(self.of + other.of, self.instances + other.instances, self.as_it_was and other.as_it_was)
+
+    def all_new(self) -> "Seen":
+        return Seen(self.of, tuple(replace(each, new=True) for each in self.instances), self.as_it_was)
 
     @property
     def staying(self) -> tuple[Instance, ...]:

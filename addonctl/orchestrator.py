@@ -40,6 +40,8 @@ from addonctl.model.run import (
     Why,
 )
 
+_WATCHED = (Phase.APPLY, Phase.SOAK, Phase.VERIFY)
+
 Advance = tuple[Run, tuple[Command, ...]]
 """The run after an event, and what to do now; nothing: look again after `limits.look_s`."""
 
@@ -103,7 +105,8 @@ def _moved(run: Run, event: Event, now: datetime) -> Run:
 
 
 def _entered(run: Run, phase: Phase, now: datetime, *wanted: Do, why: Why | None = None, by: str = "") -> Run:
-    entry = Entry(at=now, phase=phase, step=run.step, wave=run.wave, why=why, by=by)
+    said = run.judgement if run.phase in _WATCHED else None
+    entry = Entry(at=now, phase=phase, step=run.step, wave=run.wave, why=why, judgement=said, by=by)
     run = replace(
         run,
         phase=phase,

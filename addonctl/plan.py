@@ -5,7 +5,7 @@ is one that AWS's table or upstream's ranges allow; what nobody can say becomes 
 called by manager.py. orchestrator.py carries a plan out, render/ prints it.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -26,6 +26,7 @@ from addonctl.model import (
     View,
     owners,
 )
+from addonctl.model.checkpoint import CheckpointEntry
 from addonctl.model.plan import OpenQuestion, Plan, Premise, Rollout, Step, Target, Wave
 from addonctl.remediation import eks_addon, update_addon
 from addonctl.versions import Minor, Version, parse
@@ -81,6 +82,31 @@ def _changeable(row: Installation) -> Installation:
             raise BadInput(f"Nobody knows who installed {row.id}{reason and f': {reason}'}", "Update it by hand.")
     if row.version is None:
         raise BadInput(f"The version of {row.id} is unknown: {row.version_unknown_reason}", "Update it by hand.")
+    return row
+
+
+# ── Back to checkpoints ─────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def restore_plan(
+    assessment: Assessment, catalog: Catalog, goal: str, entries: Sequence[CheckpointEntry], now: datetime
+) -> Plan:
+    """Installations to what checkpoints hold of them, in the order given: what their owners keep, exactly.
+
+    Raises BadInput for a checkpoint of another cluster, or of what is not installed, or has another owner now.
+    """
+    planner, kubernetes = _Planner(assessment, catalog), _running(assessment)
+    steps = [planner.restoring(_held(assessment, entry), entry, kubernetes) for entry in entries]
+    return _plan(assessment, goal, steps, now)
+
+
+def _held(assessment: Assessment, entry: CheckpointEntry) -> Installation:
+    """The installation that a checkpoint is one of."""
+    if entry.cluster != assessment.cluster.name:
+        raise BadInput(f"Checkpoint {entry.id[:12]} is one of {entry.cluster}", f"This is {assessment.cluster.name}.")
+    row = _one(assessment, entry.installation)
+    if row.owner.type != entry.owner:
+        raise BadInput(f"{row.id} had another owner then: {entry.owner}", "What one installed another cannot restore.")
     return row
 
 
@@ -214,6 +240,15 @@ class _Planner:
             step = self._step(row, was, stop, kubernetes, way)
             yield replace(step, skips=self._skipped(row, was, stop))
             was = stop
+
+    def restoring(self, row: Installation, entry: CheckpointEntry, kubernetes: Minor) -> Step:
+        """To the state that a checkpoint holds; back is to what was there before it."""
+        way = _Way(
+            (Note(f"Restore {row.addon} {entry.version} of checkpoint {entry.id[:12]}."),),
+            (Note("Restore the checkpoint that is made before it."),),
+        )
+        step = self._step(row, self.present(row), parse(entry.version), kubernetes, way)
+        return replace(step, restores=entry.id)
 
     def _one_minor_at_a_time(self, row: Installation) -> bool:
         addon = self._addon(row)

@@ -181,6 +181,7 @@ def _entry(kept: Checkpoint, size: int, key: str) -> CheckpointEntry:
         installation=kept.installation,
         addon=kept.addon,
         owner=kept.owner.type,
+        version=kept.version,
         taken=kept.taken,
         bytes=size,
         objects=len(kept.objects),

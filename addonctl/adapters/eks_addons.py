@@ -6,6 +6,7 @@ in an error.
 
 import re
 from collections.abc import Callable, Mapping
+from functools import cached_property
 from typing import Any, TypeVar
 
 from addonctl.adapters import aws_errors, redact
@@ -19,10 +20,14 @@ _TOKEN = re.compile(r"[!-~]{1,64}")
 
 
 class EksAddonApi:
-    """Both ports for one cluster; nothing is cached."""
+    """Both ports for one cluster; nothing is cached. AWS is not needed before the first call."""
 
     def __init__(self, aws: Aws, cluster: str) -> None:
-        self._eks, self._cluster = aws.client("eks"), cluster
+        self._aws, self._cluster = aws, cluster
+
+    @cached_property
+    def _eks(self) -> Any:
+        return self._aws.client("eks")
 
     def names(self) -> tuple[str, ...]:
         pages = self._eks.get_paginator("list_addons").paginate(clusterName=self._cluster)

@@ -5,22 +5,20 @@ before a command runs.
 """
 
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
-from click.core import ParameterSource
 
 import addonctl
 from addonctl.apps import examples, run
 from addonctl.apps import options as opt
+from addonctl.apps.shared import given_options, minor_of, print_document, refuse, source_options
 from addonctl.errors import AddonctlError, BadInput
 
 if TYPE_CHECKING:
-    from addonctl.apps.wiring import SourceOptions
     from addonctl.assessment import Assessment
     from addonctl.model import Snapshot
-    from addonctl.versions import Minor
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -33,37 +31,6 @@ def cli() -> None:
 
 
 # ── Shared by commands ──────────────────────────────────────────────────────────────────────────────────────────
-
-
-def _options(given: dict[str, Any]) -> "SourceOptions":
-    from addonctl.apps import wiring
-    from addonctl.render import screen
-
-    progress = screen.progress()
-    click.get_current_context().call_on_close(lambda: progress("", 1, 1))  # an error has a line of its own
-    return wiring.SourceOptions(**given, progress=progress)
-
-
-def _given(*names: str) -> list[str]:
-    """The options that were given to the current command, as they are written: of these parameters, else of all."""
-    ctx = click.get_current_context()
-    wanted = (each for each in ctx.command.params if each.name in names or not names)
-    return [
-        each.opts[-1] for each in wanted if ctx.get_parameter_source(each.name or "") is ParameterSource.COMMANDLINE
-    ]
-
-
-def _refuse(options: list[str], beside: str, fix: str) -> None:
-    """Raises BadInput where an option was given that would do nothing."""
-    if options:
-        raise BadInput(f"{options[0]} and {beside} cannot be used together", fix)
-
-
-def _minor(text: str) -> "Minor | None":
-    """The Kubernetes version of an option. Raises BadInput when it is not one."""
-    from addonctl.versions import Minor
-
-    return Minor.of(text) if text else None
 
 
 def _assess(
@@ -82,21 +49,11 @@ def _assess(
     from addonctl.apps import wiring
     from addonctl.assessment import only_of
 
-    manager = wiring.manager(_options(given), config_file.load(config).waivers)
+    manager = wiring.manager(source_options(given), config_file.load(config).waivers)
     with snapshot_file.without_collector():  # a cluster's objects live as long as this process
         older = snapshot_file.load(Path(since)) if since else None
-        assessment = manager.assess(target=_minor(target), probe=probe, since=older)
+        assessment = manager.assess(target=minor_of(target), probe=probe, since=older)
     return only_of(assessment, manager.catalog, only) if only else assessment
-
-
-def _print(output: str, document: Callable[[], Any], table: Callable[[], None]) -> None:
-    """Prints a document as JSON or YAML, or the table."""
-    if output not in ("json", "yaml"):
-        table()
-        return
-    from addonctl.render import documents
-
-    sys.stdout.write(documents.dump(document(), output))
 
 
 def _exit_by(assessment: "Assessment", fail_on: str, *, allow_gaps: bool) -> None:
@@ -151,7 +108,9 @@ def analyze(
         sys.stdout.write(_formatted(assessment, output))
     else:
         style = screen.Style(wide=output == "wide", headers=not no_headers, waived=show_waived)
-        _print(output, lambda: documents.analysis_document(assessment), lambda: terminal.analysis(assessment, style))
+        print_document(
+            output, lambda: documents.analysis_document(assessment), lambda: terminal.analysis(assessment, style)
+        )
     _exit_by(assessment, fail_on, allow_gaps=allow_gaps)
 
 
@@ -193,7 +152,9 @@ def inventory(
 
     assessment = _assess(source, target, only=only, since=since, config=config).about(of(Capability.INVENTORY))
     style = screen.Style(wide=output == "wide", headers=not no_headers, waived=show_waived)
-    _print(output, lambda: documents.inventory_document(assessment), lambda: terminal.inventory(assessment, style))
+    print_document(
+        output, lambda: documents.inventory_document(assessment), lambda: terminal.inventory(assessment, style)
+    )
     _exit_by(assessment, fail_on, allow_gaps=allow_gaps)
 
 
@@ -221,13 +182,15 @@ def findings(
 ) -> None:
     """What is wrong, most severe first; `findings explain CODE` says more about one kind."""
     if ctx.invoked_subcommand is not None:
-        _refuse(_given(), ctx.invoked_subcommand, "It reads no cluster: leave the option out.")
+        refuse(given_options(), ctx.invoked_subcommand, "It reads no cluster: leave the option out.")
         return
     from addonctl.render import documents, screen, terminal
 
     assessment = _assess(source, target, only=only, since=since, config=config)
     style = screen.Style(wide=output == "wide", headers=not no_headers, waived=show_waived)
-    _print(output, lambda: documents.findings_document(assessment), lambda: terminal.findings(assessment, style))
+    print_document(
+        output, lambda: documents.findings_document(assessment), lambda: terminal.findings(assessment, style)
+    )
     _exit_by(assessment, fail_on, allow_gaps=allow_gaps)
 
 
@@ -239,7 +202,7 @@ def findings_explain(code: str, output: str) -> None:
     from addonctl.render import documents, terminal
 
     document = documents.checks_document(code)
-    _print(output, lambda: document, lambda: terminal.checks(document))
+    print_document(output, lambda: document, lambda: terminal.checks(document))
 
 
 @cli.command(short_help="The health of each add-on, and its coverage.")
@@ -267,7 +230,7 @@ def health(
 
     assessment = _assess(source, only=only, since=since, config=config, probe=probe).about(of_health)
     style = screen.Style(wide=output == "wide", headers=not no_headers, waived=show_waived)
-    _print(output, lambda: documents.health_document(assessment), lambda: terminal.health(assessment, style))
+    print_document(output, lambda: documents.health_document(assessment), lambda: terminal.health(assessment, style))
     _exit_by(assessment, fail_on, allow_gaps=allow_gaps)
 
 
@@ -298,7 +261,7 @@ def compat(
     found = _assess(source, target, only=only, since=since, config=config)
     assessment = found.about(of(Capability.COMPATIBILITY))
     style = screen.Style(wide=output == "wide", headers=not no_headers, waived=show_waived)
-    _print(
+    print_document(
         output,
         lambda: documents.compatibility_document(assessment),
         lambda: terminal.compatibility(assessment, style),
@@ -326,19 +289,19 @@ def matrix(addons: tuple[str, ...], target: str, output: str, no_headers: bool, 
     from addonctl.render import documents, screen, terminal
 
     if addons:
-        _refuse(
-            _given(*(source.keys() - {"kubernetes"})),
+        refuse(
+            given_options(*(source.keys() - {"kubernetes"})),
             "ADDON",
             "Versions of ADDON come from the catalog: leave one out.",
         )
         known = wiring.catalog()
-        minors = compatibility.matrix_minors(known, _minor(source["kubernetes"]), _minor(target))
+        minors = compatibility.matrix_minors(known, minor_of(source["kubernetes"]), minor_of(target))
         cells = compatibility.matrix(known, addons, minors)
     else:
         assessment = _assess(source, target)
         cells = tuple(cell for row in assessment.compatibility.cells.values() for cell in row)
     style = screen.Style(wide=output == "wide", headers=not no_headers)
-    _print(output, lambda: documents.matrix_document(cells), lambda: terminal.matrix(cells, style))
+    print_document(output, lambda: documents.matrix_document(cells), lambda: terminal.matrix(cells, style))
     _exit_by_answers((cell.answer.value for cell in cells), fail_on)
 
 
@@ -376,7 +339,7 @@ def deps(
     if output in ("dot", "mermaid"):
         sys.stdout.write((drawing.dot if output == "dot" else drawing.mermaid)(assessment.dependencies))
     else:
-        _print(
+        print_document(
             output,
             lambda: documents.dependencies_document(assessment),
             lambda: terminal.dependencies(assessment, addon, screen.Style(waived=show_waived)),
@@ -401,10 +364,10 @@ def plan(addon: str, target: str, to: str, output: str, **source: Any) -> None:
 
     if bool(addon) == bool(target) or bool(addon) != bool(to):
         raise BadInput("A plan needs one goal", "Give ADDON with --to VERSION, or --target KUBERNETES.")
-    manager = wiring.manager(_options(source))
-    wanted = _minor(target)
+    manager = wiring.manager(source_options(source))
+    wanted = minor_of(target)
     made = manager.plan_upgrade(wanted) if wanted else manager.plan_update(addon, to)
-    _print(output, lambda: documents.plan_document(made), lambda: terminal.plan(made))
+    print_document(output, lambda: documents.plan_document(made), lambda: terminal.plan(made))
     if made.questions or any(step.irreversible or step.skips for step in made.steps):
         sys.exit(run.EXIT_NOT_RECOMMENDED)
 
@@ -432,7 +395,7 @@ def snapshot_save(file: str, force: bool, **source: Any) -> None:
     from addonctl.apps import wiring
     from addonctl.render import screen, terminal
 
-    taken = _options(source).source(wiring.catalog()).snapshot()
+    taken = source_options(source).source(wiring.catalog()).snapshot()
     if file == "-":
         sys.stdout.buffer.write(snapshot_file.packed(taken))
         return
@@ -455,12 +418,12 @@ def snapshot_show(file: str, raw: bool, output: str) -> None:
     from addonctl.adapters.sources import snapshot_file
     from addonctl.render import documents, terminal
 
-    _refuse(["-o"] if raw and output != "table" else [], "--raw", "--raw is JSON: leave one out.")
+    refuse(["-o"] if raw and output != "table" else [], "--raw", "--raw is JSON: leave one out.")
     taken = snapshot_file.load(Path(file))
     if raw:
         sys.stdout.write(snapshot_file.encode(taken).decode() + "\n")
     else:
-        _print(output, lambda: documents.snapshot_document(taken), lambda: terminal.snapshot(taken))
+        print_document(output, lambda: documents.snapshot_document(taken), lambda: terminal.snapshot(taken))
 
 
 @snapshot.command("diff", short_help="What changed between two files.")
@@ -483,7 +446,7 @@ def snapshot_diff(old: str, new: str, output: str) -> None:
 
     before, after = (take_inventory(View(read(path)), wiring.catalog()) for path in (old, new))
     changes = documents.changes_document(compare(before, after))
-    _print(output, lambda: changes, lambda: terminal.changes(changes))
+    print_document(output, lambda: changes, lambda: terminal.changes(changes))
 
 
 # ── The catalog ───────────────────────────────────────────────────────────────────────────────────────────────
@@ -503,7 +466,7 @@ def catalog_list(output: str, no_headers: bool) -> None:
     from addonctl.render import documents, screen, terminal
 
     known, style = wiring.catalog(), screen.Style(headers=not no_headers)
-    _print(output, lambda: documents.catalog_document(known), lambda: terminal.catalog_list(known, style))
+    print_document(output, lambda: documents.catalog_document(known), lambda: terminal.catalog_list(known, style))
 
 
 @catalog_group.command("show", short_help="All that is known of an add-on.")
@@ -515,7 +478,7 @@ def catalog_show(addon: str, output: str) -> None:
     from addonctl.render import documents, terminal
 
     document = documents.addon_document(wiring.catalog(), addon)
-    _print(output, lambda: document, lambda: terminal.mapping(document))
+    print_document(output, lambda: document, lambda: terminal.mapping(document))
 
 
 @catalog_group.command("versions")
@@ -528,9 +491,9 @@ def catalog_versions(addon: str, kubernetes: str, output: str, no_headers: bool)
     from addonctl.apps import wiring
     from addonctl.render import documents, screen, terminal
 
-    document = documents.versions_document(wiring.catalog(), addon, _minor(kubernetes))
+    document = documents.versions_document(wiring.catalog(), addon, minor_of(kubernetes))
     style = screen.Style(headers=not no_headers)
-    _print(output, lambda: document, lambda: terminal.versions(document, style))
+    print_document(output, lambda: document, lambda: terminal.versions(document, style))
 
 
 @catalog_group.command("check", short_help="Whether a version supports a Kubernetes.")
@@ -557,15 +520,15 @@ def catalog_check(addon: str, version: str, kubernetes: str, output: str, fail_o
 
     known = wiring.catalog()
     if addon == "-":
-        _refuse(["--kubernetes"] if kubernetes else ["VERSION"] if version else [], "-", "Each line says its own.")
+        refuse(["--kubernetes"] if kubernetes else ["VERSION"] if version else [], "-", "Each line says its own.")
         _exit_by_answers(documents.check_stream(known, sys.stdin, sys.stdout), fail_on)
         return
-    minor = _minor(kubernetes)
+    minor = minor_of(kubernetes)
     if not version or minor is None:
         example = "addonctl catalog check coredns v1.12.4-eksbuild.18 --kubernetes 1.34"
         raise BadInput("catalog check needs ADDON, VERSION and --kubernetes", f"Example: {example}")
     answer = known.check(addon, Version.of(version), minor)
-    _print(output, lambda: documents.check_document(answer), lambda: terminal.check(answer))
+    print_document(output, lambda: documents.check_document(answer), lambda: terminal.check(answer))
     _exit_by_answers((answer.answer.value,), fail_on)
 
 
@@ -596,7 +559,7 @@ def rbac(iam: bool, cluster_role: bool, probe: bool) -> None:
     from addonctl.apps import wiring
     from addonctl.render import documents
 
-    _refuse(["--iam"] if iam and cluster_role else [], "--cluster-role", "Without either, both are printed.")
+    refuse(["--iam"] if iam and cluster_role else [], "--cluster-role", "Without either, both are printed.")
     if not iam:
         more = probes.RULES if probe else ()
         sys.stdout.write(api_reader.cluster_role_yaml(decoders.KINDS, wiring.catalog(), more))
@@ -614,8 +577,8 @@ def doctor(output: str, **source: Any) -> None:
     from addonctl.apps import wiring
     from addonctl.render import documents, terminal
 
-    rows = wiring.doctor(_options(source))
-    _print(output, lambda: documents.doctor_document(rows), lambda: terminal.doctor(rows))
+    rows = wiring.doctor(source_options(source))
+    print_document(output, lambda: documents.doctor_document(rows), lambda: terminal.doctor(rows))
     if any(row["answer"] == "no" for row in rows):
         sys.exit(run.EXIT_ERROR)
 
@@ -643,7 +606,7 @@ def version(output: str) -> None:
     from addonctl.render import documents, terminal
 
     document = documents.version_document(wiring.catalog(), platform.python_version())
-    _print(output, lambda: document, lambda: terminal.version(document))
+    print_document(output, lambda: document, lambda: terminal.version(document))
 
 
 @cli.command("help", short_help="The help of a command.")

@@ -42,6 +42,7 @@ class Checkpoint:
     addon: str
     taken: datetime
     owner: Owner
+    version: str = ""  # that the owner had it at
     eks: live.Addon | None = None
     helm: live.Release | None = None
     manager: live.Object | None = None
@@ -74,6 +75,7 @@ class CheckpointEntry:
     installation: str
     addon: str
     owner: str  # its type: "helm-release"
+    version: str = ""
     taken: datetime
     bytes: int
     objects: int

@@ -72,6 +72,7 @@ class Step:
     disruption: str = ""
     loses: bool = False
     approval: bool = False
+    restores: str = ""
 
     def __post_init__(self) -> None:
         assert self.undo or self.irreversible, f"step {self.id}: what cannot be undone says why"
@@ -116,7 +117,6 @@ class Plan:
     @property
     def id(self) -> str:
         """Of what it does, not of when it was made: the same plan has the same id."""
-        told = "\n".join(
-            [self.cluster, *(f"{s.installation} {s.from_version} {s.to_version} {s.do}" for s in self.steps)]
-        )
+        steps = (f"{s.installation} {s.from_version} {s.to_version} {s.restores} {s.do}" for s in self.steps)
+        told = "\n".join([self.cluster, *steps])
         return hashlib.sha256(told.encode()).hexdigest()[:12]

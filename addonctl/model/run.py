@@ -212,13 +212,17 @@ Why = GateFailed | NoVerdict | TookTooLong | CommandFailed | OwnerFailed | Cance
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
-    """A line of a run's timeline: a phase was entered, and why if it was a turn."""
+    """A line of a run's timeline: a phase was entered, and why if it was a turn.
+
+    `judgement`: what the gate said last of the phase before, where one was open.
+    """
 
     at: datetime
     phase: Phase
     step: int
     wave: int = 0
     why: Why | None = None
+    judgement: Judgement | None = None
     by: str = ""  # who approved
 
 
@@ -285,3 +289,7 @@ class Run:
     @property
     def at_work_on(self) -> Step:
         return self.plan.steps[self.step]
+
+    @property
+    def begun(self) -> datetime:
+        return self.timeline[0].at

@@ -1,0 +1,55 @@
+"""What the commands of cli.py and updating.py share: options as they were given, documents printed."""
+
+import sys
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import click
+from click.core import ParameterSource
+
+from addonctl.errors import BadInput
+
+if TYPE_CHECKING:
+    from addonctl.apps.wiring import SourceOptions
+    from addonctl.versions import Minor
+
+
+def source_options(given: dict[str, Any]) -> "SourceOptions":
+    from addonctl.apps import wiring
+    from addonctl.render import screen
+
+    progress = screen.progress()
+    click.get_current_context().call_on_close(lambda: progress("", 1, 1))  # an error has a line of its own
+    return wiring.SourceOptions(**given, progress=progress)
+
+
+def given_options(*names: str) -> list[str]:
+    """The options that were given to the current command, as they are written: of these parameters, else of all."""
+    ctx = click.get_current_context()
+    wanted = (each for each in ctx.command.params if each.name in names or not names)
+    return [
+        each.opts[-1] for each in wanted if ctx.get_parameter_source(each.name or "") is ParameterSource.COMMANDLINE
+    ]
+
+
+def refuse(options: list[str], beside: str, fix: str) -> None:
+    """Raises BadInput where an option was given that would do nothing."""
+    if options:
+        raise BadInput(f"{options[0]} and {beside} cannot be used together", fix)
+
+
+def minor_of(text: str) -> "Minor | None":
+    """The Kubernetes version of an option. Raises BadInput when it is not one."""
+    from addonctl.versions import Minor
+
+    return Minor.of(text) if text else None
+
+
+def print_document(output: str, document: Callable[[], Any], table: Callable[[], None]) -> None:
+    """Prints a document as JSON or YAML, or the table."""
+    if output not in ("json", "yaml"):
+        table()
+        return
+    from addonctl.render import documents
+
+    sys.stdout.write(documents.dump(document(), output))
