@@ -132,19 +132,19 @@ class Instances:
         self._merge({"paused": True, "strategy": rolling, "minReadySeconds": serves_s})
 
     def relax(self) -> None:
-        """As it was before `harden`, but for the version."""
+        """As it was before `harden`, but for the version, and none of its fields is ours."""
         spec = self.old.document["spec"]
         if self.ref.kind == "DaemonSet":
             self._merge({"updateStrategy": _whole(spec.get("updateStrategy") or {}, "rollingUpdate")})
-            return
-        strategy = _whole(spec.get("strategy") or {}, "rollingUpdate")
-        self._merge(
-            {
-                "paused": spec.get("paused"),
-                "strategy": strategy,
-                "minReadySeconds": spec.get("minReadySeconds"),
-            }
-        )
+        else:
+            strategy = _whole(spec.get("strategy") or {}, "rollingUpdate")
+            serves_s = spec.get("minReadySeconds")
+            self._merge({"paused": spec.get("paused"), "strategy": strategy, "minReadySeconds": serves_s})
+        self.disown()
+
+    def disown(self) -> None:
+        """Gives up the fields that were changed here: who applies them next would leave what is ours, or be refused."""
+        self.writer.disown(self.ref)
 
     def release(self, seen: Seen, instances: int, nodes: Sequence[str], *, last: bool) -> bool:
         """Lets so many take the new version up, those on `nodes` of a DaemonSet; whether that is done.

@@ -33,6 +33,9 @@ _PAGES_MAX = 4000  # two million objects: more than etcd can hold
 _WATCH_S, _SILENCE_S = 12, 20.0
 _PAUSE_S, _PAUSE_MAX_S = 0.5, 30.0
 _FAILURES_MAX = 15  # in a row: some five minutes
+# Somebody may write in between; not for ever.
+_DISOWNINGS = 10
+_OUR_PATCHES = (live.FIELD_MANAGER, "Update")
 _MERGE, _JSON_PATCH, _APPLY = (
     {"Content-Type": f"application/{form}"} for form in ("merge-patch+json", "json-patch+json", "apply-patch+yaml")
 )
@@ -155,6 +158,23 @@ class ApiObjects:
             if not uid or all(cause.field != "metadata.uid" for cause in error.causes):
                 raise
             raise Conflict(f"{ref} is another object than the one of uid {uid}", "Read it again.") from error
+
+    def disown(self, ref: ObjectRef) -> None:
+        for _ in range(_DISOWNINGS - 1):
+            try:
+                return self._disown(ref)
+            except Conflict:
+                continue
+        self._disown(ref)
+
+    def _disown(self, ref: ObjectRef) -> None:
+        found = self.get(ref)
+        owners: list[Mapping[str, Any]] = found.metadata.get("managedFields") or []
+        others = [each for each in owners if (each.get("manager"), each.get("operation")) != _OUR_PATCHES]
+        if len(others) < len(owners):
+            # An empty list would change nothing, one of an empty entry is how all are taken away.
+            body = [{"op": "replace", "path": "/metadata/managedFields", "value": others or [{}]}]
+            self.patch(ref, body, form=live.PatchForm.JSON, resource_version=found.resource_version)
 
     def delete(
         self,

@@ -85,6 +85,14 @@ class ObjectWriter(Protocol):
         """
         ...
 
+    def disown(self, ref: ObjectRef) -> None:
+        """Gives up what our patches own of an object: its fields stay as they are, and are nobody's of ours.
+
+        What we applied stays ours. Disowning twice changes nothing. Raises NotFound, and Conflict where somebody else
+        writes the object all the time.
+        """
+        ...
+
     def delete(
         self,
         ref: ObjectRef,

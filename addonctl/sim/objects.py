@@ -103,6 +103,10 @@ class SimObjects:
 
         return self._asked(Call("objects", "patch", str(ref), not dry_run), done)
 
+    def disown(self, ref: ObjectRef) -> None:
+        call = Call("objects", "patch", str(ref), True)
+        self._asked(call, lambda: self.store.disown(ref, live.FIELD_MANAGER))
+
     def delete(
         self,
         ref: ObjectRef,

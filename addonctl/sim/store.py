@@ -328,6 +328,14 @@ class Store:
         entry = Managed(manager, "Update", stored.served.stored_as, self.world.stamp, mine, subresource=under)
         return tuple(sorted((*kept, entry) if mine else kept, key=_in_order))
 
+    def disown(self, ref: ObjectRef, manager: str) -> Stored:
+        """What `manager` owns by updates is nobody's any more, unless another one owns it as well."""
+        stored = self.found(ref)
+        others = tuple(one for one in stored.managers if (one.manager, one.operation) != (manager, "Update"))
+        if len(others) == len(stored.managers):
+            return stored
+        return self._stored(stored.served, stored, stored.document, others)
+
     # ── Ending ──────────────────────────────────────────────────────────────────────────────────────────────────
 
     def delete(

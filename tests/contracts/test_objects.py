@@ -263,6 +263,36 @@ def test_a_patch_may_ask_for_the_object_that_was_read(side: Side, form: live.Pat
     assert second.document["data"] == {"a": "2"}
 
 
+def owners_of(found: live.Object) -> set[tuple[str, str]]:
+    return {(each["manager"], each["operation"]) for each in found.metadata["managedFields"]}
+
+
+def test_what_our_patches_own_can_be_given_up(side: Side) -> None:
+    """Who applies the fields owns them again, without a conflict."""
+    ours = (live.FIELD_MANAGER, "Update")
+    side.writer.apply(side.config_map(a="1", b="1"), manager="helm")
+    side.writer.patch(side.ref("one"), {"data": {"a": "2"}})
+    with pytest.raises(Conflict):
+        side.writer.apply(side.config_map(a="3", b="1"), manager="helm")
+    for _ in range(2):
+        side.writer.disown(side.ref("one"))
+        found = side.reader.get(side.ref("one"))
+        assert ours not in owners_of(found)
+        assert found.document["data"] == {"a": "2", "b": "1"}, "the fields stay as they are"
+    applied = side.writer.apply(side.config_map(a="3", b="1"), manager="helm")
+    assert (owners_of(applied), applied.document["data"]["a"]) == ({("helm", "Apply")}, "3")
+    with pytest.raises(NotFound):
+        side.writer.disown(side.ref("none"))
+
+
+def test_what_we_applied_stays_ours(side: Side) -> None:
+    side.writer.apply(side.config_map(a="1"))
+    side.writer.patch(side.ref("one"), {"data": {"b": "2"}})
+    side.writer.disown(side.ref("one"))
+    assert owners_of(side.reader.get(side.ref("one"))) == {(live.FIELD_MANAGER, "Apply")}
+    assert "a" not in side.writer.apply(side.config_map(c="3")).document["data"], "so it goes when it is not applied"
+
+
 def test_a_patch_of_nothing(side: Side) -> None:
     with pytest.raises(NotFound):
         side.writer.patch(side.ref("none"), {"data": {"a": "1"}})

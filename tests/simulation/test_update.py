@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from addonctl.model import owners
+from addonctl.model import live, owners
 from addonctl.model.run import CommandFailed, Do, Entry, GateFailed, OwnerFailed, Phase, Run, TookTooLong
 from addonctl.sim.controllers import Behaviour
 from addonctl.sim.eks import SimEksAddons
@@ -36,6 +36,7 @@ def audit(cluster: Cluster, run: Run) -> None:
     assert cluster.spec.get("updateStrategy", {}).get("type") != "OnDelete"
     assert cluster.spec.get("strategy", {}).get("rollingUpdate", {}).get("maxSurge") in (None, "25%")
     assert "minReadySeconds" not in cluster.spec
+    assert live.FIELD_MANAGER not in cluster.managers, "or EKS would leave the fields at the next update"
     found = SimEksAddons(cluster.eks).describe("dns")
     assert (found.version, found.role_arn) == (str(_ENDS[run.phase]), "arn:aws:iam::123456789012:role/dns")
 

@@ -129,6 +129,13 @@ class Cluster:
         assert found is not None
         return dict(found.spec)
 
+    @property
+    def managers(self) -> set[str]:
+        """Who owns fields of the workload."""
+        found = self.store.get(("apps", self.kind), "kube-system", "dns")
+        assert found is not None
+        return {each.manager for each in found.managers}
+
     def images(self) -> list[str]:
         """The versions that pods run, of those that are not on their way out."""
         pods = [pod for pod in self.store.rows(POD) if not pod.is_ending]
