@@ -82,13 +82,16 @@ class Executor:
             case Do.CHECKPOINT:
                 return self._checkpoint(run, step)
             case Do.HARDEN:
+                self._hand(step).hold(self._held(run))
                 return self._each(run, Instances.harden)
             case Do.CHANGE:
                 return self._change(run, step, command.id)
             case Do.RELEASE:
                 return self._release(run, step, command.wave)
             case Do.RELAX:
-                return self._each(run, Instances.relax)
+                self._each(run, Instances.relax)
+                self._hand(step).let_go(self._held(run), command.id)
+                return ""
             case Do.COMPARE:
                 return self._compare(run, step)
             case Do.REVERT_WORKLOADS:

@@ -57,6 +57,17 @@ class Hand(Protocol):
         """What the owner keeps now, losslessly."""
         ...
 
+    def hold(self, before: Checkpoint) -> None:
+        """Makes the owner leave alone what is set for a while: the temporary settings, and old templates put back.
+
+        Called before any of them is set, until `let_go`; what undoes it is in `before`.
+        """
+        ...
+
+    def let_go(self, before: Checkpoint, token: str) -> None:
+        """Undoes `hold`, exactly. Called when the temporary settings have been taken away."""
+        ...
+
     def change(self, before: Checkpoint, token: str) -> str:
         """Tells the owner the step's version, with all else as it is; the ticket. Does not wait."""
         ...

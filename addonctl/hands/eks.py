@@ -29,6 +29,12 @@ class EksHand:
     def kept(self) -> Kept:
         return Kept(eks=self.ports.eks.describe(self.owner.name))
 
+    def hold(self, before: Checkpoint) -> None:
+        """EKS writes to the cluster only when it is asked to."""
+
+    def let_go(self, before: Checkpoint, token: str) -> None:
+        """Nothing was held."""
+
     def change(self, before: Checkpoint, token: str) -> str:
         return self._ask(_eks(before), str(self.step.to_version), token)
 
