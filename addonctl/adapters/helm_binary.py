@@ -39,6 +39,8 @@ _MAJORS = (3, 4)
 _VERSION_TIMEOUT_S = 30
 # Helm has its own --timeout, which applies to each step: hooks before and after, and the wait.
 _OPERATIONS = 3
+# As much of what Helm says as a person reads.
+_SAID_MAX = 300
 
 
 class _Metadata(msgspec.Struct, rename="camel"):
@@ -54,6 +56,7 @@ class _Chart(msgspec.Struct):
 class _Info(msgspec.Struct):
     status: str = ""
     last_deployed: str | None = None
+    description: str = ""
 
 
 class _Record(msgspec.Struct):
@@ -107,6 +110,7 @@ def _release(record: _Record) -> live.Release:
         chart_version=chart.version,
         app_version=chart.app_version,
         updated=helm.when(info.last_deployed),
+        description=redact.text(redact.without(info.description, record.config or {}))[:_SAID_MAX],
         values=record.config or {},
     )
 
@@ -129,26 +133,31 @@ class HelmBinary:
         version: str,
         values: Mapping[str, Any],
         timeout_s: int,
+        repository: str = "",
+        wait: bool = True,
         dry_run: bool = False,
     ) -> live.Release:
-        if re.search(r"^-|://[^/]*@", chart):
+        if any(re.search(r"^-|://[^/]*@", each) for each in (chart, repository)):
             raise BadInput("A chart is a path or an address without credentials", "Use `helm registry login`.")
         which = [f"--version={version}"] if version else []
+        which += [f"--repo={repository}"] if repository else []
         with _in_a_file(values) as file:
             arguments = ["upgrade", name, chart, *which, "--reset-values", f"--values={file}", "--output=json"]
             arguments += ["--dry-run=server"] if dry_run else []
-            said = self._run(namespace, arguments, timeout_s, values)
+            said = self._run(namespace, arguments, timeout_s, values, wait=wait)
         try:
             return _release(shapes.decode(said, _Record))
         except msgspec.MsgspecError:
             raise Broken("The output of helm is not a release", f"See `helm history -n {namespace} {name}`.") from None
 
-    def rollback(self, namespace: str, name: str, *, revision: int, timeout_s: int, dry_run: bool = False) -> None:
+    def rollback(
+        self, namespace: str, name: str, *, revision: int, timeout_s: int, wait: bool = True, dry_run: bool = False
+    ) -> None:
         kept = next((one for one in self._releases.history(namespace, name) if one.revision == revision), None)
         if kept is None:
             raise NotFound(f"Helm release {namespace}/{name} has no revision {revision}")
         dry = ["--dry-run=server" if self._major >= 4 else "--dry-run"] if dry_run else []
-        self._run(namespace, ["rollback", name, str(revision), *dry], timeout_s, kept.values)
+        self._run(namespace, ["rollback", name, str(revision), *dry], timeout_s, kept.values, wait=wait)
 
     def uninstall(self, namespace: str, name: str, *, timeout_s: int, dry_run: bool = False) -> None:
         dry = ["--dry-run"] if dry_run else []
@@ -166,10 +175,12 @@ class HelmBinary:
             raise BadInput(f"{self._program} is helm {said[:40] or '(no version)'}", "Install helm 3 or 4.")
         return int(found[1])
 
-    def _run(self, namespace: str, arguments: list[str], timeout_s: int, secret: Mapping[str, Any]) -> str:
+    def _run(
+        self, namespace: str, arguments: list[str], timeout_s: int, secret: Mapping[str, Any], *, wait: bool = True
+    ) -> str:
         """The output of helm. An error never contains `secret`."""
         assert self._major in _MAJORS
-        limits = [f"--namespace={namespace}", f"--timeout={timeout_s}s", "--wait"]
+        limits = [f"--namespace={namespace}", f"--timeout={timeout_s}s", *(["--wait"] if wait else [])]
         done = self._called([*arguments, *limits, *self._cluster], timeout_s * _OPERATIONS + _VERSION_TIMEOUT_S)
         if done.returncode:
             raise _refusal(f"{namespace}/{arguments[1]}", redact.without(done.stderr, secret))
@@ -224,6 +235,6 @@ _REFUSALS: tuple[tuple[str, type[AddonctlError]], ...] = (
 
 
 def _refusal(release: str, said: str) -> AddonctlError:
-    line = redact.text(" ".join(said.split()).removeprefix("Error: "))[:300]
+    line = redact.text(" ".join(said.split()).removeprefix("Error: "))[:_SAID_MAX]
     kind = next((kind for words, kind in _REFUSALS if re.search(words, said, re.IGNORECASE)), Invalid)
     return kind(f"helm refused to change {release}: {line}")

@@ -189,7 +189,10 @@ class Addon:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Release:
-    """One revision of a Helm release; `values` are those that its user set, nothing of the chart's own."""
+    """One revision of a Helm release; `values` are those that its user set, nothing of the chart's own.
+
+    `description` is what Helm says of its last operation, without any of the values.
+    """
 
     namespace: str
     name: str
@@ -199,6 +202,7 @@ class Release:
     chart_version: str
     app_version: str = ""
     updated: datetime | None = None
+    description: str = ""
     values: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
 

@@ -21,9 +21,11 @@ class HelmReleases(Protocol):
 class HelmWriter(Protocol):
     """Changes of releases. Every change is a new revision, so read the newest before repeating one.
 
-    All raise NotFound when there is no such release (or revision), Conflict while another operation on it is pending,
-    TimedOut when the objects did not become ready in `timeout_s` (they stay applied, the revision is `failed`), and
-    Invalid when Helm or the server rejects the change. No error quotes a value of the release.
+    All raise NotFound when there is no such release (or revision), Conflict while another operation on it is pending or
+    when another manager owns a field that the chart sets otherwise, TimedOut when the objects did not become ready in
+    `timeout_s` (they stay applied, the revision is `failed`), and Invalid when Helm or the server rejects the change.
+    No error quotes a value of the release. Without `wait` only hooks are waited for, not the objects. A rollback is
+    not refused while an operation is pending: it is the way out after a helm that was killed.
     """
 
     def upgrade(
@@ -35,15 +37,21 @@ class HelmWriter(Protocol):
         version: str,
         values: Mapping[str, Any],
         timeout_s: int,
+        repository: str = "",
+        wait: bool = True,
         dry_run: bool = False,
     ) -> live.Release:
-        """The new revision: `chart` (a path, an OCI or repository reference) at `version` with exactly `values`.
+        """The new revision: `chart` at `version` with exactly `values`.
+
+        `chart` is a name in `repository` (an address), or without one a path, an OCI or a repository reference.
 
         No values are reused: to keep what the user set, pass the values of the current revision.
         """
         ...
 
-    def rollback(self, namespace: str, name: str, *, revision: int, timeout_s: int, dry_run: bool = False) -> None:
+    def rollback(
+        self, namespace: str, name: str, *, revision: int, timeout_s: int, wait: bool = True, dry_run: bool = False
+    ) -> None:
         """Applies the contents of `revision` as a new revision."""
         ...
 

@@ -63,21 +63,26 @@ class SimHelm:
         version: str,
         values: Mapping[str, Any],
         timeout_s: int,
+        repository: str = "",
+        wait: bool = True,
         dry_run: bool = False,
     ) -> live.Release:
         self._weather.before(Call("helm", "upgrade", f"{namespace}/{name}", not dry_run))
-        newest = self._newest(namespace, name)
+        newest, current = self._newest(namespace, name), self._current(namespace, name)
         if newest["info"]["status"].startswith("pending-"):
             raise Conflict(f"helm refused to change {namespace}/{name}: another operation is in progress")
-        record = self._record(namespace, name, newest["version"] + 1, self._chart(chart, version), values)
+        found = self._chart(f"{repository}/{chart}" if repository else chart, version)
+        record = self._record(namespace, name, newest["version"] + 1, found, values)
         if dry_run:
             self._rehearse(record)
             return _release(record)
-        done = self._deploy(record, "pending-upgrade", newest, timeout_s)
+        done = self._deploy(record, "pending-upgrade", current, timeout_s if wait else None)
         self._weather.after(Call("helm", "upgrade", f"{namespace}/{name}", True))
         return done
 
-    def rollback(self, namespace: str, name: str, *, revision: int, timeout_s: int, dry_run: bool = False) -> None:
+    def rollback(
+        self, namespace: str, name: str, *, revision: int, timeout_s: int, wait: bool = True, dry_run: bool = False
+    ) -> None:
         self._weather.before(Call("helm", "rollback", f"{namespace}/{name}", not dry_run))
         newest = self._newest(namespace, name)
         kept = next((one for one in self._history(namespace, name) if one["version"] == revision), None)
@@ -86,7 +91,7 @@ class SimHelm:
         record = {**kept, "version": newest["version"] + 1, "info": self._info(f"Rollback to {revision}")}
         if dry_run:
             return
-        self._deploy(record, "pending-rollback", newest, timeout_s)
+        self._deploy(record, "pending-rollback", newest, timeout_s if wait else None)
         self._weather.after(Call("helm", "rollback", f"{namespace}/{name}", True))
 
     def uninstall(self, namespace: str, name: str, *, timeout_s: int, dry_run: bool = False) -> None:
@@ -217,6 +222,11 @@ class SimHelm:
             raise NotFound(f"helm refused to change {namespace}/{name}: release: not found")
         return history[-1]
 
+    def _current(self, namespace: str, name: str) -> Document:
+        """What an upgrade starts from: what the newest revision that was deployed rendered."""
+        deployed = (one for one in reversed(self._history(namespace, name)) if one["info"]["status"] == "deployed")
+        return next(deployed, None) or self._newest(namespace, name)
+
     def _keep(self, record: Document, status: str) -> None:
         record["info"] = {**record["info"], "status": status}
         number = str(record["version"])
@@ -231,15 +241,24 @@ class SimHelm:
 
     # ── Deploying ───────────────────────────────────────────────────────────────────────────────────────────────
 
-    def _deploy(self, record: Document, pending: str, before: Document | None, timeout_s: int) -> live.Release:
+    def _deploy(self, record: Document, pending: str, before: Document | None, timeout_s: int | None) -> live.Release:
+        """Waits for what is applied, unless `timeout_s` is None. A helm that is killed leaves its revision pending."""
         self._keep(record, pending)
+        self._may_be_killed(record, "apply")
         try:
             self._apply(record, before)
-            self._wait(record, timeout_s)
-        except AddonctlError:
+            if timeout_s is not None:
+                self._wait(record, timeout_s)
+        except AddonctlError as error:
+            said = f'"{record["name"]}" failed: {_without_values(error.what, record["config"])}'
+            record["info"] = {**record["info"], "description": said}
             self._keep(record, "failed")
             raise
+        self._may_be_killed(record, "record")
         return self._deployed(record)
+
+    def _may_be_killed(self, record: Document, before: str) -> None:
+        self._weather.before(Call("helm", before, f"{record['namespace']}/{record['name']}", True))
 
     def _deployed(self, record: Document) -> live.Release:
         for older in self._history(record["namespace"], record["name"]):
@@ -319,6 +338,7 @@ def _release(record: Document) -> live.Release:
         chart_version=chart["version"],
         app_version=chart["appVersion"],
         updated=datetime.fromisoformat(record["info"]["last_deployed"]),
+        description=record["info"]["description"],
         values=record["config"],
     )
 

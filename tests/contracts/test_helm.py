@@ -266,7 +266,37 @@ def test_what_does_not_become_ready_stays_applied(side: Side, objects: Objects) 
     assert side.newest.status == "deployed"
 
 
-def test_a_pending_operation_is_a_conflict(side: Side, objects: Objects) -> None:
+def test_what_is_not_waited_for_is_deployed_at_once(side: Side, objects: Objects) -> None:
+    done = side.upgrade(chart=str(side.charts / "never-ready"), wait=False)
+    assert (done.revision, done.status, done.chart) == (2, "deployed", "never")
+    deployment = ObjectRef(kind="Deployment", name="one", namespace=side.namespace, group="apps")
+    assert objects.reader.get(deployment).document["spec"]["replicas"] == 1
+    side.writer.rollback(side.namespace, "one", revision=1, timeout_s=30, wait=False)
+    assert (side.newest.revision, side.newest.status) == (3, "deployed")
+    with pytest.raises(NotFound):
+        objects.reader.get(deployment)
+
+
+def test_what_was_patched_is_in_the_way_until_it_is_disowned(side: Side, objects: Objects) -> None:
+    """A field that the chart sets is Helm's again where nobody owns it; where somebody does, Helm refuses."""
+    objects.writer.patch(objects.ref("one"), {"data": {"greeting": "patched", "other": "patched"}})
+    with pytest.raises(Conflict, match="greeting"):
+        side.upgrade()
+    failed = side.newest
+    assert (failed.status, failed.revision) == ("failed", 2)
+    assert "failed" in failed.description
+    assert SECRET not in failed.description
+    with pytest.raises(Conflict, match="greeting"):
+        side.writer.rollback(side.namespace, "one", revision=1, timeout_s=30)
+    objects.writer.disown(objects.ref("one"))
+    assert side.upgrade().status == "deployed"
+    data = objects.reader.get(objects.ref("one")).document["data"]
+    assert data == {"greeting": "hello", "default": "of 2.0.0", "other": "patched"}, "what no chart sets stays"
+    side.writer.rollback(side.namespace, "one", revision=1, timeout_s=30)
+    assert side.newest.status == "deployed"
+
+
+def test_a_pending_operation_is_a_conflict_but_can_be_rolled_back(side: Side, objects: Objects) -> None:
     """As a helm that was killed leaves it: the newest revision is still pending."""
     (record,) = objects.reader.list(live.Kind("", "Secret"), side.namespace, "owner=helm,version=1")
     said = json.loads(_unpacked(record.document["data"]["release"]))
@@ -279,6 +309,10 @@ def test_a_pending_operation_is_a_conflict(side: Side, objects: Objects) -> None
     assert side.newest.status == "pending-upgrade"
     with pytest.raises(Conflict):
         side.upgrade()
+    side.writer.rollback(side.namespace, "one", revision=1, timeout_s=30)
+    history = side.reader.history(side.namespace, "one")
+    assert [one.status for one in history] == ["superseded", "pending-upgrade", "deployed"]
+    assert side.upgrade().revision == 4
 
 
 def _unpacked(text: str) -> bytes:
