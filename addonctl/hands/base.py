@@ -21,6 +21,7 @@ class Ports:
     checkpoints: ports.Checkpoints
     signals: ports.Signals
     clock: ports.Clock
+    gitops: ports.GitOpsWriter
 
 
 class NotYet(Exception):

@@ -209,19 +209,36 @@ class Release:
 # ── GitOps ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
+ARGO, FLUX_HELM, FLUX_KUSTOMIZE = "argoproj.io", "helm.toolkit.fluxcd.io", "kustomize.toolkit.fluxcd.io"
+"""API groups."""
 Reconciled = ArgoApplication | FluxHelmRelease | FluxKustomization
 """Owners that a GitOps controller reconciles from an object in the cluster."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class Suspension:
-    """What stood where a controller was told to leave its hands off, so that resuming restores exactly that.
+    """A controller that was told to leave its hands off, and its object as it was before.
 
-    `path` names the field, `was` is its value, None where there was no such field. `uid` is that of the object, since
-    another one of the same name is not resumed by it.
+    Resuming restores from there exactly what was set, and nothing of another object of the same name.
     """
 
     owner: Reconciled
-    uid: str
-    path: tuple[str, ...]
-    was: bool | Mapping[str, Any] | None
+    was: Object
+
+
+def object_of(owner: Reconciled) -> ObjectRef:
+    """The object that the controller works from."""
+    match owner:
+        case ArgoApplication():
+            kind, group = "Application", ARGO
+        case FluxHelmRelease():
+            kind, group = "HelmRelease", FLUX_HELM
+        case FluxKustomization():
+            kind, group = "Kustomization", FLUX_KUSTOMIZE
+    return ObjectRef(kind=kind, name=owner.name, namespace=owner.namespace, group=group)
+
+
+def sync_token(operation: Mapping[str, Any] | None) -> str:
+    """The token of an operation of Argo CD that we asked for; empty for any other."""
+    notes = (operation or {}).get("info") or ()
+    return next((str(note.get("value", "")) for note in notes if note.get("name") == FIELD_MANAGER), "")

@@ -1,9 +1,13 @@
-"""GitOps controllers of one cluster: suspend, resume, and set the revision to apply."""
+"""GitOps controllers of one cluster: told to leave their hands off, to apply another revision, and to synchronise."""
 
-from typing import Protocol
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
 
-from addonctl.model import live
+from addonctl.model import ObjectRef, live
 from addonctl.model.owners import ArgoApplication, FluxHelmRelease
+
+Held = Mapping[ObjectRef, Mapping[str, Any]]
+"""Workload → fields of its spec, with the values that they keep."""
 
 
 class GitOpsWriter(Protocol):
@@ -20,17 +24,46 @@ class GitOpsWriter(Protocol):
         """
         ...
 
-    def resume(self, suspension: live.Suspension) -> None:
-        """Restores exactly what `suspend` found. Resuming twice changes nothing.
+    def hold(self, owner: ArgoApplication | FluxHelmRelease, held: Held) -> live.Suspension:
+        """Like `suspend`, but what it is asked for meanwhile is carried out, without waiting for instances.
 
-        Raises Conflict when the object was recreated under the same name, or the field was changed in the meantime.
+        Such a synchronisation leaves `held` as it stands (Argo CD) or sets it (Flux, whose Helm upgrades would put it
+        back). Holding again adds to what is held. `resume` takes all of it away.
         """
         ...
 
-    def set_revision(self, owner: ArgoApplication | FluxHelmRelease, revision: str, *, source: int = 0) -> str:
+    def resume(self, suspension: live.Suspension) -> None:
+        """Restores exactly what `suspend` or `hold` found. Resuming twice changes nothing.
+
+        Raises Conflict when the object was recreated under the same name, or what was set was changed in the meantime:
+        with the reason Changed, and nothing is restored.
+        """
+        ...
+
+    def set_revision(
+        self, owner: ArgoApplication | FluxHelmRelease, revision: str, *, source: int = 0, dry_run: bool = False
+    ) -> str:
         """Sets an Application's targetRevision or a HelmRelease's chart version; returns the previous one.
 
         Empty means unset: HEAD for Argo CD, the newest for Flux. `source` is the index of an Application's source.
         Raises Invalid when the object has no such source, or refers to a separate chart object (`chartRef`).
         """
+        ...
+
+    def put_back(self, owner: ArgoApplication | FluxHelmRelease, was: live.Object) -> None:
+        """Makes what is applied that of `was`: an Application's sources, a HelmRelease's chart and values."""
+        ...
+
+    def sync(self, owner: ArgoApplication, token: str, *, prune: bool = False, only: Sequence[ObjectRef] = ()) -> None:
+        """Starts one synchronisation with what the Application says now, as an automatic one. Does not wait.
+
+        It is carried out also while automatic ones are off, and leaves what is held. Of the objects in `only`, if any
+        are given, it leaves nothing, and runs no hooks. `prune`: what is no longer in the source is deleted. `token` is
+        noted in the operation: asking again with that of the last one changes nothing. Raises Conflict with the reason
+        InProgress while another is under way.
+        """
+        ...
+
+    def end_sync(self, owner: ArgoApplication) -> bool:
+        """Whether no synchronisation that `sync` started is under way; asks for its end where one is."""
         ...

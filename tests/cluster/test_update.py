@@ -20,6 +20,7 @@ from addonctl.adapters.aws import Aws
 from addonctl.adapters.checkpoints import CheckpointFolder
 from addonctl.adapters.clock import SystemClock
 from addonctl.adapters.eks_addons import EksAddonApi
+from addonctl.adapters.gitops import GitOpsObjects
 from addonctl.adapters.probes import dns_answer, dns_query
 from addonctl.apps import wiring
 from addonctl.executor import Executor
@@ -93,7 +94,8 @@ def updated(lab: Lab, plan: Plan, folder: Path) -> Run:
     """Drives a run of `plan` to its end, against the lab."""
     objects, addons = ApiObjects(connect(None, str(lab.cluster.kubeconfig)), "run-1"), EksAddonApi(Aws(), NAME)
     clock = SystemClock()
-    ports = Ports(objects, objects, addons, addons, CheckpointFolder(folder), Queries(lab), clock)
+    gitops = GitOpsObjects(objects, objects)
+    ports = Ports(objects, objects, addons, addons, CheckpointFolder(folder), Queries(lab), clock, gitops)
     worker = Worker("lab", Executor(ports), SimJournal(Shelf(), "lab", clock), clock)
     return worker.drive(worker.begin(f"lab-{time.time_ns()}", plan, "somebody", limits=_LIMITS))
 

@@ -175,7 +175,7 @@ def test_flux_is_as_it_was(side: Side, kind: str, was: bool | None) -> None:
     before = side.spec(kind, "dns")
     suspension = side.gitops.suspend(owner)
     assert side.spec(kind, "dns")["suspend"] is True
-    assert suspension.was is was
+    assert suspension.was.document["spec"].get("suspend") is was
     side.gitops.resume(suspension)
     side.gitops.resume(suspension)
     assert side.spec(kind, "dns") == before
@@ -297,6 +297,134 @@ def test_what_is_not_there(side: Side) -> None:
             side.gitops.suspend(owner)
 
 
+# ── Holding ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+DAEMON = ObjectRef.of("DaemonSet", "dns", "kube-system")
+ON_DELETE = {DAEMON: {"updateStrategy": {"type": "OnDelete"}}}
+
+
+@pytest.mark.parametrize("sync", [{"automated": {"prune": True, "selfHeal": True}}, {"syncOptions": ["Replace=true"]}])
+@pytest.mark.parametrize("more", [{}, {"ignoreDifferences": [{"kind": "ConfigMap", "jsonPointers": ["/data"]}]}])
+def test_an_application_that_is_held_is_as_it_was_afterwards(
+    side: Side, sync: dict[str, Any], more: dict[str, Any]
+) -> None:
+    owner = side.application("dns", sync, **more)
+    before = side.spec("Application", "dns")
+    suspension = side.gitops.hold(owner, ON_DELETE)
+    side.gitops.hold(owner, ON_DELETE)
+    during = side.spec("Application", "dns")
+    assert "automated" not in during["syncPolicy"]
+    *others, ours = during["ignoreDifferences"]
+    assert others == more.get("ignoreDifferences", [])
+    assert (ours["kind"], ours["name"], ours["jsonPointers"]) == ("DaemonSet", "dns", ["/spec/updateStrategy"])
+    side.gitops.resume(suspension)
+    side.gitops.resume(suspension)
+    assert side.spec("Application", "dns") == before
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {},
+        {"driftDetection": {"mode": "enabled"}, "upgrade": {"remediation": {"retries": 2}}},
+        {"driftDetection": {"mode": "warn"}, "upgrade": {}, "postRenderers": [{"kustomize": {"images": []}}]},
+    ],
+)
+def test_a_release_that_is_held_is_as_it_was_afterwards(side: Side, more: dict[str, Any]) -> None:
+    owner = side.helm_release("dns", **more)
+    before = side.spec("HelmRelease", "dns")
+    suspension = side.gitops.hold(owner, {})
+    side.gitops.hold(owner, ON_DELETE)
+    during = side.spec("HelmRelease", "dns")
+    assert during["upgrade"]["disableWait"] is True
+    assert (during.get("driftDetection") or {}).get("mode") != "enabled"
+    (patch,) = during["postRenderers"][-1]["kustomize"]["patches"]
+    assert patch["target"]["name"] == "dns"
+    assert "OnDelete" in patch["patch"]
+    side.gitops.resume(suspension)
+    side.gitops.resume(suspension)
+    assert side.spec("HelmRelease", "dns") == before
+
+
+def test_what_is_applied_is_put_back_whole(side: Side) -> None:
+    owner = side.helm_release("dns", values={"replicas": 2})
+    ref = live.object_of(owner)
+    before = side.objects.reader.get(ref)
+    side.gitops.set_revision(owner, "2.0.0")
+    side.objects.writer.patch(ref, {"spec": {"values": {"replicas": None, "more": {"a": 1}}, "interval": "5m"}})
+    side.gitops.put_back(owner, before)
+    assert side.spec("HelmRelease", "dns") == {**before.document["spec"], "interval": "5m"}
+
+
+def test_a_rehearsal_of_a_revision_changes_nothing(side: Side) -> None:
+    owner = side.application("dns")
+    assert side.gitops.set_revision(owner, "2.0.0", dry_run=True) == "1.0.0"
+    assert side.spec("Application", "dns")["source"] == source("1.0.0")
+
+
+# ── Synchronisations ──────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def document(side: Side) -> dict[str, Any]:
+    ref = ObjectRef(kind="Application", name="dns", namespace=side.objects.namespace, group="argoproj.io")
+    return dict(side.objects.reader.get(ref).document)
+
+
+def controller_says(side: Side, phase: str) -> None:
+    """What Argo CD's controller writes of the operation."""
+    found = document(side)
+    operation = found.get("operation") or found["status"]["operationState"]["operation"]
+    state = {"operation": operation, "phase": phase, "startedAt": "2026-11-26T10:00:00Z"}
+    done = phase == "Succeeded"
+    body = {"status": {"operationState": state}} | ({"operation": None} if done else {})
+    side.objects.writer.patch(live.Object(found).ref, body)
+
+
+def test_one_token_starts_one_synchronisation(side: Side) -> None:
+    owner = side.application("dns", {"automated": {"prune": True}, "syncOptions": ["CreateNamespace=true"]})
+    side.gitops.sync(owner, "one", prune=True)
+    operation = document(side)["operation"]
+    assert live.sync_token(operation) == "one"
+    assert operation["sync"] == {
+        "prune": True,
+        "syncOptions": ["CreateNamespace=true", "RespectIgnoreDifferences=true"],
+    }
+    side.gitops.sync(owner, "one", prune=True)
+    with pytest.raises(Conflict, match="being synchronised") as busy:
+        side.gitops.sync(owner, "two")
+    assert busy.value.reason == "InProgress"
+    controller_says(side, "Running")
+    side.gitops.sync(owner, "one")
+    controller_says(side, "Succeeded")
+    side.gitops.sync(owner, "one")
+    assert "operation" not in document(side)
+    side.gitops.sync(owner, "two", only=[DAEMON])
+    found = document(side)
+    (only,) = found["operation"]["sync"]["resources"]
+    assert (only["kind"], only["name"]) == ("DaemonSet", "dns")
+    assert "operationState" not in found["status"], "nothing of the last one is taken for this one's"
+
+
+def test_a_synchronisation_is_ended_where_it_is_ours(side: Side) -> None:
+    owner = side.application("dns")
+    assert side.gitops.end_sync(owner)
+    side.gitops.sync(owner, "one")
+    assert side.gitops.end_sync(owner), "nobody has begun it"
+    assert "operation" not in document(side)
+    side.gitops.sync(owner, "two")
+    controller_says(side, "Running")
+    assert not side.gitops.end_sync(owner)
+    assert document(side)["status"]["operationState"]["phase"] == "Terminating"
+    assert not side.gitops.end_sync(owner)
+    controller_says(side, "Succeeded")
+    assert side.gitops.end_sync(owner)
+    by_hand = {"operation": {"initiatedBy": {"username": "admin"}, "sync": {}}}
+    side.objects.writer.patch(live.object_of(owner), by_hand)
+    assert side.gitops.end_sync(owner), "it is somebody else's"
+    with pytest.raises(Conflict, match="being synchronised"):
+        side.gitops.sync(owner, "three")
+
+
 # ── Somebody else writes as well ──────────────────────────────────────────────────────────────────────────────────
 
 
@@ -320,7 +448,7 @@ def test_another_write_at_the_same_moment(side: Side, times: int, lasts: bool) -
     meddled: Any = Meddling(side.objects, times)
     gitops = GitOpsObjects(meddled, side.objects.writer)
     if not lasts:
-        assert gitops.suspend(owner).was == {"prune": True}
+        assert gitops.suspend(owner).was.document["spec"]["syncPolicy"]["automated"] == {"prune": True}
         return
     with pytest.raises(Conflict):
         gitops.suspend(owner)

@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
+from addonctl.adapters.gitops import GitOpsObjects
 from addonctl.executor import Executor
 from addonctl.hands import Ports
 from addonctl.model import Answered, Counts, Note, Objective, ObjectRef, live, owners
@@ -116,7 +117,8 @@ class Cluster:
         assert self.world.until(self.rolled_out, 300)
         self.world.advance(60)
         addons, objects = SimEksAddons(self.eks, self.storm), SimObjects(self.store, weather=self.storm)
-        self.hands = Ports(objects, objects, addons, addons, Kept(), self, SimClock(self.world))
+        gitops = GitOpsObjects(objects, objects)
+        self.hands = Ports(objects, objects, addons, addons, Kept(), self, SimClock(self.world), gitops)
         self._chance = self.world.stream("traffic")
 
     def rolled_out(self) -> bool:
