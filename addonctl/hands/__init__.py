@@ -7,6 +7,7 @@ waves, is in instances.py. Each method is safe to repeat: what it is for is read
 from addonctl.errors import Invalid
 from addonctl.hands.base import Hand, NotYet, Ports, Present
 from addonctl.hands.eks import EksHand
+from addonctl.hands.helm import HelmHand
 from addonctl.model import owners
 from addonctl.model.plan import Step
 
@@ -18,4 +19,8 @@ def hand(step: Step, ports: Ports) -> Hand:
     match step.owner:
         case owners.EksAddon():
             return EksHand(step, step.owner, ports)
-    raise Invalid(f"{step.installation} is kept by {step.owner}: only EKS add-ons are updated so far")
+        case owners.HelmRelease(name=name) if name:
+            return HelmHand(step, step.owner, ports)
+    raise Invalid(
+        f"{step.installation} is kept by {str(step.owner) or 'nobody known'}, of which nothing is updated so far"
+    )

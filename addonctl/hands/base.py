@@ -10,7 +10,7 @@ from addonctl.model.checkpoint import Checkpoint
 from addonctl.model.run import OwnerState
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Ports:
     """The ways to one cluster that changing it takes."""
 
@@ -22,6 +22,8 @@ class Ports:
     signals: ports.Signals
     clock: ports.Clock
     gitops: ports.GitOpsWriter
+    helm: ports.HelmReleases
+    helm_writer: ports.HelmWriter
 
 
 class NotYet(Exception):

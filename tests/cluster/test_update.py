@@ -21,6 +21,7 @@ from addonctl.adapters.checkpoints import CheckpointFolder
 from addonctl.adapters.clock import SystemClock
 from addonctl.adapters.eks_addons import EksAddonApi
 from addonctl.adapters.gitops import GitOpsObjects
+from addonctl.adapters.helm_binary import HelmBinary, HelmSecrets
 from addonctl.adapters.probes import dns_answer, dns_query
 from addonctl.apps import wiring
 from addonctl.executor import Executor
@@ -30,6 +31,7 @@ from addonctl.model.plan import Plan, Step
 from addonctl.model.run import Limits, Phase, Run, TookTooLong
 from addonctl.sim.journal import Shelf, SimJournal
 from addonctl.worker import Worker
+from tests.cluster import build
 from tests.cluster.changes import condition, got, pods
 from tests.cluster.lab import EKS_ADDONS, NAME, Lab, image_of
 
@@ -94,8 +96,20 @@ def updated(lab: Lab, plan: Plan, folder: Path) -> Run:
     """Drives a run of `plan` to its end, against the lab."""
     objects, addons = ApiObjects(connect(None, str(lab.cluster.kubeconfig)), "run-1"), EksAddonApi(Aws(), NAME)
     clock = SystemClock()
-    gitops = GitOpsObjects(objects, objects)
-    ports = Ports(objects, objects, addons, addons, CheckpointFolder(folder), Queries(lab), clock, gitops)
+    releases = HelmSecrets(objects)
+    helm = HelmBinary(releases, lab.cluster.kubeconfig, program=str(build.HELM.folder / "helm"))
+    ports = Ports(
+        reader=objects,
+        writer=objects,
+        eks=addons,
+        eks_writer=addons,
+        checkpoints=CheckpointFolder(folder),
+        signals=Queries(lab),
+        clock=clock,
+        gitops=GitOpsObjects(objects, objects),
+        helm=releases,
+        helm_writer=helm,
+    )
     worker = Worker("lab", Executor(ports), SimJournal(Shelf(), "lab", clock), clock)
     return worker.drive(worker.begin(f"lab-{time.time_ns()}", plan, "somebody", limits=_LIMITS))
 

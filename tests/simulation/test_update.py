@@ -1,10 +1,10 @@
-"""Updates of an add-on that EKS keeps, by the production code in the simulated world, in calm and in storms.
+"""Updates of an add-on, whoever keeps it, by the production code in the simulated world, in calm and in storms.
 
 An auditor looks at the world afterwards: all instances run one version, that which the run says; nothing temporary is
 left; what was rolled back is what the checkpoint holds.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -16,9 +16,12 @@ from addonctl.sim.controllers import Behaviour
 from addonctl.sim.eks import SimEksAddons
 from addonctl.sim.faults import draw, schedule
 from addonctl.versions import Version
-from tests.simulation.update import NEW, OLD, Cluster
+from tests.simulation.update import NEW, OLD, Cluster, Eks, Helm, Keeper
 
 KINDS = ("Deployment", "DaemonSet")
+KEEPERS = (Eks, Helm)
+BY_ALL = pytest.mark.parametrize("keeper", KEEPERS, ids=lambda keeper: keeper.__name__)
+Keepers = Callable[[Cluster], Keeper]
 _FINE: dict[str, Any] = {}
 _BAD: Mapping[str, dict[str, Any]] = {
     "30 % of its answers are wrong": {"bad_share": 0.3},
@@ -37,18 +40,18 @@ def audit(cluster: Cluster, run: Run) -> None:
     assert cluster.spec.get("strategy", {}).get("rollingUpdate", {}).get("maxSurge") in (None, "25%")
     assert "minReadySeconds" not in cluster.spec
     assert live.FIELD_MANAGER not in cluster.managers, "or EKS would leave the fields at the next update"
-    found = SimEksAddons(cluster.eks).describe("dns")
-    assert (found.version, found.role_arn) == (str(_ENDS[run.phase]), "arn:aws:iam::123456789012:role/dns")
+    cluster.keeper.audit(_ENDS[run.phase])
 
 
 def _entered(run: Run, phase: Phase) -> Entry:
     return next(entry for entry in run.timeline if entry.phase is phase)
 
 
+@BY_ALL
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("seed", range(3))
-def test_a_sound_version_is_taken_up_wave_by_wave(kind: str, seed: int) -> None:
-    cluster = Cluster(seed, kind)
+def test_a_sound_version_is_taken_up_wave_by_wave(keeper: Keepers, kind: str, seed: int) -> None:
+    cluster = Cluster(seed, kind, keeper=keeper)
     run = cluster.update()
     assert run.phase is Phase.UPDATED, run.why
     audit(cluster, run)
@@ -56,10 +59,11 @@ def test_a_sound_version_is_taken_up_wave_by_wave(kind: str, seed: int) -> None:
     assert [entry.wave for entry in run.timeline if entry.phase is Phase.SOAK] == list(range(len(run.at_work_on.waves)))
 
 
+@BY_ALL
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("bad", _BAD)
-def test_a_bad_version_is_put_back_and_only_the_first_wave_had_it(kind: str, bad: str) -> None:
-    cluster = Cluster(5, kind, **_BAD[bad])
+def test_a_bad_version_is_put_back_and_only_the_first_wave_had_it(keeper: Keepers, kind: str, bad: str) -> None:
+    cluster = Cluster(5, kind, keeper=keeper, **_BAD[bad])
     run = cluster.update()
     assert run.phase is Phase.ROLLED_BACK, run.why
     audit(cluster, run)
@@ -76,11 +80,12 @@ def test_wrong_answers_are_found_and_stopped_within_seconds(kind: str) -> None:
     assert (ended - back).total_seconds() <= 30
 
 
+@BY_ALL
 @pytest.mark.parametrize("seed", range(20))
-def test_in_any_storm_it_ends_in_one_version(seed: int) -> None:
-    """Faults of API server, EKS, nodes and clocks, and a process that dies; no harm of the version is overlooked."""
+def test_in_any_storm_it_ends_in_one_version(keeper: Keepers, seed: int) -> None:
+    """Faults of API server, owner, nodes and clocks, and a process that dies; no harm of the version is overlooked."""
     given = [_FINE, *_BAD.values()][seed % 5]
-    cluster = Cluster(seed, KINDS[seed // 5 % 2], **given)
+    cluster = Cluster(seed, KINDS[seed // 5 % 2], keeper=keeper, **given)
     drawn = draw(cluster.scene, 6, 300)
     quiet = schedule(cluster.scene, drawn)
     run = cluster.update(crash=0.1)
@@ -94,9 +99,10 @@ def test_in_any_storm_it_ends_in_one_version(seed: int) -> None:
     assert given is _FINE or run.phase is not Phase.UPDATED
 
 
-def test_the_same_seed_is_the_same_run() -> None:
+@BY_ALL
+def test_the_same_seed_is_the_same_run(keeper: Keepers) -> None:
     def told(seed: int) -> tuple[Run, str]:
-        cluster = Cluster(seed, bad_share=0.2)
+        cluster = Cluster(seed, bad_share=0.2, keeper=keeper)
         schedule(cluster.scene, draw(cluster.scene, 6, 300))
         return cluster.update(crash=0.2), cluster.world.trace
 
@@ -115,12 +121,12 @@ def test_a_world_that_has_moved_since_the_plan_was_made_is_not_touched() -> None
     assert run.checkpoints == ()
 
 
-def test_what_eks_does_not_keep_is_refused_for_now() -> None:
+def test_what_nobody_known_keeps_is_refused() -> None:
     cluster = Cluster(1)
-    run = cluster.update(replace(cluster.plan().steps[0], owner=owners.HelmRelease("kube-system", "dns")))
+    run = cluster.update(replace(cluster.plan().steps[0], owner=owners.Undetermined()))
     assert run.phase is Phase.REFUSED
     assert isinstance(run.why, CommandFailed)
-    assert "only EKS add-ons" in run.why.reason
+    assert "nothing is updated so far" in run.why.reason
 
 
 def test_an_update_that_eks_calls_failed_is_put_back() -> None:

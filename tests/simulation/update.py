@@ -1,15 +1,16 @@
-"""An add-on that EKS keeps, in the simulated world, under traffic; updated by the production code, by seed."""
+"""An add-on in the simulated world, under traffic; updated by the production code, by seed, whoever keeps it."""
 
 import itertools
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime
-from typing import Any
+from typing import Any, Protocol
 
 from addonctl.adapters.gitops import GitOpsObjects
+from addonctl.adapters.helm_binary import HelmSecrets
 from addonctl.executor import Executor
 from addonctl.hands import Ports
-from addonctl.model import Answered, Counts, Note, Objective, ObjectRef, live, owners
+from addonctl.model import Action, Answered, Counts, HelmUpgrade, Note, Objective, ObjectRef, live, owners
 from addonctl.model.checkpoint import Checkpoint, CheckpointEntry
 from addonctl.model.journal import Line
 from addonctl.model.plan import Plan, Rollout, Step, Target, Wave
@@ -19,6 +20,7 @@ from addonctl.sim.clock import SimClock
 from addonctl.sim.controllers import Behaviour, Controllers, as_in
 from addonctl.sim.eks import Pace, SimEks, SimEksAddons
 from addonctl.sim.faults import Scene, Storm
+from addonctl.sim.helm import Chart, Render, SimHelm
 from addonctl.sim.journal import HOLD_S, Shelf, SimJournal
 from addonctl.sim.objects import SimObjects
 from addonctl.sim.readiness import is_rolled_out
@@ -35,7 +37,12 @@ _LIMITS = Limits(apply_s=600)
 _IMAGE = "eks/dns"
 
 
-def manifests(version: str, kind: str) -> list[Mapping[str, Any]]:
+_ROLE = "arn:aws:iam::123456789012:role/dns"
+VALUES = {"password": "hunter2-hunter2"}
+
+
+def manifests(version: str, kind: str, **more: Any) -> list[Mapping[str, Any]]:
+    """`more`: of the workload's spec."""
     metadata = {"name": "dns", "namespace": "kube-system"}
     labels = {"app": "dns"}
     containers = [{"name": "dns", "image": f"{_IMAGE}:{version}"}]
@@ -43,7 +50,7 @@ def manifests(version: str, kind: str) -> list[Mapping[str, Any]]:
         "selector": {"matchLabels": labels},
         "template": {"metadata": {"labels": labels}, "spec": {"containers": containers}},
     }
-    spec |= {"replicas": INSTANCES} if kind == "Deployment" else {}
+    spec |= ({"replicas": INSTANCES} if kind == "Deployment" else {}) | more
     budget = {"minAvailable": 1, "selector": {"matchLabels": labels}}
     return [
         {"apiVersion": "apps/v1", "kind": kind, "metadata": metadata, "spec": spec},
@@ -87,11 +94,87 @@ class Kept:
         raise NotImplementedError
 
 
+class Keeper(Protocol):
+    """Who installed the add-on, and keeps it. `do` is the step's change."""
+
+    @property
+    def owner(self) -> owners.Owner: ...
+
+    @property
+    def do(self) -> Action: ...
+
+    def is_settled(self) -> bool: ...
+
+    def audit(self, version: Version) -> None:
+        """It has the version, and all else as it was."""
+        ...
+
+
+class Eks:
+    owner, do = owners.EksAddon("dns"), Note("the new version")
+
+    def __init__(self, cluster: "Cluster") -> None:
+        self._addons = SimEksAddons(cluster.eks)
+        self._addons.create(
+            "dns",
+            namespace="",
+            version=str(OLD),
+            role_arn=_ROLE,
+            identities=(),
+            configuration="",
+            resolve_conflicts=live.ResolveConflicts.OVERWRITE,
+            token="first",
+        )
+
+    def is_settled(self) -> bool:
+        return self._addons.describe("dns").status == "ACTIVE"
+
+    def audit(self, version: Version) -> None:
+        found = self._addons.describe("dns")
+        assert (found.version, found.role_arn) == (str(version), _ROLE)
+
+
+class Helm:
+    """The chart sets what is patched for an update, so that Helm takes it back again and again."""
+
+    owner = owners.HelmRelease("kube-system", "dns")
+    do = HelmUpgrade(
+        namespace="kube-system", name="dns", chart="dns", repository="https://charts.example.com", version=str(NEW)
+    )
+
+    def __init__(self, cluster: "Cluster") -> None:
+        quarter = {"maxSurge": "25%", "maxUnavailable": "25%"}
+        rolling = {"type": "RollingUpdate", "rollingUpdate": quarter if cluster.kind == "Deployment" else None}
+        more = {"strategy" if cluster.kind == "Deployment" else "updateStrategy": rolling}
+
+        def render(version: Version) -> Render:
+            return lambda release, namespace, values: manifests(str(version), cluster.kind, **more)
+
+        where = f"{self.do.repository}/dns"
+        charts = {(where, str(each)): Chart(name="dns", version=str(each), render=render(each)) for each in (OLD, NEW)}
+        self.releases = HelmSecrets(SimObjects(cluster.store))
+        self.program = SimHelm(cluster.store, charts, cluster.storm)
+        SimHelm(cluster.store, charts).install("kube-system", "dns", chart=where, version=str(OLD), values=VALUES)
+
+    def is_settled(self) -> bool:
+        return True
+
+    def audit(self, version: Version) -> None:
+        *older, newest = self.releases.history("kube-system", "dns")
+        assert (newest.chart_version, newest.status, newest.values) == (str(version), "deployed", VALUES)
+        assert "deployed" not in {each.status for each in older}
+
+
 class Cluster:
     """`bad_share`: of the requests that instances of the new version answer; `lost` counts what nobody answered."""
 
     def __init__(
-        self, seed: int, kind: str = "Deployment", behaviour: Behaviour | None = None, bad_share: float = 0.0
+        self,
+        seed: int,
+        kind: str = "Deployment",
+        behaviour: Behaviour | None = None,
+        bad_share: float = 0.0,
+        keeper: Callable[["Cluster"], Keeper] = Eks,
     ) -> None:
         self.world = World(seed)
         self.kind, self.bad_share, self.lost = kind, bad_share, 0
@@ -104,26 +187,28 @@ class Cluster:
         self.eks = SimEks(self.store, versions, Pace(apply_s=5, poll_s=5))
         self.storm = Storm(self.world)
         self.scene = Scene(self.store, self.storm, self.controllers, self.eks)
-        SimEksAddons(self.eks).create(
-            "dns",
-            namespace="",
-            version=str(OLD),
-            role_arn="arn:aws:iam::123456789012:role/dns",
-            identities=(),
-            configuration="",
-            resolve_conflicts=live.ResolveConflicts.OVERWRITE,
-            token="first",
-        )
+        self.keeper: Keeper = keeper(self)
         assert self.world.until(self.rolled_out, 300)
         self.world.advance(60)
         addons, objects = SimEksAddons(self.eks, self.storm), SimObjects(self.store, weather=self.storm)
-        gitops = GitOpsObjects(objects, objects)
-        self.hands = Ports(objects, objects, addons, addons, Kept(), self, SimClock(self.world), gitops)
+        program = self.keeper.program if isinstance(self.keeper, Helm) else SimHelm(self.store, {}, self.storm)
+        self.hands = Ports(
+            reader=objects,
+            writer=objects,
+            eks=addons,
+            eks_writer=addons,
+            checkpoints=Kept(),
+            signals=self,
+            clock=SimClock(self.world),
+            gitops=GitOpsObjects(objects, objects),
+            helm=HelmSecrets(objects),
+            helm_writer=program,
+        )
         self._chance = self.world.stream("traffic")
 
     def rolled_out(self) -> bool:
         found = self.store.get(("apps", self.kind), "kube-system", "dns")
-        return found is not None and is_rolled_out(found) and self.eks.describe("dns").status == "ACTIVE"
+        return found is not None and is_rolled_out(found) and self.keeper.is_settled()
 
     @property
     def spec(self) -> dict[str, Any]:
@@ -172,10 +257,10 @@ class Cluster:
             id="1",
             installation="dns/kube-system/dns",
             addon="dns",
-            owner=owners.EksAddon("dns"),
+            owner=self.keeper.owner,
             from_version=OLD,
             to_version=NEW,
-            do=(Note("the new version"),),
+            do=(self.keeper.do,),
             undo=(Note("the old version"),),
             targets=(
                 Target(
