@@ -45,6 +45,7 @@ _REPOSITORIES = {
     "metrics-server": "eks/metrics-server",
 }
 SECRETS, SECRETS_VERSION = "external-secrets", "2.9.0"
+GATEKEEPER_IMAGE = "docker.io/openpolicyagent/gatekeeper"
 _UPDATE_S = 60
 _POLL_S = 0.2
 
@@ -146,7 +147,7 @@ class Lab:
     def _install_gatekeeper(self) -> None:
         """Gatekeeper's own chart, without its hooks: they would pull an image that holds kubectl."""
         chart = build.GATEKEEPER_CHART.folder / "gatekeeper"
-        given = ("replicas=1", "image.repository=docker.io/openpolicyagent/gatekeeper")
+        given = ("replicas=1", f"image.repository={GATEKEEPER_IMAGE}", "upgradeCRDs.enabled=false")
         values = [word for value in given for word in ("--set", value)]
         self.cluster.helm(
             "install", "gatekeeper", str(chart), "-n", "gatekeeper-system", "--create-namespace", "--no-hooks", *values

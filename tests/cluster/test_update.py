@@ -5,7 +5,6 @@ yet, so the test does.
 """
 
 import socket
-import time
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime
@@ -14,32 +13,19 @@ from typing import Any
 
 import pytest
 
-from addonctl.adapters.api_connection import connect
-from addonctl.adapters.api_objects import ApiObjects
-from addonctl.adapters.aws import Aws
-from addonctl.adapters.checkpoints import CheckpointFolder
-from addonctl.adapters.clock import SystemClock
-from addonctl.adapters.eks_addons import EksAddonApi
-from addonctl.adapters.gitops import GitOpsObjects
-from addonctl.adapters.helm_binary import HelmBinary, HelmSecrets
 from addonctl.adapters.probes import dns_answer, dns_query
 from addonctl.apps import wiring
-from addonctl.executor import Executor
-from addonctl.hands import Ports
 from addonctl.model import Answered, Counts, live
 from addonctl.model.plan import Plan, Step
-from addonctl.model.run import Limits, Phase, Run, TookTooLong
-from addonctl.sim.journal import Shelf, SimJournal
-from addonctl.worker import Worker
-from tests.cluster import build
+from addonctl.model.run import Phase, Run, TookTooLong
 from tests.cluster.changes import condition, got, pods
 from tests.cluster.lab import EKS_ADDONS, NAME, Lab, image_of
+from tests.cluster.updates import as_told, driven
 
 _NEWER = "v1.13.2-eksbuild.21"
 _NOT_BUILT = "v1.14.3-eksbuild.14"  # AWS offers it; its image is not to be had here
 _NAME = "kubernetes.default.svc.cluster.local"
 _QUERIES, _TIMEOUT_S = 40, 1.0  # of each pod at each look
-_LIMITS = Limits(baseline_s=4, apply_s=90, look_s=2)
 
 
 class Queries:
@@ -93,34 +79,13 @@ def planned(to: str) -> Plan:
 
 
 def updated(lab: Lab, plan: Plan, folder: Path) -> Run:
-    """Drives a run of `plan` to its end, against the lab."""
-    objects, addons = ApiObjects(connect(None, str(lab.cluster.kubeconfig)), "run-1"), EksAddonApi(Aws(), NAME)
-    clock = SystemClock()
-    releases = HelmSecrets(objects)
-    helm = HelmBinary(releases, lab.cluster.kubeconfig, program=str(build.HELM.folder / "helm"))
-    ports = Ports(
-        reader=objects,
-        writer=objects,
-        eks=addons,
-        eks_writer=addons,
-        checkpoints=CheckpointFolder(folder),
-        signals=Queries(lab),
-        clock=clock,
-        gitops=GitOpsObjects(objects, objects),
-        helm=releases,
-        helm_writer=helm,
-    )
-    worker = Worker("lab", Executor(ports), SimJournal(Shelf(), "lab", clock), clock)
-    return worker.drive(worker.begin(f"lab-{time.time_ns()}", plan, "somebody", limits=_LIMITS))
+    """A run of `plan` at its end, against the lab."""
+    return driven(lab, plan, folder, Queries(lab))
 
 
 def deployment(lab: Lab) -> live.Object:
     (found,) = got(lab.cluster, "deployment/coredns", "-n", "kube-system")
     return live.Object(found)
-
-
-def as_told(run: Run) -> str:
-    return "\n".join(f"{entry.at:%H:%M:%S} {entry.phase} {entry.wave} {entry.why or ''}" for entry in run.timeline)
 
 
 def test_coredns_is_updated_wave_by_wave_and_back_again(
