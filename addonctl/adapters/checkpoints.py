@@ -16,16 +16,13 @@ import tarfile
 import zlib
 from collections.abc import Iterator
 from dataclasses import fields, replace
-from datetime import datetime
 from pathlib import Path
-from typing import Any, get_args
 
 import msgspec
 
-from addonctl.adapters import shapes, whole_file
+from addonctl.adapters import codec, shapes, whole_file
 from addonctl.errors import BadInput, Broken, NotFound, NotReachable
-from addonctl.model import live, owners
-from addonctl.model.checkpoint import CHECKPOINT_SCHEMA, Checkpoint, CheckpointEntry, SecretPrint
+from addonctl.model.checkpoint import CHECKPOINT_SCHEMA, Checkpoint, CheckpointEntry
 
 _SUFFIX = ".checkpoint"
 _KEY_BYTES, _NONCE_BYTES, _SALT_BYTES = 32, 12, 16
@@ -33,7 +30,6 @@ _KEY_BYTES, _NONCE_BYTES, _SALT_BYTES = 32, 12, 16
 _FILE_MAX_BYTES, _PLAIN_MAX_BYTES = 256 << 20, 2 << 30
 # An entry is a line of some 400 bytes.
 _ENTRY_MAX_BYTES = 16 << 10
-_OWNERS: dict[str, Any] = {str(owner.__dataclass_fields__["type"].default): owner for owner in get_args(owners.Owner)}
 
 
 class CheckpointFolder:
@@ -69,10 +65,11 @@ class CheckpointFolder:
         entry = _read_entry(path.stem, line)
         try:
             plain = _unpacked(self._opened(entry, body, line + b"\n"))
-            return _checkpoint(shapes.decode(plain))
-        except (msgspec.MsgspecError, zlib.error, EOFError, KeyError, TypeError, ValueError):
+            found: Checkpoint = codec.decoded(plain, Checkpoint)
+        except (Broken, zlib.error, EOFError, ValueError):
             # Not `from` the error: its message may quote secret contents.
             raise Broken(f"Checkpoint {path.stem} is not one that this version writes") from None
+        return found
 
     def entries(self) -> tuple[CheckpointEntry, ...]:
         return tuple(sorted(self._readable(), key=lambda entry: (entry.taken, entry.id), reverse=True))
@@ -208,26 +205,3 @@ def _unpacked(body: bytes) -> bytes:
     if machine.unconsumed_tail or not machine.eof:
         raise ValueError("cut off, or too large")
     return plain
-
-
-def _checkpoint(said: dict[str, Any]) -> Checkpoint:
-    """msgspec cannot decode a union of dataclasses, so the owner's class is selected by its type."""
-    owner = dict(said.pop("owner"))
-    many: dict[str, Any] = {
-        name: tuple(map(_object, said.pop(name))) for name in ("objects", "crds", "custom_resources")
-    }
-    manager = said.pop("manager")
-    return Checkpoint(
-        owner=_OWNERS[owner.pop("type")](**owner),
-        taken=shapes.convert(said.pop("taken"), datetime),
-        eks=shapes.convert(said.pop("eks"), live.Addon | None),
-        helm=shapes.convert(said.pop("helm"), live.Release | None),
-        manager=_object(manager) if manager else None,
-        secrets=shapes.convert(said.pop("secrets"), tuple[SecretPrint, ...]),
-        **many,
-        **said,
-    )
-
-
-def _object(said: dict[str, Any]) -> live.Object:
-    return live.Object(said["document"])

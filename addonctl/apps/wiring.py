@@ -26,6 +26,19 @@ def cache_dir() -> Path:
     return Path(os.environ.get("ADDONCTL_CACHE_DIR") or Path(base) / "addonctl")
 
 
+def state_dir() -> Path:
+    """Where runs and checkpoints are kept."""
+    base = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
+    return Path(os.environ.get("ADDONCTL_STATE_DIR") or Path(base) / "addonctl")
+
+
+def journal(worker: str) -> ports.Journal:
+    """The journal of runs, for a worker of that name: the database that $ADDONCTL_DATABASE names, else a file."""
+    from addonctl.adapters.journal import SqlJournal
+
+    return SqlJournal(os.environ.get("ADDONCTL_DATABASE") or state_dir() / "runs.db", worker, CLOCK)
+
+
 @cache
 def catalog() -> "Catalog":
     """The packaged catalog, with the user's own table of EKS versions if there is one that can be read."""
@@ -153,4 +166,14 @@ def open_manager(
     return manager(options, waivers)
 
 
-__all__ = ["CLOCK", "SourceOptions", "cache_dir", "catalog", "doctor", "manager", "open_manager"]
+__all__ = [
+    "CLOCK",
+    "SourceOptions",
+    "cache_dir",
+    "catalog",
+    "doctor",
+    "journal",
+    "manager",
+    "open_manager",
+    "state_dir",
+]

@@ -29,8 +29,8 @@ class Journal(Protocol):
     def take(self, id: str = "") -> Run | None:
         """A run that has not ended and that no living worker holds, now held by this one; None: there is none.
 
-        With an id, that run. Raises NotFound when there is no such run, Conflict when another worker holds it, with
-        its name, and BadInput when it has ended.
+        With an id, that run. Where it is another worker's, who has died, the record says so. Raises NotFound when
+        there is no such run, Conflict when another worker holds it, with its name, and BadInput when it has ended.
         """
         ...
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from addonctl.errors import BadInput, Conflict, NotFound
-from addonctl.model.journal import Asked, Line, Request, RunEntry
+from addonctl.model.journal import Asked, Line, Request, RunEntry, What
 from addonctl.model.run import Run
 from addonctl.ports import Clock
 
@@ -69,7 +69,10 @@ class SimJournal:
         return self._taken(kept)
 
     def _taken(self, kept: _Kept) -> Run:
-        kept.entry, kept.renewed = replace(kept.entry, worker=self._worker), self._clock.now()
+        died, now = kept.entry.worker, self._clock.now()
+        if died not in ("", self._worker):
+            kept.lines.append(Line(at=now, what=What.TAKEN, by=self._worker, detail=f"from {died}"))
+        kept.entry, kept.renewed = replace(kept.entry, worker=self._worker), now
         return kept.run
 
     def renew(self) -> None:
@@ -104,6 +107,8 @@ class SimJournal:
                 kept.entry = replace(kept.entry, worker="")
 
     def _kept(self, id: str) -> _Kept:
+        if id in self._shelf.kept:
+            return self._shelf.kept[id]
         found = [kept for name, kept in self._shelf.kept.items() if id and name.startswith(id)]
         if len(found) > 1:
             raise BadInput(f"{len(found)} runs begin with {id}", "Give more of the id.")

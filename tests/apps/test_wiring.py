@@ -66,3 +66,36 @@ def test_where_a_cluster_is_on_eks_is_told_by_context_entry_or_server(
 ) -> None:
     """A context may be renamed; eksctl's cluster entry keeps region and name."""
     assert LiveCluster(wiring.catalog(), SystemClock()).place(context, cluster, server) == place
+
+
+@pytest.mark.parametrize(
+    ("environment", "folder"),
+    [
+        ({"ADDONCTL_STATE_DIR": "/a", "XDG_STATE_HOME": "/b"}, "/a"),
+        ({"XDG_STATE_HOME": "/b"}, "/b/addonctl"),
+        ({"ADDONCTL_STATE_DIR": "", "XDG_STATE_HOME": ""}, "/home/ana/.local/state/addonctl"),
+    ],
+)
+def test_state_is_kept_where_the_user_says(
+    monkeypatch: pytest.MonkeyPatch, environment: dict[str, str], folder: str
+) -> None:
+    for name in ("ADDONCTL_STATE_DIR", "XDG_STATE_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in ({"HOME": "/home/ana"} | environment).items():
+        monkeypatch.setenv(name, value)
+    assert wiring.state_dir() == Path(folder)
+
+
+def test_runs_are_kept_in_a_file_of_the_state_folder_or_in_the_database_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ADDONCTL_STATE_DIR", str(tmp_path / "state ?#"))
+    monkeypatch.delenv("ADDONCTL_DATABASE", raising=False)
+    journal = wiring.journal("a")
+    assert journal.entries() == ()
+    journal.close()
+    assert (tmp_path / "state ?#" / "runs.db").is_file()
+    monkeypatch.setenv("ADDONCTL_DATABASE", "mysql://ana:hunter2@db/runs")
+    with pytest.raises(BadInput, match="not in mysql") as refused:
+        wiring.journal("a")
+    assert "hunter2" not in str(refused.value)

@@ -1,4 +1,4 @@
-"""What the suites of several ports share: a real API server, bare or named by ADDONCTL_CONTRACT_KUBECONFIG."""
+"""What the suites share: a real API server, bare or named by ADDONCTL_CONTRACT_KUBECONFIG, and a real PostgreSQL."""
 
 import os
 from collections.abc import Callable, Iterator
@@ -11,6 +11,8 @@ from addonctl.adapters.api_connection import connect
 from addonctl.adapters.api_objects import ApiObjects
 from tests.contracts import bare_api_server
 from tests.contracts.bare_api_server import BareApiServer
+from tests.contracts.postgres import PostgresServer
+from tests.contracts.postgres import missing as missing_postgres
 
 
 @dataclass(frozen=True)
@@ -34,3 +36,12 @@ def api() -> Iterator[Api]:
         pytest.skip(f"a real API server needs {absent}")
     with BareApiServer() as server:
         yield Api(server.kubeconfig, server.compact)
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[PostgresServer]:
+    """A real PostgreSQL, where it is installed."""
+    if absent := missing_postgres():
+        pytest.skip(f"a real PostgreSQL needs {absent}")
+    with PostgresServer() as server:
+        yield server
