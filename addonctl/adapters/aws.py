@@ -197,7 +197,13 @@ class Aws:
 
     @cached_property
     def _eks(self) -> Any:
-        return self.client("eks")
+        client = self.client("eks")
+        client.can_paginate("list_addons")  # reads the description of pages, once for all threads
+        return client
+
+    @cached_property
+    def _ec2(self) -> Any:
+        return self.client("ec2")
 
     def _pages(self, operation: str, key: str, **arguments: Any) -> list[Any]:
         """All pages of a list operation, joined."""
@@ -271,6 +277,7 @@ class Aws:
             return None, (Gap(part="eks", reason=GapReason.NO_CREDENTIALS, detail=error.what),)
         if isinstance(described, Gap):
             return None, (described,)
+        region = self._eks.meta.region_name  # makes the client here: each of the threads would make its own
         subnets = tuple((described.get("resourcesVpcConfig") or {}).get("subnetIds") or ())
         parts: dict[str, Callable[[], Any]] = {
             "eks:addons": lambda: self._addons(cluster),
@@ -284,7 +291,7 @@ class Aws:
             "ec2:instance_types": lambda: self.instance_types(instance_types),
         }
         found, gaps = self._all(parts, progress)
-        eks = Eks(cluster=_cluster(described, self._eks.meta.region_name), **found)
+        eks = Eks(cluster=_cluster(described, region), **found)
         return _with_owned_identities(eks), tuple(gaps)
 
     def _all(
@@ -393,7 +400,7 @@ class Aws:
     def _subnets(self, ids: tuple[str, ...]) -> list[Subnet]:
         if not ids:
             return []
-        answer = self.client("ec2").describe_subnets(SubnetIds=list(ids))
+        answer = self._ec2.describe_subnets(SubnetIds=list(ids))
         return [
             Subnet(
                 id=one["SubnetId"],
@@ -409,7 +416,7 @@ class Aws:
         wanted = sorted(set(names))
         found = []
         for start in range(0, len(wanted), _TYPES_PER_CALL):
-            pages = self.client("ec2").get_paginator("describe_instance_types")
+            pages = self._ec2.get_paginator("describe_instance_types")
             for page in pages.paginate(InstanceTypes=wanted[start : start + _TYPES_PER_CALL]):
                 found += [_instance_type(one) for one in page["InstanceTypes"]]
         return found
@@ -427,7 +434,7 @@ class Aws:
     def try_instance_types(self) -> Gap | None:
         """Why instance types cannot be described: `read` asks only for those of nodes."""
         smallest_page = 5
-        ask = self.client("ec2").describe_instance_types
+        ask = self._ec2.describe_instance_types
         answer = _or_gap("ec2:instance_types", lambda: ask(MaxResults=smallest_page))
         return answer if isinstance(answer, Gap) else None
 

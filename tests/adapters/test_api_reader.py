@@ -78,7 +78,7 @@ def serve() -> Iterator[Callable[[Callable[[str, dict[str, str]], Answer]], Serv
 
     def start(answer: Callable[[str, dict[str, str]], Answer]) -> Server:
         server = Server(answer)
-        threading.Thread(target=server.serve_forever, daemon=True).start()
+        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
         started.append(server)
         return server
 

@@ -104,10 +104,10 @@ def test_a_reader_that_leaves_ends_us_quietly() -> None:
 def test_a_memory_limit_is_said_in_words(tmp_path: Path) -> None:
     """Room for the program and not for the file."""
     big = tmp_path / "big.json"
-    big.write_text(json.dumps({"kind": "List", "items": [{"kind": "Pod", "metadata": {"name": "x" * (200 * MEBI)}}]}))
+    big.write_text('{"kind": "List", "items": [{"kind": "Pod", "metadata": {"name": "%s"}}]}' % ("x" * (100 * MEBI)))
 
     def limit() -> None:
-        resource.setrlimit(resource.RLIMIT_AS, (350 * MEBI, 350 * MEBI))
+        resource.setrlimit(resource.RLIMIT_AS, (200 * MEBI, 200 * MEBI))
 
     done = start("inventory", "-f", str(big), before=limit)
     assert done.returncode == 1

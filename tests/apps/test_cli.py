@@ -455,11 +455,10 @@ def test_a_snapshot_is_not_overwritten_unless_asked(tmp_path: Path) -> None:
 
 
 def test_a_snapshot_can_go_to_standard_output_and_names_itself(tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "addonctl", "snapshot", "save", "--demo"]
-    piped = subprocess.run([*command, "-"], capture_output=True, check=True, cwd=ROOT)
+    command = ["snapshot", "save", "--demo"]
+    piped = subprocess.run([sys.executable, "-m", "addonctl", *command, "-"], capture_output=True, check=True, cwd=ROOT)
     assert piped.stdout.startswith(b"\x1f\x8b")
-    env = {**os.environ, "PYTHONPATH": str(ROOT)}
-    subprocess.run(command, capture_output=True, check=True, cwd=tmp_path, env=env)
+    assert run(*command, folder=tmp_path).returncode == 0
     assert [path.name.split("-20")[0] for path in tmp_path.glob("*.snap")] == ["prod-eu-1"]
 
 
@@ -481,14 +480,9 @@ def test_a_kubernetes_that_is_none_is_refused_everywhere(command: list[str]) -> 
 
 def completed(*words: str) -> list[str]:
     """What a shell offers after `addonctl WORDS`."""
-    env = {
-        **os.environ,
-        "PYTHONPATH": str(ROOT),
-        "_ADDONCTL_COMPLETE": "bash_complete",
-        "COMP_WORDS": " ".join(["addonctl", *words]),
-        "COMP_CWORD": str(len(words)),
-    }
-    done = subprocess.run([sys.executable, "-m", "addonctl"], capture_output=True, text=True, check=True, env=env)
+    asked = {"COMP_WORDS": " ".join(["addonctl", *words]), "COMP_CWORD": str(len(words))}
+    done = run(env={**os.environ, "_ADDONCTL_COMPLETE": "bash_complete", **asked})
+    assert done.returncode == 0, done.stderr
     return [line.partition(",")[2] for line in done.stdout.splitlines()]
 
 

@@ -278,8 +278,8 @@ def test_a_thousand_copies_take_linear_time() -> None:
         assert len(take_inventory(view, CATALOG).installations) == copies
         return process_time() - began
 
-    few = min(seconds(300) for _ in range(3))
-    assert seconds(2400) < 8 * few * 3, "eight times as many took more than thrice eight times as long"
+    few = min(seconds(200) for _ in range(3))
+    assert seconds(1600) < 8 * few * 3, "eight times as many took more than thrice eight times as long"
 
 
 # ── Helm's records ──────────────────────────────────────────────────────────────────────────────────────────────────

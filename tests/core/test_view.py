@@ -69,18 +69,21 @@ def test_a_workload_knows_its_services_and_a_service_its_workloads(
 
 def test_selecting_takes_as_long_in_one_namespace_as_in_many() -> None:
     def seconds(namespaces: int) -> float:
-        places = [f"team-{number % namespaces}" for number in range(3_000)]
+        places = [f"team-{number % namespaces}" for number in range(2_000)]
         workloads = tuple(labelled(f"w{n}", {"app": f"w{n}", "team": "shop"}, place) for n, place in enumerate(places))
         services = tuple(
             model.Service(name=f"s{n}", namespace=place, selector={"team": "shop", "app": f"w{n}"})
             for n, place in enumerate(places)
         )
-        view = View(snapshot(workloads=workloads, services=services))
+        seen = snapshot(workloads=workloads, services=services)
+        return min(once(View(seen)) for _ in range(3))
+
+    def once(view: View) -> float:
         start = process_time()
-        assert len(view.services_of) == 3_000
+        assert len(view.services_of) == 2_000
         return process_time() - start
 
-    one, many = (min(seconds(namespaces) for _ in range(3)) for namespaces in (1, 100))
+    one, many = seconds(1), seconds(100)
     assert one <= 2 * many + 0.05, f"{one:.2f} s in one namespace, {many:.2f} s in a hundred"
 
 

@@ -4,8 +4,6 @@ import base64
 import contextlib
 import json
 import socket
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable
@@ -20,6 +18,7 @@ from addonctl.adapters import eks_table
 from addonctl.adapters.aws import PERMISSIONS, Aws, cluster_of, is_set, policy, region_of
 from addonctl.errors import NotAllowed, NotFound, NotReachable, NotTrusted, TimedOut
 from addonctl.model import Eks, GapReason
+from tests.apps.terminal import in_fork
 from tests.builders import DAY
 from tests.eks.server import REGION, EksServer
 
@@ -182,13 +181,8 @@ def test_the_token_is_a_presigned_url_that_names_the_cluster(eks: EksServer) -> 
 
 def test_the_table_from_aws_is_the_packaged_one(eks: EksServer, tmp_path: Path) -> None:
     """`catalog refresh` asks for what scripts/build_eks_table.py packed; the user's own table then wins."""
-    done = subprocess.run(
-        [sys.executable, "-m", "addonctl", "catalog", "refresh", "--region", REGION],
-        capture_output=True,
-        text=True,
-        check=False,
-        env={**eks.environment, "ADDONCTL_CACHE_DIR": str(tmp_path), "PATH": ""},
-    )
+    env = {**eks.environment, "ADDONCTL_CACHE_DIR": str(tmp_path), "PATH": ""}
+    done = in_fork("catalog", "refresh", "--region", REGION, env=env)
     assert done.returncode == 0, done.stderr
     mine, packaged = eks_table.cached(tmp_path), eks_table.packaged()
     assert mine is not None
