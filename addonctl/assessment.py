@@ -129,16 +129,6 @@ def assess(
     health = check_health(view, inventory, catalog, graph.owners, judge_others(view), probes, dangling)
     found = linked((*inventory.findings, *compatibility.findings, *graph.findings, *dangling, *health.findings))
     counts, waived = waiving.apply(waivers, found, view.snapshot.cluster.name, day)
-    by_id = {each.id: each for each in health.addons}
-    addons = tuple(
-        Assessed(
-            installation=row,
-            running=compatibility.running(row.id),
-            target=compatibility.target(row.id),
-            health=by_id[row.id],
-        )
-        for row in inventory.installations
-    )
     return Assessment(
         view=view,
         day=day,
@@ -146,12 +136,24 @@ def assess(
         compatibility=compatibility,
         dependencies=graph,
         health=health,
-        addons=addons,
+        addons=tuple(_assessed(inventory, compatibility, health)),
         findings=by_urgency(counts),
         waived=waived,
         stale=tuple(_stale(catalog, day)),
         probes=tuple(probes),
     )
+
+
+def _assessed(inventory: Inventory, compatibility: Compatibility, health: ClusterHealth) -> Iterator[Assessed]:
+    """Each installation with what was found of it."""
+    by_id = {each.id: each for each in health.addons}
+    for row in inventory.installations:
+        yield Assessed(
+            installation=row,
+            running=compatibility.running(row.id),
+            target=compatibility.target(row.id),
+            health=by_id[row.id],
+        )
 
 
 def new_since(assessment: Assessment, older: Assessment) -> Assessment:

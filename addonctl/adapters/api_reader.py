@@ -121,10 +121,16 @@ def read(
         context=connection.context,
         namespace=namespace or "",
     )
-    parts.items.setdefault("custom_resources", []).extend(_tallied(crds, parts.items.get("others", ())))
-    parts.items["helm_releases"] = list(current_releases(parts.items.get("helm_releases", ())))
-    items: dict[str, Any] = {part: tuple(found) for part, found in parts.items.items()}
-    return Snapshot(taken=now, cluster=cluster, gaps=tuple(_merged(parts.gaps)), **items)
+    return Snapshot(taken=now, cluster=cluster, gaps=tuple(_merged(parts.gaps)), **_whole(parts, crds))
+
+
+def _whole(parts: _Parts, crds: Iterable[CustomResourceDefinition]) -> dict[str, Any]:
+    """What a Snapshot holds, by part: custom resources are counted, of a Helm release one revision stays."""
+    items = dict(parts.items)
+    counted = _tallied(crds, items.get("others", ()))
+    items["custom_resources"] = [*items.get("custom_resources", ()), *counted]
+    items["helm_releases"] = list(current_releases(items.get("helm_releases", ())))
+    return {part: tuple(found) for part, found in items.items()}
 
 
 def _not_served(served: Served) -> Iterator[Gap]:

@@ -83,6 +83,11 @@ def lines(action: Action) -> Iterator[Line]:
     why = getattr(action, "why", "")
     if why:
         yield Line(LineKind.COMMENT, plain(why))
+    yield from _what(action)
+
+
+def _what(action: Action) -> Iterator[Line]:
+    """What to run or to do, without the reason."""
     match action:
         case Note():
             yield _prose(action.text)
