@@ -34,7 +34,7 @@ from addonctl.model import (
 # A resolver in the same cluster answers within milliseconds; after a second it is of no use.
 _DNS_TIMEOUT_S = 1.0
 # metrics-server scrapes every 15 s by default; older metrics are of no use to autoscalers.
-_METRICS_OLD = timedelta(minutes=3)
+METRICS_OLD = timedelta(minutes=3)
 _CERTIFICATE_SOON = timedelta(days=7)
 _NAME = "addonctl-probe"
 
@@ -218,12 +218,13 @@ def _metrics(target: _Target) -> Iterator[ProbeAnswer]:
     except AddonctlError as error:
         yield target.answer("metrics read", Health.DEGRADED, error.what)
         return
-    fresh = [item for item in listed if _age(item) < _METRICS_OLD]
+    fresh = [item for item in listed if age(item) < METRICS_OLD]
     health = Health.HEALTHY if fresh else Health.DEGRADED
     yield target.answer("metrics read", health, f"fresh metrics of {len(fresh)} of {len(listed)} nodes", began)
 
 
-def _age(item: Mapping[str, Any]) -> timedelta:
+def age(item: Mapping[str, Any]) -> timedelta:
+    """How long ago metrics were measured; for ever, where they do not say."""
     try:
         return datetime.now(UTC) - datetime.fromisoformat(str(item.get("timestamp")))
     except ValueError:

@@ -1,0 +1,97 @@
+"""Probes that count requests and failures while an add-on is updated: ports.Signals of a live cluster.
+
+`dns`: dns.py; `metrics` and `admission`: polling.py. Threads ask, few of them; `counted` only reads what they counted.
+Nothing is stored in the cluster: objects are created as dry runs only.
+
+A webhook whose failurePolicy is Ignore hides that it fails: the API server goes on without it, and tells nobody. So it
+is not counted, as are webhooks with conditions of their own or that select nothing of what can be tried; where a step
+has no other, nothing is counted for `admission`.
+"""
+
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from addonctl.adapters.api_connection import Connection
+from addonctl.adapters.api_objects import ApiObjects
+from addonctl.adapters.signals.dns import DnsProbing
+from addonctl.adapters.signals.polling import AdmissionPolling, MetricsPolling
+from addonctl.adapters.signals.tally import Tally
+from addonctl.adapters.signals.targets import Targets
+from addonctl.model import Answered
+from addonctl.model.plan import Step
+
+# An answer that comes later is of no use to those who asked, and threads end as soon.
+_TIMEOUT_S = 1.5
+_CLOSED_S = 2.0
+# The API server passes each of these requests on: more of them would burden it.
+_METRICS_RATE, _ADMISSION_RATE = 2.0, 5.0
+
+
+@dataclass
+class _Probing:
+    """The threads that ask for one step."""
+
+    step: Step
+    connection: Connection
+    rate: float
+    direct: bool | None
+    tally: Tally = field(default_factory=Tally)
+    ended: threading.Event = field(default_factory=threading.Event)
+
+    def __post_init__(self) -> None:
+        wanted = {objective.sli for objective in self.step.objectives}
+        self._threads = [make(self) for sli, make in _PROBINGS.items() if sli in wanted]
+        for thread in self._threads:
+            thread.start()
+
+    @property
+    def targets(self) -> Targets:
+        return Targets(ApiObjects(self.connection), self.step)
+
+    def end(self) -> None:
+        until = time.monotonic() + _CLOSED_S
+        self.ended.set()
+        for thread in self._threads:
+            thread.join(max(until - time.monotonic(), 0))
+
+
+_PROBINGS: Mapping[str, Callable[[_Probing], threading.Thread]] = {
+    "dns": lambda p: DnsProbing(p.targets, p.connection, p.tally, p.rate, p.ended, p.direct),
+    "metrics": lambda p: MetricsPolling("metrics", p.connection, p.tally, min(p.rate, _METRICS_RATE), p.ended),
+    "admission": lambda p: AdmissionPolling(
+        "admission", p.connection, p.tally, min(p.rate, _ADMISSION_RATE), p.ended, p.targets
+    ),
+}
+"""What asks for an SLI, by its name in objectives."""
+
+
+class ProbeSignals:
+    """See ports.Signals. One step is probed at a time: asking for another ends the probing of the last.
+
+    `rate`: requests a second of each SLI, over all pods; metrics and admission are asked less often. `direct`: pods are
+    asked at their addresses, or never; None: if they can be reached.
+    """
+
+    def __init__(self, connection: Connection, rate: float = 10.0, *, direct: bool | None = None) -> None:
+        assert 0 < rate <= 20, f"more than 20 requests a second are a load, not a probe: {rate}"
+        self._connection, self._rate, self._direct = connection, rate, direct
+        self._lock = threading.Lock()
+        self._probing: _Probing | None = None
+
+    def counted(self, step: Step, since: datetime) -> tuple[Answered, ...]:
+        with self._lock:
+            if self._probing is None or self._probing.step != step:
+                if self._probing is not None:
+                    self._probing.ended.set()
+                connection = self._connection.impatient(_TIMEOUT_S)
+                self._probing = _Probing(step, connection, self._rate, self._direct)
+            return self._probing.tally.after(since.timestamp())
+
+    def close(self) -> None:
+        with self._lock:
+            probing, self._probing = self._probing, None
+        if probing is not None:
+            probing.end()
