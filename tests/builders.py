@@ -23,6 +23,8 @@ from addonctl.catalog import (
     VersionRule,
     WorkloadFingerprint,
 )
+from addonctl.model import owners
+from addonctl.model.plan import Rollout, Step, Target
 from addonctl.versions import Minor, Version, VersionRange
 
 DAY = date(2026, 11, 24)
@@ -143,3 +145,22 @@ def snapshot(**parts: Any) -> model.Snapshot:
 def eks(**parts: Any) -> model.Eks:
     cluster = model.EksCluster(name="prod-eu-1", version="1.34", auto_mode=parts.pop("auto_mode", False))
     return model.Eks(cluster=cluster, **parts)
+
+
+def step(*slis: str, of: str) -> Step:
+    """A step of a plan that is only watched, by these SLIs; `of` its workload, as Kind/namespace/name."""
+    kind, namespace, name = of.split("/")
+    ref = model.ObjectRef.of(kind, name, namespace)
+    return Step(
+        id="1",
+        installation=name,
+        addon=name,
+        owner=owners.Undetermined(),
+        from_version=None,
+        to_version=None,
+        do=(),
+        undo=(),
+        irreversible="it is not carried out",
+        targets=(Target(ref=ref, rollout=Rollout.SURGE, instances=2),),
+        objectives=tuple(model.Objective(sli=sli) for sli in slis),
+    )

@@ -20,10 +20,11 @@ import pytest
 from addonctl.adapters.api_connection import connect
 from addonctl.adapters.signals import ProbeSignals
 from addonctl.adapters.signals.tally import Tally
-from addonctl.model import Counts, Objective, ObjectRef, owners
-from addonctl.model.plan import Rollout, Step, Target
-from tests.adapters.dns_server import NO_SUCH_NAME, RIGHT, SERVFAIL, SILENT, DnsServer, serving
+from addonctl.model import Counts
+from addonctl.model.plan import Step
+from tests import builders
 from tests.contracts.api_server import Answer, ApiServer, Channel, Request, refusal, running
+from tests.contracts.dns_server import NO_SUCH_NAME, RIGHT, SERVFAIL, SILENT, DnsServer, serving
 
 _DEADLINE_S = 20.0
 _KINDS = {
@@ -41,20 +42,7 @@ _PODS = "/api/v1/namespaces/default/pods"
 
 
 def step(*slis: str) -> Step:
-    target = Target(ref=ObjectRef.of("Deployment", "it", "addons"), rollout=Rollout.SURGE, instances=2)
-    return Step(
-        id="1",
-        installation="it",
-        addon="it",
-        owner=owners.Undetermined(),
-        from_version=None,
-        to_version=None,
-        do=(),
-        undo=(),
-        irreversible="it is not carried out",
-        targets=(target,),
-        objectives=tuple(Objective(sli=sli) for sli in slis),
-    )
+    return builders.step(*slis, of="Deployment/addons/it")
 
 
 @dataclass
@@ -307,14 +295,12 @@ def test_each_pod_is_asked_at_the_rate_for_the_name_of_its_cluster(lab: Lab, dir
 
 
 def test_pods_are_asked_at_their_addresses_where_these_answer_else_through_the_api_server(lab: Lab) -> None:
-    near, far = lab.dns(), lab.dns()
+    near = lab.dns()
     signals = lab.signals(Api([Behind("1", near)]))
     after(signals, step("dns"), so_many(5, "1"))
     assert near.connections == 0
     signals.close()
-    silent_over_udp = DnsServer(address="127.0.0.1")
-    silent_over_udp.serve_udp = lambda _: None  # type: ignore[method-assign]
-    far = lab.stack.enter_context(serving(silent_over_udp))
+    far = lab.dns(over_udp=False)
     signals = lab.signals(Api([Behind("1", far)]))
     found = after(signals, step("dns"), so_many(5, "1"))
     assert found["dns", "1"].failed == 0
@@ -324,7 +310,7 @@ def test_pods_are_asked_at_their_addresses_where_these_answer_else_through_the_a
 def test_a_connection_is_used_for_many_queries_and_no_more_than_a_server_allows(lab: Lab) -> None:
     server = lab.dns()
     signals = lab.signals(Api([Behind("1", server)]), direct=False)
-    found = after(signals, step("dns"), so_many(150, "1"))
+    found = after(signals, step("dns"), so_many(110, "1"))
     assert found["dns", "1"].failed == 0
     assert server.connections == 2
 
@@ -382,7 +368,7 @@ def test_a_pod_that_has_just_ended_does_not_fail(lab: Lab, direct: bool) -> None
         after(signals, asked, so_many(5, "1", "2"))
     time.sleep(0.5)  # so much later the list of endpoints shows it
     api.pods.pop()
-    found = after(signals, asked, so_many(100, "1"))
+    found = after(signals, asked, so_many(60, "1"))
     assert found["dns", "1"].failed == 0
     assert found.get(("dns", "2"), Counts()).failed == 0
 
@@ -409,7 +395,7 @@ def test_an_api_server_that_is_away_for_a_while_is_no_failure_of_the_pods(lab: L
     signals, asked = lab.signals(api), step("dns")
     after(signals, asked, so_many(5, "1"))
     api.special = lambda _: refusal(503)
-    assert after(signals, asked, so_many(100, "1"))["dns", "1"].failed == 0
+    assert after(signals, asked, so_many(60, "1"))["dns", "1"].failed == 0
 
 
 def test_of_many_pods_the_first_and_the_last_ones_are_asked(lab: Lab) -> None:
@@ -498,7 +484,7 @@ def test_metrics_that_do_not_come_are_failures_unless_the_api_server_is_not_read
     ready = False
     time.sleep(1.6)
     since = datetime.now(UTC)
-    time.sleep(3)
+    time.sleep(2)
     assert counted(signals, asked, since) == {}
     silent.set()
 

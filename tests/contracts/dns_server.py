@@ -22,6 +22,7 @@ class DnsServer:
     late_s: float = 0.0
     address: str = "127.0.0.1"
     port: int = 0
+    over_udp: bool = True
     queries: list[bytes] = field(default_factory=list)
     connections: int = 0
 
@@ -42,6 +43,8 @@ class DnsServer:
                 query, client = listening.recvfrom(512)
                 if not query:
                     return  # it is being shut down
+                if not self.over_udp:
+                    continue
                 threading.Thread(target=self._reply, args=(listening, query, client), daemon=True).start()
 
     def _reply(self, listening: socket.socket, query: bytes, client: tuple[str, int]) -> None:
