@@ -77,6 +77,7 @@ PERMISSIONS = tuple(
         ("eks:ListCapabilities", "cluster/*", "eks:capabilities"),
         ("eks:DescribeCapability", "capability/*/*/*/*", "eks:capabilities"),
         ("eks:DescribeAddonVersions", "*", "catalog refresh"),
+        ("eks:DescribeAddonConfiguration", "*", "plan"),
         ("ec2:DescribeSubnets", "*", "ec2:subnets"),
         ("ec2:DescribeInstanceTypes", "*", "ec2:instance_types"),
     )

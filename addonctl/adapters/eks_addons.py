@@ -37,6 +37,11 @@ class EksAddonApi:
         found = _asked(lambda: self._eks.describe_addon(clusterName=self._cluster, addonName=addon)["addon"])
         return self._addon(found)
 
+    def configuration_schema(self, addon: str, version: str) -> str:
+        which = {"addonName": addon, "addonVersion": version}
+        found = _asked(lambda: self._eks.describe_addon_configuration(**which))
+        return str(found.get("configurationSchema") or "{}")
+
     def update_status(self, addon: str, update_id: str) -> EksUpdate:
         which = {"name": self._cluster, "addonName": addon, "updateId": update_id}
         return _update(_asked(lambda: self._eks.describe_update(**which)["update"]), addon)

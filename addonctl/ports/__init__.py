@@ -14,7 +14,8 @@ from addonctl.ports.gitops import GitOpsWriter
 from addonctl.ports.helm import HelmReleases, HelmWriter
 from addonctl.ports.journal import Journal
 from addonctl.ports.objects import ObjectReader, ObjectWriter, Watch
-from addonctl.ports.observing import Clock, Prober, Progress, Source, silent
+from addonctl.ports.observing import Clock, Inspector, Prober, Progress, Source, silent
+from addonctl.ports.schemas import Schemas
 from addonctl.ports.signals import Signals
 
 __all__ = [
@@ -25,11 +26,13 @@ __all__ = [
     "GitOpsWriter",
     "HelmReleases",
     "HelmWriter",
+    "Inspector",
     "Journal",
     "ObjectReader",
     "ObjectWriter",
     "Prober",
     "Progress",
+    "Schemas",
     "Signals",
     "Source",
     "Watch",

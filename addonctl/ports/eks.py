@@ -19,6 +19,13 @@ class EksAddons(Protocol):
         """
         ...
 
+    def configuration_schema(self, addon: str, version: str) -> str:
+        """The JSON schema, as text, of the configuration that a version of an add-on takes.
+
+        Raises NotFound when EKS has no such add-on or version.
+        """
+        ...
+
     def update_status(self, addon: str, update_id: str) -> EksUpdate:
         """The status of an update: InProgress, then Successful, Failed (with errors) or Cancelled.
 

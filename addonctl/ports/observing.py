@@ -1,10 +1,12 @@
 """Reading a whole cluster: the clock, a Snapshot of the cluster, probes of its add-ons."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Protocol, runtime_checkable
 
 from addonctl.model import Inventory, ProbeAnswer, Snapshot, View
+from addonctl.model.plan import Plan
+from addonctl.model.preflight import StepFacts
 
 Progress = Callable[[str, int, int], None]
 """Called while reading: what is being read, how many parts are done, how many there are (0: unknown).
@@ -55,4 +57,13 @@ class Prober(Protocol):
 
     def probe(self, view: View, inventory: Inventory) -> tuple[ProbeAnswer, ...]:
         """One answer per probe; a probe that could not run is unknown, with the reason. Raises no network errors."""
+        ...
+
+
+@runtime_checkable
+class Inspector(Protocol):
+    """Reads what the steps of a plan need beyond a Snapshot, from the live cluster that its source reads."""
+
+    def facts(self, view: View, plan: Plan) -> Mapping[str, StepFacts]:
+        """Step id → what was read for it; what could not be is None, with the reason. Raises no network errors."""
         ...

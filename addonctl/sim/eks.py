@@ -79,6 +79,7 @@ class SimEks:
         self.store, self.world, self.versions = store, store.world, versions
         self.pace, self.cluster = pace or Pace(), cluster
         self.deleted: list[tuple[str, bool]] = []
+        self.schemas: dict[tuple[str, str], str] = {}  # of the configuration; without one it takes anything
         self.fails_next = ""  # the error code with which the next change ends
         self._addons: dict[str, _Addon] = {}
         self._updates: dict[tuple[str, str], EksUpdate] = {}
@@ -104,6 +105,11 @@ class SimEks:
         if found is None:
             raise NotFound(f"No update found for ID: {update_id}", reason="ResourceNotFoundException")
         return found
+
+    def configuration_schema(self, name: str, version: str) -> str:
+        if (name, version) not in self.versions:
+            raise NotFound(f"No addon: {name} of version {version} found", reason="ResourceNotFoundException")
+        return self.schemas.get((name, version), "{}")
 
     def _found(self, name: str) -> _Addon:
         found = self._addons.get(name)
@@ -303,6 +309,9 @@ class SimEksAddons:
 
     def describe(self, addon: str) -> live.Addon:
         return self._asked("DescribeAddon", addon, lambda: self._eks.describe(addon))
+
+    def configuration_schema(self, addon: str, version: str) -> str:
+        return self._asked("DescribeAddonConfiguration", addon, lambda: self._eks.configuration_schema(addon, version))
 
     def update_status(self, addon: str, update_id: str) -> EksUpdate:
         return self._asked("DescribeUpdate", addon, lambda: self._eks.update_status(addon, update_id))

@@ -3,6 +3,7 @@
 A side gives the ports and the means to play EKS: how long changes take, what fails next.
 """
 
+import json
 from typing import Any, Protocol
 
 import pytest
@@ -43,6 +44,8 @@ class Side(Protocol):
     def deny(self, operation: str) -> None: ...
     def throttle(self, operation: str, times: int) -> None: ...
     def deleted(self) -> list[tuple[str, bool]]: ...
+    def takes(self, version: str, schema: str) -> None:
+        """The configuration of a version of coredns is held against a schema."""
 
 
 class OverHttp:
@@ -72,6 +75,9 @@ class OverHttp:
     def deleted(self) -> list[tuple[str, bool]]:
         return self._state.deleted
 
+    def takes(self, version: str, schema: str) -> None:
+        self._state.schemas["coredns", version] = schema
+
 
 class Simulated:
     """EKS of a world that takes no time, unless it is asked to: then each time it is asked after, a second passes."""
@@ -85,6 +91,7 @@ class Simulated:
         self._addons = SimEksAddons(self._eks, self._weather)
         self.writer: ports.EksAddonWriter = self._addons
         self.names = self._addons.names
+        self.configuration_schema = self._addons.configuration_schema
         self._seconds = {"describe": 0.0, "update_status": 0.0}
 
     def describe(self, addon: str) -> live.Addon:
@@ -113,6 +120,9 @@ class Simulated:
 
     def deleted(self) -> list[tuple[str, bool]]:
         return self._eks.deleted
+
+    def takes(self, version: str, schema: str) -> None:
+        self._eks.schemas["coredns", version] = schema
 
 
 class PlannedWeather(Calm):
@@ -304,6 +314,15 @@ def test_what_is_not_there_is_not_found(side: Side) -> None:
     create(side)
     with pytest.raises(NotFound):
         side.reader.update_status("coredns", "00000000-0000-4000-8000-000000000000")
+
+
+def test_each_version_has_a_schema_of_its_configuration(side: Side) -> None:
+    side.takes(NEW, '{"type": "object", "required": ["replicaCount"]}')
+    assert json.loads(side.reader.configuration_schema("coredns", NEW))["required"] == ["replicaCount"]
+    assert "required" not in json.loads(side.reader.configuration_schema("coredns", OLD))
+    for addon, version in (("coredns", "v0.0.1-eksbuild.1"), ("nothing", NEW)):
+        with pytest.raises(NotFound):
+            side.reader.configuration_schema(addon, version)
 
 
 def test_a_missing_permission_is_forbidden(side: Side) -> None:

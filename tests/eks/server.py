@@ -100,6 +100,12 @@ class AddonResponse(EKSResponse):
                 found.append(info | {"addonVersions": kept})
         return self._page("DescribeAddonVersions", "addons", found)
 
+    def describe_addon_configuration(self) -> ActionResult:
+        name, version = self._get_param("addonName"), self._get_param("addonVersion")
+        schema = self.state.schema(name, version)
+        body = {"addonName": name, "addonVersion": version, "configurationSchema": schema}
+        return self._answer("DescribeAddonConfiguration", body)
+
     def create_addon(self) -> ActionResult:
         return self._answer("CreateAddon", {"addon": self.state.create(self._cluster, self._wanted())})
 
@@ -205,6 +211,7 @@ def _refusal(status: int, code: str, message: str) -> tuple[int, dict[str, Any],
 
 _PATHS = {
     "{0}/addons/supported-versions$",
+    "{0}/addons/configuration-schemas$",
     "{0}/clusters/(?P<name>[^/]+)$",
     "{0}/clusters/(?P<name>[^/]+)/addons$",
     "{0}/clusters/(?P<name>[^/]+)/addons/(?P<addonName>[^/]+)$",

@@ -55,10 +55,18 @@ class State:
     insights: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
     associations: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
     capabilities: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+    schemas: dict[tuple[str, str], str] = field(default_factory=dict)  # (add-on, version) → JSON schema
     tokens: dict[str, dict[str, Any]] = field(default_factory=dict)  # clientRequestToken → first answer
     deleted: list[tuple[str, bool]] = field(default_factory=list)  # (add-on, preserve)
     stale: dict[tuple[str, str], list[dict[str, Any]]] = field(default_factory=dict)  # answers still to be given
     violations: list[str] = field(default_factory=list)  # answers that botocore's model does not allow
+
+    def schema(self, name: str, version: str) -> str:
+        """What DescribeAddonConfiguration answers; without a schema of its own a version takes any object."""
+        listed = self.table.get(name, {}).get("addonVersions", ())
+        if not any(entry["addonVersion"] == version for entry in listed):
+            raise Refusal("ResourceNotFoundException", f"No addon: {name} of version {version} found")
+        return self.schemas.get((name, version), '{"type": "object"}')
 
     def addon(self, cluster: str, name: str) -> dict[str, Any]:
         found = self.addons.get((cluster, name))

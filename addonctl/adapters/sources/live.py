@@ -3,6 +3,7 @@
 The cluster is named once and the connection is created when first needed, so the same cluster is read and probed.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -10,7 +11,10 @@ from typing import TYPE_CHECKING
 from addonctl import ports
 from addonctl.catalog import Catalog
 from addonctl.errors import BadInput
+from addonctl.inspection import Inspection
 from addonctl.model import Gap, GapReason, Inventory, ProbeAnswer, Snapshot, View
+from addonctl.model.plan import Plan
+from addonctl.model.preflight import StepFacts
 
 if TYPE_CHECKING:
     from addonctl.adapters.api_connection import Connection
@@ -76,6 +80,17 @@ class LiveCluster:
         from addonctl.adapters.probes import probe
 
         return probe(self.connection, self.catalog, view, inventory)
+
+    def facts(self, view: View, plan: Plan) -> Mapping[str, StepFacts]:
+        """See ports.Inspector."""
+        from addonctl.adapters.api_objects import ApiObjects
+        from addonctl.adapters.eks_addons import EksAddonApi
+        from addonctl.adapters.schemas import JsonSchemas
+
+        read = view.snapshot
+        region, name = self.place(read.cluster.context, read.cluster.name, read.cluster.server)
+        eks = EksAddonApi(self.aws(region), name) if name and read.eks is not None else None
+        return Inspection(ApiObjects(self.connection), JsonSchemas(), eks).facts(plan)
 
     def place(self, context: str, cluster: str, server: str) -> tuple[str, str]:
         """Region and name that EKS knows the cluster by, of its kubeconfig's names and address; empty: not known."""
