@@ -20,16 +20,23 @@ from addonctl.errors import BadInput
 from addonctl.findings import CHECKS, Capability, Check, by_urgency, is_about_codes, only_these
 from addonctl.health import AddonHealth, ClusterHealth, check_health, judge, judge_others
 from addonctl.model import (
+    AddOnRef,
     Cluster,
     Finding,
     Gap,
     Installation,
+    InstallationRef,
     Inventory,
+    MissingRef,
     ObjectHealth,
+    ObjectRef,
     ProbeAnswer,
     Snapshot,
+    Subject,
+    Together,
     View,
     names_of,
+    owners,
 )
 from addonctl.versions import Minor
 from addonctl.waivers import Waived, Waiver
@@ -91,6 +98,43 @@ class Assessment:
     def by_id(self) -> Mapping[str, Finding]:
         """The findings that are listed, by their id."""
         return {found.id: found for found in self.findings}
+
+    @cached_property
+    def _rows(self) -> Mapping[str, Installation]:
+        return {row.id: row for row in self.inventory.installations}
+
+    def row(self, installation: str) -> Installation | None:
+        """The installation with that id."""
+        return self._rows.get(installation)
+
+    @cached_property
+    def _by_installation(self) -> Mapping[str, Sequence[Finding]]:
+        found: dict[str, list[Finding]] = {}
+        for each in self.findings:
+            for installation in dict.fromkeys(self.concerned(each.subject)):
+                found.setdefault(installation, []).append(each)
+        return found
+
+    def concerning(self, installation: str) -> Sequence[Finding]:
+        """The findings that are listed on an installation, by its id."""
+        return self._by_installation.get(installation, ())
+
+    def concerned(self, subject: Subject) -> Iterator[str]:
+        """The ids of the installations that a subject is, names or belongs to."""
+        rows = self.inventory.installations
+        match subject:
+            case ObjectRef():
+                yield from (row.id for row in rows if row.id == self.dependencies.owners.get(subject))
+            case InstallationRef(id=wanted):
+                yield from (row.id for row in rows if row.id == wanted)
+            case AddOnRef(addon=wanted):
+                yield from (row.id for row in rows if row.addon == wanted)
+            case owners.EksAddon():
+                yield from (row.id for row in rows if row.owner == subject)
+            case Together(members=members):
+                yield from (row.id for row in rows if row.id in members or row.addon in members)
+            case MissingRef(source=source):
+                yield from self.concerned(source)
 
     def about(self, wanted: Callable[[Check], bool]) -> "Assessment":
         """The same assessment, narrowed to some checks, so that a command lists and fails on the same findings."""

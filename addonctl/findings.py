@@ -23,6 +23,7 @@ class Capability(StrEnum):
     DEPENDENCIES = "dependencies"
     HEALTH = "health"
     WAIVERS = "waivers"
+    PREFLIGHT = "preflight"  # of a plan, before it starts; not part of an assessment
 
 
 class Aspect(StrEnum):
@@ -58,6 +59,7 @@ class Check:
 
     `severity` applies unless a case of `otherwise` (severity, when) does. If one of `parts` was not read, or one of
     `needs` is not met, the absence of findings means nothing. `aspect` is None if the check is not about health.
+    `acceptable`: of a preflight check, whether a person may go on in spite of it; not where nothing could come of it.
     """
 
     code: str
@@ -70,6 +72,7 @@ class Check:
     parts: tuple[str, ...] = ()
     needs: tuple[Need, ...] = ()
     otherwise: tuple[tuple[Severity, str], ...] = ()
+    acceptable: bool = True
 
     @property
     def severities(self) -> tuple[Severity, ...]:
@@ -727,6 +730,234 @@ _TABLE = (
         why="None of them can be updated or started before the others; a full restart may hang.",
         fix="Plan restarts accordingly; loosen the weakest of these dependencies.",
         parts=("workloads",),
+    ),
+    # Of a plan, before it starts: REQUIRED ones refuse it.
+    Check(
+        code="PRE001",
+        title="Another change of the add-on is under way",
+        severity=Severity.REQUIRED,
+        capability=Capability.PREFLIGHT,
+        why="Its owner makes one change at a time, and refuses or garbles a second one.",
+        fix="Wait until it has ended, then plan anew.",
+        acceptable=False,
+    ),
+    Check(
+        code="PRE002",
+        title="The configuration is not valid for the version to come",
+        severity=Severity.REQUIRED,
+        capability=Capability.PREFLIGHT,
+        why="EKS rejects the update.",
+        fix="Correct the configuration for the new version's schema, then plan anew.",
+        acceptable=False,
+    ),
+    Check(
+        code="PRE003",
+        title="Objects may be stored in a version that the update drops",
+        severity=Severity.REQUIRED,
+        capability=Capability.PREFLIGHT,
+        why="The API server rejects the add-on's new CRD as long as storedVersions names the version.",
+        fix="Write every object in a version that stays, then take the old one out of storedVersions.",
+        parts=("crds",),
+        acceptable=False,
+    ),
+    Check(
+        code="PRE004",
+        title="A version on the way does not support the Kubernetes that runs then",
+        severity=Severity.REQUIRED,
+        capability=Capability.PREFLIGHT,
+        why="The add-on may fail at once, or at something that it seldom does.",
+        fix="Choose a version that supports it.",
+        otherwise=(
+            (Severity.RECOMMENDED, "only from the control plane's upgrade until the step"),
+            (Severity.INFO, "nobody says whether it does"),
+        ),
+    ),
+    Check(
+        code="PRE005",
+        title="A version on the way does not suit the cluster's nodes or its platform",
+        severity=Severity.REQUIRED,
+        capability=Capability.PREFLIGHT,
+        why="EKS refuses it, or its pods fail on those nodes.",
+        fix="Bring nodes or platform to what it needs first, or choose another version.",
+        parts=("nodes",),
+    ),
+    Check(
+        code="PRE006",
+        title="The add-on is unhealthy before its update",
+        severity=Severity.REQUIRED,
+        capability=Capability.PREFLIGHT,
+        why="Whether the update harmed it could not be told, and its checkpoint would hold what is broken.",
+        fix="Fix what the findings name first; if the update is the fix, accept the risk.",
+        parts=(
+            "workloads",
+            "pods",
+        ),
+    ),
+    Check(
+        code="PRE007",
+        title="The cluster itself is not at rest",
+        severity=Severity.RECOMMENDED,
+        capability=Capability.PREFLIGHT,
+        why="Pods on nodes that are not ready do not take up the new version, and what fails may have another cause.",
+        fix="Wait for the control plane and the nodes, or replace nodes that do not come back.",
+        parts=("nodes",),
+        otherwise=((Severity.REQUIRED, "a DaemonSet is to be rolled over nodes that are not ready"),),
+    ),
+    Check(
+        code="PRE008",
+        title="A webhook that does not answer would reject the new pods",
+        severity=Severity.REQUIRED,
+        capability=Capability.PREFLIGHT,
+        why="The new pods are not created until it answers, nor the old ones in a rollback.",
+        fix="Fix the webhook first.",
+        parts=(
+            "webhook_configurations",
+            "endpoint_slices",
+        ),
+    ),
+    Check(
+        code="PRE009",
+        title="No node has room for one pod more",
+        severity=Severity.REQUIRED,
+        capability=Capability.PREFLIGHT,
+        why="A new pod starts before an old one ends; without room for it the rollout stands still.",
+        fix="Make room: add a node, or lower requests.",
+        parts=(
+            "nodes",
+            "pods",
+        ),
+        otherwise=(
+            (Severity.RECOMMENDED, "nodes are added as they are needed, or its volume may be held by the old pod"),
+        ),
+    ),
+    Check(
+        code="PRE010",
+        title="The step cannot be undone",
+        severity=Severity.REQUIRED,
+        capability=Capability.PREFLIGHT,
+        why="If it fails, a person must repair the add-on forwards.",
+        fix="Choose a version with a way back, or rehearse the update elsewhere and have a backup.",
+    ),
+    Check(
+        code="PRE011",
+        title="Nobody says whether an add-on supports the target Kubernetes",
+        severity=Severity.REQUIRED,
+        capability=Capability.PREFLIGHT,
+        why="It may fail after the upgrade of the control plane.",
+        fix="Look it up in its release notes, and update it first where needed.",
+    ),
+    Check(
+        code="PRE012",
+        title="The step skips a version that it should stop at",
+        severity=Severity.REQUIRED,
+        capability=Capability.PREFLIGHT,
+        why="Migrations that run in the versions between are left out.",
+        fix="Update by way of the versions that it skips, if a source other than AWS still has them.",
+    ),
+    Check(
+        code="PRE013",
+        title="The step meets a known issue",
+        severity=Severity.RECOMMENDED,
+        capability=Capability.PREFLIGHT,
+        why="It happened to others who made the same step.",
+        fix="Read its source, and prepare what it names.",
+        otherwise=(
+            (Severity.REQUIRED, "the version is known to be bad"),
+            (Severity.INFO, "it only changes what is measured or how it is set"),
+        ),
+    ),
+    Check(
+        code="PRE014",
+        title="The configuration is not valid for the version to go back to",
+        severity=Severity.REQUIRED,
+        capability=Capability.PREFLIGHT,
+        why="EKS would reject the update back.",
+        fix="Take out what the old version does not know, or accept that the way back needs another configuration.",
+    ),
+    Check(
+        code="PRE015",
+        title="A webhook of the add-on could lock out its own repair",
+        severity=Severity.RECOMMENDED,
+        capability=Capability.PREFLIGHT,
+        why="If the new version answers wrongly, the pods of a rollback are rejected as well.",
+        fix="Exclude its own namespace and kube-system in its namespaceSelector.",
+        parts=("webhook_configurations",),
+        otherwise=((Severity.REQUIRED, "nothing answers in its place while its pods are replaced"),),
+    ),
+    Check(
+        code="PRE016",
+        title="The version to come needs IAM permissions or a configuration that it does not have",
+        severity=Severity.RECOMMENDED,
+        capability=Capability.PREFLIGHT,
+        why="Its pods run, and fail at what they are not allowed to do.",
+        fix="Give it a role or Pod Identity first.",
+        otherwise=((Severity.REQUIRED, "EKS rejects it without a configuration"),),
+    ),
+    Check(
+        code="PRE017",
+        title="A PodDisruptionBudget forbids replacing its pods",
+        severity=Severity.REQUIRED,
+        capability=Capability.PREFLIGHT,
+        why="Its pods go one by one before new ones come: it would be violated, or the update waits without end.",
+        fix="Loosen the budget for the update, or add a replica.",
+        parts=("disruption_budgets",),
+    ),
+    Check(
+        code="PRE018",
+        title="Nothing serves while its pods are replaced",
+        severity=Severity.INFO,
+        capability=Capability.PREFLIGHT,
+        why="Its old pods end before the new ones are ready.",
+        fix="Let it surge (RollingUpdate, or two replicas), or update it when a pause harms nobody.",
+        parts=("workloads",),
+        otherwise=((Severity.RECOMMENDED, "the API server or the whole cluster calls it"),),
+    ),
+    Check(
+        code="PRE019",
+        title="The gate cannot see whether it serves",
+        severity=Severity.RECOMMENDED,
+        capability=Capability.PREFLIGHT,
+        why="Without a readiness probe, pods count as ready as soon as they start.",
+        fix="Add a readiness probe.",
+        parts=("workloads",),
+        otherwise=((Severity.INFO, "other signals of it are watched as well"),),
+    ),
+    Check(
+        code="PRE020",
+        title="Fields that others set may clash with the update",
+        severity=Severity.RECOMMENDED,
+        capability=Capability.PREFLIGHT,
+        why="What others set stays as it is under a new version that expects otherwise, or is lost.",
+        fix="Move these settings into its configuration or values, or take them back.",
+    ),
+    Check(
+        code="PRE021",
+        title="An add-on that it needs is unhealthy",
+        severity=Severity.RECOMMENDED,
+        capability=Capability.PREFLIGHT,
+        why="The update may fail for a reason that is not its own.",
+        fix="Fix that add-on first.",
+        parts=(
+            "workloads",
+            "pods",
+        ),
+    ),
+    Check(
+        code="PRE022",
+        title="Custom resources are written in a version that the update drops",
+        severity=Severity.RECOMMENDED,
+        capability=Capability.PREFLIGHT,
+        why="Afterwards they can no longer be applied as they are written.",
+        fix="Move them to a version that stays, in manifests, charts and Git alike.",
+        parts=("crds",),
+    ),
+    Check(
+        code="PRE023",
+        title="Not everything could be checked",
+        severity=Severity.RECOMMENDED,
+        capability=Capability.PREFLIGHT,
+        why="What was not read may hide a risk: silence about it means nothing.",
+        fix="Give the permissions that are missing, or plan against the live cluster.",
     ),
 )
 

@@ -16,7 +16,8 @@ from addonctl.inventory import take_inventory
 from addonctl.model import Snapshot, View
 from addonctl.model.plan import Plan
 from addonctl.plan import update_plan, upgrade_plan
-from addonctl.ports import Clock, Prober, Source
+from addonctl.ports import Clock, Inspector, Prober, Source
+from addonctl.preflight import Prepared, preflight
 from addonctl.versions import Minor
 from addonctl.waivers import Waiver
 
@@ -59,6 +60,20 @@ class Manager:
     def plan_upgrade(self, target: Minor) -> Plan:
         """All that has to change for the control plane to get to `target`: see plan.upgrade_plan. Changes nothing."""
         return upgrade_plan(self.assess(target=target), self.catalog, target, self.clock.now())
+
+    def prepare_update(self, addon: str, to: str) -> Prepared:
+        """`plan_update` with what speaks against it: see preflight. Changes nothing."""
+        assessment = self.assess()
+        return self._prepared(assessment, update_plan(assessment, self.catalog, addon, to, self.clock.now()))
+
+    def prepare_upgrade(self, target: Minor) -> Prepared:
+        """`plan_upgrade` with what speaks against it: see preflight. Changes nothing."""
+        assessment = self.assess(target=target)
+        return self._prepared(assessment, upgrade_plan(assessment, self.catalog, target, self.clock.now()))
+
+    def _prepared(self, assessment: Assessment, plan: Plan) -> Prepared:
+        facts = self.source.facts(assessment.view, plan) if isinstance(self.source, Inspector) else {}
+        return Prepared(plan, preflight(plan, assessment, self.catalog, facts))
 
     def analyze_addon_ecosystem(self, cluster_name: str = "") -> EcosystemAnalysis:
         """The cluster's add-ons: how each was installed, its health, its compatibility, and what to do about it.

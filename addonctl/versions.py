@@ -190,13 +190,14 @@ class VersionRange(_Value):
 
     def covers(self, version: Version) -> bool:
         """Whether `version` is in the range."""
-        return not self.is_above(version) and not self._is_below(version)
+        return not self.is_above(version) and not self.is_below(version)
 
     def is_above(self, version: Version) -> bool:
         """Whether the whole range is newer than `version`."""
         return self.lowest is not None and _first(version, len(self.lowest)) < self.lowest
 
-    def _is_below(self, version: Version) -> bool:
+    def is_below(self, version: Version) -> bool:
+        """Whether the whole range is older than `version`."""
         return self.highest is not None and _first(version, len(self.highest)) > self.highest
 
     def __eq__(self, other: object) -> bool:

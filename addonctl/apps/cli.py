@@ -352,23 +352,28 @@ def deps(
 @opt.source_options
 @opt.target
 @click.option("--to", default="", metavar="VERSION", help="The version to go to, `default` or `latest-compatible`.")
-@opt.output_option("table", "json", "yaml")
-def plan(addon: str, target: str, to: str, output: str, **source: Any) -> None:
+@opt.accept_risk
+@opt.output_option("table", "wide", "json", "yaml")
+def plan(addon: str, target: str, to: str, accept_risk: tuple[str, ...], output: str, **source: Any) -> None:
     """The steps that update ADDON to a version (--to), or all add-ons to what a Kubernetes needs (--target).
 
-    Changes nothing. Exits with 3 when the plan is not recommended: it has open questions, or a step that cannot be
-    rolled back or skips a minor that the add-on should not skip.
+    Changes nothing. Preflight then says what speaks against it. Exits with 3 when the plan is not recommended: a
+    required finding of preflight is left whose risk was not accepted.
     """
     from addonctl.apps import wiring
-    from addonctl.render import documents, terminal
+    from addonctl.preflight import check_accepted
+    from addonctl.render import documents, screen, terminal
 
     if bool(addon) == bool(target) or bool(addon) != bool(to):
         raise BadInput("A plan needs one goal", "Give ADDON with --to VERSION, or --target KUBERNETES.")
     manager = wiring.manager(source_options(source))
     wanted = minor_of(target)
-    made = manager.plan_upgrade(wanted) if wanted else manager.plan_update(addon, to)
-    print_document(output, lambda: documents.plan_document(made), lambda: terminal.plan(made))
-    if made.questions or any(step.irreversible or step.skips for step in made.steps):
+    accepted = check_accepted(accept_risk)
+    made = manager.prepare_upgrade(wanted) if wanted else manager.prepare_update(addon, to)
+    prepared = made.accepting(accepted)
+    style = screen.Style(wide=output == "wide")
+    print_document(output, lambda: documents.plan_document(prepared), lambda: terminal.plan(prepared, style))
+    if prepared.refusals:
         sys.exit(run.EXIT_NOT_RECOMMENDED)
 
 

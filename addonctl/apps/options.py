@@ -61,6 +61,12 @@ def _codes(ctx: click.Context) -> Iterable[str]:
     return sorted(CHECKS)
 
 
+def _risks(ctx: click.Context) -> Iterable[str]:
+    from addonctl.findings import CHECKS, Capability
+
+    return (code for code, each in CHECKS.items() if each.capability is Capability.PREFLIGHT and each.acceptable)
+
+
 def _findings(ctx: click.Context) -> Iterable[str]:
     return (*SEVERITIES, *_codes(ctx), *_addons(ctx))
 
@@ -153,6 +159,13 @@ target = click.option(
     metavar="VERSION",
     help="The Kubernetes to prepare for; the next minor by default.",
     shell_complete=_completes(_minors),
+)
+accept_risk = click.option(
+    "--accept-risk",
+    multiple=True,
+    metavar="CODE",
+    help="Go on in spite of a required finding of preflight; may be repeated.",
+    shell_complete=_completes(_risks),
 )
 config = click.option(
     "--config",

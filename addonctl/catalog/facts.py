@@ -168,6 +168,51 @@ class UpgradeRule:
     source: str = ""
 
 
+class Meets(StrEnum):
+    """When a step from one version to another meets an UpgradeNote about a range of versions."""
+
+    REACHES = "reaches"  # it comes from below the range, into it or beyond
+    LANDS = "lands"  # it ends in the range: better not
+    JUMPS = "jumps"  # it comes from below the range and ends above it: it is to stop within first
+    RETURNS = "returns"  # it goes from the range or above to below it
+
+
+class Weight(StrEnum):
+    """How much an UpgradeNote weighs."""
+
+    BLOCKS = "blocks"  # known to fail, or to harm
+    RISKS = "risks"  # may fail, where what it names is in use
+    CHANGES = "changes"  # what is measured, or how it is set
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UpgradeNote:
+    """What happened, or is published to happen, to those who changed between versions. `versions` is the range.
+
+    `chart`: its versions are the chart's, not the add-on's own.
+    """
+
+    what: str
+    versions: VersionRange
+    source: str
+    meets: Meets = Meets.REACHES
+    weight: Weight = Weight.RISKS
+    chart: bool = False
+
+    def is_met(self, was: Version, to: Version) -> bool:
+        """Whether a step from `was` to `to` meets it."""
+        comes, goes = self.versions.is_above(was), self.versions.is_above(to)
+        match self.meets:
+            case Meets.REACHES:
+                return comes and not goes
+            case Meets.LANDS:
+                return self.versions.covers(to)
+            case Meets.JUMPS:
+                return comes and self.versions.is_below(to)
+            case Meets.RETURNS:
+                return goes and not comes
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Disruption:
     """What stops while the add-on is down or being updated; `kind` is a class such as data-path or control-path."""
@@ -271,6 +316,7 @@ class AddOn:
     crds: tuple[CrdFact, ...] = ()
     crd_rules: str = ""
     upgrade_rules: tuple[UpgradeRule, ...] = ()
+    upgrade_notes: tuple[UpgradeNote, ...] = ()
     disruption: Disruption = field(default_factory=Disruption)
     topology: str = ""
     webhook_risk: str = ""

@@ -19,7 +19,8 @@ from addonctl.ecosystem import dependency_analysis, ecosystem
 from addonctl.errors import AddonctlError, BadInput
 from addonctl.findings import CHECKS, Capability
 from addonctl.model import Claim, Edge, Finding, Gap, Installation, ObjectHealth, Severity, Snapshot
-from addonctl.model.plan import Plan, Step
+from addonctl.model.plan import Step
+from addonctl.preflight import Prepared
 from addonctl.render.commands import action_text, fix_text
 from addonctl.versions import Minor, Version
 
@@ -109,10 +110,19 @@ def dependencies_document(assessment: Assessment) -> Document:
     }
 
 
-def plan_document(plan: Plan) -> Document:
-    """A plan; each step with its change and its way back as text and as actions."""
-    steps = [_step(step) for step in plan.steps]
-    return {"schema": SCHEMA, "kind": "Plan", "id": plan.id, **plain(plan), "steps": steps}
+def plan_document(prepared: Prepared) -> Document:
+    """A plan; each step with its change and its way back as text and as actions; and what preflight found."""
+    plan = prepared.plan
+    return {
+        "schema": SCHEMA,
+        "kind": "Plan",
+        "id": plan.id,
+        **plain(plan),
+        "steps": [_step(step) for step in plan.steps],
+        "findings": [finding_document(found) for found in prepared.findings],
+        "accepted": sorted(prepared.accepted),
+        "recommended": not prepared.refusals,
+    }
 
 
 def _step(step: Step) -> Document:

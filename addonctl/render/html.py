@@ -4,7 +4,7 @@ Pure: an Assessment in, text out; templates/report.html is the structure, report
 cluster goes through `plain` and Jinja's escaping. Called by `addonctl analyze -o html`.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from itertools import groupby
@@ -17,9 +17,7 @@ from addonctl.compatibility import Support
 from addonctl.dependencies import Dependencies
 from addonctl.findings import CHECKS, Capability, Check
 from addonctl.health import AddonHealth, Aspect
-from addonctl.model import Evidence, Finding, Health, ObjectRef
-from addonctl.model.finding import AddOnRef, InstallationRef, MissingRef, Subject, Together
-from addonctl.model.owners import EksAddon
+from addonctl.model import Evidence, Finding, Health
 from addonctl.render import drawing, terminal
 from addonctl.render.commands import LineKind, fix_lines
 from addonctl.render.documents import DUE, gap_lines
@@ -164,7 +162,7 @@ def _runs(found: Iterable[Finding]) -> list[tuple[list[Finding], list[Finding]]]
 
 def _concerned(assessment: Assessment) -> Mapping[str, list[str]]:
     """Finding → the installations that it is about; both by their id."""
-    return {found.id: list(dict.fromkeys(_installations(assessment, found.subject))) for found in assessment.findings}
+    return {found.id: list(dict.fromkeys(assessment.concerned(found.subject))) for found in assessment.findings}
 
 
 def _by_installation(assessment: Assessment, concerned: Mapping[str, Sequence[str]]) -> Mapping[str, list[Finding]]:
@@ -173,24 +171,6 @@ def _by_installation(assessment: Assessment, concerned: Mapping[str, Sequence[st
         for installation in concerned[each.id]:
             found[installation].append(each)
     return found
-
-
-def _installations(assessment: Assessment, subject: Subject) -> Iterator[str]:
-    """The ids of the installations that a subject is, names or belongs to."""
-    rows = assessment.inventory.installations
-    match subject:
-        case ObjectRef():
-            yield from (each.id for each in rows if each.id == assessment.dependencies.owners.get(subject))
-        case InstallationRef(id=wanted):
-            yield from (each.id for each in rows if each.id == wanted)
-        case AddOnRef(addon=wanted):
-            yield from (each.id for each in rows if each.addon == wanted)
-        case EksAddon(name=wanted):
-            yield from (each.id for each in rows if isinstance(each.owner, EksAddon) and each.owner.name == wanted)
-        case Together(members=wanted_ones):
-            yield from (each.id for each in rows if each.id in wanted_ones or each.addon in wanted_ones)
-        case MissingRef(source=source):
-            yield from _installations(assessment, source)
 
 
 def _is_quiet(each: AddonHealth) -> bool:

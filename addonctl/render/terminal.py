@@ -11,7 +11,8 @@ from addonctl.compatibility import KubernetesStatus, Support
 from addonctl.dependencies import Dependencies, Impact
 from addonctl.findings import CHECKS, Capability
 from addonctl.model import Affects, Finding, Gap, Health, MissingRef, Owner, Severity, Snapshot, Strength, owners
-from addonctl.model.plan import OpenQuestion, Plan, Step
+from addonctl.model.plan import OpenQuestion, Step
+from addonctl.preflight import Prepared
 from addonctl.remediation import upgrade_control_plane
 from addonctl.render.commands import action_lines, fix_lines
 from addonctl.render.documents import dump, gap_lines, snapshot_document
@@ -513,8 +514,9 @@ DISRUPTIONS: Mapping[str, str] = {
 }
 
 
-def plan(made: Plan) -> None:
-    """The steps in order, with the way back of each; then what the plan cannot say."""
+def plan(prepared: Prepared, style: Style) -> None:
+    """The steps in order, with the way back of each; what the plan cannot say; what preflight found."""
+    made = prepared.plan
     to = f" → {made.target}" if made.target else ""
     many = f"{counted(len(made.steps), 'step')}, {counted(len(made.questions), 'open question')}"
     say(f"{made.cluster}  ·  Kubernetes {made.kubernetes}{to}  ·  {many}", "bold")
@@ -531,6 +533,30 @@ def plan(made: Plan) -> None:
         columns = (Column("KUBERNETES"), Column("ADD-ON", Fit.CUT), Column("WHY", Fit.WRAP))
         rows = [(str(each.kubernetes), str(named[each.installation]), _question(each)) for each in made.questions]
         table(columns, rows)
+    _preflight(prepared, style)
+
+
+def _preflight(prepared: Prepared, style: Style) -> None:
+    """Each with evidence and fix, but for what is only worth knowing; then what follows from them."""
+    if not prepared.plan.steps and not prepared.findings:
+        return
+    title("PREFLIGHT")
+    for found in prepared.findings:
+        if style.wide or found.severity is not Severity.INFO:
+            _finding(found)
+        else:
+            _brief(found, effect=False)
+    codes = list(dict.fromkeys(each.code for each in prepared.refusals))
+    if not codes:
+        accepted = f"; accepted: {', '.join(sorted(prepared.accepted))}" if prepared.accepted else ""
+        say(f"Nothing required is left to resolve{accepted}.", GOOD)
+        return
+    say(f"Not recommended: {', '.join(codes)}.", BAD)
+    hopeless = [code for code in codes if not CHECKS[code].acceptable]
+    if hopeless:
+        say(f"Nothing could come of it before {' and '.join(hopeless)} is resolved.", QUIET)
+    else:
+        print_line(Cell("To go on all the same: " + " ".join(f"--accept-risk {code}" for code in codes), QUIET))
 
 
 def _question(found: OpenQuestion) -> str:

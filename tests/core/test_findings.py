@@ -41,7 +41,8 @@ def test_every_code_is_a_family_and_a_number_and_says_why_and_what_to_do() -> No
 
 
 def test_every_code_is_made_by_one_function_of_its_capability() -> None:
-    import_module("addonctl.assessment")  # each of its checks enters itself
+    for of in ("assessment", "preflight"):
+        import_module(f"addonctl.{of}")  # each of its checks enters itself
     assert MAKERS.keys() == CHECKS.keys()
     for code, maker in MAKERS.items():
         assert maker.__module__.split(".")[1] == CHECKS[code].capability.value
