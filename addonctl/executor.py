@@ -56,13 +56,17 @@ class Executor:
             leases.keep(self.ports.writer, run, since, now)
             if len(run.checkpoints) <= run.step:
                 return Looked(state=StepState(of=0, updated=0, ready=0, updated_ready=0), served=served)
-            seen = sum((each.look() for each in self._instances(run)), Seen())
+            looks = [each.look() for each in self._instances(run)]
             owner, detail = self._hand(step).state(run.ticket)
         except AddonctlError as error:
             return Looked(state=None, served=served, unread=error.what)
-        if run.changed and run.phase is not Phase.ROLLING_BACK and seen.as_it_was and owner is OwnerState.DONE:
-            seen = seen.all_new()  # a change that replaces no pods: those that run have taken it up
-        state = _state(seen, owner, detail)
+        seen = counted = sum(looks, Seen())
+        if run.changed and run.phase is not Phase.ROLLING_BACK and owner is OwnerState.DONE:
+            # Workloads of which no pods are replaced have nothing to take up; of a change of none, all have it.
+            moved = [each for each in looks if not each.as_it_was]
+            counted = sum(moved, Seen()) if moved else seen.all_new()
+            seen = seen if moved else counted
+        state = _state(counted, owner, detail)
         seconds = min(max(round((now - since).total_seconds()), 0), _SECONDS)
         samples = (*_samples(answers, seen, now), _readiness(run, seen, seconds, now))
         return Looked(state=state, samples=samples, guards=_guards(run, seen), served=served)
@@ -122,9 +126,10 @@ class Executor:
         return ""
 
     def _checkpoint(self, run: Run, step: Step) -> str:
-        objects = tuple(filter(None, (exists(self.ports.reader, ref) for ref in _refs(step))))
         hand = self._hand(step)
         kept = hand.kept()
+        found = filter(None, (exists(self.ports.reader, ref) for ref in _refs(step)))
+        objects = tuple({each.ref: each for each in (*found, *kept.objects)}.values())
         checkpoint = Checkpoint(
             cluster=run.plan.cluster,
             installation=step.installation,
@@ -144,7 +149,11 @@ class Executor:
         return self.ports.checkpoints.load(run.checkpoints[run.step])
 
     def _instances(self, run: Run) -> tuple[Instances, ...]:
-        return of_checkpoint(self.ports.reader, self.ports.writer, self._held(run))
+        """Those that stay: what goes is deleted as it is, once the others serve."""
+        manifests = run.at_work_on.manifests
+        gone = manifests.gone if manifests else ()
+        held = of_checkpoint(self.ports.reader, self.ports.writer, self._held(run))
+        return tuple(each for each in held if each.ref not in gone)
 
     def _each(self, run: Run, what: Callable[[Instances], None]) -> str:
         for instances in self._instances(run):
@@ -159,9 +168,11 @@ class Executor:
     def _release(self, run: Run, step: Step, wave: int) -> str:
         """Lets a wave take the new version up, once its owner has brought it; asked again until that is done."""
         seen = [(each, each.look()) for each in self._instances(run)]
-        if all(each.as_it_was for _, each in seen):
-            if self._hand(step).state(run.ticket)[0] is OwnerState.DONE:
+        if self._hand(step).state(run.ticket)[0] is OwnerState.DONE:
+            seen = [(each, now) for each, now in seen if not now.as_it_was]  # of the others no pods are replaced
+            if not seen:
                 return "no pods are replaced"
+        if all(each.as_it_was for _, each in seen):
             raise NotYet("the owner has not brought the new version yet", _ROLLS_S)
         so_far, last = step.waves[: wave + 1], wave + 1 == len(step.waves)
         so_many = sum(each.instances for each in so_far)

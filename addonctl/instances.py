@@ -17,6 +17,8 @@ from addonctl.ports import ObjectReader, ObjectWriter
 _HASHES = ("pod-template-hash", "controller-revision-hash")
 _REVISIONS = {"Deployment": live.Kind("apps", "ReplicaSet"), "DaemonSet": live.Kind("apps", "ControllerRevision")}
 KINDS = frozenset(_REVISIONS)
+TEMPORARY = ("paused", "strategy", "minReadySeconds", "updateStrategy")
+"""The fields of a workload's spec that `harden` sets and `relax` puts back."""
 _PODS = live.Kind("", "Pod")
 # Codes of the same findings. A first pull may fail for a moment: kubelets back off when it has failed twice.
 _TROUBLES = {
@@ -153,7 +155,7 @@ class Instances:
         """
         if self.ref.kind == "DaemonSet":
             return self._replace(None if last else frozenset(nodes), new=False)
-        done = last or seen.updated >= instances
+        done = last or seen.updated >= min(instances, seen.of)
         self._merge({"paused": done and not last})
         return done
 

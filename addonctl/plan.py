@@ -16,17 +16,23 @@ from addonctl.errors import BadInput
 from addonctl.model import (
     READY,
     Action,
+    Apply,
+    Delete,
     GitChange,
     HelmRelease,
     HelmRollback,
     HelmUpgrade,
     Installation,
+    KubernetesObject,
     Note,
     Objective,
+    ObjectRef,
     View,
+    live,
     owners,
 )
 from addonctl.model.checkpoint import CheckpointEntry
+from addonctl.model.manifests import KEPT, Manifests, ManifestSet, versions_in
 from addonctl.model.plan import OpenQuestion, Plan, Premise, Rollout, Step, Target, Wave
 from addonctl.remediation import eks_addon, update_addon
 from addonctl.versions import Minor, Version, parse
@@ -37,24 +43,38 @@ _GROWTH = 2
 # What add-ons do for the cluster, and the SLI by which one sees whether they still do it.
 _SLIS = {ClusterService.CLUSTER_DNS: "dns", ClusterService.RESOURCE_METRICS: "metrics"}
 _READY = Objective(sli=READY, controlled=False)
+# What is not deleted because manifests no longer hold it: what holds data, and what others may have put there.
+_NOT_PRUNED = KEPT | {"Secret"}
+_NAMING = ("k8s-app", "app.kubernetes.io/name", "app.kubernetes.io/instance", "app.kubernetes.io/part-of", "app")
+_CLIENT_SIDE = "kubectl-client-side-apply"
 _CONTROLLERS = ("Deployment", "StatefulSet", "DaemonSet")
 
 
 # ── One add-on to another version ───────────────────────────────────────────────────────────────────────────────────
 
 
-def update_plan(assessment: Assessment, catalog: Catalog, addon: str, to: str, now: datetime) -> Plan:
+def update_plan(
+    assessment: Assessment,
+    catalog: Catalog,
+    addon: str,
+    to: str,
+    now: datetime,
+    manifests: Manifests | None = None,
+) -> Plan:
     """An add-on (its id, or that of an installation) to a version: one by name, `default` or `latest-compatible`.
 
-    A plan without steps where it is there already. Raises BadInput when it is not installed, or not once; when the
-    running Kubernetes, its version or its owner is not known; and for a version that is not offered for it.
+    A plan without steps where it is there already; `manifests` of the same version are applied all the same. Raises
+    BadInput when it is not installed, or not once; when the running Kubernetes, its version or its owner is not known;
+    for a version that is not offered for it, and for manifests of another one or of what is not kept as manifests.
     """
     planner = _Planner(assessment, catalog)
     kubernetes = _running(assessment)
     row = _one(assessment, addon)
     row = replace(row, version=planner.present(row))
-    steps = planner.steps(row, planner.goal(row, to, kubernetes), kubernetes, kubernetes)
-    return _plan(assessment, f"{row.id} to {to}", steps, now)
+    goal = planner.goal(row, to, kubernetes)
+    if manifests is not None:
+        return _plan(assessment, f"{row.id} to {to}", [planner.applying(row, goal, kubernetes, manifests)], now)
+    return _plan(assessment, f"{row.id} to {to}", planner.steps(row, goal, kubernetes, kubernetes), now)
 
 
 def _running(assessment: Assessment) -> Minor:
@@ -250,6 +270,37 @@ class _Planner:
         step = self._step(row, self.present(row), parse(entry.version), kubernetes, way)
         return replace(step, restores=entry.id)
 
+    def applying(self, row: Installation, goal: Version | None, kubernetes: Minor, manifests: Manifests) -> Step:
+        """Manifests that somebody gives, and the end of what they no longer hold."""
+        if not isinstance(row.owner, owners.Manifest):
+            raise BadInput(f"{row.id} is kept by {row.owner}, not as manifests", "Leave out --manifests.")
+        named = versions_in(each.document for each in manifests.documents)
+        if goal is None or goal not in named:
+            held = ", ".join(map(str, named)) or "no version"
+            raise BadInput(f"{manifests.path} holds {held}, not {row.addon} {goal}", "Give its manifests.")
+        objects = tuple(each.ref for each in manifests.documents)
+        gone = tuple(self._gone(row, row.owner, objects))
+        given = ManifestSet(path=manifests.path, sha256=manifests.sha256, objects=objects, gone=gone)
+        apply = Apply(what=f"{row.addon} {goal}", file=manifests.path)
+        undo = Note(f"Put the objects of {row.addon} back as they were.")
+        way = _Way((apply, *(Delete(target=ref, why="the manifests no longer hold it") for ref in gone)), (undo,))
+        step = self._step(row, row.version, goal, kubernetes, way)
+        targets = tuple(target for target in step.targets if target.ref not in gone)
+        waves = tuple(_waves(sum(target.instances for target in targets)))
+        return replace(step, manifests=given, targets=targets, waves=waves)
+
+    def _gone(self, row: Installation, by: owners.Manifest, given: Sequence[ObjectRef]) -> Iterator[ObjectRef]:
+        """What was applied for an installation and is not in the manifests given: of what has its name, and no data."""
+        there = {(ref.group, ref.kind, ref.name, ref.namespace) for ref in given}
+        names = set().union(*(_names(self.view.workloads[ref]) for ref in row.workloads if ref in self.view.workloads))
+        for ref, id in self.assessment.dependencies.owners.items():
+            keys = {(ref.group, ref.kind, ref.name, namespace) for namespace in (ref.namespace, "")}
+            found = self.view.objects.get(ref)
+            if id != row.id or keys & there or ref.kind in _NOT_PRUNED or found is None:
+                continue
+            if _is_applied(found, by) and names & _names(found):
+                yield ref
+
     def _one_minor_at_a_time(self, row: Installation) -> bool:
         addon = self._addon(row)
         return addon is not None and addon.one_minor_at_a_time
@@ -355,6 +406,17 @@ class _Planner:
             disruption=disruption,
             loses=_loses(disruption, targets),
         )
+
+
+def _names(thing: KubernetesObject) -> set[tuple[str, str]]:
+    """What an object says of whose it is."""
+    return {(label, thing.labels[label]) for label in _NAMING if label in thing.labels}
+
+
+def _is_applied(thing: KubernetesObject, by: owners.Manifest) -> bool:
+    """Whether it stood in the manifests of its owner, rather than being made by a controller or by others."""
+    applying = (_CLIENT_SIDE, by.manager, live.FIELD_MANAGER)
+    return any(each.operation == "LastApplied" or each.manager in applying for each in thing.appliers)
 
 
 @dataclass(frozen=True, slots=True)

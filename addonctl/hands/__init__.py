@@ -8,6 +8,7 @@ from addonctl.errors import Invalid
 from addonctl.hands.base import Hand, NotYet, Ports, Present
 from addonctl.hands.eks import EksHand
 from addonctl.hands.helm import HelmHand
+from addonctl.hands.manifests import ManifestHand
 from addonctl.model import owners
 from addonctl.model.plan import Step
 
@@ -21,6 +22,8 @@ def hand(step: Step, ports: Ports) -> Hand:
             return EksHand(step, step.owner, ports)
         case owners.HelmRelease(name=name) if name:
             return HelmHand(step, step.owner, ports)
+        case owners.Manifest(manager=manager) if manager:
+            return ManifestHand(step, step.owner, ports)
     raise Invalid(
         f"{step.installation} is kept by {str(step.owner) or 'nobody known'}, of which nothing is updated so far"
     )

@@ -24,6 +24,7 @@ class Ports:
     gitops: ports.GitOpsWriter
     helm: ports.HelmReleases
     helm_writer: ports.HelmWriter
+    manifests: ports.ManifestReader
 
 
 class NotYet(Exception):
@@ -44,11 +45,15 @@ class Present:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Kept:
-    """What an owner keeps of an installation, for the checkpoint; what it does not have is None."""
+    """What an owner keeps of an installation, for the checkpoint; what it does not have is None.
+
+    `objects`: that its change would write, beside those of the step.
+    """
 
     eks: live.Addon | None = None
     helm: live.Release | None = None
     manager: live.Object | None = None
+    objects: tuple[live.Object, ...] = ()
 
 
 class Hand(Protocol):

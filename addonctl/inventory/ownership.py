@@ -15,6 +15,7 @@ from addonctl.model import (
     Method,
     ObjectRef,
     View,
+    live,
     owners,
 )
 from addonctl.model.owners import Owner
@@ -161,6 +162,8 @@ def _manifest(thing: KubernetesObject) -> Iterator[Claim]:
         yield Claim(owner=owners.Manifest("k3s"), evidence="annotation objectset.rio.cattle.io/owner-gvk")
     elif any(applier.manager in _KUBECTL or _is_last_applied(applier.operation) for applier in thing.appliers):
         yield Claim(owner=owners.Manifest("kubectl"), evidence="applied with kubectl")
+    elif any((each.manager, each.operation) == (live.FIELD_MANAGER, "Apply") for each in thing.appliers):
+        yield Claim(owner=owners.Manifest(live.FIELD_MANAGER), evidence="manifests that were applied in an update")
 
 
 def _is_last_applied(operation: str) -> bool:

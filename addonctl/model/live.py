@@ -19,6 +19,10 @@ FIELD_MANAGER = "addonctl"
 """The field manager of our writes."""
 RUN_ANNOTATION = "addonctl/run"
 """The annotation with the id of the run that last wrote an object, if the writer was told to set one."""
+MANIFESTS_ANNOTATION = "addonctl/manifests"
+"""The annotation with the SHA-256 of the manifests that an object was last applied from by us."""
+LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
+"""The annotation in which kubectl keeps what it applied last."""
 
 
 # ── Kubernetes objects ──────────────────────────────────────────────────────────────────────────────────────────
@@ -138,7 +142,7 @@ _BOOKKEEPING = (
     "deletionTimestamp",
     "deletionGracePeriodSeconds",
 )
-_NOTES = (RUN_ANNOTATION, "kubectl.kubernetes.io/last-applied-configuration", "deployment.kubernetes.io/revision")
+_NOTES = (RUN_ANNOTATION, MANIFESTS_ANNOTATION, LAST_APPLIED, "deployment.kubernetes.io/revision")
 
 
 def normalised(document: Mapping[str, Any]) -> dict[str, Any]:

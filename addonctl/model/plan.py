@@ -11,6 +11,7 @@ from enum import StrEnum
 from addonctl.model.action import Action
 from addonctl.model.cluster import ObjectRef
 from addonctl.model.gate import Objective
+from addonctl.model.manifests import ManifestSet
 from addonctl.model.owners import Owner
 from addonctl.versions import Minor, Version, VersionRange
 
@@ -50,7 +51,7 @@ class Step:
     `kubernetes` runs while it is carried out. `skips` are minors that it leaps over though the add-on moves one at a
     time: they are not offered. `disruption` is the class of what stops meanwhile, in the catalog's words; `loses`:
     requests may be lost by it, whatever is done. `soak_s`: so long each wave is watched. `targets` are its workloads,
-    `objects` all that belongs to it.
+    `objects` all that belongs to it. `manifests` are to be applied, where its owner is who applies manifests.
     """
 
     id: str
@@ -73,6 +74,7 @@ class Step:
     loses: bool = False
     approval: bool = False
     restores: str = ""
+    manifests: ManifestSet | None = None
 
     def __post_init__(self) -> None:
         assert self.undo or self.irreversible, f"step {self.id}: what cannot be undone says why"
@@ -118,5 +120,6 @@ class Plan:
     def id(self) -> str:
         """Of what it does, not of when it was made: the same plan has the same id."""
         steps = (f"{s.installation} {s.from_version} {s.to_version} {s.restores} {s.do}" for s in self.steps)
-        told = "\n".join([self.cluster, *steps])
+        read = (step.manifests.sha256 for step in self.steps if step.manifests)
+        told = "\n".join([self.cluster, *steps, *read])
         return hashlib.sha256(told.encode()).hexdigest()[:12]

@@ -13,6 +13,7 @@ from addonctl.ports.eks import EksAddons, EksAddonWriter
 from addonctl.ports.gitops import GitOpsWriter
 from addonctl.ports.helm import HelmReleases, HelmWriter
 from addonctl.ports.journal import Journal
+from addonctl.ports.manifests import ManifestReader
 from addonctl.ports.objects import ObjectReader, ObjectWriter, Watch
 from addonctl.ports.observing import Clock, Inspector, Prober, Progress, Source, silent
 from addonctl.ports.schemas import Schemas
@@ -28,6 +29,7 @@ __all__ = [
     "HelmWriter",
     "Inspector",
     "Journal",
+    "ManifestReader",
     "ObjectReader",
     "ObjectWriter",
     "Prober",

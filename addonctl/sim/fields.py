@@ -187,6 +187,13 @@ class Managed:
             self._source = None
         return self._fields
 
+    @classmethod
+    def of(cls, entry: Mapping[str, Any]) -> "Managed":
+        """From an entry of managedFields."""
+        found = frozenset(_paths(entry.get("fieldsV1") or {}, ()))
+        version, time = entry["apiVersion"], entry.get("time", "")
+        return cls(entry["manager"], entry["operation"], version, time, found, None, entry.get("subresource", ""))
+
     def keeping(self, fields: frozenset[Path]) -> "Managed":
         return Managed(self.manager, self.operation, self.api_version, self.time, fields, None, self.subresource)
 
@@ -231,6 +238,23 @@ def _fields_v1(fields: Iterable[Path]) -> Document:
         if not isinstance(path[-1], str) and path[-1][0] == "k":
             node["."] = {}
     return root
+
+
+def _paths(node: Mapping[str, Any], so_far: Path) -> Iterator[Path]:
+    """The reverse of `_fields_v1`: leaves are fields, and so are items that say of themselves that they are there."""
+    if so_far and (not node or "." in node):
+        yield so_far
+    for name, inner in node.items():
+        if name != ".":
+            yield from _paths(inner, (*so_far, _step_of(name)))
+
+
+def _step_of(text: str) -> Step:
+    kind, _, said = text.partition(":")
+    if kind == "f":
+        return said
+    value = json.loads(said)
+    return kind, tuple(value.items()) if kind == "k" else value
 
 
 def _step_v1(step: Step) -> str:

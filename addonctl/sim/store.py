@@ -299,10 +299,11 @@ class Store:
         _check_held(stored, stored.served, {"uid": uid, "resourceVersion": resource_version})
         given = copied(body)
         document = merged(stored.document, given) if isinstance(given, dict) else patched(stored.document, given)
+        before, document = _with_managers_of(stored, document)
         document = _within(stored, document, subresource)
         kinds.check(document, stored.served)
         document = kinds.defaulted(document, stored.served)
-        managers = self._taken_over(stored, document, manager, "status" if subresource == "status" else "")
+        managers = self._taken_over(before, document, manager, "status" if subresource == "status" else "")
         return self._stored(stored.served, stored, document, managers, dry_run=dry_run)
 
     def _taken_over(self, stored: Stored, document: Document, manager: str, under: str) -> tuple[Managed, ...]:
@@ -601,6 +602,16 @@ def _yielding(
         return wanted, wanted_fields
     document = fields.applied(wanted, {}, left, custom=served.custom)
     return document, _fields(document, served)
+
+
+def _with_managers_of(stored: Stored, document: Document) -> tuple[Stored, Document]:
+    """The state that a patch starts from, with the managers that it sets, and its document without them."""
+    metadata = document.get("metadata") or {}
+    if "managedFields" not in metadata:
+        return stored, document
+    said = tuple(Managed.of(entry) for entry in metadata["managedFields"] if entry)
+    rest = {name: value for name, value in metadata.items() if name != "managedFields"}
+    return Stored(stored.served, stored.document, said, stored.version), {**document, "metadata": rest}
 
 
 def _within(stored: Stored, document: Document, subresource: str) -> Document:

@@ -12,6 +12,7 @@ from addonctl.adapters.clock import SystemClock
 from addonctl.adapters.eks_addons import EksAddonApi
 from addonctl.adapters.gitops import GitOpsObjects
 from addonctl.adapters.helm_binary import HelmBinary, HelmSecrets
+from addonctl.adapters.manifest_files import ManifestFiles
 from addonctl.executor import Executor
 from addonctl.hands import Ports
 from addonctl.model.plan import Plan
@@ -42,6 +43,7 @@ def driven(lab: Lab, plan: Plan, folder: Path, signals: ports.Signals) -> Run:
         clock=clock,
         gitops=GitOpsObjects(objects, objects),
         helm=releases,
+        manifests=ManifestFiles(),
         helm_writer=HelmBinary(releases, lab.cluster.kubeconfig, program=str(build.HELM.folder / "helm")),
     )
     worker = Worker("lab", Executor(hands), SimJournal(Shelf(), "lab", clock), clock)

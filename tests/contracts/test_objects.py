@@ -285,6 +285,20 @@ def test_what_our_patches_own_can_be_given_up(side: Side) -> None:
         side.writer.disown(side.ref("none"))
 
 
+def test_whose_fields_are_can_be_put_back(side: Side) -> None:
+    """With the entries of before, everything belongs to whom it belonged."""
+    side.writer.apply(side.config_map(a="1", b="1"), manager="helm")
+    side.writer.patch(side.ref("one"), {"data": {"b": "2"}})
+    before = side.reader.get(side.ref("one"))
+    side.writer.apply(side.config_map(a="3", b="3"), manager="somebody", force=True)
+    body = [{"op": "add", "path": "/metadata/managedFields", "value": before.metadata["managedFields"]}]
+    after = side.writer.patch(side.ref("one"), body, form=live.PatchForm.JSON)
+    entries = {(each["manager"], each["operation"]): each["fieldsV1"] for each in after.metadata["managedFields"]}
+    assert entries == {(m["manager"], m["operation"]): m["fieldsV1"] for m in before.metadata["managedFields"]}
+    assert after.document["data"] == {"a": "3", "b": "3"}
+    assert side.writer.apply(side.config_map(a="4"), manager="helm").document["data"] == {"a": "4", "b": "3"}
+
+
 def test_what_we_applied_stays_ours(side: Side) -> None:
     side.writer.apply(side.config_map(a="1"))
     side.writer.patch(side.ref("one"), {"data": {"b": "2"}})

@@ -3,6 +3,7 @@ back or why there is none.
 """
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -11,12 +12,16 @@ from addonctl.assessment import Assessment
 from addonctl.catalog import Answer, Catalog
 from addonctl.errors import BadInput
 from addonctl.model import (
+    Apply,
+    Delete,
     GitChange,
     HelmRollback,
     HelmUpgrade,
     UpdateAddon,
+    live,
     owners,
 )
+from addonctl.model.manifests import Manifests
 from addonctl.model.plan import Plan, Rollout, Step, Wave
 from addonctl.plan import update_plan, upgrade_plan
 from addonctl.versions import Minor, Version
@@ -198,6 +203,69 @@ def test_what_aws_built_has_aws_versions_whoever_applied_it(demo: Assessment, ca
     assert step.to_version is not None
     assert catalog.check("coredns", step.to_version, Minor(1, 36)).answer is Answer.YES
     assert not step.irreversible, "who applies manifests can apply the old ones"
+
+
+# ── Manifests ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def given(*documents: dict[str, Any]) -> Manifests:
+    return Manifests("new.yaml", "ab" * 32, tuple(map(live.Object, documents)))
+
+
+def deployment(version: str, name: str = "cluster-autoscaler") -> dict[str, Any]:
+    containers = [{"name": name, "image": f"registry.k8s.io/autoscaling/cluster-autoscaler:{version}"}]
+    metadata = {"name": name, "namespace": "kube-system"}
+    spec = {"template": {"spec": {"containers": containers}}}
+    return {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": metadata, "spec": spec}
+
+
+def test_manifests_are_applied_as_they_were_given(demo: Assessment, catalog: Catalog) -> None:
+    (step,) = update_plan(demo, catalog, "cluster-autoscaler", "v1.34.1", NOW, given(deployment("v1.34.1"))).steps
+    assert step.do == (Apply(what="cluster-autoscaler v1.34.1", file="new.yaml"),)
+    assert step.manifests is not None
+    assert (step.manifests.path, step.manifests.sha256, step.manifests.gone) == ("new.yaml", "ab" * 32, ())
+    assert [ref.name for ref in step.manifests.objects] == ["cluster-autoscaler"]
+    assert [target.ref.name for target in step.targets] == ["cluster-autoscaler"]
+
+
+def test_what_the_manifests_no_longer_hold_goes_and_is_named_before(demo: Assessment, catalog: Catalog) -> None:
+    """The workload is another one now; what others applied, and what holds data, stays whatever its name is."""
+    renamed = given(deployment("v1.34.1", "autoscaler"))
+    (step,) = update_plan(demo, catalog, "cluster-autoscaler", "v1.34.1", NOW, renamed).steps
+    assert step.manifests is not None
+    assert [ref.name for ref in step.manifests.gone] == ["cluster-autoscaler"]
+    assert step.do[1:] == tuple(
+        Delete(target=ref, why="the manifests no longer hold it") for ref in step.manifests.gone
+    )
+    assert step.targets == ()
+    without_namespace = deployment("v1.34.1")
+    del without_namespace["metadata"]["namespace"]
+    (step,) = update_plan(demo, catalog, "cluster-autoscaler", "v1.34.1", NOW, given(without_namespace)).steps
+    assert step.manifests is not None
+    assert step.manifests.gone == (), "it stands for the one in any namespace"
+
+
+def test_other_manifests_are_another_plan(demo: Assessment, catalog: Catalog) -> None:
+    one = given(deployment("v1.34.1"))
+    other = replace(one, sha256="cd" * 32)
+    ids = {update_plan(demo, catalog, "cluster-autoscaler", "v1.34.1", NOW, each).id for each in (one, other)}
+    assert len(ids) == 2
+
+
+def test_manifests_of_the_same_version_are_applied_all_the_same(demo: Assessment, catalog: Catalog) -> None:
+    plan = update_plan(demo, catalog, "cluster-autoscaler", "v1.33.0", NOW, given(deployment("v1.33.0")))
+    assert len(plan.steps) == 1
+
+
+@pytest.mark.parametrize(
+    ("addon", "version", "says"),
+    [("cluster-autoscaler", "v1.35.0", "holds v1.34.1, not"), ("coredns", "default", "eks add-on coredns, not as")],
+)
+def test_manifests_of_something_else_are_refused(
+    demo: Assessment, catalog: Catalog, addon: str, version: str, says: str
+) -> None:
+    with pytest.raises(BadInput, match=says):
+        update_plan(demo, catalog, addon, version, NOW, given(deployment("v1.34.1")))
 
 
 @pytest.mark.parametrize("target", [Minor(1, 34), Minor(1, 30), Minor(2, 0)])

@@ -16,10 +16,10 @@ from addonctl.sim.controllers import Behaviour
 from addonctl.sim.eks import SimEksAddons
 from addonctl.sim.faults import draw, schedule
 from addonctl.versions import Version
-from tests.simulation.update import NEW, OLD, Cluster, Eks, Helm, Keeper
+from tests.simulation.update import NEW, OLD, Cluster, Eks, Helm, Keeper, Kubectl
 
 KINDS = ("Deployment", "DaemonSet")
-KEEPERS = (Eks, Helm)
+KEEPERS = (Eks, Helm, Kubectl)
 BY_ALL = pytest.mark.parametrize("keeper", KEEPERS, ids=lambda keeper: keeper.__name__)
 Keepers = Callable[[Cluster], Keeper]
 _FINE: dict[str, Any] = {}
@@ -39,7 +39,7 @@ def audit(cluster: Cluster, run: Run) -> None:
     assert cluster.spec.get("updateStrategy", {}).get("type") != "OnDelete"
     assert cluster.spec.get("strategy", {}).get("rollingUpdate", {}).get("maxSurge") in (None, "25%")
     assert "minReadySeconds" not in cluster.spec
-    assert live.FIELD_MANAGER not in cluster.managers, "or EKS would leave the fields at the next update"
+    assert (live.FIELD_MANAGER, "Update") not in cluster.managers, "or EKS would leave the fields at the next update"
     cluster.keeper.audit(_ENDS[run.phase])
 
 

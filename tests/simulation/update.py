@@ -1,18 +1,21 @@
 """An add-on in the simulated world, under traffic; updated by the production code, by seed, whoever keeps it."""
 
 import itertools
+import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime
+from types import MappingProxyType
 from typing import Any, Protocol
 
 from addonctl.adapters.gitops import GitOpsObjects
 from addonctl.adapters.helm_binary import HelmSecrets
 from addonctl.executor import Executor
 from addonctl.hands import Ports
-from addonctl.model import Action, Answered, Counts, HelmUpgrade, Note, Objective, ObjectRef, live, owners
+from addonctl.model import Action, Answered, Apply, Counts, HelmUpgrade, Note, Objective, ObjectRef, live, owners
 from addonctl.model.checkpoint import Checkpoint, CheckpointEntry
 from addonctl.model.journal import Line
+from addonctl.model.manifests import Manifests, ManifestSet
 from addonctl.model.plan import Plan, Rollout, Step, Target, Wave
 from addonctl.model.run import Limits, Run
 from addonctl.ports import Clock
@@ -35,6 +38,8 @@ INSTANCES, NODES = 3, 4
 _RPS = 20
 _LIMITS = Limits(apply_s=600)
 _IMAGE = "eks/dns"
+_BUDGET = ObjectRef(kind="PodDisruptionBudget", name="dns", namespace="kube-system", group="policy")
+_OLD_MAP = ObjectRef(kind="ConfigMap", name="old", namespace="kube-system")
 
 
 _ROLE = "arn:aws:iam::123456789012:role/dns"
@@ -103,6 +108,11 @@ class Keeper(Protocol):
     @property
     def do(self) -> Action: ...
 
+    @property
+    def given(self) -> Manifests | None:
+        """The new manifests."""
+        ...
+
     def is_settled(self) -> bool: ...
 
     def audit(self, version: Version) -> None:
@@ -112,6 +122,7 @@ class Keeper(Protocol):
 
 class Eks:
     owner, do = owners.EksAddon("dns"), Note("the new version")
+    given: Manifests | None = None
 
     def __init__(self, cluster: "Cluster") -> None:
         self._addons = SimEksAddons(cluster.eks)
@@ -138,14 +149,13 @@ class Helm:
     """The chart sets what is patched for an update, so that Helm takes it back again and again."""
 
     owner = owners.HelmRelease("kube-system", "dns")
+    given: Manifests | None = None
     do = HelmUpgrade(
         namespace="kube-system", name="dns", chart="dns", repository="https://charts.example.com", version=str(NEW)
     )
 
     def __init__(self, cluster: "Cluster") -> None:
-        quarter = {"maxSurge": "25%", "maxUnavailable": "25%"}
-        rolling = {"type": "RollingUpdate", "rollingUpdate": quarter if cluster.kind == "Deployment" else None}
-        more = {"strategy" if cluster.kind == "Deployment" else "updateStrategy": rolling}
+        more = rolling_of(cluster.kind)
 
         def render(version: Version) -> Render:
             return lambda release, namespace, values: manifests(str(version), cluster.kind, **more)
@@ -165,8 +175,73 @@ class Helm:
         assert "deployed" not in {each.status for each in older}
 
 
+class Kubectl:
+    """Applied by hand, as kubectl does it without --server-side. The new manifests hold one object more, one less."""
+
+    owner, do = owners.Manifest("kubectl"), Apply(what="dns", file="new.yaml")
+
+    def __init__(self, cluster: "Cluster") -> None:
+        self._store = cluster.store
+        more = rolling_of(cluster.kind)
+        old, new = (
+            (*manifests(str(version), cluster.kind, **more), _config_map(name), *_beside())
+            for version, name in ((OLD, "old"), (NEW, "new"))
+        )
+        self.given: Manifests | None = Manifests("new.yaml", "ab" * 32, tuple(map(live.Object, new)))
+        for document in old:
+            note = {live.LAST_APPLIED: json.dumps(document)}
+            metadata = {**document["metadata"], "annotations": note}
+            self._store.create({**document, "metadata": metadata}, "kubectl-client-side-apply")
+
+    def is_settled(self) -> bool:
+        return True
+
+    def audit(self, version: Version) -> None:
+        """One of the two, and whoever applied the old manifests owns them again where they are back."""
+        there = {name for name in ("old", "new") if self._store.get(("", "ConfigMap"), "kube-system", name)}
+        assert there == {"old" if version == OLD else "new"}
+        beside = self._store.get(("apps", "Deployment"), "kube-system", "beside")
+        assert beside is not None
+        manager = "kubectl-client-side-apply" if version == OLD else live.FIELD_MANAGER
+        assert manager in {each.manager for each in beside.managers}
+
+
+def _beside() -> list[dict[str, Any]]:
+    """A workload that both versions have alike."""
+    labels, metadata = {"app": "beside"}, {"name": "beside", "namespace": "kube-system"}
+    template = {"metadata": {"labels": labels}, "spec": {"containers": [{"name": "beside", "image": "beside:1"}]}}
+    spec = {"replicas": 1, "selector": {"matchLabels": labels}, "template": template}
+    return [{"apiVersion": "apps/v1", "kind": "Deployment", "metadata": metadata, "spec": spec}]
+
+
+def _config_map(name: str) -> dict[str, Any]:
+    metadata = {"name": name, "namespace": "kube-system", "labels": {"app": "dns"}}
+    return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": {"a": "1"}}
+
+
+def rolling_of(kind: str) -> dict[str, Any]:
+    """What charts and manifests say of rolling updates."""
+    if kind == "DaemonSet":
+        return {"updateStrategy": {"type": "RollingUpdate"}}
+    return {"strategy": {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": "25%", "maxUnavailable": "25%"}}}
+
+
+class Read:
+    """ports.ManifestReader of what a keeper is given."""
+
+    def __init__(self, given: Manifests | None) -> None:
+        self.given = given
+
+    def read(self, path: str) -> Manifests:
+        assert self.given is not None
+        return self.given
+
+
 class Cluster:
-    """`bad_share`: of the requests that instances of the new version answer; `lost` counts what nobody answered."""
+    """`bad_share`: of the requests that instances of the new version answer; `lost` counts what nobody answered.
+
+    `behaviour` is that of the new version, `others` those of other images.
+    """
 
     def __init__(
         self,
@@ -175,11 +250,12 @@ class Cluster:
         behaviour: Behaviour | None = None,
         bad_share: float = 0.0,
         keeper: Callable[["Cluster"], Keeper] = Eks,
+        others: Mapping[str, Behaviour] = MappingProxyType({}),
     ) -> None:
         self.world = World(seed)
         self.kind, self.bad_share, self.lost = kind, bad_share, 0
         self.store = Store(self.world)
-        table = {f"{_IMAGE}:{NEW}": behaviour} if behaviour else {}
+        table = {**others, f"{_IMAGE}:{NEW}": behaviour} if behaviour else others
         self.controllers = Controllers(self.store, as_in(table))
         for number in range(NODES):
             self.controllers.nodes.add(f"node-{number}", {"topology.kubernetes.io/zone": "ab"[number % 2]})
@@ -203,6 +279,7 @@ class Cluster:
             gitops=GitOpsObjects(objects, objects),
             helm=HelmSecrets(objects),
             helm_writer=program,
+            manifests=Read(self.keeper.given),
         )
         self._chance = self.world.stream("traffic")
 
@@ -217,15 +294,15 @@ class Cluster:
         return dict(found.spec)
 
     @property
-    def managers(self) -> set[str]:
-        """Who owns fields of the workload."""
+    def managers(self) -> set[tuple[str, str]]:
+        """Who owns fields of the workload, by which operation."""
         found = self.store.get(("apps", self.kind), "kube-system", "dns")
         assert found is not None
-        return {each.manager for each in found.managers}
+        return {(each.manager, each.operation) for each in found.managers}
 
     def images(self) -> list[str]:
         """The versions that pods run, of those that are not on their way out."""
-        pods = [pod for pod in self.store.rows(POD) if not pod.is_ending]
+        pods = [pod for pod in self.store.rows(POD) if not pod.is_ending and pod.labels["app"] == "dns"]
         return sorted(pod.spec["containers"][0]["image"].partition(":")[2] for pod in pods)
 
     # ── ports.Signals ───────────────────────────────────────────────────────────────────────────────────────────
@@ -233,7 +310,8 @@ class Cluster:
     def counted(self, step: Step, since: datetime) -> tuple[Answered, ...]:
         """Requests since then, spread evenly over the pods that are ready."""
         requests = round((self.world.now - since).total_seconds() * _RPS)
-        pods = [pod for pod in self.store.rows(POD) if is_ready(pod) and not pod.is_ending]
+        ready = (pod for pod in self.store.rows(POD) if is_ready(pod) and not pod.is_ending)
+        pods = [pod for pod in ready if pod.labels["app"] == "dns"]
         if not pods:
             self.lost += requests
             return (Answered(sli="dns", counts=Counts(requests, requests)),) if requests else ()
@@ -269,12 +347,20 @@ class Cluster:
                     instances=INSTANCES if surge else NODES,
                 ),
             ),
-            objects=(ObjectRef(kind="PodDisruptionBudget", name="dns", namespace="kube-system", group="policy"),),
+            objects=(_BUDGET, *((_OLD_MAP,) if self.keeper.given else ())),
             waves=waves,
             objectives=(Objective(sli="dns"),),
             soak_s=30,
+            manifests=self._manifests(),
         )
         return Plan(cluster="prod-eu-1", kubernetes=None, made=self.world.now, goal="newer", steps=(step,))
+
+    def _manifests(self) -> ManifestSet | None:
+        given = self.keeper.given
+        if given is None:
+            return None
+        refs = tuple(each.ref for each in given.documents)
+        return ManifestSet(path=given.path, sha256=given.sha256, objects=refs, gone=(_OLD_MAP,))
 
     def update(self, step: Step | None = None, crash: float = 0.0) -> Run:
         """Drives a run to its end; where the worker dies, the next one takes it from the journal."""

@@ -48,7 +48,7 @@ _FILES_MAX = 100_000
 _PIECE_BYTES = 1 << 20
 # How many broken documents are named; the rest are counted.
 _NAMED_MAX = 20
-_YAML_MARKER = re.compile(rb"^---(?=\s|$)", re.MULTILINE)
+YAML_MARKER = re.compile(rb"^---(?=\s|$)", re.MULTILINE)
 _ALIAS = re.compile(rb"(?:^|[\s\[,{:-])\*[^\s*\"']", re.MULTILINE)
 _IS_CRD = re.compile(rb"^kind:[ \t]*[\"']?CustomResourceDefinition\b", re.MULTILINE)
 # The schema of a version: its key, and below it every line that is blank or indented deeper.
@@ -121,7 +121,7 @@ class Collection:
         import yaml
 
         # `---` in the first column ends a document, wherever it is (YAML 1.2, 9.1.2).
-        for number, document in enumerate(_YAML_MARKER.split(body), start=1):
+        for number, document in enumerate(YAML_MARKER.split(body), start=1):
             try:
                 self._add_value(_yaml_value(document), f"{source} document {number}")
             except BadInput as error:
@@ -261,14 +261,14 @@ def _yaml_value(document: bytes) -> Any:
 
     short = _SCHEMA.sub(rb"\1openAPIV3Schema: {}\n", document) if _IS_CRD.search(document) else document
     try:
-        return _loaded(short)
+        return loaded(short)
     except yaml.YAMLError:  # a schema may be written in ways that only a YAML parser handles
         if short is document:
             raise
-        return _loaded(document)
+        return loaded(document)
 
 
-def _loaded(document: bytes) -> Any:
+def loaded(document: bytes) -> Any:
     import yaml
 
     value = yaml.load(document, Loader=yaml_loader())
@@ -295,11 +295,11 @@ def read(
     not exist or when there is no Kubernetes object in any of them.
     """
     collection, given = Collection(decoder), list(paths)
-    for number, (source, load) in enumerate(_files(given), start=1):
+    for number, (source, load) in enumerate(files(given), start=1):
         progress(source, number, 0)
         try:
             collection.add(load(), source)
-        except _UNREADABLE as error:
+        except UNREADABLE as error:
             collection.cannot_read(source, _why(error))
     progress("", 1, 1)
     snapshot = collection.snapshot(Cluster(name=name or _named(given), kubernetes=kubernetes, source="files"), taken)
@@ -327,7 +327,7 @@ def _utf_8(body: bytes) -> bytes:
 
 
 _Load = Callable[[], bytes]
-_UNREADABLE = (OSError, EOFError, zlib.error, tarfile.TarError, MemoryError)
+UNREADABLE = (OSError, EOFError, zlib.error, tarfile.TarError, MemoryError)
 
 
 def _why(error: BaseException) -> str:
@@ -336,7 +336,7 @@ def _why(error: BaseException) -> str:
     return (isinstance(error, OSError) and error.strerror) or str(error)
 
 
-def _files(paths: list[str]) -> Iterator[tuple[str, _Load]]:
+def files(paths: list[str]) -> Iterator[tuple[str, _Load]]:
     """Each file by name, with a function that reads it."""
     count = 0
     for given in paths:
@@ -376,7 +376,7 @@ def _of_file(path: Path) -> Iterator[tuple[str, _Load]]:
             for member in archive:
                 if member.isfile() and member.name.removesuffix(".gz").endswith(_SUFFIXES):
                     yield member.name, partial(_plain, cast("IO[bytes]", archive.extractfile(member)))
-    except _UNREADABLE as error:  # probably cut off: the members before that still count
+    except UNREADABLE as error:  # probably cut off: the members before that still count
         yield str(path), partial(_fail, error)
 
 
