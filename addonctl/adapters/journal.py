@@ -110,6 +110,13 @@ class SqlJournal:
         self._engine = _sqlite(url) if self._is_sqlite else _postgres(url)
         self._renewing: threading.Thread | None = None
         self._closed = threading.Event()
+        try:
+            self._open()
+        except AddonctlError:
+            self._engine.dispose()
+            raise
+
+    def _open(self) -> None:
         with self._reading() as db:
             layout = _layout(db)
         if not layout:

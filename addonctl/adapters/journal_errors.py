@@ -30,7 +30,7 @@ _SQLITE: dict[int, tuple[type[AddonctlError], str, str]] = {
 # By the beginning of PostgreSQL's SQLSTATE; the first that fits.
 _POSTGRES: dict[str, tuple[type[AddonctlError], str, str]] = {
     "28": (NotAllowed, "rejects the user or the password", "Check the URL, or the password file."),
-    "3D": (BadInput, "does not exist", "Create the database, or name another."),
+    "3D": (BadInput, "does not exist, or its user does not", "Create it, or name another."),
     "25006": (NotReachable, "is read-only", f"Name the server that is written to. {_UNCHANGED}"),
     "42501": (Forbidden, "does not allow it to this user", "Grant the user CREATE on the schema, or its tables to it."),
     "42": (Broken, "does not have the tables that addonctl makes", "Name a database of its own for it."),
@@ -41,6 +41,18 @@ _POSTGRES: dict[str, tuple[type[AddonctlError], str, str]] = {
     "57": (NotReachable, "is stopping, or has ended the connection", f"Try again. {_UNCHANGED}"),
     "58": (NotReachable, "has trouble with its disk", f"Look at it. {_UNCHANGED}"),
     "XX": (Broken, "is damaged", "Its own log says how."),
+}
+
+
+# libpq gives no SQLSTATE for what a server answers to a new connection, only words.
+_CONNECTING = {
+    "authentication failed": "28",
+    "pg_hba.conf": "28",
+    "does not exist": "3D",
+    "starting up": "57",
+    "shutting down": "57",
+    "too many": "53",
+    "remaining connection slots": "53",
 }
 
 
@@ -64,10 +76,16 @@ def _said(error: Any) -> tuple[type[AddonctlError], str, str]:
     if isinstance(error, sqlite3.Error):
         code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF
         return _SQLITE.get(code, (Broken, f"cannot be used ({error})", "Move the file away to begin with none."))
-    state = getattr(error, "sqlstate", None) or ""
+    state = getattr(error, "sqlstate", None) or _in_words(str(error))
     for begins, said in _POSTGRES.items():
         if state.startswith(begins):
             return said
     if state and not state.startswith("08"):
         return Broken, f"answered with an error of its own ({state})", "Its own log says more."
     return NotReachable, "cannot be reached", f"Check its address, and whether it runs. {_UNCHANGED}"
+
+
+def _in_words(answer: str) -> str:
+    _, fatal, words = answer.partition("FATAL:")
+    found = (state for word, state in _CONNECTING.items() if word in words)
+    return next(found, "") if fatal else ""
