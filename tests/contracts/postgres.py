@@ -40,8 +40,8 @@ class PostgresServer:
                 for path in (folder, folder / "password"):
                     shutil.chown(path, _user())
             self._folder, self.port = folder, _free_port()
-            _run("initdb", f"--pgdata={folder}/data", "--username=addonctl", "--auth=scram-sha-256",
-                 f"--pwfile={folder}/password", "--no-sync", "--no-instructions")  # fmt: skip
+            login = ("--username=addonctl", "--auth=scram-sha-256", f"--pwfile={folder}/password")
+            _run("initdb", f"--pgdata={folder}/data", *login, "--no-sync", "--no-instructions")
             self.start()
             undo.callback(self.stop)
             self._undo = undo.pop_all()
