@@ -124,14 +124,21 @@ class Instances:
 
     # ── Changing ────────────────────────────────────────────────────────────────────────────────────────────────
 
-    def harden(self) -> None:
-        """Nothing is taken up before it is released, and no old instance goes before a new one serves."""
+    @property
+    def hardened(self) -> Document:
+        """Fields of the spec: nothing is taken up before it is released, no old instance goes before a new serves."""
         if self.ref.kind == "DaemonSet":
-            self._merge({"updateStrategy": {"type": "OnDelete", "rollingUpdate": None}})
-            return
+            return {"updateStrategy": {"type": "OnDelete"}}
         rolling = {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": 1, "maxUnavailable": 0}}
         serves_s = max(self.old.document["spec"].get("minReadySeconds", 0), _SERVES_S)
-        self._merge({"paused": True, "strategy": rolling, "minReadySeconds": serves_s})
+        return {"paused": True, "strategy": rolling, "minReadySeconds": serves_s}
+
+    def harden(self) -> None:
+        """Sets them until `relax`."""
+        spec = self.hardened
+        if self.ref.kind == "DaemonSet":
+            spec = {"updateStrategy": {**spec["updateStrategy"], "rollingUpdate": None}}
+        self._merge(spec)
 
     def relax(self) -> None:
         """As it was before `harden`, but for the version, and none of its fields is ours."""

@@ -7,6 +7,7 @@ waves, is in instances.py. Each method is safe to repeat: what it is for is read
 from addonctl.errors import Invalid
 from addonctl.hands.base import Hand, NotYet, Ports, Present
 from addonctl.hands.eks import EksHand
+from addonctl.hands.gitops import ArgoHand, FluxHand
 from addonctl.hands.helm import HelmHand
 from addonctl.hands.manifests import ManifestHand
 from addonctl.model import owners
@@ -24,6 +25,10 @@ def hand(step: Step, ports: Ports) -> Hand:
             return HelmHand(step, step.owner, ports)
         case owners.Manifest(manager=manager) if manager:
             return ManifestHand(step, step.owner, ports)
+        case owners.ArgoApplication():
+            return ArgoHand(step, step.owner, ports)
+        case owners.FluxHelmRelease():
+            return FluxHand(step, step.owner, ports)
     raise Invalid(
         f"{step.installation} is kept by {str(step.owner) or 'nobody known'}, of which nothing is updated so far"
     )

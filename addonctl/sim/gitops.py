@@ -4,8 +4,9 @@ ports.GitOpsWriter changes nothing but their objects, so it needs no simulated s
 simulated objects as on real ones, and here is who acts on what it wrote. Both look at an object soon after its spec
 changed and again and again after an interval; Argo CD also watches what it keeps.
 
-`Sources` says what a source's revision holds. Argo CD's sync is modelled as a forced server-side apply. Not modelled:
-sync waves and hooks, ApplicationSets, projects, health of other kinds than workloads, Flux's own source objects.
+`Sources` says what a source's revision holds. Argo CD's sync is modelled as a forced server-side apply; of Flux's
+post-renderers, JSON patches. Not modelled: sync waves and hooks, ApplicationSets, projects, health of other kinds than
+workloads, Flux's own source objects.
 """
 
 import json
@@ -15,8 +16,7 @@ from typing import Any
 
 from addonctl.errors import AddonctlError, NotFound
 from addonctl.sim.controllers.queue import Queue, condition
-from addonctl.sim.documents import Document, at, copied
-from addonctl.sim.fields import fields_of
+from addonctl.sim.documents import Document, at, copied, patched
 from addonctl.sim.helm import SimHelm
 from addonctl.sim.kinds import Key
 from addonctl.sim.readiness import is_rolled_out, serves_nothing, workloads
@@ -37,6 +37,7 @@ _KINDS = (
 _SOON_S = (0.2, 1.0)
 _ARGO_EVERY_S = (180.0, 240.0)  # timeout.reconciliation, and its jitter
 _HEAL_AGAIN_S = 5.0  # --self-heal-timeout-seconds
+_OPERATES_S, _RETRY_S = (0.3, 2.0), 5.0
 _TRACKING = "argocd.argoproj.io/tracking-id"
 _CASCADE = "resources-finalizer.argocd.argoproj.io"
 
@@ -80,16 +81,6 @@ class _Keeper:
         metadata = document["metadata"]
         return served.key, (metadata.get("namespace") or namespace) if served.namespaced else "", metadata["name"]
 
-    def _differs(self, document: Document, place: Place) -> bool:
-        """Whether a field that is wanted stands otherwise, or the object is not there."""
-        there = self._store.get(*place)
-        if there is None or there.is_ending:
-            return True
-        status = False if there.served.has_status else None
-        wanted = fields_of(document, custom=there.served.custom, status=status)
-        live = there.fields
-        return any(path not in live or live[path] != value for path, value in wanted.items() if value not in ({}, []))
-
     def _apply(self, name: Name, documents: Iterable[tuple[Place, Document]], prune: bool) -> None:
         kept = self._kept.setdefault(name, {})
         before = dict(kept)
@@ -107,7 +98,10 @@ class _Keeper:
 
 
 class ArgoCd(_Keeper):
-    """Applications: compared always, synchronised where they are automated, healed where selfHeal says so."""
+    """Applications: compared always, synchronised where they are automated, healed where selfHeal says so.
+
+    `by_itself` counts synchronisations that nobody asked for.
+    """
 
     def __init__(self, store: Store, sources: Sources) -> None:
         super().__init__(store, "argocd-controller")
@@ -115,6 +109,7 @@ class ArgoCd(_Keeper):
         self._queue = Queue(store.world, self._reconcile, _SOON_S)
         self._keeper: dict[Place, Name] = {}
         self._synced: dict[Name, tuple[str, int]] = {}  # what was synchronised last, and when
+        self.by_itself = 0
         store.listen(APPLICATION, self._application_changed)
         store.listen_to_all(self._anything_changed)
 
@@ -123,7 +118,7 @@ class ArgoCd(_Keeper):
         if after is None:
             for place in self._kept.pop(change.stored.name, {}):
                 self._keeper.pop(place, None)
-        elif before is None or before.spec != after.spec or after.is_ending:
+        elif before is None or before.spec != after.spec or after.is_ending or _asks(before) != _asks(after):
             self._queue.add(after.name)
 
     def _anything_changed(self, change: Change) -> None:
@@ -142,13 +137,18 @@ class ArgoCd(_Keeper):
         try:
             wanted = self._wanted(found)
         except AddonctlError as error:
-            message = {"type": "ComparisonError", "message": error.what}
+            said = error.what
+            message = {"type": "ComparisonError", "message": said}
             self._set_status(found, {**found.status, "sync": {"status": "Unknown"}, "conditions": [message]})
+            self._operate(name, lambda _: ("Error", said))
             return
         for place, _ in wanted:
             self._keeper[place] = name
-        if self._is_out_of_sync(name, wanted) and self._may_sync(found):
-            self._sync(found, wanted)
+        if not self._operate(name, lambda operation: self._as_asked(name, wanted, operation)):
+            ignored = _ignored(found)
+            compared = [(place, _without(document, ignored(place))) for place, document in wanted]
+            if self._is_out_of_sync(name, compared) and self._may_sync(found):
+                self._sync(found, wanted)
         self._tell(name, wanted)
 
     def _wanted(self, found: Stored) -> list[tuple[Place, Document]]:
@@ -170,7 +170,7 @@ class ArgoCd(_Keeper):
     def _is_out_of_sync(self, name: Name, wanted: list[tuple[Place, Document]]) -> bool:
         places = {place for place, _ in wanted}
         left = any(place not in places and self._store.get(*place) for place in self._kept.get(name, {}))
-        return left or any(self._differs(document, place) for place, document in wanted)
+        return left or any(self._store.differs(document, place) for place, document in wanted)
 
     def _may_sync(self, found: Stored) -> bool:
         """A new revision at once; what others changed only with selfHeal, and not again within seconds."""
@@ -188,18 +188,82 @@ class ArgoCd(_Keeper):
         return left <= 0
 
     def _sync(self, found: Stored, wanted: list[tuple[Place, Document]]) -> None:
-        self._synced[found.name] = _digest(found), self._world.micros
+        """By itself."""
+        self.by_itself += 1
         prune = bool(at(found.spec, "syncPolicy", "automated", "prune"))
+        phase, message = self._synchronised(found, wanted, prune)
+        present = self._store.get(APPLICATION, *found.name)
+        assert present is not None
+        operation = {"phase": phase, "message": message, "finishedAt": self._world.stamp}
+        self._set_status(present, {**present.status, "operationState": operation})
+
+    def _synchronised(self, found: Stored, wanted: list[tuple[Place, Document]], prune: bool) -> tuple[str, str]:
+        self._synced[found.name] = _digest(found), self._world.micros
         phase, message = "Succeeded", ""
         try:
             self._apply(found.name, wanted, prune)
         except AddonctlError as error:
             phase, message = "Failed", error.what
         self._world.note(f"argocd {found.metadata['name']} {phase}")
-        present = self._store.get(APPLICATION, *found.name)
-        assert present is not None
-        operation = {"phase": phase, "message": message, "finishedAt": self._world.stamp}
-        self._set_status(present, {**present.status, "operationState": operation})
+        return phase, message
+
+    # ── Operations that somebody asked for ──────────────────────────────────────────────────────────────────────
+
+    def _operate(self, name: Name, do: Callable[[Document], tuple[str, str]]) -> bool:
+        """Goes on with the operation, if there is one: it begins, runs for a while, and ends or is tried again."""
+        found = self._store.get(APPLICATION, *name)
+        operation = found.document.get("operation") if found else None
+        if found is None or not operation:
+            return False
+        state = found.status.get("operationState") or {}
+        if state.get("phase") == "Terminating":
+            self._say(found, {**state, "phase": "Failed", "message": "Operation terminated"})
+        elif state.get("phase") != "Running":
+            self._say(found, {"operation": operation, "phase": "Running", "startedAt": self._world.stamp})
+            self._queue.add_after(name, self._random.uniform(*_OPERATES_S))
+        else:
+            phase, message = do(operation)
+            tries = state.get("retryCount", 0)
+            present = self._store.get(APPLICATION, *name)
+            assert present is not None
+            if phase != "Succeeded" and tries < at(operation, "retry", "limit"):
+                self._say(present, {**state, "message": message, "retryCount": tries + 1})
+                self._queue.add_after(name, _RETRY_S * 2**tries)
+            else:
+                self._say(present, {**state, "phase": phase, "message": message})
+        return True
+
+    def _say(self, found: Stored, state: Document) -> None:
+        ended = state["phase"] not in ("Running", "Terminating")
+        document = {**found.document, "status": {**found.status, "operationState": state}}
+        if ended:
+            document.pop("operation")
+        self._store.update(found, document, self._manager)
+
+    def _as_asked(self, name: Name, wanted: list[tuple[Place, Document]], operation: Document) -> tuple[str, str]:
+        found = self._store.get(APPLICATION, *name)
+        assert found is not None
+        sync = operation["sync"]
+        only = {(one.get("group", ""), one["kind"], one["name"]) for one in sync.get("resources") or ()}
+        chosen = [(place, document) for place, document in wanted if not only or (*place[0], place[2]) in only]
+        if "RespectIgnoreDifferences=true" in (sync.get("syncOptions") or ()):
+            ignored = _ignored(found)
+            chosen = [(place, self._respecting(place, document, ignored(place))) for place, document in chosen]
+        return self._synchronised(found, chosen, bool(sync.get("prune")) and not only)
+
+    def _respecting(self, place: Place, document: Document, pointers: list[str]) -> Document:
+        """The document with what is live where that is to be ignored."""
+        there = self._store.get(*place)
+        document = _without(document, pointers)
+        for pointer in pointers if there else ():
+            assert there is not None
+            *above, field = pointer.strip("/").split("/")
+            if (value := at(there.document, *above, field)) is not None:
+                held = document
+                for step in above:
+                    held = held.setdefault(step, {})
+                held[field] = copied(value)
+        return document
 
     def _tell(self, name: Name, wanted: list[tuple[Place, Document]]) -> None:
         found = self._store.get(APPLICATION, *name)
@@ -207,9 +271,11 @@ class ArgoCd(_Keeper):
         mine = workloads(self._store, (place for place, _ in wanted))
         ready = all(map(is_rolled_out, mine))
         health = "Healthy" if ready else "Degraded" if any(map(serves_nothing, mine)) else "Progressing"
-        sync = {"status": "OutOfSync" if self._is_out_of_sync(name, wanted) else "Synced"}
+        ignored = _ignored(found)
+        compared = [(place, _without(document, ignored(place))) for place, document in wanted]
+        sync = {"status": "OutOfSync" if self._is_out_of_sync(name, compared) else "Synced"}
         sync |= {"revision": str(at(found.spec, "source", "targetRevision") or "HEAD")}
-        self._set_status(found, {**found.status, "sync": sync, "health": {"status": health}})
+        self._set_status(found, {**found.status, "sync": sync, "health": {"status": health}, "conditions": []})
 
     def _set_status(self, found: Stored, status: Document) -> None:
         """An Application has no status subresource: every write of it is one of the object."""
@@ -225,6 +291,40 @@ class ArgoCd(_Keeper):
                 self._store.end(kept)
         left = [one for one in finalizers if one != _CASCADE]
         self._store.update(found, {**found.document, "metadata": {**found.metadata, "finalizers": left}})
+
+
+def _asks(found: Stored) -> tuple[bool, bool]:
+    """Whether an operation is asked for, and whether its end is."""
+    return bool(found.document.get("operation")), at(found.status, "operationState", "phase") == "Terminating"
+
+
+def _ignored(found: Stored) -> Callable[[Place], list[str]]:
+    """Which fields of an object are not compared."""
+
+    def pointers(place: Place) -> list[str]:
+        (group, kind), namespace, name = place
+        return [
+            pointer
+            for each in found.spec.get("ignoreDifferences") or ()
+            if each.get("group", "") == group
+            and each["kind"] == kind
+            and each.get("name", name) == name
+            and each.get("namespace", namespace) == namespace
+            for pointer in each.get("jsonPointers") or ()
+        ]
+
+    return pointers
+
+
+def _without(document: Document, pointers: Iterable[str]) -> Document:
+    """A copy without the fields at these pointers."""
+    result: Document = copied(document)
+    for pointer in pointers:
+        *above, field = pointer.strip("/").split("/")
+        held = at(result, *above)
+        if isinstance(held, dict):
+            held.pop(field, None)
+    return result
 
 
 def _digest(found: Stored) -> str:
@@ -278,6 +378,7 @@ class HelmController:
         self._done: dict[Name, str] = {}  # what was deployed last, or given up
         self._failures: dict[Name, int] = {}
         self._at_work: set[Name] = set()
+        self.by_itself = 0  # corrections of drift
         store.listen(HELM_RELEASE, lambda change: _look_if_changed(change, self._queue))
 
     def _reconcile(self, name: Name) -> None:
@@ -287,12 +388,17 @@ class HelmController:
         self._queue.add_after(name, _seconds(found.spec.get("interval", "10m")))
         wanted = self._wanted(found)
         if self._done.get(name) == wanted:
+            if at(found.spec, "driftDetection", "mode") == "enabled":
+                self.by_itself += self._helm.correct(*self._release(found))
+            seen = {**found.status, "observedGeneration": found.metadata["generation"]}
+            self._store.set_status(found, seen, "flux")
             return
         self._at_work.add(name)
         self._deploy(found, wanted)
 
     def _wanted(self, found: Stored) -> str:
-        return json.dumps([at(found.spec, "chart", "spec"), found.spec.get("values")], sort_keys=True)
+        said = [at(found.spec, "chart", "spec"), found.spec.get("values"), found.spec.get("postRenderers")]
+        return json.dumps(said, sort_keys=True)
 
     def _release(self, found: Stored) -> Name:
         target = found.spec.get("targetNamespace")
@@ -311,6 +417,8 @@ class HelmController:
             values=found.spec.get("values") or {},
             timeout_s=round(_seconds(found.spec.get("timeout", "5m"))),
             then=lambda error: self._ended(found, wanted, error),
+            wait=not at(found.spec, "upgrade", "disableWait"),
+            post_render=lambda document: _post_rendered(found, document),
         )
 
     def _ended(self, was: Stored, wanted: str, error: AddonctlError | None) -> None:
@@ -338,6 +446,17 @@ class HelmController:
             self._helm.put_back(namespace, release)
         except NotFound:
             return
+
+
+def _post_rendered(found: Stored, document: Document) -> Document:
+    group = document["apiVersion"].rpartition("/")[0]
+    for renderer in found.spec.get("postRenderers") or ():
+        for each in at(renderer, "kustomize", "patches") or ():
+            target = each["target"]
+            named = (target.get("group", ""), target["kind"], target["name"])
+            if named == (group, document["kind"], document["metadata"]["name"]):
+                document = patched(document, json.loads(each["patch"]))
+    return document
 
 
 def _look_if_changed(change: Change, queue: Queue) -> None:

@@ -128,12 +128,14 @@ class SimHelm:
         values: Mapping[str, Any],
         timeout_s: int,
         then: Callable[[AddonctlError | None], object],
+        wait: bool = True,
+        post_render: Callable[[Document], Document] = lambda document: document,
     ) -> None:
         """Installs or upgrades as a controller does, which blocks nobody; `then` is told how it ended."""
         history = self._history(namespace, name)
         number = history[-1]["version"] + 1 if history else 1
         try:
-            record = self._record(namespace, name, number, self._chart(chart, version), values)
+            record = self._record(namespace, name, number, self._chart(chart, version), values, post_render)
             self._keep(record, "pending-upgrade" if history else "pending-install")
         except AddonctlError as error:
             then(error)
@@ -144,7 +146,20 @@ class SimHelm:
             self._keep(record, "failed")
             then(error)
             return
+        if not wait:
+            self._deployed(record)
+            then(None)
+            return
         self._follow(record, self._world.micros + timeout_s * 1_000_000, then)
+
+    def correct(self, namespace: str, name: str) -> bool:
+        """Applies the newest revision again where what it sets stands otherwise; whether it did."""
+        newest = self._newest(namespace, name)
+        pairs = list(zip(_documents(newest), self._places(newest), strict=True))
+        drifted = [document for document, place in pairs if self._store.differs(document, place)]
+        for document in drifted:
+            self._store.apply(document, MANAGER, force=True)
+        return bool(drifted)
 
     def put_back(self, namespace: str, name: str) -> None:
         """Applies the newest revision that was deployed as a new one, without waiting. Raises NotFound."""
@@ -176,9 +191,18 @@ class SimHelm:
             raise Invalid(f"helm refused: chart {chart} has no version {version or '(any)'}")
         return found
 
-    def _record(self, namespace: str, name: str, number: int, chart: Chart, values: Mapping[str, Any]) -> Document:
+    def _record(
+        self,
+        namespace: str,
+        name: str,
+        number: int,
+        chart: Chart,
+        values: Mapping[str, Any],
+        post_render: Callable[[Document], Document] = lambda document: document,
+    ) -> Document:
         try:
-            documents = [self._owned(document, namespace, name) for document in chart.render(name, namespace, values)]
+            rendered = (post_render(copied(document)) for document in chart.render(name, namespace, values))
+            documents = [self._owned(document, namespace, name) for document in rendered]
         except Invalid as error:
             said = _without_values(error.what, values)
             raise Invalid(f"helm refused to change {namespace}/{name}: {said}") from None

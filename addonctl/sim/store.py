@@ -149,6 +149,14 @@ class Store:
         rows = self._rows.get(key)
         return rows.get((namespace, name)) if rows is not None else None
 
+    def differs(self, document: Document, place: tuple[Key, str, str]) -> bool:
+        """Whether a field of a document stands otherwise at its place, or no such object is there."""
+        there = self.get(*place)
+        if there is None or there.is_ending:
+            return True
+        wanted, live = _fields(document, there.served), there.fields
+        return any(path not in live or live[path] != value for path, value in wanted.items() if value not in ({}, []))
+
     def rows(self, key: Key, namespace: str = "") -> list[Stored]:
         """All present states of a kind, in the order in which the server lists them."""
         rows = self._rows.get(key) or {}
