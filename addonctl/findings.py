@@ -832,11 +832,12 @@ _TABLE = (
     ),
     Check(
         code="PRE010",
-        title="The step cannot be undone",
+        title="The step cannot be undone by an update back",
         severity=Severity.REQUIRED,
         capability=Capability.PREFLIGHT,
         why="If it fails, a person must repair the add-on forwards.",
         fix="Choose a version with a way back, or rehearse the update elsewhere and have a backup.",
+        otherwise=((Severity.RECOMMENDED, "it can, with more to do than to update it back"),),
     ),
     Check(
         code="PRE011",
@@ -920,7 +921,7 @@ _TABLE = (
         why="Without a readiness probe, pods count as ready as soon as they start.",
         fix="Add a readiness probe.",
         parts=("workloads",),
-        otherwise=((Severity.INFO, "other signals of it are watched as well"),),
+        otherwise=((Severity.INFO, "other signals of it are watched as well, or nobody calls it"),),
     ),
     Check(
         code="PRE020",

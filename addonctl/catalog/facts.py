@@ -174,7 +174,7 @@ class Meets(StrEnum):
     REACHES = "reaches"  # it comes from below the range, into it or beyond
     LANDS = "lands"  # it ends in the range: better not
     JUMPS = "jumps"  # it comes from below the range and ends above it: it is to stop within first
-    RETURNS = "returns"  # it goes from the range or above to below it
+    RETURNS = "returns"  # it goes from the range or above to below it; of any version, to any older one
 
 
 class Weight(StrEnum):
@@ -210,7 +210,7 @@ class UpgradeNote:
             case Meets.JUMPS:
                 return comes and self.versions.is_below(to)
             case Meets.RETURNS:
-                return goes and not comes
+                return to < was if self.versions.lowest is None else goes and not comes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from addonctl.assessment import Assessment
-from addonctl.catalog import AddOn, Catalog, EksVersion
+from addonctl.catalog import AddOn, Catalog, EksVersion, Meets, UpgradeNote
 from addonctl.model import (
     EksAddon,
     Evidence,
@@ -120,6 +120,16 @@ class Case:
         """From and to, where both are known."""
         was, to = self.step.from_version, self.step.to_version
         return (was, to) if was is not None and to is not None else None
+
+    def notes(self, *meets: Meets, back: bool = False) -> Iterator[UpgradeNote]:
+        """What the catalog knows of this step, or of the way back from it."""
+        was, to = self.versions or (None, None)
+        if was is None or to is None or self.addon is None:
+            return
+        for note in self.addon.upgrade_notes:
+            met = note.is_met(to, was) if back else note.is_met(was, to)
+            if met and note.meets in meets and note.chart is self.counts_by_chart:
+                yield note
 
     # ── What was found before ───────────────────────────────────────────────────────────────────────────────────
 

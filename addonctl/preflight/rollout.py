@@ -25,21 +25,23 @@ def pauses(case: Case) -> Iterator[Finding]:
 
 
 def _is_called(case: Case, workload: Workload) -> bool:
-    """Whether requests of the API server, or of every pod, go to it."""
+    """Whether the API server or every pod depends on its answers: what only watches and acts may pause."""
     called = {*case.view.called_by_server}
     called |= {crd.conversion.ref for crd in case.view.snapshot.crds if crd.conversion is not None}
-    serves = any(service.ref in called for service in case.view.services_of.get(workload.ref, ()))
-    return serves or bool(case.addon and case.addon.provides)
+    services = case.view.services_of.get(workload.ref, ())
+    for_all = bool(case.addon and case.addon.provides) and (bool(services) or workload.kind == "DaemonSet")
+    return for_all or any(service.ref in called for service in services)
 
 
 @makes("PRE019")
 def blind(case: Case) -> Iterator[Finding]:
-    """Workloads none of whose containers says when it is ready."""
+    """Workloads none of whose containers says when it is ready; of what nobody calls that is only worth knowing."""
     others = any(objective.sli != _READY for objective in case.step.objectives)
     for _, workload in case.targets:
         serving = [container for container in workload.template.containers if not container.init]
         if serving and not any(container.has_readiness_probe for container in serving):
-            severity = Severity.INFO if others else None
+            serves = workload.kind == "DaemonSet" or bool(case.view.services_of.get(workload.ref))
+            severity = None if serves and not others else Severity.INFO
             yield finding("PRE019", workload.ref, seen(workload, "no readiness probe"), severity=severity)
 
 

@@ -18,7 +18,7 @@ from addonctl.versions import Minor, Version
 _KUBELET = "kubelet"
 _AT_LEAST = re.compile(r"eks\.(\d+)\+")
 _PLATFORM = re.compile(r"eks\.(\d+)")
-_WEIGHT = {Weight.BLOCKS: Severity.REQUIRED, Weight.RISKS: None, Weight.CHANGES: Severity.INFO}
+_WEIGHT = {Weight.BLOCKS: Severity.REQUIRED, Weight.RISKS: Severity.RECOMMENDED, Weight.CHANGES: Severity.INFO}
 
 
 # ── Kubernetes ──────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -119,7 +119,7 @@ def _on_platform(case: Case) -> Iterator[Evidence]:
 @makes("PRE012")
 def skipped(case: Case) -> Iterator[Finding]:
     """Minors that are no longer offered, and versions that migrate what later ones need migrated."""
-    shown = [Evidence(kind="source", subject=note.source, detail=note.what) for note in _notes(case, Meets.JUMPS)]
+    shown = [Evidence(kind="source", subject=note.source, detail=note.what) for note in case.notes(Meets.JUMPS)]
     if case.step.skips:
         detail = f"skips {', '.join(case.step.skips)}, not offered here; {case.row.addon} moves one minor at a time"
         shown.append(Evidence(kind="eks", subject=case.row.addon, detail=detail))
@@ -129,22 +129,15 @@ def skipped(case: Case) -> Iterator[Finding]:
 
 @makes("PRE013")
 def known_issues(case: Case) -> Iterator[Finding]:
-    """One finding a note, since each is prepared for by itself."""
-    for note in _notes(case, Meets.REACHES, Meets.LANDS):
-        topic = f"{case.way.topic}, {note.versions}"
-        shown = Evidence(kind="source", subject=note.source, detail=note.what)
-        yield finding(
-            "PRE013", InstallationRef(case.row.id, case.row.addon, topic), shown, severity=_WEIGHT[note.weight]
-        )
-
-
-def _notes(case: Case, *meets: Meets) -> Iterator[UpgradeNote]:
-    versions = case.versions
-    if versions is None or case.addon is None:
-        return
-    for note in case.addon.upgrade_notes:
-        if note.meets in meets and note.chart is case.counts_by_chart and note.is_met(*versions):
-            yield note
+    """One finding a range of versions that the step meets, as severe as the worst of what is known of it."""
+    found: dict[str, list[UpgradeNote]] = {}
+    for note in case.notes(Meets.REACHES, Meets.LANDS, Meets.RETURNS):
+        found.setdefault(str(note.versions), []).append(note)
+    for versions, notes in found.items():
+        subject = InstallationRef(case.row.id, case.row.addon, topic=f"{case.way.topic}, {versions}")
+        shown = (Evidence(kind="source", subject=note.source, detail=note.what) for note in notes)
+        worst = max((_WEIGHT[note.weight] for note in notes), key=lambda severity: severity.rank)
+        yield finding("PRE013", subject, *shown, severity=worst)
 
 
 @makes("PRE016")

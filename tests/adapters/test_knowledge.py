@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 from addonctl.adapters import knowledge
-from addonctl.catalog import AddOn, Catalog, Kubernetes, Role
+from addonctl.catalog import AddOn, Catalog, Kubernetes, Meets, Role
 
 FOLDER = resources.files("addonctl") / "data" / "addons"
 FILES = sorted(file.name for file in FOLDER.iterdir() if file.name.endswith(".yaml"))
@@ -29,6 +29,20 @@ def test_a_file_has_no_key_that_nobody_reads(name: str) -> None:
 def test_the_calendar_has_no_key_that_nobody_reads() -> None:
     text = (resources.files("addonctl") / "data" / "kubernetes.yaml").read_text()
     assert knowledge.unknown_keys(yaml.safe_load(text), Kubernetes) == []
+
+
+def test_notes_on_upgrades_say_what_and_where_it_was_said(catalog: Catalog) -> None:
+    notes = [(entry.id, note) for entry in catalog.addons.values() for note in entry.upgrade_notes]
+    assert len(notes) > 100
+    for addon, note in notes:
+        assert note.source, addon
+        assert note.what, addon
+        assert not note.what.endswith("."), f"{addon}: it is said in a sentence"
+        anywhere = note.versions.lowest is None
+        assert not anywhere or note.meets is Meets.RETURNS, f"{addon}: which versions?"
+        ends = note.versions.highest is not None
+        assert ends or note.meets in (Meets.REACHES, Meets.RETURNS), f"{addon}: nobody lands or jumps without an end"
+    assert len(set(notes)) == len(notes)
 
 
 def test_a_key_that_nobody_reads_is_found() -> None:

@@ -393,13 +393,22 @@ def note(versions: str, **more: Any) -> UpgradeNote:
         (note("1.12.4", meets=Meets.LANDS, weight=Weight.BLOCKS), "PRE013", Severity.REQUIRED),
         (note("1.12.2+", weight=Weight.CHANGES), "PRE013", Severity.INFO),
         (note("1.12.2", meets=Meets.JUMPS), "PRE012", Severity.REQUIRED),
-        (note("1.12.3+", meets=Meets.RETURNS), "PRE010", Severity.REQUIRED),
+        (note("1.12.3+", meets=Meets.RETURNS, weight=Weight.BLOCKS), "PRE010", Severity.REQUIRED),
+        (note("1.12.3+", meets=Meets.RETURNS), "PRE010", Severity.RECOMMENDED),
+        (note("*", meets=Meets.RETURNS), "PRE010", Severity.RECOMMENDED),
     ],
 )
 def test_what_is_known_of_the_versions_of_a_step(known: UpgradeNote, code: str, severity: Severity) -> None:
     facts = catalog(upgrade_notes=(known,))
     (told,) = found(cluster(facts), facts)
     assert (told.code, told.severity, told.evidence[0].subject) == (code, severity, "release notes")
+
+
+def test_on_the_way_down_a_note_on_the_way_back_is_a_known_issue() -> None:
+    facts = catalog(upgrade_notes=(note("1.12.3+", meets=Meets.RETURNS),))
+    image = container(image=f"eks/coredns/coredns:{NEW}")
+    world = cluster(facts, eks_addon=replace(ADDON, version=NEW), workloads=(dns((image,)),))
+    assert codes(found(world, facts, to=OLD)) == ["PRE013"]
 
 
 @pytest.mark.parametrize(
@@ -431,6 +440,7 @@ def test_a_note_is_met_in_one_direction_and_never_by_standing_still(was: Version
     assert returns.is_met(was, to) == (to < at <= was)
     assert not reaches.is_met(was, was)
     assert reaches.is_met(was, to) == returns.is_met(to, was)
+    assert note("*", meets=Meets.RETURNS).is_met(was, to) == (to < was)
 
 
 def test_a_skipped_minor_is_a_finding_with_the_minors() -> None:
@@ -476,15 +486,18 @@ def test_one_replica_that_surges_is_covered_by_hardening() -> None:
     ],
 )
 def test_nothing_serves_where_old_pods_end_first(workload: model.Workload, pauses: bool) -> None:
-    world = cluster(workloads=(workload,), pods=(), revisions=())
+    world = cluster(workloads=(workload,), pods=(), revisions=(), services=(service("kube-dns", LABELS),))
     told = [each.severity for each in found(world) if each.code == "PRE018"]
     assert told == ([Severity.RECOMMENDED] if pauses else [])
 
 
 def test_a_pause_of_what_nobody_calls_is_only_worth_knowing() -> None:
+    behind = (service("kube-dns", LABELS),)
     known = catalog(provides=())
-    world = cluster(known, workloads=(dns(strategy="Recreate"),))
+    world = cluster(known, workloads=(dns(strategy="Recreate"),), services=behind)
     assert one(found(world, known), "PRE018").severity is Severity.INFO
+    controller = cluster(workloads=(dns(strategy="Recreate"),))
+    assert one(found(controller), "PRE018").severity is Severity.INFO, "no Service: it watches and acts"
 
 
 def test_without_a_readiness_probe_the_gate_is_blind() -> None:
@@ -492,7 +505,10 @@ def test_without_a_readiness_probe_the_gate_is_blind() -> None:
     world = cluster(workloads=(dns((bare,)),))
     assert one(found(world), "PRE019").severity is Severity.INFO, "DNS queries are counted as well"
     silent = catalog(provides=())
-    assert one(found(cluster(silent, workloads=(dns((bare,)),)), silent), "PRE019").severity is Severity.RECOMMENDED
+    serving = cluster(silent, workloads=(dns((bare,)),), services=(service("kube-dns", LABELS),))
+    assert one(found(serving, silent), "PRE019").severity is Severity.RECOMMENDED
+    acting = cluster(silent, workloads=(dns((bare,)),))
+    assert one(found(acting, silent), "PRE019").severity is Severity.INFO, "nobody calls it"
     assert "PRE019" not in codes(found(cluster(workloads=(dns((container(), bare, init)),))))
 
 
