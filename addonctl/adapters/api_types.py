@@ -107,6 +107,13 @@ class Taint(Shape):
     effect: str | None = None
 
 
+class Toleration(Shape):
+    key: str | None = None
+    operator: str | None = None
+    value: str | None = None
+    effect: str | None = None
+
+
 class NodeSpec(Shape):
     provider_id: str | None = None
     unschedulable: bool | None = None
@@ -232,6 +239,7 @@ class PodSpec(Shape):
     host_network: bool | None = None
     priority_class_name: str | None = None
     node_selector: Strings | None = None
+    tolerations: list[Toleration] | None = None
     affinity: Affinity | None = None
     topology_spread_constraints: list[Present] | None = None
     volumes: list[PodVolume] | None = None

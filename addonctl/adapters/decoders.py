@@ -133,6 +133,12 @@ def _config_sources(spec: s.PodSpec) -> Iterator[tuple[str, str | None, bool]]:
         yield "Secret", pulled.name, False
 
 
+def _toleration(each: s.Toleration) -> model.Toleration:
+    return model.Toleration(
+        key=each.key or "", operator=each.operator or "Equal", value=each.value or "", effect=each.effect or ""
+    )
+
+
 def _template(template: s.PodTemplate | None, d: Decoder) -> model.PodTemplate:
     if template is None:
         return model.PodTemplate()
@@ -156,6 +162,7 @@ def _template(template: s.PodTemplate | None, d: Decoder) -> model.PodTemplate:
         host_network=bool(spec.host_network),
         priority_class=spec.priority_class_name or "",
         node_selector=spec.node_selector or EMPTY,
+        tolerations=tuple(map(_toleration, spec.tolerations or ())),
         has_affinity=spec.affinity is not None,
         has_pod_anti_affinity=bool(spec.affinity and spec.affinity.pod_anti_affinity is not None),
         has_topology_spread=bool(spec.topology_spread_constraints),

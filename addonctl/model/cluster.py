@@ -113,6 +113,23 @@ class Taint:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Toleration:
+    """What a pod tolerates; an empty key with Exists is every taint, an empty effect every effect."""
+
+    key: str = ""
+    operator: str = "Equal"  # or Exists
+    value: str = ""
+    effect: str = ""
+
+    def tolerates(self, taint: Taint) -> bool:
+        if self.effect and self.effect != taint.effect:
+            return False
+        if self.operator == "Exists":
+            return self.key in ("", taint.key)
+        return (self.key, self.value) == (taint.key, taint.value)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Node(KubernetesObject):
     RESOURCE: ClassVar[Resource | None] = resource("Node")
 
@@ -231,6 +248,7 @@ class PodTemplate:
     host_network: bool = False
     priority_class: str = ""
     node_selector: Mapping[str, str] = field(default_factory=dict)
+    tolerations: tuple[Toleration, ...] | None = None  # None: not read
     has_affinity: bool = False
     has_pod_anti_affinity: bool = False
     has_topology_spread: bool = False

@@ -1,8 +1,8 @@
 """Whether a pod more fits (PRE009): Deployments surge by one pod each while they are updated.
 
 A pod fits a node by requests against what is allocatable and not requested, the number of pods, its nodeSelector, and
-taints. Tolerations are not read: a taint is taken as tolerated where a pod of the workload runs on a node with it.
-Affinity and spread are not known in full either, so what is found has no room for certain, and what is not may lack it.
+taints against tolerations; where these were not read, by taints of nodes that its pods are on. Affinity and spread are
+not known in full, so what is found has no room for certain, and what is not may have none either.
 """
 
 from collections.abc import Iterator, Sequence
@@ -106,8 +106,9 @@ def _is_allowed(case: Case, workload: Workload, node: Node) -> bool:
         return False  # its ports on this node are taken
     if node.operating_system == "windows" and node.name not in mine and not template.node_selector:
         return False
-    taken = {taint for each in case.view.snapshot.nodes if each.name in mine for taint in _taints(each)}
-    return set(_taints(node)) <= taken
+    borne = {taint for each in case.view.snapshot.nodes if each.name in mine for taint in _taints(each)}
+    tolerations = template.tolerations or ()
+    return all(taint in borne or any(each.tolerates(taint) for each in tolerations) for taint in _taints(node))
 
 
 def _taints(node: Node) -> Iterator[Taint]:

@@ -55,6 +55,19 @@ def test_of_a_config_map_only_the_declared_keys_are_kept(decoder: Decoder) -> No
     assert decoded(decoder, "ConfigMap", name="mine", data=data) is None
 
 
+# ── Placement ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_tolerations_are_read_with_the_defaults_of_kubernetes(decoder: Decoder) -> None:
+    tolerations = [{"operator": "Exists"}, {"key": "gpu", "value": "a100", "effect": "NoSchedule"}]
+    spec = {"template": {"spec": {"containers": [], "tolerations": tolerations}}}
+    assert decoded(decoder, "Deployment", spec).template.tolerations == (
+        model.Toleration(operator="Exists"),
+        model.Toleration(key="gpu", operator="Equal", value="a100", effect="NoSchedule"),
+    )
+    assert decoded(decoder, "Deployment", {"template": {"spec": {}}}).template.tolerations == ()
+
+
 # ── Pods ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 

@@ -579,6 +579,32 @@ def test_a_taint_that_its_pods_bear_is_tolerated() -> None:
     assert room(*tainted, node("c", taints=taint), pods=(*PODS, *FULL)) == []
 
 
+GPU = model.Taint(key="gpu", value="a100", effect="NoSchedule")
+
+
+@pytest.mark.parametrize(
+    ("toleration", "tolerated"),
+    [
+        (model.Toleration(operator="Exists"), True),
+        (model.Toleration(key="gpu", operator="Exists"), True),
+        (model.Toleration(key="gpu", value="a100"), True),
+        (model.Toleration(key="gpu", value="a100", effect="NoSchedule"), True),
+        (model.Toleration(key="gpu", value="h100"), False),
+        (model.Toleration(key="gpu", operator="Exists", effect="NoExecute"), False),
+        (model.Toleration(key="cpu", operator="Exists"), False),
+    ],
+)
+def test_what_is_tolerated_is_room(toleration: model.Toleration, tolerated: bool) -> None:
+    bearing = dns(template={"tolerations": (toleration,)})
+    free = node("c", taints=(GPU,))
+    assert (room(*NODES, free, pods=(*PODS, *FULL), workloads=(bearing,)) == []) is tolerated
+
+
+def test_a_taint_that_only_asks_keeps_nobody_off() -> None:
+    asking = node("c", taints=(model.Taint(key="gpu", effect="PreferNoSchedule"),))
+    assert room(*NODES, asking, pods=(*PODS, *FULL)) == []
+
+
 def test_a_node_selector_narrows() -> None:
     chosen = dns(template={"node_selector": {"pool": "system"}})
     here = node("a", labels={"pool": "system"}), node("b", labels={"pool": "system"})
