@@ -119,7 +119,7 @@ class Executor:
             )
         others = [str(each.ref) for each in step.targets if each.ref.kind not in KINDS]
         if others:
-            raise Invalid(f"{', '.join(others)}: only Deployments and DaemonSets are updated in waves so far")
+            raise Invalid(f"{', '.join(others)}: only Deployments, StatefulSets and DaemonSets are updated in waves")
         missing = [str(ref) for ref in _refs(step) if exists(self.ports.reader, ref) is None]
         if missing:
             raise Invalid(f"{', '.join(missing)} of {step.installation} is not there", "Plan anew.")

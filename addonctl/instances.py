@@ -1,8 +1,9 @@
 """The instances of a step's workloads: which of them run the new version, and how they are made to, or made not to.
 
 A workload's version is its pod template: pods of the template that the checkpoint holds are old, all others are new.
-Deployments roll by surge and are paused between waves, DaemonSets replace a pod only where one is deleted: they are
-told so before the owner is asked for its change, by fields that the checkpoint can put back. Called by executor.py.
+Deployments roll by surge and are paused between waves, StatefulSets roll down to a partition, DaemonSets replace a pod
+only where one is deleted: they are told so before the owner is asked for its change, by fields that the checkpoint can
+put back. Called by executor.py.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -15,7 +16,11 @@ from addonctl.model.checkpoint import Checkpoint
 from addonctl.ports import ObjectReader, ObjectWriter
 
 _HASHES = ("pod-template-hash", "controller-revision-hash")
-_REVISIONS = {"Deployment": live.Kind("apps", "ReplicaSet"), "DaemonSet": live.Kind("apps", "ControllerRevision")}
+_REVISIONS = {
+    "Deployment": live.Kind("apps", "ReplicaSet"),
+    "StatefulSet": live.Kind("apps", "ControllerRevision"),
+    "DaemonSet": live.Kind("apps", "ControllerRevision"),
+}
 KINDS = frozenset(_REVISIONS)
 TEMPORARY = ("paused", "strategy", "minReadySeconds", "updateStrategy")
 """The fields of a workload's spec that `harden` sets and `relax` puts back."""
@@ -26,6 +31,8 @@ _TROUBLES = {
     **dict.fromkeys(NOT_PULLED - {"ErrImagePull"}, "HLT002"),
     **dict.fromkeys(NOT_CREATED, "HLT003"),
 }
+# Pods of a StatefulSet from this ordinal on take a new version up: none has it, however many there will be.
+_NONE = 2**31 - 1
 # A new pod serves so long before the next old one goes: the gate looks twice in between.
 _SERVES_S = 10
 Document = Mapping[str, Any]
@@ -107,14 +114,15 @@ class Instances:
             yield pod.document
 
     def _revisions(self, workload: Document) -> Mapping[str, bool]:
-        """Hash of a pod → whether its template is another one than the checkpoint's."""
+        """Hash of a pod, or name of its revision → whether its template is another one than the checkpoint's."""
         old, uid = _template(self.old.document), workload["metadata"].get("uid")
         found: dict[str, bool] = {}
         for revision in self.reader.list(_REVISIONS[self.ref.kind], self.ref.namespace):
             if any(owner.get("uid") == uid for owner in revision.metadata.get("ownerReferences") or ()):
                 labels = revision.metadata.get("labels") or {}
                 held = revision.document.get("data") or revision.document
-                found |= {labels[name]: _template(held) != old for name in _HASHES if name in labels}
+                hashes = (revision.ref.name, *(labels[name] for name in _HASHES if name in labels))
+                found |= dict.fromkeys(hashes, _template(held) != old)
         return found
 
     @staticmethod
@@ -129,6 +137,8 @@ class Instances:
         """Fields of the spec: nothing is taken up before it is released, no old instance goes before a new serves."""
         if self.ref.kind == "DaemonSet":
             return {"updateStrategy": {"type": "OnDelete"}}
+        if self.ref.kind == "StatefulSet":
+            return {"updateStrategy": _down_to(_NONE)}
         rolling = {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": 1, "maxUnavailable": 0}}
         serves_s = max(self.old.document["spec"].get("minReadySeconds", 0), _SERVES_S)
         return {"paused": True, "strategy": rolling, "minReadySeconds": serves_s}
@@ -143,7 +153,7 @@ class Instances:
     def relax(self) -> None:
         """As it was before `harden`, but for the version, and none of its fields is ours."""
         spec = self.old.document["spec"]
-        if self.ref.kind == "DaemonSet":
+        if self.ref.kind != "Deployment":
             self._merge({"updateStrategy": _whole(spec.get("updateStrategy") or {}, "rollingUpdate")})
         else:
             strategy = _whole(spec.get("strategy") or {}, "rollingUpdate")
@@ -163,18 +173,32 @@ class Instances:
         if self.ref.kind == "DaemonSet":
             return self._replace(None if last else frozenset(nodes), new=False)
         done = last or seen.updated >= min(instances, seen.of)
-        self._merge({"paused": done and not last})
+        if self.ref.kind == "StatefulSet":
+            self._merge({"updateStrategy": _down_to(0 if last else max(seen.of - instances, 0))})
+        else:
+            self._merge({"paused": done and not last})
         return done
 
     def revert(self) -> None:
-        """The old template at once; a Deployment's old pods are still there, a DaemonSet's are made anew."""
+        """The old template at once; a Deployment's old pods are still there, the others' are made anew."""
         template = self.old.document["spec"]["template"]
         body: list[Document] = [{"op": "replace", "path": "/spec/template", "value": template}]
         if self.ref.kind == "Deployment":
             body.append({"op": "add", "path": "/spec/paused", "value": False})
+        if self.ref.kind == "StatefulSet":
+            body.append({"op": "add", "path": "/spec/updateStrategy", "value": self._made_anew()})
         self.writer.patch(self.ref, body, form=live.PatchForm.JSON)
-        if self.ref.kind == "DaemonSet":
+        if self.ref.kind != "Deployment":  # a pod of a StatefulSet that does not get ready holds up all others
             self._replace(None, new=True)
+
+    def _made_anew(self) -> Document:
+        """A StatefulSet's strategy by which pods are made of the old revision, even if its owner comes late.
+
+        Below the partition that is the revision of before the update; once all had the new one, it is that.
+        """
+        workload = self.reader.get(self.ref).document
+        current = (workload.get("status") or {}).get("currentRevision", "")
+        return _down_to(0 if self._revisions(workload).get(current, False) else _NONE)
 
     def _replace(self, nodes: frozenset[str] | None, *, new: bool) -> bool:
         """Deletes the pods of one version on some nodes, or on all; whether there was none left."""
@@ -195,7 +219,7 @@ class Instances:
 
 
 def of_checkpoint(reader: ObjectReader, writer: ObjectWriter, checkpoint: Checkpoint) -> tuple[Instances, ...]:
-    """The Deployments and DaemonSets that a checkpoint holds."""
+    """The workloads that a checkpoint holds."""
     held = (found for found in checkpoint.objects if found.ref.kind in _REVISIONS and found.ref.group == "apps")
     return tuple(Instances(reader, writer, found) for found in held)
 
@@ -252,6 +276,10 @@ def _is_ending(pod: Document) -> bool:
 def _is_ready(pod: Document) -> bool:
     conditions = (pod.get("status") or {}).get("conditions") or ()
     return any(each.get("type") == "Ready" and each.get("status") == "True" for each in conditions)
+
+
+def _down_to(partition: int) -> Document:
+    return {"type": "RollingUpdate", "rollingUpdate": {"partition": partition}}
 
 
 def _whole(strategy: Document, detail: str) -> Document:

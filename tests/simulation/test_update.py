@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from addonctl.instances import Instances
 from addonctl.model import live, owners
 from addonctl.model.run import CommandFailed, Do, Entry, GateFailed, OwnerFailed, Phase, Run, TookTooLong
 from addonctl.sim.controllers import Behaviour
@@ -19,7 +20,7 @@ from addonctl.versions import Version
 from tests.simulation.update import NEW, OLD, Cluster, Eks, Helm, Keeper, Kubectl
 from tests.simulation.update_gitops import Argo, Flux
 
-KINDS = ("Deployment", "DaemonSet")
+KINDS = ("Deployment", "DaemonSet", "StatefulSet")
 KEEPERS = (Eks, Helm, Kubectl, Argo, Flux)
 BY_ALL = pytest.mark.parametrize("keeper", KEEPERS, ids=lambda keeper: keeper.__name__)
 Keepers = Callable[[Cluster], Keeper]
@@ -38,6 +39,7 @@ def audit(cluster: Cluster, run: Run) -> None:
     assert set(cluster.images()) == {str(_ENDS[run.phase])}, (run.phase, run.why)
     assert not cluster.spec.get("paused")
     assert cluster.spec.get("updateStrategy", {}).get("type") != "OnDelete"
+    assert not (cluster.spec.get("updateStrategy", {}).get("rollingUpdate") or {}).get("partition")
     assert cluster.spec.get("strategy", {}).get("rollingUpdate", {}).get("maxSurge") in (None, "25%")
     assert "minReadySeconds" not in cluster.spec
     assert (live.FIELD_MANAGER, "Update") not in cluster.managers, "or EKS would leave the fields at the next update"
@@ -91,12 +93,38 @@ def as_left(run: Run, faults: Collection[str]) -> Run:
     return replace(run, phase=Phase.ROLLED_BACK)
 
 
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("behaviour", [Behaviour(), Behaviour(gets_ready=False)], ids=["sound", "never ready"])
+def test_workloads_are_put_back_however_many_had_the_new_version(kind: str, behaviour: Behaviour) -> None:
+    cluster = Cluster(5, kind, behaviour, keeper=Kubectl)
+    reader, writer = cluster.hands.reader, cluster.hands.writer
+    old = reader.get(cluster.plan().steps[0].targets[0].ref)
+    instances = Instances(reader, writer, old)
+    given = cluster.keeper.given
+    assert given is not None
+    instances.harden()
+    writer.patch(old.ref, {"spec": {"template": given.documents[0].document["spec"]["template"]}})
+    cluster.world.advance(60)
+    assert set(cluster.images()) == {str(OLD)}, "nothing is taken up before it is released"
+    for _ in range(9):
+        instances.release(instances.look(), 9, [], last=True)
+        cluster.world.advance(30)
+    assert str(NEW) in cluster.images()
+    instances.revert()
+    cluster.world.advance(120)
+    instances.relax()
+    cluster.world.advance(60)
+    assert set(cluster.images()) == {str(OLD)}
+    assert cluster.rolled_out()
+    assert live.normalised(reader.get(old.ref).document) == live.normalised(old.document)
+
+
 @BY_ALL
 @pytest.mark.parametrize("seed", range(20))
 def test_in_any_storm_it_ends_in_one_version(keeper: Keepers, seed: int) -> None:
     """Faults of API server, owner, nodes and clocks, and a process that dies; no harm of the version is overlooked."""
     given = [_FINE, *_BAD.values()][seed % 5]
-    cluster = Cluster(seed, KINDS[seed // 5 % 2], keeper=keeper, **given)
+    cluster = Cluster(seed, KINDS[seed // 5 % len(KINDS)], keeper=keeper, **given)
     drawn = draw(cluster.scene, 6, 300)
     quiet = schedule(cluster.scene, drawn)
     run = cluster.update(crash=0.1)

@@ -38,6 +38,11 @@ INSTANCES, NODES = 3, 4
 _RPS = 20
 _LIMITS = Limits(apply_s=600)
 _IMAGE = "eks/dns"
+_ROLLOUTS = {
+    "Deployment": Rollout.SURGE,
+    "StatefulSet": Rollout.ONE_BY_ONE,
+    "DaemonSet": Rollout.NODE_BY_NODE,
+}
 _BUDGET = ObjectRef(kind="PodDisruptionBudget", name="dns", namespace="kube-system", group="policy")
 _OLD_MAP = ObjectRef(kind="ConfigMap", name="old", namespace="kube-system")
 
@@ -55,7 +60,8 @@ def manifests(version: str, kind: str, **more: Any) -> list[Mapping[str, Any]]:
         "selector": {"matchLabels": labels},
         "template": {"metadata": {"labels": labels}, "spec": {"containers": containers}},
     }
-    spec |= ({"replicas": INSTANCES} if kind == "Deployment" else {}) | more
+    spec |= {} if kind == "DaemonSet" else {"replicas": INSTANCES}
+    spec |= ({"serviceName": "dns"} if kind == "StatefulSet" else {}) | more
     budget = {"minAvailable": 1, "selector": {"matchLabels": labels}}
     return [
         {"apiVersion": "apps/v1", "kind": kind, "metadata": metadata, "spec": spec},
@@ -221,7 +227,7 @@ def _config_map(name: str) -> dict[str, Any]:
 
 def rolling_of(kind: str) -> dict[str, Any]:
     """What charts and manifests say of rolling updates."""
-    if kind == "DaemonSet":
+    if kind != "Deployment":
         return {"updateStrategy": {"type": "RollingUpdate"}}
     return {"strategy": {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": "25%", "maxUnavailable": "25%"}}}
 
@@ -329,8 +335,8 @@ class Cluster:
 
     def plan(self) -> Plan:
         ref = ObjectRef.of(self.kind, "dns", "kube-system")
-        surge = self.kind == "Deployment"
-        waves = (Wave(instances=1), Wave(instances=INSTANCES - 1)) if surge else _by_node()
+        by_node = self.kind == "DaemonSet"
+        waves = _by_node() if by_node else (Wave(instances=1), Wave(instances=INSTANCES - 1))
         step = Step(
             id="1",
             installation="dns/kube-system/dns",
@@ -343,8 +349,8 @@ class Cluster:
             targets=(
                 Target(
                     ref=ref,
-                    rollout=Rollout.SURGE if surge else Rollout.NODE_BY_NODE,
-                    instances=INSTANCES if surge else NODES,
+                    rollout=_ROLLOUTS[self.kind],
+                    instances=NODES if by_node else INSTANCES,
                 ),
             ),
             objects=(_BUDGET, *((_OLD_MAP,) if self.keeper.given else ())),

@@ -13,6 +13,8 @@ from addonctl.sim.store import Change, Name, Store, Stored, is_ready
 
 REVISIONS: Key = ("apps", "ControllerRevision")
 HASH = "controller-revision-hash"
+# StatefulSets label pods with the name of their revision, and the revision with its hash under another name.
+_STATEFUL_HASH = "controller.kubernetes.io/hash"
 
 
 class Revisions:
@@ -26,7 +28,8 @@ class Revisions:
         digest = self._hashes.of(workload)
         revisions = self._owned.of(workload)
         newest = max((one.document["revision"] for one in revisions), default=0)
-        mine = next((one for one in revisions if one.labels[HASH] == digest), None)
+        name = f"{workload.metadata['name']}-{digest}"
+        mine = next((one for one in revisions if one.metadata["name"] == name), None)
         if mine is None:
             self._store.create(self._document(workload, digest, newest + 1), MANAGER)
         elif mine.document["revision"] < newest:
@@ -40,7 +43,7 @@ class Revisions:
             "metadata": {
                 "name": f"{workload.metadata['name']}-{digest}",
                 "namespace": workload.name[0],
-                "labels": {HASH: digest},
+                "labels": {_STATEFUL_HASH if workload.served.kind == "StatefulSet" else HASH: digest},
                 "ownerReferences": [reference_to(workload)],
             },
             "data": {"spec": {"template": workload.spec["template"]}},

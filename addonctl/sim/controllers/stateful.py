@@ -29,7 +29,7 @@ class StatefulSets:
         found = self._store.get(STATEFUL_SET, *name)
         if found is None or found.is_ending:
             return
-        digest = self._revisions.current(found)
+        digest = f"{found.metadata['name']}-{self._revisions.current(found)}"  # pods bear the name of their revision
         pods = {ordinal(pod): pod for pod in self._pods.of(found)}
         if self._keep_number(found, digest, pods) and found.spec["updateStrategy"]["type"] == "RollingUpdate":
             self._roll(found, digest, pods)
