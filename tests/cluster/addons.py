@@ -13,19 +13,21 @@ def install(cluster: Cluster) -> None:
     """Applies them all and waits until they are ready."""
     for name in ("kube-proxy", "coredns", "metrics-server"):
         cluster.apply((MANIFESTS / f"{name}.yaml").read_text())
-    gatekeeper = (build.GATEKEEPER_MANIFEST.folder / "gatekeeper.yaml").read_text()
-    # There is no registry to pull from, and one replica of three is enough here.
-    gatekeeper = gatekeeper.replace("imagePullPolicy: Always", "imagePullPolicy: IfNotPresent")
-    gatekeeper = gatekeeper.replace(
-        "image: openpolicyagent/gatekeeper:", "image: docker.io/openpolicyagent/gatekeeper:"
-    )
-    cluster.apply(gatekeeper.replace("replicas: 3", "replicas: 1"))
+    cluster.apply(gatekeeper_manifests())
     cluster.ready("daemonset/kube-proxy")
     cluster.ready("deployment/coredns")
     cluster.ready("deployment/metrics-server")
     for name in ("gatekeeper-controller-manager", "gatekeeper-audit"):
         cluster.ready(f"deployment/{name}", "gatekeeper-system")
     metrics_flow(cluster)
+
+
+def gatekeeper_manifests() -> str:
+    """Its released manifests; there is no registry to pull from, and one replica of three is enough here."""
+    released = (build.GATEKEEPER_MANIFEST.folder / "gatekeeper.yaml").read_text()
+    released = released.replace("imagePullPolicy: Always", "imagePullPolicy: IfNotPresent")
+    released = released.replace("image: openpolicyagent/gatekeeper:", "image: docker.io/openpolicyagent/gatekeeper:")
+    return released.replace("replicas: 3", "replicas: 1")
 
 
 def metrics_flow(cluster: Cluster) -> None:

@@ -19,6 +19,7 @@ from addonctl.model import Answered, Counts, live
 from addonctl.model.plan import Plan, Step
 from addonctl.model.run import Phase, Run, TookTooLong
 from tests.cluster.changes import condition, got, pods
+from tests.cluster.cluster import Cluster
 from tests.cluster.lab import EKS_ADDONS, NAME, Lab, image_of
 from tests.cluster.updates import as_told, driven
 
@@ -31,11 +32,11 @@ _QUERIES, _TIMEOUT_S = 40, 1.0  # of each pod at each look
 class Queries:
     """ports.Signals: DNS queries to every pod of CoreDNS that is ready, whichever version it runs."""
 
-    def __init__(self, lab: Lab) -> None:
-        self._lab = lab
+    def __init__(self, cluster: Cluster) -> None:
+        self._cluster = cluster
 
     def counted(self, step: Step, since: datetime) -> tuple[Answered, ...]:
-        ready = (pod for pod in pods(self._lab.cluster, "kube-system", "k8s-app=kube-dns") if is_ready(pod))
+        ready = (pod for pod in pods(self._cluster, "kube-system", "k8s-app=kube-dns") if is_ready(pod))
         return tuple(Answered(sli="dns", counts=_asked(pod), pod=pod["metadata"]["uid"]) for pod in ready)
 
     def close(self) -> None:
@@ -80,7 +81,7 @@ def planned(to: str) -> Plan:
 
 def updated(lab: Lab, plan: Plan, folder: Path) -> Run:
     """A run of `plan` at its end, against the lab."""
-    return driven(lab, plan, folder, Queries(lab))
+    return driven(lab.cluster, plan, folder, Queries(lab.cluster))
 
 
 def deployment(lab: Lab) -> live.Object:

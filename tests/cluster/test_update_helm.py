@@ -19,6 +19,7 @@ from addonctl.model import Answered, Counts, HelmUpgrade, ObjectRef, live
 from addonctl.model.plan import Plan, Step
 from addonctl.model.run import Phase
 from tests.cluster import build
+from tests.cluster.cluster import Cluster
 from tests.cluster.lab import GATEKEEPER_IMAGE, NAME, Lab
 from tests.cluster.updates import as_told, driven, objects_of
 
@@ -38,8 +39,8 @@ _WRONG: dict[str, Any] = {
 class Admission:
     """ports.Signals: templates that Gatekeeper refuses; one that is let through was not looked at."""
 
-    def __init__(self, lab: Lab) -> None:
-        self._objects = objects_of(lab)
+    def __init__(self, cluster: Cluster) -> None:
+        self._objects = objects_of(cluster)
 
     def counted(self, step: Step, since: datetime) -> tuple[Answered, ...]:
         return (Answered(sli="admission", counts=Counts(_ASKED, sum(not self._refused() for _ in range(_ASKED)))),)
@@ -87,7 +88,7 @@ def planned(to: str, folder: Path) -> Plan:
 
 def workloads(lab: Lab) -> list[live.Object]:
     found = (ObjectRef(kind="Deployment", name=name, namespace=_NAMESPACE, group="apps") for name in _WORKLOADS)
-    return [objects_of(lab).get(ref) for ref in found]
+    return [objects_of(lab.cluster).get(ref) for ref in found]
 
 
 def normalised(lab: Lab) -> list[dict[str, Any]]:
@@ -95,7 +96,7 @@ def normalised(lab: Lab) -> list[dict[str, Any]]:
 
 
 def history(lab: Lab) -> list[live.Release]:
-    return list(HelmSecrets(objects_of(lab)).history(_NAMESPACE, "gatekeeper"))
+    return list(HelmSecrets(objects_of(lab.cluster)).history(_NAMESPACE, "gatekeeper"))
 
 
 def owners_of(lab: Lab) -> set[str]:
@@ -108,7 +109,7 @@ def test_gatekeeper_is_updated_wave_by_wave_and_back_again(
 ) -> None:
     before, values = normalised(lab), history(lab)[-1].values
     for version in (_NEWER, _WAS):
-        run = driven(lab, planned(version, tmp_path), tmp_path / "checkpoints", Admission(lab))
+        run = driven(lab.cluster, planned(version, tmp_path), tmp_path / "checkpoints", Admission(lab.cluster))
         with capsys.disabled():
             print(f"\n{as_told(run)}\n{run.served}")
         assert run.phase is Phase.UPDATED, as_told(run)
@@ -124,7 +125,7 @@ def test_a_version_whose_image_is_not_there_is_put_back(
     lab: Lab, environment: None, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     before, (*_, was) = normalised(lab), history(lab)
-    run = driven(lab, planned(_NOT_BUILT, tmp_path), tmp_path / "checkpoints", Admission(lab))
+    run = driven(lab.cluster, planned(_NOT_BUILT, tmp_path), tmp_path / "checkpoints", Admission(lab.cluster))
     with capsys.disabled():
         print(f"\n{as_told(run)}\n{run.served}")
     assert run.phase is Phase.ROLLED_BACK, as_told(run)

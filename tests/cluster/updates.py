@@ -1,4 +1,4 @@
-"""Runs of plans against the lab, with everything real but the journal: what the tests of updates share."""
+"""Runs of plans against a real cluster, with everything real but the journal: what the tests of updates share."""
 
 import time
 from pathlib import Path
@@ -20,18 +20,19 @@ from addonctl.model.run import Limits, Run
 from addonctl.sim.journal import Shelf, SimJournal
 from addonctl.worker import Worker
 from tests.cluster import build
-from tests.cluster.lab import NAME, Lab
+from tests.cluster.cluster import Cluster
+from tests.cluster.lab import NAME
 
 LIMITS = Limits(baseline_s=4, apply_s=90, look_s=2)
 
 
-def objects_of(lab: Lab) -> ApiObjects:
-    return ApiObjects(connect(None, str(lab.cluster.kubeconfig)), "run-1")
+def objects_of(cluster: Cluster) -> ApiObjects:
+    return ApiObjects(connect(None, str(cluster.kubeconfig)), "run-1")
 
 
-def driven(lab: Lab, plan: Plan, folder: Path, signals: ports.Signals) -> Run:
+def driven(cluster: Cluster, plan: Plan, folder: Path, signals: ports.Signals) -> Run:
     """A run of `plan`, at its end. `folder` is for the checkpoints."""
-    objects, addons, clock = objects_of(lab), EksAddonApi(Aws(), NAME), SystemClock()
+    objects, addons, clock = objects_of(cluster), EksAddonApi(Aws(), NAME), SystemClock()
     releases = HelmSecrets(objects)
     hands = Ports(
         reader=objects,
@@ -44,7 +45,7 @@ def driven(lab: Lab, plan: Plan, folder: Path, signals: ports.Signals) -> Run:
         gitops=GitOpsObjects(objects, objects),
         helm=releases,
         manifests=ManifestFiles(),
-        helm_writer=HelmBinary(releases, lab.cluster.kubeconfig, program=str(build.HELM.folder / "helm")),
+        helm_writer=HelmBinary(releases, cluster.kubeconfig, program=str(build.HELM.folder / "helm")),
     )
     worker = Worker("lab", Executor(hands), SimJournal(Shelf(), "lab", clock), clock)
     return worker.drive(worker.begin(f"lab-{time.time_ns()}", plan, "somebody", limits=LIMITS))
