@@ -649,6 +649,32 @@ _TABLE = (
         otherwise=((Severity.REQUIRED, "extended support ends within 60 days"),),
     ),
     Check(
+        code="EOL001",
+        title="An add-on is retired: its maintainers have given it up",
+        severity=Severity.RECOMMENDED,
+        capability=Capability.COMPATIBILITY,
+        why="It works for now, but no later Kubernetes is tested with it, and a vulnerability found in it stays open.",
+        fix="Migrate to a successor; `addonctl lifecycle` has the steps.",
+        parts=("workloads",),
+        otherwise=((Severity.INFO, "its maintenance has not ended yet"),),
+    ),
+    Check(
+        code="EOL002",
+        title="An add-on's release gets no more fixes",
+        severity=Severity.RECOMMENDED,
+        capability=Capability.COMPATIBILITY,
+        why="A vulnerability found in it is fixed in newer releases only.",
+        fix="Update it to a release that is maintained.",
+        parts=("workloads",),
+        otherwise=(
+            (
+                Severity.INFO,
+                "it ended at most 60 days ago or ends within 60 days, AWS still offers it for this Kubernetes, or the"
+                " catalog knows of no newer release that is maintained",
+            ),
+        ),
+    ),
+    Check(
         code="WVR001",
         title="A waiver has expired",
         severity=Severity.RECOMMENDED,

@@ -15,6 +15,7 @@ from addonctl.model import (
     EksAddon,
     GitChange,
     HelmRollback,
+    HelmUpgrade,
     Installation,
     Note,
     ObjectRef,
@@ -74,6 +75,24 @@ def update_addon(cluster: str, name: str, version: str, installed: EksAddon | No
         keep_configuration=installed is None or installed.is_configured is not False,
         why=why,
     )
+
+
+def to_a_version(row: Installation, wanted: str) -> tuple[Action, ...]:
+    """To a version that a person chooses, in its installer's terms; `wanted` says which: "that …", "of …"."""
+    match row.owner:
+        case owners.EksAddon(name=name):
+            return (Note(f"Update EKS add-on {name} to a version {wanted}."),)
+        case owners.HelmRelease(namespace=namespace, name=name) if name:
+            return (HelmUpgrade(namespace=namespace, name=name, choose=wanted),)
+        case owners.ArgoApplication():
+            return (GitChange(owner=row.owner, change=f"set targetRevision to a version {wanted}"),)
+        case owners.FluxHelmRelease():
+            return (GitChange(owner=row.owner, change=f"set the chart's version to one {wanted}"),)
+        case owners.FluxKustomization():
+            return (GitChange(owner=row.owner, change=f"put the manifests of a version there {wanted}"),)
+        case owners.AwsManaged():
+            return ()
+    return (Apply(what=f"the manifests of a version {wanted}"),)
 
 
 def undo(row: Installation, ref: ObjectRef) -> tuple[Action, ...]:

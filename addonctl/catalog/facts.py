@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from enum import StrEnum
 
+from addonctl.model import Due
 from addonctl.versions import Minor, Version, VersionRange
 
 # ── One add-on (data/addons/ID.yaml) ────────────────────────────────────────────────────────────────────────────
@@ -91,10 +92,14 @@ class VersionFrom(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VersionRule:
-    """One place to read the add-on's version from; the first rule that yields one wins."""
+    """One place to read the add-on's version from; the first rule that yields one wins.
+
+    `numbered_apart`: a rebuild that counts its releases by itself, so nothing said of upstream's versions holds for it.
+    """
 
     source: VersionFrom
     key: str = ""
+    numbered_apart: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -251,10 +256,57 @@ class Knob:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReleaseCycle:
+    """A minor of upstream's (`1.21`) with its newest patch. From `end_of_life` on there are no fixes; None: unknown."""
+
     cycle: str
     released: str = ""
-    end_of_life: str = ""
+    end_of_life: date | None = None
     latest: Version | None = None
+
+    @property
+    def minor(self) -> tuple[int, int]:
+        """(major, minor)."""
+        return Version.of(self.cycle).minor
+
+    def is_maintained(self, day: date) -> bool:
+        """Whether it still gets fixes on a day, as far as is known."""
+        return self.end_of_life is None or day < self.end_of_life
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Successor:
+    """What takes the place of a retired add-on; `addon` is its catalog id, or empty if it has none."""
+
+    name: str
+    text: str
+    addon: str = ""
+    source: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MigrationStep:
+    """One step away from a retired add-on. `argv` is a command for it, `due` when to have it done."""
+
+    text: str
+    due: Due
+    argv: tuple[str, ...] = ()
+    source: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Retirement:
+    """The end of an add-on as a whole: no release follows. `ended`: the last day of its maintenance.
+
+    `keeps` says what running it on means; `steps` lead to one of the `successors`, before it is uninstalled.
+    """
+
+    text: str
+    ended: date
+    keeps: str
+    successors: tuple[Successor, ...]
+    steps: tuple[MigrationStep, ...]
+    announced: date | None = None
+    source: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -332,7 +384,8 @@ class AddOn:
     )  # environment variables of its containers that are kept
     # ConfigMaps that configure it, by namespace/name, and the keys that are kept; no keys: only that it exists
     config_maps: Mapping[str, Mapping[str, SettingForm]] = field(default_factory=dict)
-    lifecycle: tuple[ReleaseCycle, ...] = ()
+    lifecycle: tuple[ReleaseCycle, ...] = ()  # newest first
+    retirement: Retirement | None = None
     known_issues: tuple[KnownIssue, ...] = ()
 
     @property

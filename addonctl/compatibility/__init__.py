@@ -1,8 +1,8 @@
 """Compatibility: of each installation with the running Kubernetes, with the next minors, and with other add-ons.
 
 AWS's table decides for add-ons that AWS lists, upstream's published ranges for the others; an answer is yes, no, or
-unknown with the reason. Also the skew of nodes and kube-proxy, the end of support, API removals, and EKS insights that
-add to these. Called by assessment.py, and by `addonctl compat` and `matrix`.
+unknown with the reason. Also the skew of nodes and kube-proxy, the end of support and of maintenance, API removals, and
+EKS insights that add to these. Called by assessment.py, and by `addonctl compat` and `matrix`.
 """
 
 from collections.abc import Mapping
@@ -13,6 +13,7 @@ from addonctl.catalog import Answer, Catalog, Cell
 from addonctl.compatibility.api_deprecations import api_findings, webhook_findings
 from addonctl.compatibility.conflicts import conflict_findings
 from addonctl.compatibility.crd_versions import crd_findings
+from addonctl.compatibility.end_of_life import end_of_life_findings, maintained, migration_steps
 from addonctl.compatibility.insights import insight_findings
 from addonctl.compatibility.installed import cells_of, update_fix, version_findings
 from addonctl.compatibility.matrix import matrix, matrix_minors
@@ -28,8 +29,10 @@ __all__ = [
     "Support",
     "check_compatibility",
     "kubernetes_status",
+    "maintained",
     "matrix",
     "matrix_minors",
+    "migration_steps",
     "update_fix",
 ]
 
@@ -79,6 +82,7 @@ def check_compatibility(
     found = [
         *support_findings(view, catalog, status, day),
         *(item for row in rows for item in version_findings(row, cells[row.id], view, catalog, status)),
+        *(item for row in rows for item in end_of_life_findings(row, cells[row.id], view, catalog, status, day)),
         *api_findings(view, catalog, status),
         *crd_findings(view, inventory, catalog),
         *webhook_findings(view, catalog, status),

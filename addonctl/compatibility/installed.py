@@ -10,18 +10,15 @@ from addonctl.compatibility.support import KubernetesStatus
 from addonctl.findings import finding, makes
 from addonctl.model import (
     Action,
-    Apply,
     Evidence,
     Finding,
-    GitChange,
-    HelmUpgrade,
     Installation,
     InstallationRef,
     Note,
     View,
     owners,
 )
-from addonctl.remediation import eks_addon, update_addon
+from addonctl.remediation import eks_addon, to_a_version, update_addon
 from addonctl.versions import Minor, Version
 
 
@@ -90,22 +87,9 @@ def update_fix(row: Installation, view: View, catalog: Catalog, minor: Minor) ->
     wanted = f"that supports Kubernetes {minor}"
     published = catalog.published_for(row.addon, minor)
     wanted += f" (EKS offers {goal} for it)" if goal else f" ({published} does)" if published else ""
-    match row.owner:
-        case owners.EksAddon(name=name) if goal is not None and listed is not None:
-            return _eks_update(row, name, goal, _first_stop(row, listed, goal, catalog, minor), view)
-        case owners.EksAddon(name=name):
-            return (Note(f"Update EKS add-on {name} to a version {wanted}."),)
-        case owners.HelmRelease(namespace=namespace, name=name) if name:
-            return (HelmUpgrade(namespace=namespace, name=name, choose=wanted),)
-        case owners.ArgoApplication():
-            return (GitChange(owner=row.owner, change=f"set targetRevision to a version {wanted}"),)
-        case owners.FluxHelmRelease():
-            return (GitChange(owner=row.owner, change=f"set the chart's version to one {wanted}"),)
-        case owners.FluxKustomization():
-            return (GitChange(owner=row.owner, change=f"put the manifests of a version there {wanted}"),)
-        case owners.AwsManaged():
-            return ()
-    return (Apply(what=f"the manifests of a version {wanted}"),)
+    if isinstance(row.owner, owners.EksAddon) and goal is not None and listed is not None:
+        return _eks_update(row, row.owner.name, goal, _first_stop(row, listed, goal, catalog, minor), view)
+    return to_a_version(row, wanted)
 
 
 def _eks_update(row: Installation, name: str, goal: Version, first: Version, view: View) -> tuple[Action, ...]:

@@ -62,6 +62,7 @@ def _installation(group: Group, view: View, applications: Mapping[tuple[str, str
         name=group.addon.name,
         version=seen.version,
         version_unknown_reason=seen.unknown_reason,
+        upstream_version=seen.upstream,
         owner=owner,
         configuration=_configuration(group, owner, applications),
         claims=claims,

@@ -19,10 +19,11 @@ _SHOWN_MAX = 3  # texts that are not versions: showing more of them adds nothing
 
 @dataclass(frozen=True, slots=True)
 class VersionSeen:
-    """A version with its evidence, or None with the reason."""
+    """A version with its evidence, or None with the reason; `upstream`: it counts as upstream's releases do."""
 
     version: Version | None
     unknown_reason: str = ""
+    upstream: bool = False
     evidence: tuple[Evidence, ...] = ()
 
 
@@ -41,7 +42,7 @@ def read_version(group: Group, owner: Owner) -> VersionSeen:
         version = versions.parse(group.eks.version)
         if version is not None:
             seen = Evidence(kind="version", subject=f"eks add-on {group.eks.name}", detail=group.eks.version)
-            return VersionSeen(version, evidence=(seen,))
+            return VersionSeen(version, upstream=True, evidence=(seen,))
     tried: list[str] = []
     for rule in group.addon.version:
         for place in _places(rule, group):
@@ -50,6 +51,7 @@ def read_version(group: Group, owner: Owner) -> VersionSeen:
                 detail = f"{rule.source}: {place.text}"
                 return VersionSeen(
                     version,
+                    upstream=rule.source is not VersionFrom.CHART and not rule.numbered_apart,
                     evidence=(Evidence(kind="version", subject=place.subject, detail=detail, ref=place.ref),),
                 )
             tried.append(place.text)

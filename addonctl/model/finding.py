@@ -9,6 +9,14 @@ from addonctl.model.cluster import ObjectRef
 from addonctl.model.owners import EksAddon, Owner
 
 
+class Due(StrEnum):
+    """When to act."""
+
+    TODAY = "today"
+    THIS_WEEK = "this week"
+    NEXT_MONTH = "next month"
+
+
 class Severity(StrEnum):
     """How urgent a finding is."""
 
@@ -19,6 +27,10 @@ class Severity(StrEnum):
     @property
     def rank(self) -> int:
         return list(Severity).index(self)
+
+    @property
+    def due(self) -> Due:
+        return {Severity.REQUIRED: Due.TODAY, Severity.RECOMMENDED: Due.THIS_WEEK}.get(self, Due.NEXT_MONTH)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

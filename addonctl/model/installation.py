@@ -27,7 +27,8 @@ class Installation:
 
     `id` is stable across scans: add-on, namespace and the name of its main workload.
     If `version` is None, `version_unknown_reason` says why.
-    `configuration` says where its settings are kept, in the installer's terms.
+    `upstream_version` says that `version` counts as upstream's releases do: not that of a chart, or of a rebuild with
+    numbers of its own. `configuration` says where its settings are kept, in the installer's terms.
     """
 
     id: str
@@ -35,6 +36,7 @@ class Installation:
     name: str
     version: Version | None
     version_unknown_reason: str = ""
+    upstream_version: bool = False
     owner: Owner = field(default_factory=owners.Undetermined)
     configuration: str = ""
     claims: tuple[Claim, ...] = ()

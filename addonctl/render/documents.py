@@ -25,7 +25,7 @@ from addonctl.render.commands import action_text, fix_text
 from addonctl.versions import Minor, Version
 
 SCHEMA = "addonctl/v1"
-DUE = {Severity.REQUIRED: "today", Severity.RECOMMENDED: "this week", Severity.INFO: "next month"}
+DUE = {severity: severity.due.value for severity in Severity}
 
 Document = dict[str, Any]
 

@@ -21,9 +21,12 @@ from addonctl.catalog import (
     EksInstall,
     EksVersion,
     Install,
+    MigrationStep,
     ReleaseCycle,
     Requirement,
+    Retirement,
     Skew,
+    Successor,
     UpgradeRule,
 )
 from addonctl.compatibility import Compatibility, Support, check_compatibility, matrix, matrix_minors
@@ -33,6 +36,7 @@ from addonctl.model import (
     Apply,
     CommandLine,
     CreateAddon,
+    Due,
     Finding,
     GitChange,
     HelmRollback,
@@ -1043,6 +1047,131 @@ def test_an_insight_shows_its_resources() -> None:
         ("Cluster health issues", "because"),
         ("arn:aws:eks:node/1", "WARNING"),
     ]
+
+
+# ── The end of maintenance ─────────────────────────────────────────────────────────────────────────────────────────
+
+CYCLES = (
+    ReleaseCycle(cycle="1.30", latest=Version.of("1.30.3"), end_of_life=date(2027, 2, 1)),
+    ReleaseCycle(cycle="1.29", latest=Version.of("1.29.6"), end_of_life=date(2026, 8, 31)),
+    ReleaseCycle(cycle="1.28", latest=Version.of("1.28.10"), end_of_life=date(2026, 7, 1)),
+)
+MESH = catalog(addon("mesh", "acme/mesh", lifecycle=CYCLES))
+
+
+def ended(version: str | None, day: date = DAY, *, known: Catalog = MESH, **more: Any) -> Finding | None:
+    """The finding about the maintenance of a mesh of that version."""
+    found = of("EOL", judged(row("mesh", version, **({"upstream_version": True} | more)), known=known, day=day))
+    assert len(found) <= 1
+    return found[0] if found else None
+
+
+@pytest.mark.parametrize(
+    ("version", "day", "severity", "says"),
+    [
+        ("1.29.1", date(2026, 7, 1), None, ""),
+        ("1.29.1", date(2026, 7, 2), Severity.INFO, "gets fixes until 2026-08-31, 60 days from now"),
+        ("1.29.1", date(2026, 8, 31), Severity.INFO, "has had no fixes since 2026-08-31"),
+        ("1.29.1", date(2026, 10, 30), Severity.INFO, "no fixes since 2026-08-31, 60 days ago"),
+        ("1.29.1", date(2026, 10, 31), Severity.RECOMMENDED, "61 days ago"),
+        ("v1.29.9-rc.1", date(2026, 10, 31), Severity.RECOMMENDED, "Mesh 1.29 has had no fixes"),
+        ("1.11.0", DAY, Severity.RECOMMENDED, "Mesh 1.11 is older than 1.28, which has had no fixes since 2026-07-01"),
+        ("1.30.0", DAY, None, ""),
+        ("1.31.0", DAY, None, ""),
+        (None, DAY, None, ""),
+    ],
+)
+def test_a_release_that_gets_no_more_fixes(version: str | None, day: date, severity: Severity, says: str) -> None:
+    found = ended(version, day)
+    assert (found.severity if found else None) == severity
+    assert says in (found.evidence[0].detail if found else "")
+
+
+def test_nothing_newer_that_is_known_makes_old_facts_of_it_not_an_urgent_finding() -> None:
+    found = ended("1.30.0", date(2027, 9, 1))
+    assert found
+    assert (found.severity, found.fix) == (Severity.INFO, ())
+    assert found.evidence[-1].detail == "no newer release that is maintained was known on 2026-11-24"
+
+
+@pytest.mark.parametrize(
+    ("method", "line"),
+    [
+        (Method.HELM, "# to a version of a maintained release (Mesh 1.30.3)"),
+        (Method.ARGOCD, "set targetRevision to a version of a maintained release (Mesh 1.30.3)"),
+        (Method.MANIFEST, "the manifests of a version of a maintained release (Mesh 1.30.3)"),
+    ],
+)
+def test_it_is_updated_as_it_was_installed(method: Method, line: str) -> None:
+    found = ended("1.29.1", method=method)
+    assert found
+    assert line.removeprefix("# to a version ") in fix_text(found)
+
+
+def test_a_release_that_does_not_support_the_running_kubernetes_is_not_offered() -> None:
+    known = catalog(addon("mesh", "acme/mesh", lifecycle=CYCLES, kubernetes=(supports("1.30", "1.35", "1.36"),)))
+    found = ended("1.29.1", known=known)
+    assert found
+    assert found.fix == ()
+
+
+@pytest.mark.parametrize(
+    "apart",
+    [
+        {"upstream_version": False},
+        {"owner": owners.AwsManaged("EKS Auto Mode")},
+        {"owner": owners.EksAddon("acme_mesh")},
+    ],
+    ids=["a chart's version", "AWS runs it", "a vendor's build"],
+)
+def test_what_upstream_says_does_not_hold_for_other_versions(apart: dict[str, Any]) -> None:
+    table = EksAddonVersions(name="acme_mesh", owner="aws-marketplace", versions=())
+    known = catalog(addon("mesh", "acme/mesh", lifecycle=CYCLES), tables=(table,))
+    assert ended("1.29.1", known=known) is not None
+    assert ended("1.29.1", known=known, **apart) is None
+
+
+def test_what_aws_still_offers_for_this_kubernetes_is_not_urgent_and_goes_to_what_it_offers() -> None:
+    versions = (
+        offered("v1.30.3-eksbuild.1", {"1.34": "*"}, "1.34"),
+        offered("v1.29.6-eksbuild.1", {"1.34": "*"}),
+        offered("v1.28.1-eksbuild.1", {"1.33": "*"}),
+    )
+    entry = addon("mesh", "acme/mesh", lifecycle=CYCLES, install=Install(eks=EksInstall(name="mesh")))
+    known = catalog(entry, tables=(EksAddonVersions(name="mesh", owner="community", versions=versions),))
+    still = ended("v1.29.6-eksbuild.1", known=known, method=Method.EKS)
+    gone = ended("v1.28.1-eksbuild.1", known=known, method=Method.EKS)
+    assert still
+    assert gone
+    assert (still.severity, gone.severity) == (Severity.INFO, Severity.RECOMMENDED)
+    (update,) = still.fix
+    assert isinstance(update, UpdateAddon)
+    assert update.version == "v1.30.3-eksbuild.1"
+
+
+RETIRED = Retirement(
+    text="nobody maintains it",
+    ended=date(2026, 11, 24),
+    keeps="it goes on",
+    successors=(Successor(name="Other", text="the same, elsewhere"),),
+    steps=(
+        MigrationStep(text="Look:", due=Due.THIS_WEEK, argv=("kubectl", "get", "ingress", "-A")),
+        MigrationStep(text="Move.", due=Due.NEXT_MONTH),
+    ),
+    source="its blog",
+)
+
+
+@pytest.mark.parametrize(
+    ("day", "severity"), [(date(2026, 11, 24), Severity.INFO), (date(2026, 11, 25), Severity.RECOMMENDED)]
+)
+def test_a_retired_addon_whatever_its_version(day: date, severity: Severity) -> None:
+    known = catalog(addon("mesh", "acme/mesh", lifecycle=CYCLES, retirement=RETIRED))
+    for version in ("1.30.0", None):
+        found = ended(version, day, known=known, upstream_version=False)
+        assert found
+        assert (found.code, found.severity, found.evidence[0].subject) == ("EOL001", severity, "its blog")
+        assert fix_text(found) == "# Look:\nkubectl get ingress -A\n# Move."
 
 
 # ── The matrix ──────────────────────────────────────────────────────────────────────────────────────────────────

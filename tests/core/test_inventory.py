@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from addonctl import model
+from addonctl.catalog import ImageFingerprint, VersionFrom, VersionRule
 from addonctl.inventory import take_inventory
 from addonctl.model import Method, View, owners
 from tests.builders import eks, small_catalog, snapshot, workload
@@ -111,6 +112,30 @@ def test_a_version_that_nothing_tells_is_unknown_with_its_reason() -> None:
     assert digest.version_unknown_reason == "its images have no tag, and no label or chart names a version"
     (latest,) = rows(workloads=(workload("dns", "coredns/coredns:latest"),))
     assert latest.version_unknown_reason == "'latest' is not a version"
+
+
+@pytest.mark.parametrize(
+    ("parts", "upstream"),
+    [
+        ({"workloads": (workload("dns", "coredns/coredns:1.11.1"),)}, True),
+        (
+            {"helm_releases": (model.HelmRelease(name="cm", namespace="x", chart="cert-manager", chart_version="1"),)},
+            False,
+        ),
+        ({"workloads": (workload("dns", "internal/coredns:1.11.1"),)}, False),
+    ],
+    ids=["its image", "a chart, which has numbers of its own", "a rebuild that counts by itself"],
+)
+def test_whether_a_version_counts_as_upstreams_do(parts: dict[str, Any], upstream: bool) -> None:
+    rebuilt = VersionRule(source=VersionFrom.IMAGE, key="internal/coredns", numbered_apart=True)
+    dns = CATALOG.addons["coredns"]
+    prints = replace(dns.fingerprints, images=(*dns.fingerprints.images, ImageFingerprint(path="internal/coredns")))
+    known = replace(
+        CATALOG,
+        addons={**CATALOG.addons, "coredns": replace(dns, version=(rebuilt, *dns.version), fingerprints=prints)},
+    )
+    (row,) = take_inventory(View(snapshot(**parts)), known).installations
+    assert (row.version is not None, row.upstream_version) == (True, upstream)
 
 
 def test_a_label_tells_where_the_image_is_pinned() -> None:
