@@ -14,12 +14,13 @@ _IN_FLIGHT = ("CREATING", "UPDATING", "DELETING")
 _PENDING = "pending-"  # of Helm's states; and:
 _UNINSTALLING = "uninstalling"
 # Of another capability than health, yet in the way of any update. A version that does not fit is what updates are for.
-_ALSO = frozenset({"CMP003", "CMP004"})
+_HANGS = "INV007"
+_ALSO = frozenset({"CMP003", "CMP004", _HANGS})
 
 
 @makes("PRE001")
 def busy(case: Case) -> Iterator[Finding]:
-    """EKS, or Helm, is changing it."""
+    """EKS, or Helm, is changing it. A release that hangs for long is none: it is unhealthy, and can be got out of."""
     eks, release = case.eks, case.release
     shown = []
     if eks is not None and eks.status in _IN_FLIGHT:
@@ -27,7 +28,9 @@ def busy(case: Case) -> Iterator[Finding]:
     for update in eks.updates if eks is not None and not shown else ():
         if update.status == "InProgress":
             shown.append(Evidence(kind="eks", subject=eks.name if eks else "", detail=f"update {update.id} goes on"))
-    if release is not None and (release.status.startswith(_PENDING) or release.status == _UNINSTALLING):
+    hangs = any(each.code == _HANGS for each in case.assessment.concerning(case.row.id))
+    pending = release is not None and (release.status.startswith(_PENDING) or release.status == _UNINSTALLING)
+    if release is not None and pending and not hangs:
         detail = f"revision {release.revision} is {release.status}"
         shown.append(Evidence(kind="helm", subject=f"{release.namespace}/{release.name}", detail=detail))
     if shown:

@@ -5,6 +5,7 @@ The world is one cluster with CoreDNS by EKS, two replicas on two nodes; tests c
 
 from collections.abc import Mapping
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -187,12 +188,19 @@ def test_an_update_that_goes_on_is_one_whatever_the_status_says() -> None:
     assert "PRE001" not in codes(found(cluster(eks_addon=done)))
 
 
-def by_helm(status: str, **more: Any) -> tuple[Assessment, Plan]:
-    """CoreDNS by Helm: chart 1.43.0 of CoreDNS 1.12.1, to 1.45.0."""
+def by_helm(status: str, ago: timedelta = timedelta(0), **more: Any) -> tuple[Assessment, Plan]:
+    """CoreDNS by Helm: chart 1.43.0 of CoreDNS 1.12.1, to 1.45.0; its last change began so long `ago`."""
     release = model.HelmRelease(
-        name="coredns", namespace="kube-system", chart="coredns", chart_version="1.43.0", revision=3, status=status,
-        deployed_revision=2, objects=(model.HelmObject(api_version="apps/v1", kind="Deployment", name="coredns"),),
-    )  # fmt: skip
+        name="coredns",
+        namespace="kube-system",
+        chart="coredns",
+        chart_version="1.43.0",
+        revision=3,
+        updated=NOW - ago,
+        status=status,
+        deployed_revision=2,
+        objects=(model.HelmObject(api_version="apps/v1", kind="Deployment", name="coredns"),),
+    )
     helm = {"app.kubernetes.io/managed-by": "Helm", **LABELS}
     annotations = {"meta.helm.sh/release-name": "coredns", "meta.helm.sh/release-namespace": "kube-system"}
     workload = dns((container(image="coredns/coredns:1.12.1"),), annotations=annotations)
@@ -204,6 +212,13 @@ def by_helm(status: str, **more: Any) -> tuple[Assessment, Plan]:
 def test_helm_makes_one_change_at_a_time(status: str, is_busy: bool) -> None:
     world, plan = by_helm(status)
     assert ("PRE001" in codes(found(world, plan=plan))) is is_busy
+
+
+def test_a_release_that_hangs_is_unhealthy_and_nobody_is_at_work_on_it() -> None:
+    world, plan = by_helm("pending-upgrade", timedelta(days=9))
+    listed = found(world, plan=plan)
+    assert "PRE001" not in codes(listed)
+    assert "INV007" in one(listed, "PRE006").evidence[0].detail
 
 
 def test_what_is_broken_already_is_not_updated() -> None:
