@@ -45,7 +45,7 @@ lab: $(VENV)/installed-dev
 	@$(BIN)/python -m tests.cluster lab $(if $(SIMULATED),--simulated $(SIMULATED)) $(if $(ARGOCD),--argocd)
 
 bench: $(VENV)/installed-dev
-	for script in bench_help bench_snapshot bench_scale simulated_world; do $(BIN)/python -m bench.$$script || exit 1; done
+	for script in bench_help bench_snapshot bench_scale simulated_world journal_store; do $(BIN)/python -m bench.$$script || exit 1; done
 
 # What takes longer than .ci/run may; its figures belong into the note of a release.
 prove: bench

@@ -80,7 +80,7 @@ class PostgresServer:
         """Carries a statement out, as its administrator."""
         import psycopg
 
-        with psycopg.connect(url or self.url()) as connection:
+        with psycopg.connect(url or self.url(), autocommit=True) as connection:
             connection.execute(statement)
 
     def _answers(self) -> bool:
