@@ -342,7 +342,8 @@ class _Planner:
             case owners.HelmRelease(name=name) if name:
                 return (self._helm_upgrade(row, goal),)
             case owners.ArgoApplication() | owners.FluxHelmRelease() | owners.FluxKustomization():
-                return (GitChange(owner=row.owner, change=f"set the version to {goal}"),)
+                field = self._pinned(row)[0] or "the version"
+                return (GitChange(owner=row.owner, change=f"set {field} to {goal}"),)
         return (Note(f"Apply the manifests of {row.addon} {goal}."),)
 
     def _back(self, row: Installation) -> Action:
@@ -352,7 +353,9 @@ class _Planner:
                 revision = release.revision_in_use if release else 0
                 return HelmRollback(namespace=namespace, name=name, revision=revision)
             case owners.ArgoApplication() | owners.FluxHelmRelease() | owners.FluxKustomization():
-                return GitChange(owner=row.owner, change=f"revert that commit, back to {row.version}")
+                field, was = self._pinned(row)
+                change = f"set {field} back to {was}" if field else f"revert that commit, back to {row.version}"
+                return GitChange(owner=row.owner, change=change)
         return Note(f"Apply the manifests of {row.addon} {row.version} again.")
 
     def _release(self, row: Installation) -> HelmRelease | None:
@@ -361,6 +364,23 @@ class _Planner:
             return None
         named = (row.owner.namespace, row.owner.name)
         return next((each for each in self.view.helm_releases if (each.namespace, each.name) == named), None)
+
+    def _pinned(self, row: Installation) -> tuple[str, Version | None]:
+        """Which field of a GitOps controller's object has the version, and which; empty where its repository has it."""
+        snapshot = self.view.snapshot
+        match row.owner:
+            case owners.ArgoApplication(namespace=namespace, name=name):
+                apps = [each for each in snapshot.applications if (each.namespace, each.name) == (namespace, name)]
+                field, texts = "its targetRevision", [each.target_revision for each in apps]
+            case owners.FluxHelmRelease(namespace=namespace, name=name):
+                kept = [
+                    each for each in snapshot.flux_helm_releases if (each.namespace, each.name) == (namespace, name)
+                ]
+                field, texts = "its chart's version", [each.chart_version for each in kept]
+            case _:
+                return "", None
+        version = parse(texts[0]) if texts else None
+        return (field, version) if version else ("", None)
 
     def _helm_upgrade(self, row: Installation, goal: Version) -> HelmUpgrade:
         """With the chart that the release has, from the repository where the catalog knows it."""
@@ -381,9 +401,9 @@ class _Planner:
         )
 
     def present(self, row: Installation) -> Version | None:
-        """The version that its installer counts by: of a Helm release the chart's, where it was read."""
+        """The version that its installer counts by: a Helm release's chart, what a controller's object names."""
         release = self._release(row)
-        return (parse(release.chart_version) if release else None) or row.version
+        return self._pinned(row)[1] or (parse(release.chart_version) if release else None) or row.version
 
     def _step(self, row: Installation, was: Version | None, to: Version | None, kubernetes: Minor, way: "_Way") -> Step:
         addon, targets = self._addon(row), tuple(_targets(row, self.view))

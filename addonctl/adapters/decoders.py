@@ -709,7 +709,8 @@ def _helm_release(o: s.ReleaseSecret, d: Decoder, common: dict[str, Any]) -> mod
 
 def _application(o: s.Application, d: Decoder, common: dict[str, Any]) -> model.Application:
     spec, status = o.spec or s.AppSpec(), o.status or s.AppStatus()
-    source = spec.source or (spec.sources or [s.AppSource()])[0]
+    sources = [spec.source] if spec.source else spec.sources or [s.AppSource()]
+    source = next((each for each in sources if each.chart), sources[0])  # others may only hold its values
     destination = spec.destination or s.AppDestination()
     sync = spec.sync_policy.automated if spec.sync_policy else None
     return model.Application(

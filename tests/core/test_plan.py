@@ -12,12 +12,15 @@ from addonctl.assessment import Assessment
 from addonctl.catalog import Answer, Catalog
 from addonctl.errors import BadInput
 from addonctl.model import (
+    Application,
     Apply,
     Delete,
+    FluxHelmRelease,
     GitChange,
     HelmRollback,
     HelmUpgrade,
     UpdateAddon,
+    View,
     live,
     owners,
 )
@@ -97,6 +100,45 @@ def test_a_helm_release_counts_by_its_chart(demo: Assessment, catalog: Catalog) 
     assert isinstance(rollback, HelmRollback)
     assert (upgrade.chart.rpartition("/")[2], upgrade.version, rollback.revision) == ("cert-manager", "v1.20.0", 1)
     assert upgrade.chart.count("cert-manager/cert-manager") == 0, "a reference names its chart once"
+
+
+def _with(assessment: Assessment, **parts: Any) -> Assessment:
+    """With other records in the snapshot."""
+    return replace(assessment, view=View(replace(assessment.view.snapshot, **parts)))
+
+
+def _kept_by(assessment: Assessment, addon: str, owner: owners.Owner) -> Assessment:
+    inventory = assessment.inventory
+    rows = tuple(replace(r, owner=owner) if r.addon == addon else r for r in inventory.installations)
+    return replace(assessment, inventory=replace(inventory, installations=rows))
+
+
+def test_an_application_and_a_release_of_flux_count_by_the_version_in_them(demo: Assessment, catalog: Catalog) -> None:
+    application = Application(namespace="argocd", name="certs", chart="cert-manager", target_revision="v1.19.0")
+    release = FluxHelmRelease(namespace="certs", name="certs", chart="cert-manager", chart_version="v1.19.0")
+    for owner, parts, field in (
+        (owners.ArgoApplication("argocd", "certs"), {"applications": (application,)}, "its targetRevision"),
+        (owners.FluxHelmRelease("certs", "certs"), {"flux_helm_releases": (release,)}, "its chart's version"),
+    ):
+        kept = _with(_kept_by(demo, "cert-manager", owner), **parts)
+        (step,) = update_plan(kept, catalog, "cert-manager", "v1.20.0", NOW).steps
+        assert (str(step.from_version), str(step.to_version)) == ("v1.19.0", "v1.20.0")
+        assert step.do == (GitChange(owner=owner, change=f"set {field} to v1.20.0"),)
+        assert step.undo == (GitChange(owner=owner, change=f"set {field} back to v1.19.0"),)
+
+
+def test_an_application_that_takes_a_branch_is_changed_by_a_commit(demo: Assessment, catalog: Catalog) -> None:
+    owner = owners.ArgoApplication("argocd", "certs")
+    application = Application(namespace="argocd", name="certs", path="certs", target_revision="main")
+    kept = _with(_kept_by(demo, "cert-manager", owner), applications=(application,))
+    (step,) = update_plan(kept, catalog, "cert-manager", "v1.20.0", NOW).steps
+    (change,), (undo,) = step.do, step.undo
+    assert isinstance(change, GitChange)
+    assert isinstance(undo, GitChange)
+    assert (change.change, undo.change) == (
+        "set the version to v1.20.0",
+        f"revert that commit, back to {step.from_version}",
+    )
 
 
 def test_what_a_gitops_controller_keeps_is_changed_there(demo: Assessment, catalog: Catalog) -> None:
