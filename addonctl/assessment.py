@@ -17,13 +17,14 @@ from addonctl.causes import linked
 from addonctl.compatibility import Compatibility, KubernetesStatus, check_compatibility
 from addonctl.dependencies import Dependencies, find_dangling, find_dependencies
 from addonctl.errors import BadInput
-from addonctl.findings import CHECKS, Capability, Check, by_urgency, is_about_codes, only_these
+from addonctl.findings import CHECKS, Aspect, Capability, Check, by_urgency, is_about_codes, only_these
 from addonctl.health import AddonHealth, ClusterHealth, check_health, judge, judge_others
 from addonctl.model import (
     AddOnRef,
     Cluster,
     Finding,
     Gap,
+    Guard,
     Installation,
     InstallationRef,
     Inventory,
@@ -31,6 +32,7 @@ from addonctl.model import (
     ObjectHealth,
     ObjectRef,
     ProbeAnswer,
+    Severity,
     Snapshot,
     Subject,
     Together,
@@ -208,6 +210,18 @@ def new_since(assessment: Assessment, older: Assessment) -> Assessment:
     known = {found.id: found.severity.rank for found in older.findings}
     new = tuple(found for found in assessment.findings if found.severity.rank > known.get(found.id, -1))
     return replace(assessment, findings=new, since=older.snapshot.taken)
+
+
+def troubles(assessment: Assessment) -> tuple[Guard, ...]:
+    """What no change may bring about: required findings of what runs, but for what EKS says of its add-ons."""
+    runs = (Capability.HEALTH, Capability.DEPENDENCIES)
+    return tuple(
+        Guard(code=found.code, subject=str(found.subject), detail=CHECKS[found.code].title)
+        for found in assessment.findings
+        if found.severity is Severity.REQUIRED
+        and CHECKS[found.code].capability in runs
+        and CHECKS[found.code].aspect is not Aspect.EKS
+    )
 
 
 def narrowed(assessment: Assessment, addon: str) -> Assessment:

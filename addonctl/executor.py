@@ -12,10 +12,10 @@ from datetime import datetime
 
 from addonctl import leases
 from addonctl.errors import AddonctlError, Invalid, NotAllowed
-from addonctl.hands import Hand, NotYet, Ports, hand
+from addonctl.hands import Hand, NotYet, Ports, hand_of
 from addonctl.instances import KINDS, Instance, Instances, Seen, exists, of_checkpoint
 from addonctl.model import NOTHING, READY, Answered, Counts, Guard, ObjectRef, Sample, live
-from addonctl.model.checkpoint import Checkpoint
+from addonctl.model.checkpoint import Checkpoint, CheckpointEntry
 from addonctl.model.plan import Step
 from addonctl.model.run import Command, Do, Done, Event, Failed, Looked, OwnerState, Phase, Run, StepState
 
@@ -69,11 +69,33 @@ class Executor:
         state = _state(counted, owner, detail)
         seconds = min(max(round((now - since).total_seconds()), 0), _SECONDS)
         samples = (*_samples(answers, seen, now), _readiness(run, seen, seconds, now))
-        return Looked(state=state, samples=samples, guards=_guards(run, seen), served=served)
+        troubles = self.ports.assessor.troubles() if self.ports.assessor else None
+        return Looked(state=state, samples=samples, guards=_guards(run, seen), served=served, troubles=troubles)
+
+    def checkpoint(self, cluster: str, step: Step) -> CheckpointEntry:
+        """Stores what is needed to bring a step's installation back to what it is now."""
+        hand = hand_of(step, self.ports)
+        kept = hand.kept()
+        found = filter(None, (exists(self.ports.reader, ref) for ref in _refs(step)))
+        checkpoint = Checkpoint(
+            cluster=cluster,
+            installation=step.installation,
+            addon=step.addon,
+            taken=self.ports.clock.now(),
+            owner=step.owner,
+            version=hand.present().version,
+            eks=kept.eks,
+            helm=kept.helm,
+            manager=kept.manager,
+            objects=tuple({each.ref: each for each in (*found, *kept.objects)}.values()),
+        )
+        return self.ports.checkpoints.save(checkpoint)
 
     def end(self, run: Run) -> None:
         """Lets go of what a run that has ended held: the probes, and the Leases of its installations."""
         self.ports.signals.close()
+        if self.ports.assessor:
+            self.ports.assessor.close()
         with suppress(AddonctlError):  # the run has ended all the same; who meets its Lease is told what to do
             leases.free(self.ports.reader, self.ports.writer, run)
 
@@ -84,7 +106,7 @@ class Executor:
             case Do.CHECK:
                 return self._check(run, step)
             case Do.CHECKPOINT:
-                return self._checkpoint(run, step)
+                return self.checkpoint(run.plan.cluster, step).id
             case Do.HARDEN:
                 self._hand(step).hold(self._held(run))
                 return self._each(run, Instances.harden)
@@ -104,7 +126,7 @@ class Executor:
                 return self._hand(step).revert(self._held(run), command.id)
 
     def _hand(self, step: Step) -> Hand:
-        return hand(step, self.ports)
+        return hand_of(step, self.ports)
 
     def _check(self, run: Run, step: Step) -> str:
         """Refuses where the world is not the one that the plan was made for, or somebody else is at work in it."""
@@ -124,25 +146,6 @@ class Executor:
         if missing:
             raise Invalid(f"{', '.join(missing)} of {step.installation} is not there", "Plan anew.")
         return ""
-
-    def _checkpoint(self, run: Run, step: Step) -> str:
-        hand = self._hand(step)
-        kept = hand.kept()
-        found = filter(None, (exists(self.ports.reader, ref) for ref in _refs(step)))
-        objects = tuple({each.ref: each for each in (*found, *kept.objects)}.values())
-        checkpoint = Checkpoint(
-            cluster=run.plan.cluster,
-            installation=step.installation,
-            addon=step.addon,
-            taken=self.ports.clock.now(),
-            owner=step.owner,
-            version=hand.present().version,
-            eks=kept.eks,
-            helm=kept.helm,
-            manager=kept.manager,
-            objects=objects,
-        )
-        return self.ports.checkpoints.save(checkpoint).id
 
     def _held(self, run: Run) -> Checkpoint:
         """The checkpoint of the present step."""

@@ -6,6 +6,7 @@
 Reading goes through the Source port and probing through the Prober port; the assessment itself is pure.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from addonctl.assessment import Assessment, assess, new_since
@@ -14,8 +15,9 @@ from addonctl.ecosystem import EcosystemAnalysis, ecosystem
 from addonctl.errors import BadInput
 from addonctl.inventory import take_inventory
 from addonctl.model import Snapshot, View
-from addonctl.model.plan import Plan
-from addonctl.plan import update_plan, upgrade_plan
+from addonctl.model.checkpoint import CheckpointEntry
+from addonctl.model.plan import Plan, Step
+from addonctl.plan import checkpoint_step, restore_plan, update_plan, upgrade_plan
 from addonctl.ports import Clock, Inspector, Prober, Source
 from addonctl.preflight import Prepared, preflight
 from addonctl.versions import Minor
@@ -71,9 +73,20 @@ class Manager:
         assessment = self.assess(target=target)
         return self._prepared(assessment, upgrade_plan(assessment, self.catalog, target, self.clock.now()))
 
+    def prepare_restore(self, goal: str, entries: Sequence[CheckpointEntry]) -> Prepared:
+        """Installations to what checkpoints hold of them, and what speaks against it. Changes nothing."""
+        assessment = self.assess()
+        return self._prepared(
+            assessment, restore_plan(assessment, self.catalog, goal, entries, self.clock.now())
+        )
+
     def _prepared(self, assessment: Assessment, plan: Plan) -> Prepared:
         facts = self.source.facts(assessment.view, plan) if isinstance(self.source, Inspector) else {}
         return Prepared(plan, preflight(plan, assessment, self.catalog, facts))
+
+    def plan_checkpoint(self, addon: str) -> Step:
+        """What executor.checkpoint takes for an add-on: see plan.checkpoint_step. Changes nothing."""
+        return checkpoint_step(self.assess(), self.catalog, addon)
 
     def analyze_addon_ecosystem(self, cluster_name: str = "") -> EcosystemAnalysis:
         """The cluster's add-ons: how each was installed, its health, its compatibility, and what to do about it.

@@ -11,7 +11,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from addonctl.gate import judged, observed, opened
-from addonctl.model import Answered, GateSettings, Verdict
+from addonctl.model import Answered, GateSettings, Guard, Verdict
 from addonctl.model.plan import Plan
 from addonctl.model.run import (
     Approved,
@@ -229,7 +229,7 @@ def _looked(run: Run, seen: Looked, now: datetime) -> Run:
         case Phase.APPLY | Phase.SOAK | Phase.VERIFY:
             return _while_changing(run, seen, now)
         case Phase.ROLLING_BACK if run.changed and not run.todo and not run.restored:
-            if seen.state is not None and seen.state.restored and seen.state.ready >= seen.state.of:
+            if seen.state is not None and seen.state.restored and _as_ready_as_before(run, seen.state):
                 return _wanting(replace(run, restored=True), Do.RELAX, Do.COMPARE)
     return run
 
@@ -244,12 +244,15 @@ def _added(so_far: Iterable[Answered], more: Iterable[Answered]) -> tuple[Answer
 
 def _before_the_change(run: Run, seen: Looked, now: datetime) -> Run:
     """Watches the installation as it is; one that is broken already is not updated."""
-    if seen.guards:
+    if seen.guards and not run.at_work_on.ails:
         judgement = judged(opened(run.settings, run.at_work_on.objectives), seen.guards)
         return _turned_back(run, GateFailed(judgement), now)
-    run = replace(run, baseline=(*run.baseline, *seen.samples))
+    troubles = run.troubles
+    if seen.troubles is not None:
+        troubles = tuple(dict.fromkeys((*(troubles or ()), *seen.troubles)))
+    run = replace(run, baseline=(*run.baseline, *seen.samples), troubles=troubles)
     watched = (now - run.since).total_seconds() >= run.limits.baseline_s
-    if run.todo or not watched or seen.state is None or seen.state.ready < seen.state.of:
+    if run.todo or not watched or seen.state is None or not _as_ready_as_before(run, seen.state):
         return run
     if run.at_work_on.approval or run.at_work_on.irreversible:
         return _entered(run, Phase.APPROVAL, now)
@@ -259,7 +262,7 @@ def _before_the_change(run: Run, seen: Looked, now: datetime) -> Run:
 def _while_changing(run: Run, seen: Looked, now: datetime) -> Run:
     assert run.gate is not None, "a gate is opened before a change"
     gate = observed(run.gate, seen.samples)
-    judgement = judged(gate, seen.guards)
+    judgement = judged(gate, (*seen.guards, *_new(run, seen)))
     run = replace(run, gate=gate, judgement=judgement)
     if judgement.verdict is Verdict.FAIL:
         return _turned_back(run, GateFailed(judgement), now)
@@ -275,6 +278,19 @@ def _while_changing(run: Run, seen: Looked, now: datetime) -> Run:
         case Phase.VERIFY if _complete(seen.state):
             return _wanting(run, Do.RELAX, Do.COMPARE)
     return run
+
+
+def _as_ready_as_before(run: Run, state: StepState) -> bool:
+    """Of what was unhealthy before, nobody expects that all are."""
+    return state.ready >= state.of or run.at_work_on.ails
+
+
+def _new(run: Run, seen: Looked) -> Iterable[Guard]:
+    """Troubles that the cluster did not have before the change; none where that is not known."""
+    if run.troubles is None or seen.troubles is None:
+        return ()
+    before = {(each.code, each.subject) for each in run.troubles}
+    return (each for each in seen.troubles if (each.code, each.subject) not in before)
 
 
 def _released(run: Run, state: StepState) -> int:

@@ -120,6 +120,14 @@ def restore_plan(
     return _plan(assessment, goal, steps, now)
 
 
+def checkpoint_step(assessment: Assessment, catalog: Catalog, addon: str) -> Step:
+    """A step that changes nothing, for making a checkpoint of an add-on. Raises BadInput as update_plan does."""
+    planner, row = _Planner(assessment, catalog), _one(assessment, addon)
+    version = planner.present(row)
+    way = _Way((Note("Make a checkpoint."),), (Note("Delete it."),))
+    return planner.step(row, version, version, _running(assessment), way)
+
+
 def _held(assessment: Assessment, entry: CheckpointEntry) -> Installation:
     """The installation that a checkpoint is one of."""
     if entry.cluster != assessment.cluster.name:
@@ -248,7 +256,7 @@ class _Planner:
             return
         listed, was = self._listed(row), row.version
         if listed is None or goal is None or was is None:
-            yield self._step(row, was, goal, kubernetes, self._by_its_installer(row, goal, wanted))
+            yield self.step(row, was, goal, kubernetes, self._by_its_installer(row, goal, wanted))
             return
         for stop in self._stops(row, listed, was, goal, kubernetes):
             by_eks = isinstance(row.owner, owners.EksAddon)
@@ -257,7 +265,7 @@ class _Planner:
                 if by_eks
                 else self._by_its_installer(row, stop, wanted)
             )
-            step = self._step(row, was, stop, kubernetes, way)
+            step = self.step(row, was, stop, kubernetes, way)
             yield replace(step, skips=self._skipped(row, was, stop))
             was = stop
 
@@ -267,7 +275,7 @@ class _Planner:
             (Note(f"Restore {row.addon} {entry.version} of checkpoint {entry.id[:12]}."),),
             (Note("Restore the checkpoint that is made before it."),),
         )
-        step = self._step(row, self.present(row), parse(entry.version), kubernetes, way)
+        step = self.step(row, self.present(row), parse(entry.version), kubernetes, way)
         return replace(step, restores=entry.id)
 
     def applying(self, row: Installation, goal: Version | None, kubernetes: Minor, manifests: Manifests) -> Step:
@@ -405,7 +413,7 @@ class _Planner:
         release = self._release(row)
         return self._pinned(row)[1] or (parse(release.chart_version) if release else None) or row.version
 
-    def _step(self, row: Installation, was: Version | None, to: Version | None, kubernetes: Minor, way: "_Way") -> Step:
+    def step(self, row: Installation, was: Version | None, to: Version | None, kubernetes: Minor, way: "_Way") -> Step:
         addon, targets = self._addon(row), tuple(_targets(row, self.view))
         disruption = addon.disruption.kind if addon else ""
         return Step(

@@ -6,7 +6,7 @@ simulator.
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from addonctl.executor import Executor
@@ -58,6 +58,10 @@ class Worker:
         self.told(run)
         return run
 
+    def telling(self, told: Told) -> "Worker":
+        """The same, telling somebody else."""
+        return replace(self, told=told)
+
     def drive(self, run: Run) -> Run:
         """Drives a run that this worker holds to its end. Raises Conflict when another worker has taken it."""
         if run.phase.ended:
@@ -96,8 +100,9 @@ class Worker:
         match event:
             case Done(command):
                 yield Line(at=now, what=What.DONE, by=self.name, command=command, detail=event.result)
-            case Failed(command, reason) if reason != before.waits_for:
-                yield Line(at=now, what=What.FAILED, by=self.name, command=command, detail=reason)
+            case Failed(command, reason, retry_after_s) if reason != before.waits_for:
+                what = What.FAILED if retry_after_s is None else What.WAITS
+                yield Line(at=now, what=what, by=self.name, command=command, detail=reason)
             case Approved(by) | Cancelled(by) | Paused(by) | Resumed(by):
                 yield Line(at=now, what=What.ASKED, by=by, detail=type(event).__name__.lower())
         if after.phase is not before.phase:

@@ -6,7 +6,7 @@ and the rest is read all the same.
 """
 
 import json
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -521,27 +521,37 @@ _ROLE_HEAD = """\
 """
 
 
-def cluster_role_yaml(kinds: Iterable[Kind], catalog: Catalog, more: Iterable[dict[str, Any]] = ()) -> str:
-    """The ClusterRole for exactly the reads of `kinds` and the rules in `more`, with a binding, as YAML."""
+# The groups that the roles are bound to, for want of knowing who asks.
+_GROUPS = {"addonctl-read": "addonctl-readers", "addonctl-update": "addonctl-updaters"}
+
+
+def cluster_role_yaml(
+    kinds: Iterable[Kind],
+    catalog: Catalog,
+    more: Iterable[dict[str, Any]] = (),
+    verbs: Sequence[str] = ("list",),
+    name: str = "addonctl-read",
+) -> str:
+    """The ClusterRole for exactly these verbs on `kinds` and the rules in `more`, with a binding, as YAML."""
     import yaml
 
     role = {
         "apiVersion": "rbac.authorization.k8s.io/v1",
         "kind": "ClusterRole",
-        "metadata": {"name": "addonctl-read"},
-        "rules": [*_rules(kinds, catalog), *more],
+        "metadata": {"name": name},
+        "rules": [*_rules(kinds, catalog, verbs), *more],
     }
     binding = {
         "apiVersion": "rbac.authorization.k8s.io/v1",
         "kind": "ClusterRoleBinding",
-        "metadata": {"name": "addonctl-read"},
-        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "addonctl-read"},
-        "subjects": [{"apiGroup": "rbac.authorization.k8s.io", "kind": "Group", "name": "addonctl-readers"}],
+        "metadata": {"name": name},
+        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": name},
+        "subjects": [{"apiGroup": "rbac.authorization.k8s.io", "kind": "Group", "name": _GROUPS[name]}],
     }
     return _ROLE_HEAD + yaml.safe_dump_all([role, binding], sort_keys=False, default_flow_style=None, width=120)
 
 
-def _rules(kinds: Iterable[Kind], catalog: Catalog) -> Iterator[dict[str, Any]]:
+def _rules(kinds: Iterable[Kind], catalog: Catalog, verbs: Sequence[str]) -> Iterator[dict[str, Any]]:
     by_group: dict[str, list[str]] = {}
     for kind in (*kinds, HELM_CONFIG_MAPS):
         by_group.setdefault(kind.group, []).append(kind.of.plural)
@@ -550,10 +560,10 @@ def _rules(kinds: Iterable[Kind], catalog: Catalog) -> Iterator[dict[str, Any]]:
         by_group.setdefault(group, []).append(plural(kind_name))
     for group, plurals in by_group.items():
         if group not in custom:
-            yield {"apiGroups": [group], "resources": sorted(set(plurals)), "verbs": ["list"]}
+            yield {"apiGroups": [group], "resources": sorted(set(plurals)), "verbs": [*verbs]}
     names = {name.partition("/")[2] for addon in catalog.addons.values() for name in addon.config_maps}
     yield {"apiGroups": [""], "resources": ["configmaps"], "resourceNames": sorted(names), "verbs": ["get"]}
-    yield {"apiGroups": sorted(custom), "resources": ["*"], "verbs": ["list"]}
+    yield {"apiGroups": sorted(custom), "resources": ["*"], "verbs": [*verbs]}
 
 
 class _Allowed(msgspec.Struct):

@@ -84,11 +84,11 @@ PERMISSIONS = tuple(
 )
 
 
-def policy() -> dict[str, Any]:
-    """The least IAM policy for reading. `"*"` is used only for actions without narrower resources."""
+def policy(more: Iterable[tuple[str, str]] = ()) -> dict[str, Any]:
+    """The least IAM policy for reading, and for `more` actions on resources; `"*"`: the action has no narrower one."""
     by_resource: dict[str, list[str]] = {}
-    for permission in PERMISSIONS:
-        by_resource.setdefault(permission.resource, []).append(permission.action)
+    for action, resource in (*((each.action, each.resource) for each in PERMISSIONS), *more):
+        by_resource.setdefault(resource, []).append(action)
     return {
         "Version": "2012-10-17",
         "Statement": [

@@ -71,6 +71,14 @@ class CheckpointFolder:
             raise Broken(f"Checkpoint {path.stem} is not one that this version writes") from None
         return found
 
+    def entry(self, id: str) -> CheckpointEntry:
+        path = self._path(id)
+        try:
+            with path.open("rb") as handle:
+                return _read_entry(path.stem, handle.readline(_ENTRY_MAX_BYTES))
+        except OSError as error:
+            raise NotReachable(f"Checkpoint {path.stem} cannot be read: {error.strerror}") from error
+
     def entries(self) -> tuple[CheckpointEntry, ...]:
         return tuple(sorted(self._readable(), key=lambda entry: (entry.taken, entry.id), reverse=True))
 

@@ -1,4 +1,4 @@
-"""The user's settings: a YAML file with waivers.
+"""The user's settings: a YAML file with waivers, and with what changes of clusters keep to.
 
 waivers:
   - code: HLT013
@@ -6,23 +6,68 @@ waivers:
     cluster: prod-*
     reason: one replica is accepted until the queue is sharded
     until: 2027-01-31
+windows:
+  - {days: [sat, sun], start: "22:00", end: "04:00", zone: Europe/Berlin, cluster: prod-*}
+freezes:
+  - {start: 2026-12-20, end: 2027-01-04, reason: end of year}
+notices:
+  - {url_file: /etc/addonctl/slack-url, form: slack}
 """
 
 import os
+from dataclasses import dataclass
+from datetime import date, time
 from pathlib import Path
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
 
 from addonctl.adapters import shapes
+from addonctl.adapters.notices import Form, Receiver
 from addonctl.errors import BadInput
 from addonctl.findings import CHECKS
 from addonctl.waivers import Waiver
+from addonctl.windows import DAYS, Freeze, Window
 
 
-class Settings(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
+class _Window(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
+    start: str
+    end: str
+    zone: str = "UTC"
+    days: tuple[str, ...] = DAYS
+    cluster: str = "*"
+
+
+class _Freeze(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
+    start: date
+    end: date
+    reason: str
+    cluster: str = "*"
+
+
+class _Notice(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
+    """The URL itself is a secret: it is in a file of its own, or in the settings that nobody else can read."""
+
+    url: str = ""
+    url_file: str = ""
+    form: Form = Form.WEBHOOK
+
+
+class _File(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
+    waivers: tuple[Waiver, ...] = ()
+    windows: tuple[_Window, ...] = ()
+    freezes: tuple[_Freeze, ...] = ()
+    notices: tuple[_Notice, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
     """The contents of the file."""
 
     waivers: tuple[Waiver, ...] = ()
+    windows: tuple[Window, ...] = ()
+    freezes: tuple[Freeze, ...] = ()
+    receivers: tuple[Receiver, ...] = ()
 
 
 def default_path() -> Path:
@@ -55,9 +100,9 @@ def _settings(body: bytes, path: Path) -> Settings:
 
     try:
         facts = yaml.load(body, Loader=yaml_loader()) or {}
-        if isinstance(facts, dict) and facts.get("waivers", ()) is None:
-            facts = {**facts, "waivers": []}
-        settings = shapes.convert(facts, Settings)
+        if isinstance(facts, dict):
+            facts = {key: [] if value is None else value for key, value in facts.items()}
+        said = shapes.convert(facts, _File)
     except (yaml.YAMLError, msgspec.ValidationError) as error:
         why = " ".join(str(error).split())
         raise BadInput(f"The settings {path} cannot be used: {why}", _FIX) from error
@@ -65,9 +110,40 @@ def _settings(body: bytes, path: Path) -> Settings:
     unknown = [key for n, waiver in numbered for key in unknown_keys(waiver, Waiver, f"waivers[{n}]")]
     if unknown:  # a misspelt `subject` would waive far more than intended
         raise BadInput(f"The settings {path} have unknown fields: {', '.join(unknown)}", _FIX)
-    for waiver in settings.waivers:
+    for waiver in said.waivers:
         _checked(waiver, path)
-    return settings
+    return Settings(
+        said.waivers,
+        tuple(_window(each, path) for each in said.windows),
+        tuple(Freeze(start=f.start, end=f.end, reason=f.reason, cluster=f.cluster) for f in said.freezes),
+        tuple(_receiver(each, path) for each in said.notices),
+    )
+
+
+def _window(said: _Window, path: Path) -> Window:
+    unknown = [day for day in said.days if day not in DAYS]
+    if unknown:
+        raise BadInput(f"{path}: {', '.join(unknown)} is no day of a window", f"Days are {', '.join(DAYS)}.")
+    try:
+        zone, start, end = ZoneInfo(said.zone), time.fromisoformat(said.start), time.fromisoformat(said.end)
+    except (ZoneInfoNotFoundError, ValueError) as error:
+        fix = '{start: "22:00", end: "04:00", zone: Europe/Berlin}'
+        raise BadInput(f"{path}: a window cannot be used: {error}", f"One looks like {fix}.") from error
+    return Window(start=start, end=end, zone=zone, days=said.days, cluster=said.cluster)
+
+
+def _receiver(said: _Notice, path: Path) -> Receiver:
+    if bool(said.url) == bool(said.url_file):
+        raise BadInput(f"{path}: a notice has either url or url_file", "Give one: {url_file: …, form: slack}.")
+    url = said.url
+    if said.url_file:
+        try:
+            url = Path(said.url_file).expanduser().read_text("utf-8").strip()
+        except (OSError, UnicodeError) as error:
+            raise BadInput(f"{path}: {said.url_file} of a notice cannot be read", "Check the path.") from error
+    if not url.startswith(("https://", "http://")):
+        raise BadInput(f"{path}: the address of a notice is not one of HTTP", "It begins with https://.")
+    return Receiver(url=url, form=said.form)
 
 
 _FIX = "A waiver is: {code: HLT013, subject: PodDisruptionBudget/payments/*, reason: …, until: 2027-01-31}."

@@ -116,13 +116,17 @@ def _release(record: _Record) -> live.Release:
 
 
 class HelmBinary:
-    """ports.HelmWriter. `program` is a path or a name on PATH; `kubeconfig` and `context` name the cluster."""
+    """ports.HelmWriter. `program` is a path or a name on PATH.
+
+    `kubeconfig` and `context` name the cluster; without them it is the one that helm itself would choose.
+    """
 
     def __init__(
-        self, releases: ports.HelmReleases, kubeconfig: Path, context: str = "", program: str = "helm"
+        self, releases: ports.HelmReleases, kubeconfig: Path | None = None, context: str = "", program: str = "helm"
     ) -> None:
         self._releases, self._program = releases, program
-        self._cluster = [f"--kubeconfig={kubeconfig}", *([f"--kube-context={context}"] if context else [])]
+        self._cluster = [f"--kubeconfig={kubeconfig}"] if kubeconfig else []
+        self._cluster += [f"--kube-context={context}"] if context else []
 
     def upgrade(
         self,

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import click
 
 import addonctl
-from addonctl.apps import examples, run
+from addonctl.apps import examples, run, updating
 from addonctl.apps import options as opt
 from addonctl.apps.shared import given_options, minor_of, print_document, refuse, source_options
 from addonctl.errors import AddonctlError, BadInput
@@ -554,24 +554,39 @@ def catalog_refresh(region: str, profile: str) -> None:
 # ── Setup ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-@cli.command(short_help="The least permissions that reading needs.")
+@cli.command(short_help="The least permissions that addonctl needs.")
+@click.option("--for", "purpose", type=click.Choice(["read", "update"]), default="read", show_default=True)
 @click.option("--iam", is_flag=True, help="Only the IAM policy, as JSON.")
 @click.option("--cluster-role", is_flag=True, help="Only the ClusterRole, as YAML.")
-@click.option("--probe", is_flag=True, help="Include what --probe needs beyond reading.")
-def rbac(iam: bool, cluster_role: bool, probe: bool) -> None:
-    """The least ClusterRole and IAM policy that reading needs."""
-    from addonctl.adapters import api_reader, aws, decoders, probes
-    from addonctl.apps import wiring
+@click.option("--probe", is_flag=True, help="Include what --probe needs beyond reading; updates always probe.")
+def rbac(purpose: str, iam: bool, cluster_role: bool, probe: bool) -> None:
+    """The least ClusterRole and IAM policy that reading needs, or updating.
+
+    Helm applies whatever a chart holds: for releases of Helm, grant that beside the role for updates. IAM needs
+    iam:PassRole as well for the roles that your EKS add-ons have.
+    """
+    from addonctl.adapters import aws, rights
     from addonctl.render import documents
 
     refuse(["--iam"] if iam and cluster_role else [], "--cluster-role", "Without either, both are printed.")
+    updating = purpose == "update"
     if not iam:
-        more = probes.RULES if probe else ()
-        sys.stdout.write(api_reader.cluster_role_yaml(decoders.KINDS, wiring.catalog(), more))
+        sys.stdout.write(_cluster_role(updating=updating, probe=probe))
     if not cluster_role:
         sys.stdout.write("" if iam else "---\n# IAM policy (JSON):\n")
-        text = documents.dump(aws.policy(), "json")
+        text = documents.dump(aws.policy(rights.UPDATE_ACTIONS if updating else ()), "json")
         sys.stdout.write(text if iam else "".join(f"# {line}\n" for line in text.splitlines()))
+
+
+def _cluster_role(*, updating: bool, probe: bool) -> str:
+    from addonctl.adapters import api_reader, decoders, probes, rights
+    from addonctl.apps import wiring
+
+    known = wiring.catalog()
+    if not updating:
+        return api_reader.cluster_role_yaml(decoders.KINDS, known, probes.RULES if probe else ())
+    more = (*probes.RULES, *rights.UPDATE_RULES)
+    return api_reader.cluster_role_yaml(decoders.KINDS, known, more, ("get", "list"), "addonctl-update")
 
 
 @cli.command(short_help="What can be reached and read, and what cannot.")
@@ -622,6 +637,7 @@ def help_(ctx: click.Context, command: tuple[str, ...]) -> None:
     cli.main([*command, "--help"], prog_name=ctx.find_root().info_name, standalone_mode=False)
 
 
+updating.attach(cli)
 examples.attach(cli)
 
 

@@ -10,12 +10,15 @@ Examples:
 {examples}
 \b
 Exit codes:
-  0 clean, 1 error, 2 findings at or above --fail-on, 3 a plan that is not
-  recommended, 130 interrupted
+  0 clean or done, 1 error, 2 findings at or above --fail-on, 3 refused or not
+  recommended, 4 rolled back, 5 stuck, 130 interrupted
 \b
 Environment:
   KUBECONFIG, AWS_PROFILE, AWS_REGION and what else their clients read
-  ADDONCTL_CONFIG     settings with waivers
+  ADDONCTL_CONFIG     settings: waivers, maintenance windows, notices
+  ADDONCTL_STATE_DIR  where runs and checkpoints are kept
+  ADDONCTL_DATABASE   a PostgreSQL URL: runs are kept there instead
+  ADDONCTL_KEY_FILE   a key that encrypts checkpoints
   ADDONCTL_CACHE_DIR  where `catalog refresh` keeps its table
   ADDONCTL_DEBUG      1 shows the trace of a bug
   NO_COLOR            no colors on a terminal"""
@@ -52,6 +55,40 @@ EXAMPLES = {
     "plan": """
         plan coredns --to latest-compatible --context prod-eu-1
         plan --target 1.36 --context prod-eu-1""",
+    "update": """
+        update coredns --to default --context prod-eu-1 --dry-run
+        update coredns --to v1.13.2-eksbuild.21 --context prod-eu-1
+        update coredns --to latest-compatible --eks prod-eu-1 --yes -o json""",
+    "restore": """
+        restore e3efa4f6f1c2 --context prod-eu-1""",
+    "rollback": """
+        rollback coredns-1126-0731-c8b5 --context prod-eu-1""",
+    "runs": """
+        runs
+        runs coredns-1126-0731-c8b5 -o json""",
+    "watch": """
+        watch coredns-1126-0731-c8b5""",
+    "approve": """
+        approve coredns-1126-0731-c8b5""",
+    "pause": """
+        pause coredns-1126-0731-c8b5""",
+    "resume": """
+        resume coredns-1126-0731-c8b5 --context prod-eu-1""",
+    "cancel": """
+        cancel coredns-1126-0731-c8b5""",
+    "checkpoint": """
+        checkpoint create coredns --context prod-eu-1
+        checkpoint list""",
+    "checkpoint list": """
+        checkpoint list""",
+    "checkpoint create": """
+        checkpoint create coredns --context prod-eu-1""",
+    "checkpoint show": """
+        checkpoint show e3efa4f6f1c2""",
+    "checkpoint delete": """
+        checkpoint delete e3efa4f6f1c2""",
+    "checkpoint export": """
+        checkpoint export checkpoints.tar""",
     "snapshot": """
         snapshot save today.snap --context prod-eu-1
         snapshot diff yesterday.snap today.snap""",
@@ -78,6 +115,7 @@ EXAMPLES = {
         catalog refresh --region eu-central-1 --profile prod""",
     "rbac": """
         rbac --cluster-role | kubectl apply -f -
+        rbac --for update --cluster-role | kubectl apply -f -
         rbac --iam > policy.json""",
     "doctor": """
         doctor --context prod-eu-1

@@ -14,7 +14,7 @@ _LONGEST_S = 3600
 SEVERITIES = ("info", "recommended", "required")
 
 
-def _chain(*options: Callable[[Command], Command]) -> Callable[[Command], Command]:
+def chain(*options: Callable[[Command], Command]) -> Callable[[Command], Command]:
     def decorate(command: Command) -> Command:
         for option in reversed(options):
             command = option(command)
@@ -71,6 +71,15 @@ def _findings(ctx: click.Context) -> Iterable[str]:
     return (*SEVERITIES, *_codes(ctx), *_addons(ctx))
 
 
+def _runs(ctx: click.Context) -> Iterable[str]:
+    from addonctl.apps import wiring
+
+    return (entry.id for entry in wiring.journal().entries())
+
+
+completes_runs = _completes(_runs)
+
+
 def duration_s(text: str) -> float:
     """Seconds, in kubectl's format: 30s, 2m, 1m30s; a plain number is seconds. Raises click.BadParameter."""
     whole = f"{text}s" if text.isdecimal() else text
@@ -97,8 +106,8 @@ def _into_file(ctx: click.Context, param: click.Parameter, path: str) -> None:
 
 _region = click.option("--region", default="", help="AWS region; by default the cluster's, or $AWS_REGION.")
 _profile = click.option("--profile", default="", help="AWS profile; by default $AWS_PROFILE.")
-aws_options = _chain(_region, _profile)
-live_options = _chain(
+aws_options = chain(_region, _profile)
+live_options = chain(
     click.option("--context", default="", help="Context of the kubeconfig.", shell_complete=_completes(_contexts)),
     click.option("--kubeconfig", default="", help="Path of the kubeconfig.", type=click.Path()),
     click.option("-n", "--namespace", default="", help="Read namespaced objects of this namespace only."),
@@ -120,7 +129,7 @@ kubernetes = click.option(
     help="The running Kubernetes, if the input does not say.",
     shell_complete=_completes(_minors),
 )
-source_options = _chain(
+source_options = chain(
     live_options,
     click.option("--snapshot", default="", metavar="FILE", help="Read a saved snapshot.", type=click.Path()),
     click.option(
@@ -138,7 +147,7 @@ source_options = _chain(
 
 def output_option(*formats: str, default: str = "table") -> Callable[[Command], Command]:
     """`-o`, with the formats of a command."""
-    return _chain(
+    return chain(
         click.option("-o", "--output", type=click.Choice(formats), default=default, show_default=True),
         click.option(
             "-O",
@@ -174,7 +183,7 @@ config = click.option(
     type=click.Path(),
     help="Settings with waivers; by default $ADDONCTL_CONFIG or ~/.config/addonctl/config.yaml.",
 )
-finding_options = _chain(
+finding_options = chain(
     click.option(
         "--only",
         multiple=True,
@@ -196,7 +205,7 @@ probe = click.option(
     "--probe", is_flag=True, help="Probe add-ons: a DNS query, dry runs of admission and volume claims, metrics."
 )
 no_headers = click.option("--no-headers", is_flag=True, help="Print rows only: no headers, no notes.")
-fail_options = _chain(
+fail_options = chain(
     click.option(
         "--fail-on",
         type=click.Choice([*SEVERITIES, "never"]),

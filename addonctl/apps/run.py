@@ -1,6 +1,7 @@
 """The outermost edge of the command line: output streams, errors in words, exit codes.
 
-Exit codes: 0 clean, 1 error, 2 findings at or above --fail-on, 3 a plan that is not recommended, 130 interrupted.
+Exit codes: 0 clean or done, 1 error, 2 findings at or above --fail-on, 3 refused or not recommended, 4 rolled back,
+5 stuck, 130 interrupted.
 """
 
 import os

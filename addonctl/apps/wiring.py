@@ -14,8 +14,14 @@ from addonctl.versions import Minor
 from addonctl.waivers import Waiver
 
 if TYPE_CHECKING:
+    from addonctl.adapters.checkpoints import CheckpointFolder
+    from addonctl.adapters.journal import SqlJournal
+    from addonctl.adapters.notices import Notices
     from addonctl.adapters.sources.live import LiveCluster
     from addonctl.catalog import Catalog
+    from addonctl.executor import Executor
+    from addonctl.model.plan import Plan
+    from addonctl.worker import Told, Worker
 
 CLOCK = SystemClock()
 
@@ -128,6 +134,96 @@ def manager(options: SourceOptions, waivers: tuple[Waiver, ...] = ()) -> Manager
     prober = source if isinstance(source, ports.Prober) else None
     kubernetes = Minor.of(options.kubernetes) if options.kubernetes else None
     return Manager(source, known, CLOCK, kubernetes, waivers, prober)
+
+
+def state_dir() -> Path:
+    """Where runs and checkpoints are kept."""
+    base = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
+    return Path(os.environ.get("ADDONCTL_STATE_DIR") or Path(base) / "addonctl")
+
+
+def journal(worker: str = "") -> "SqlJournal":
+    """The runs of this user, or of all who share $ADDONCTL_DATABASE; without a worker, only to look and to ask."""
+    from addonctl.adapters.journal import SqlJournal
+
+    url = os.environ.get("ADDONCTL_DATABASE") or f"sqlite:///{state_dir() / 'runs.db'}"
+    return SqlJournal(url, worker, CLOCK)
+
+
+def checkpoints() -> "CheckpointFolder":
+    """The checkpoints of this user; encrypted where $ADDONCTL_KEY_FILE names a key."""
+    from addonctl.adapters.checkpoints import CheckpointFolder
+
+    key = os.environ.get("ADDONCTL_KEY_FILE")
+    return CheckpointFolder(state_dir() / "checkpoints", Path(key) if key else None)
+
+
+def run_id(plan: "Plan") -> str:
+    """A new run's id: what it changes, when, and what makes it unique."""
+    import secrets
+
+    about = plan.steps[0].addon if len(plan.steps) == 1 else "many"
+    return f"{about}-{CLOCK.now():%m%d-%H%M}-{secrets.token_hex(2)}"
+
+
+def whoami() -> str:
+    """Who asks for changes, for the audit record."""
+    import getpass
+    import socket
+
+    return f"{getpass.getuser()}@{socket.gethostname()}"
+
+
+def executor(options: SourceOptions, run_id: str, cluster: str = "") -> "Executor":
+    """What changes the chosen live cluster. Raises BadInput where that is not `cluster`."""
+    from addonctl.adapters.api_objects import ApiObjects
+    from addonctl.adapters.assessor import BackgroundAssessor
+    from addonctl.adapters.eks_addons import EksAddonApi
+    from addonctl.adapters.gitops import GitOpsObjects
+    from addonctl.adapters.helm_binary import HelmBinary, HelmSecrets
+    from addonctl.adapters.signals import ProbeSignals
+    from addonctl.executor import Executor
+    from addonctl.hands import Ports
+
+    live = options.live(catalog())
+    if cluster and cluster not in live.names:
+        raise BadInput(f"This is cluster {live.names[0]}, and the run is one of {cluster}", "Give its --context.")
+    region, name = live.eks_place
+    objects, addons = ApiObjects(live.connection, run_id), EksAddonApi(live.aws(region), name)
+    releases = HelmSecrets(objects)
+    return Executor(
+        Ports(
+            reader=objects,
+            writer=objects,
+            eks=addons,
+            eks_writer=addons,
+            gitops=GitOpsObjects(objects, objects),
+            helm=releases,
+            helm_writer=HelmBinary(releases, Path(options.kubeconfig) if options.kubeconfig else None, options.context),
+            checkpoints=checkpoints(),
+            signals=ProbeSignals(live.connection),
+            clock=CLOCK,
+            assessor=BackgroundAssessor(Manager(live, catalog(), CLOCK).assess),
+        )
+    )
+
+
+def notices() -> "Notices":
+    """The notices of runs that the settings ask for."""
+    from addonctl.adapters import config_file
+    from addonctl.adapters.notices import Notices
+    from addonctl.render import runs
+
+    return Notices(config_file.load().receivers, runs.entry_text, runs.run_document)
+
+
+def worker(options: SourceOptions, run_id: str, told: "Told", cluster: str = "") -> "Worker":
+    """A worker of this process for the chosen live cluster. Raises BadInput where that is not `cluster`."""
+    from addonctl.adapters.journal import worker_name
+    from addonctl.worker import Worker
+
+    name = worker_name()
+    return Worker(name, executor(options, run_id, cluster), journal(name), CLOCK, told)
 
 
 def open_manager(

@@ -25,6 +25,7 @@ class Ports:
     helm: ports.HelmReleases
     helm_writer: ports.HelmWriter
     manifests: ports.ManifestReader
+    assessor: ports.Assessor | None = None  # None: only the instances and the SLIs are watched
 
 
 class NotYet(Exception):

@@ -24,6 +24,7 @@ class What(StrEnum):
     BEGUN = "begun"
     WANTED = "wanted"  # a command is about to be carried out
     DONE = "done"
+    WAITS = "waits"  # what a command is for is not so yet; it is asked for again
     FAILED = "failed"
     ASKED = "asked"  # by a person
     PHASE = "phase"  # the run is in another one

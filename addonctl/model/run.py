@@ -101,13 +101,14 @@ class StepState:
 class Looked:
     """What a look at the world showed. `state` is None where it could not be read, with the reason in `unread`.
 
-    `served` is what was answered to users, by SLI.
+    `served` is what was answered to users, by SLI; `troubles` what is wrong anywhere in the cluster, if that is known.
     """
 
     state: StepState | None
     samples: tuple[Sample, ...] = ()
     guards: tuple[Guard, ...] = ()
     served: tuple[Answered, ...] = ()
+    troubles: tuple[Guard, ...] | None = None
     unread: str = ""
 
 
@@ -256,6 +257,7 @@ class Run:
     `hardened` and `changed`: of the present step, that was asked for, so it may be so. `restored`: while rolling back,
     the live state was seen to be the old one again. `ending` is the end that rolling back leads to. `checkpoints`: one
     id for every step that was begun. `served`: what users were answered from the baseline to the end, by SLI.
+    `troubles`: those of the cluster before the change; others are new.
     """
 
     id: str
@@ -284,6 +286,7 @@ class Run:
     why: Why | None = None
     checkpoints: tuple[str, ...] = ()
     served: tuple[Answered, ...] = ()
+    troubles: tuple[Guard, ...] | None = None
     timeline: tuple[Entry, ...] = ()
 
     @property

@@ -17,9 +17,10 @@ from addonctl.ports.manifests import ManifestReader
 from addonctl.ports.objects import ObjectReader, ObjectWriter, Watch
 from addonctl.ports.observing import Clock, Inspector, Prober, Progress, Source, silent
 from addonctl.ports.schemas import Schemas
-from addonctl.ports.signals import Signals
+from addonctl.ports.signals import Assessor, Signals
 
 __all__ = [
+    "Assessor",
     "Checkpoints",
     "Clock",
     "EksAddonWriter",

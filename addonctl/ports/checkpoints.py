@@ -23,6 +23,10 @@ class Checkpoints(Protocol):
         """
         ...
 
+    def entry(self, id: str) -> CheckpointEntry:
+        """The entry of the checkpoint with an id, or with an unambiguous prefix of one. Raises as load() does."""
+        ...
+
     def entries(self) -> tuple[CheckpointEntry, ...]:
         """All entries, newest first; one that cannot be read is omitted, and load() says why."""
         ...

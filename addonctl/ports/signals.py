@@ -1,9 +1,9 @@
-"""What is counted while something changes."""
+"""What is counted and judged while something changes."""
 
 from datetime import datetime
 from typing import Protocol
 
-from addonctl.model import Answered
+from addonctl.model import Answered, Guard
 from addonctl.model.plan import Step
 
 
@@ -20,4 +20,16 @@ class Signals(Protocol):
 
     def close(self) -> None:
         """Ends probing, within seconds. Closing twice is not an error."""
+        ...
+
+
+class Assessor(Protocol):
+    """The whole cluster, assessed again and again while something changes in it: add-ons fail where nobody looks."""
+
+    def troubles(self) -> tuple[Guard, ...] | None:
+        """What is wrong, and was at the assessment before as well; None: not assessed twice yet. Raises nothing."""
+        ...
+
+    def close(self) -> None:
+        """Ends assessing. Closing twice is not an error."""
         ...

@@ -34,7 +34,7 @@ def test_help_fits_80_columns_and_cuts_nothing(path: str) -> None:
         context = click.Context(COMMANDS[path], parent=above if path else None, info_name=path, terminal_width=80)
         text = COMMANDS[path].get_help(context)
     assert [line for line in text.splitlines() if len(line) > 80] == []
-    assert "..." not in re.sub(r"\[?(ARGS|ADDON|COMMAND)\]?\.\.\.", "", text)
+    assert "..." not in re.sub(r"\[?(ARGS|ADDON|COMMAND|CHECKPOINT)\]?\.\.\.", "", text)
     assert not text.splitlines()[-1].isspace()
     assert "Examples:\n" in text
 
@@ -100,7 +100,18 @@ def test_what_the_docs_offer_is_taken(line: str) -> None:
 
 def test_exit_codes_and_environment_are_told() -> None:
     text = run("--help").stdout
-    for word in ("0 clean", "1 error", "2 findings", "3 a plan", "130", "KUBECONFIG", "AWS_PROFILE", "NO_COLOR"):
+    for word in (
+        "0 clean",
+        "1 error",
+        "2 findings",
+        "3 refused",
+        "4 rolled back",
+        "5 stuck",
+        "130",
+        "KUBECONFIG",
+        "AWS_PROFILE",
+        "NO_COLOR",
+    ):
         assert word in text
 
 

@@ -161,7 +161,7 @@ def eks_manifests(addon: str, version: str) -> list[Object]:
 def install_by_eks(cluster: Cluster, server: EksServer) -> None:
     """EKS add-ons of a cluster that was upgraded to 1.34 while vpc-cni stayed behind, and one update failed."""
 
-    def apply(_: str, addon: str, version: str, __: Mapping[str, Any]) -> None:
+    def apply(_: str, addon: str, version: str, __: Mapping[str, Any], ___: str) -> None:
         for document in eks_manifests(addon, version):
             cluster.apply(json.dumps(document), manager="eks")
 

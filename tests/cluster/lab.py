@@ -6,18 +6,24 @@ helm-controller would have made. All run for real but external-secrets, whose po
 owns external-dns (argocd.py). By hand: `make lab`; in tests: the fixtures `lab` and `argocd_lab`.
 """
 
+import copy
 import json
+import re
 import shlex
 import sys
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Self
 
 import yaml
 
+from addonctl import errors as api
 from addonctl.adapters import knowledge
+from addonctl.adapters.api_connection import connect
+from addonctl.adapters.api_objects import ApiObjects
+from addonctl.errors import AddonctlError
 from tests.cluster import build, dozen
 from tests.cluster.addons import MANIFESTS, metrics_flow
 from tests.cluster.argocd import ArgoCd
@@ -48,6 +54,36 @@ SECRETS, SECRETS_VERSION = "external-secrets", "2.9.0"
 GATEKEEPER_IMAGE = "docker.io/openpolicyagent/gatekeeper"
 _UPDATE_S = 60
 _POLL_S = 0.2
+
+
+def apply_as_eks(objects: ApiObjects, document: Mapping[str, Any], resolve: str) -> None:
+    """What others changed is overwritten, kept (EKS then leaves those fields out), or ends the update."""
+    try:
+        objects.apply(document, manager="eks", force=resolve == "OVERWRITE")
+    except api.Conflict as conflict:
+        if resolve != "PRESERVE":
+            raise
+        kept = copy.deepcopy(dict(document))
+        for cause in conflict.causes:
+            _leave_out(kept, _FIELD.findall(cause.field))
+        objects.apply(kept, manager="eks")
+
+
+# .spec.template.spec.containers[name="coredns"].image: names, and elements of lists by one of their fields.
+_FIELD = re.compile(r'\.([^.\[]+)|\[(\w+)="([^"]*)"\]')
+
+
+def _leave_out(document: Any, path: Sequence[tuple[str, str, str]]) -> None:
+    (name, key, value), *rest = path
+    inner = document.get(name) if name else next((each for each in document if str(each.get(key)) == value), None)
+    if inner is None:
+        return
+    if rest:
+        _leave_out(inner, rest)
+    elif name:
+        del document[name]
+    else:
+        document.remove(inner)
 
 
 class Lab:
@@ -114,17 +150,19 @@ class Lab:
                 if not self._ended.is_set():  # a cluster that is being ended does not answer
                     raise
 
-    def _apply(self, _: str, addon: str, version: str, values: Mapping[str, Any]) -> None:
+    def _apply(self, _: str, addon: str, version: str, values: Mapping[str, Any], resolve: str) -> None:
         """What EKS does for an add-on: applies its objects in its own name, and waits for them.
 
         A version that is not built here is applied all the same: its pods cannot pull their image, as after a mistake.
         """
         for built in build.upstream_images(addon, version):
             self.cluster.name_image(built, image_of(addon, version))
+        objects = ApiObjects(connect(None, str(self.cluster.kubeconfig)))
         try:
-            self.cluster.apply(json.dumps(_listed(eks_objects(addon, version, values))), manager="eks")
-        except RuntimeError as error:
-            raise Conflict(str(error)) from error
+            for document in eks_objects(addon, version, values):
+                apply_as_eks(objects, document, resolve)
+        except AddonctlError as error:
+            raise Conflict(error.what) from error
         try:
             self.cluster.ready(_WORKLOADS[addon], timeout_s=self.update_s)
         except RuntimeError as error:
@@ -182,10 +220,6 @@ def eks_objects(addon: str, version: str, values: Mapping[str, Any]) -> Iterator
             if "replicaCount" in values:
                 document["spec"]["replicas"] = values["replicaCount"]
         yield document
-
-
-def _listed(documents: Iterator[dict[str, Any]]) -> dict[str, Any]:
-    return {"apiVersion": "v1", "kind": "List", "items": list(documents)}
 
 
 _FLUX_LABELS = {"helm.toolkit.fluxcd.io/name": SECRETS, "helm.toolkit.fluxcd.io/namespace": SECRETS}

@@ -17,7 +17,7 @@ from addonctl.adapters.probes import dns_answer, dns_query
 from addonctl.apps import wiring
 from addonctl.model import Answered, Counts, live
 from addonctl.model.plan import Plan, Step
-from addonctl.model.run import Phase, Run, TookTooLong
+from addonctl.model.run import GateFailed, Phase, Run
 from tests.cluster.changes import condition, got, pods
 from tests.cluster.cluster import Cluster
 from tests.cluster.lab import EKS_ADDONS, NAME, Lab, image_of
@@ -111,7 +111,8 @@ def test_a_version_whose_image_is_not_there_is_put_back(
     with capsys.disabled():
         print(f"\n{as_told(run)}")
     assert run.phase is Phase.ROLLED_BACK, as_told(run)
-    assert isinstance(run.why, TookTooLong)
+    assert isinstance(run.why, GateFailed)
+    assert {each.code for each in run.why.judgement.guards} == {"HLT002"}
     assert live.normalised(deployment(lab).document) == before
     described = lab.eks.client("eks").describe_addon(clusterName=NAME, addonName="coredns")["addon"]
     assert (described["addonVersion"], described["status"]) == (EKS_ADDONS["coredns"], "ACTIVE")

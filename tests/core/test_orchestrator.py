@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from addonctl.model import Counts, Guard, Sample
+from addonctl.model import Answered, Counts, Guard, Sample
 from addonctl.model.run import (
     Approved,
     Cancelled,
@@ -14,6 +14,7 @@ from addonctl.model.run import (
     Done,
     Event,
     Failed,
+    GateFailed,
     Limits,
     Looked,
     OwnerState,
@@ -202,6 +203,42 @@ def test_the_last_wave_is_verified_once_its_owner_is_done() -> None:
     assert advance(done, Done(commands[0].id), run.since)[0].phase is Phase.UPDATED
 
 
+_TROUBLE = Guard(code="HLT009", subject="Webhook/policy", detail="no ready backend")
+
+
+def _with_troubles(run: Run, *troubles: Guard) -> Looked:
+    return Looked(state=_OLD, samples=_good(run), troubles=troubles)
+
+
+def test_a_trouble_that_the_cluster_had_before_the_change_is_not_its_doing() -> None:
+    run = _upto(Phase.BASELINE)
+    run, _ = advance(replace(run, todo=()), _with_troubles(run, _TROUBLE), run.since)
+    run, _ = advance(run, _with_troubles(run, _TROUBLE), run.since)
+    assert run.troubles == (_TROUBLE,)
+    changing = replace(_upto(Phase.APPLY), troubles=run.troubles)
+    assert advance(changing, _with_troubles(changing, _TROUBLE), changing.since)[0].phase is Phase.APPLY
+
+
+def test_a_new_trouble_anywhere_in_the_cluster_turns_a_change_back() -> None:
+    changing = replace(_upto(Phase.APPLY), troubles=())
+    back, _ = advance(changing, _with_troubles(changing, _TROUBLE), changing.since)
+    assert isinstance(back.why, GateFailed)
+    assert (back.phase, back.why.judgement.guards) == (Phase.ROLLING_BACK, (_TROUBLE,))
+
+
+def test_where_nobody_assessed_it_before_the_change_no_trouble_counts_as_new() -> None:
+    changing = _upto(Phase.APPLY)
+    assert changing.troubles is None
+    assert advance(changing, _with_troubles(changing, _TROUBLE), changing.since)[0].phase is Phase.APPLY
+
+
+def test_what_users_are_answered_is_added_up() -> None:
+    run = _upto(Phase.SOAK)
+    seen = Looked(state=None, served=(Answered(sli="dns", counts=Counts(50, 1)),))
+    run, _ = advance(*advance(run, seen, run.since)[:1], seen, run.since)
+    assert run.served == (Answered(sli="dns", counts=Counts(100, 2)),)
+
+
 @pytest.mark.parametrize("phase", [Phase.APPLY, Phase.SOAK, Phase.VERIFY])
 def test_a_guard_turns_a_change_back_even_while_a_command_is_done(phase: Phase) -> None:
     run = _upto(phase)
@@ -264,3 +301,24 @@ def test_unknown_holds_for_a_while_only() -> None:
     assert advance(run, Looked(state=_new(run), samples=_good(run)), run.since)[0].unknown_since is None
     lost = Looked(state=replace(_new(run), updated_ready=1), samples=_good(run))
     assert advance(run, lost, run.since + _later(_LIMITS.hold_s + 1))[0].phase is Phase.ROLLING_BACK
+
+
+def _ailing(run: Run) -> Run:
+    return replace(run, plan=replace(run.plan, steps=tuple(replace(step, ails=True) for step in run.plan.steps)))
+
+
+def test_what_is_known_to_be_unhealthy_is_changed_all_the_same_and_put_back_as_it_was() -> None:
+    """The update may be the fix."""
+    guard = Guard(code="HLT001", subject="Pod/kube-system/coredns-1", detail="crashed")
+    broken = Looked(state=replace(_OLD, ready=2), guards=(guard,))
+    run = replace(_upto(Phase.BASELINE), todo=())
+    later = run.since + _later(30)
+    assert (
+        advance(run, broken, later)[0].phase is Phase.REFUSED or advance(run, broken, later)[0].ending is Phase.REFUSED
+    )
+    assert advance(_ailing(run), broken, later)[0].phase is Phase.APPLY
+    back, _ = advance(_ailing(_upto(Phase.APPLY)), Cancelled("ana"), later)
+    back = replace(back, todo=())
+    restored = Looked(state=replace(_OLD, ready=2, restored=True))
+    assert advance(back, restored, later)[0].restored
+    assert not advance(replace(back, plan=run.plan), restored, later)[0].restored

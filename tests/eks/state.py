@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-Applier = Callable[[str, str, str, Mapping[str, Any]], None]
-"""(cluster, add-on, version, configuration values) → applies what EKS would; raises Conflict or NotReady."""
+Applier = Callable[[str, str, str, Mapping[str, Any], str], None]
+"""(cluster, add-on, version, configuration, resolveConflicts) → applies what EKS would; raises Conflict or NotReady."""
 
 ACCOUNT = "123456789012"
 
@@ -42,6 +42,7 @@ class State:
     """All clusters of one server. `table` maps add-on → AddonInfo as DescribeAddonVersions answers it."""
 
     table: Mapping[str, dict[str, Any]]
+    resolve: dict[tuple[str, str], str] = field(default_factory=dict)  # said by the last change
     applier: Applier | None = None
     auto_finish: bool = True
     asks_to_finish: int | None = None  # else: a change ends when it has been asked after so many times
@@ -122,6 +123,7 @@ class State:
                 addon[key] = wanted[key]
         addon["podIdentityAssociations"] = self._associate(cluster, arn, wanted.get("podIdentityAssociations") or ())
         self.addons[cluster, name] = addon
+        self.resolve[cluster, name] = wanted.get("resolveConflicts") or "OVERWRITE"
         if token:
             self.tokens[token] = addon
         self._settle(cluster, addon, "CREATE_FAILED")
@@ -140,6 +142,7 @@ class State:
         version = self._listed(cluster, name, wanted.get("addonVersion") or addon["addonVersion"])
         self.stale[cluster, name] = [dict(addon) for _ in range(self.stale_asks)]
         addon["addonVersion"] = version
+        self.resolve[cluster, name] = wanted.get("resolveConflicts") or "NONE"
         if wanted.get("serviceAccountRoleArn"):
             addon["serviceAccountRoleArn"] = wanted["serviceAccountRoleArn"]
         else:
@@ -191,7 +194,8 @@ class State:
         if problem is None and self.applier is not None:
             try:
                 values = json.loads(addon.get("configurationValues") or "{}")
-                self.applier(cluster, addon["addonName"], addon["addonVersion"], values)
+                resolve = self.resolve.get((cluster, addon["addonName"]), "NONE")
+                self.applier(cluster, addon["addonName"], addon["addonVersion"], values, resolve)
             except Conflict as conflict:
                 problem = (conflict.code, str(conflict))
         addon["status"] = failed if problem else "ACTIVE"

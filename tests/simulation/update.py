@@ -78,12 +78,17 @@ class Kept:
     def save(self, checkpoint: Checkpoint) -> CheckpointEntry:
         number = f"checkpoint-{len(self._held)}"
         self._held[number] = checkpoint
+        return self.entry(number)
+
+    def entry(self, id: str) -> CheckpointEntry:
+        checkpoint = self._held[id]
         return CheckpointEntry(
-            id=number,
+            id=id,
             cluster=checkpoint.cluster,
             installation=checkpoint.installation,
             addon=checkpoint.addon,
             owner=checkpoint.owner.type,
+            version=checkpoint.version,
             taken=checkpoint.taken,
             bytes=0,
             objects=len(checkpoint.objects),

@@ -101,6 +101,17 @@ class LiveCluster:
         region = self.region or from_server or (named[0] if named else "")
         return region, self.eks or (named[1] if named else "") or (cluster if from_server else "")
 
+    @property
+    def eks_place(self) -> tuple[str, str]:
+        """Region and name that EKS knows the cluster by; empty: not known."""
+        connection = self.connection
+        return self.place(connection.context, connection.name, connection.server)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names that plans and reports may give the cluster, the likeliest first."""
+        return tuple(filter(None, (self.eks_place[1], self.connection.name)))
+
     def aws(self, region: str) -> "Aws":
         """AWS in a region; empty: in the one of the environment."""
         from addonctl.adapters.aws import Aws

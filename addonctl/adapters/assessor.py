@@ -1,0 +1,48 @@
+"""Assesses a cluster again and again beside a run. See ports.Assessor.
+
+What is wrong for one assessment may be a moment of the rollout: only what the one before found as well is told.
+"""
+
+import threading
+from collections.abc import Callable
+
+from addonctl.assessment import Assessment, troubles
+from addonctl.errors import AddonctlError
+from addonctl.model import Guard
+
+# Reading a cluster costs its API server some forty lists.
+_EVERY_S = 15.0
+
+
+class BackgroundAssessor:
+    """`assess` reads and judges the cluster; a thread calls it from the first question on."""
+
+    def __init__(self, assess: Callable[[], Assessment], every_s: float = _EVERY_S) -> None:
+        self._assess, self._every_s = assess, every_s
+        self._ended, self._thread = threading.Event(), threading.Thread(target=self._go_on, daemon=True)
+        self._last: tuple[Guard, ...] | None = None
+        self._lasting: tuple[Guard, ...] | None = None
+
+    def troubles(self) -> tuple[Guard, ...] | None:
+        if not self._thread.is_alive() and not self._ended.is_set():
+            self._thread.start()
+        return self._lasting
+
+    def close(self) -> None:
+        self._ended.set()
+
+    def _go_on(self) -> None:
+        while not self._ended.is_set():
+            self._look()
+            self._ended.wait(self._every_s)
+
+    def _look(self) -> None:
+        """A cluster that cannot be read now is assessed the next time."""
+        try:
+            found = troubles(self._assess())
+        except AddonctlError:
+            return
+        before = None if self._last is None else {(each.code, each.subject) for each in self._last}
+        if before is not None:
+            self._lasting = tuple(each for each in found if (each.code, each.subject) in before)
+        self._last = found

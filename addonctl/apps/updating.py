@@ -1,0 +1,459 @@
+"""The commands that change clusters: update, restore, rollback, runs and what is asked of them, checkpoints.
+
+A change is planned, shown, agreed to, and then driven by a worker in this process, which may be stopped and resumed.
+"""
+
+import signal
+import sys
+from collections.abc import Callable
+from types import FrameType
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import click
+
+from addonctl.apps import options as opt
+from addonctl.apps import run as edge
+from addonctl.apps.shared import print_document, source_options
+from addonctl.errors import AddonctlError, BadInput
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from addonctl.adapters.journal import SqlJournal
+    from addonctl.apps.wiring import SourceOptions
+    from addonctl.model.journal import Asked, RunEntry
+    from addonctl.model.plan import Plan
+    from addonctl.model.run import Limits, Run
+    from addonctl.worker import Worker
+
+EXIT_ROLLED_BACK, EXIT_STUCK = 4, 5
+CLOSED = "closed"
+"""What --accept-risk calls a change outside of the maintenance windows, or in a freeze."""
+_output = opt.output_option("table", "json", "yaml")
+_yes = click.option("-y", "--yes", is_flag=True, help="Do not ask; for pipelines.")
+_times = opt.chain(
+    click.option("--baseline", default="", metavar="DURATION", help="How long it is watched before; 30s by default."),
+    click.option("--soak", default="", metavar="DURATION", help="How long each wave is watched; 1m by default."),
+    click.option("--timeout", default="", metavar="DURATION", help="How long a wave may take; 20m by default."),
+)
+_dry_run = click.option("--dry-run", is_flag=True, help="Print the plan, change nothing.")
+_run_id = click.argument("run_id", metavar="RUN", shell_complete=opt.completes_runs)
+_live = opt.live_options
+
+
+def attach(cli: click.Group) -> None:
+    """Adds the commands to `addonctl`."""
+    for command in (update, restore, rollback, runs, watch, approve, pause, resume, cancel, checkpoint):
+        cli.add_command(command)
+
+
+# ── Changes ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@click.command(short_help="Update an add-on wave by wave, or put it back.")
+@opt.addon
+@_live
+@opt.kubernetes
+@click.option("--to", required=True, metavar="VERSION", help="The version, `default` or `latest-compatible`.")
+@click.option("--accept-risk", multiple=True, metavar="CODE", help="Go on in spite of this finding; repeatable.")
+@_times
+@_dry_run
+@_yes
+@_output
+def update(
+    addon: str,
+    to: str,
+    accept_risk: tuple[str, ...],
+    baseline: str,
+    soak: str,
+    timeout: str,
+    dry_run: bool,
+    yes: bool,
+    output: str,
+    **source: Any,
+) -> None:
+    """Update ADDON, watched wave by wave; what degrades is put back as it was.
+
+    Exits with 0 when it is updated, 3 when it is refused or not recommended, 4 when it was rolled back or cancelled,
+    5 when it is stuck and a person must look.
+    """
+    from addonctl.apps import wiring
+
+    options = source_options(source)
+    plan = wiring.manager(options).plan_update(addon, to)
+    change = _Change(options, _with_soak(plan, soak), _limits(baseline, timeout), accept_risk, output)
+    change.carry_out(dry_run=dry_run, yes=yes)
+
+
+@click.command(short_help="Bring an add-on back to a checkpoint.")
+@click.argument("checkpoint_id", metavar="CHECKPOINT")
+@_live
+@opt.kubernetes
+@_times
+@_dry_run
+@_yes
+@_output
+def restore(
+    checkpoint_id: str, baseline: str, soak: str, timeout: str, dry_run: bool, yes: bool, output: str, **source: Any
+) -> None:
+    """Bring an add-on back to what CHECKPOINT holds of it, watched as an update is."""
+    from addonctl.apps import wiring
+
+    options = source_options(source)
+    entry = wiring.checkpoints().entry(checkpoint_id)
+    plan = wiring.manager(options).plan_restore(f"{entry.installation} to checkpoint {entry.id[:12]}", (entry,))
+    _Change(options, _with_soak(plan, soak), _limits(baseline, timeout), (), output).carry_out(dry_run=dry_run, yes=yes)
+
+
+@click.command(short_help="Put back what a run has updated.")
+@_run_id
+@_live
+@opt.kubernetes
+@_times
+@_dry_run
+@_yes
+@_output
+def rollback(
+    run_id: str, baseline: str, soak: str, timeout: str, dry_run: bool, yes: bool, output: str, **source: Any
+) -> None:
+    """Put back what RUN has updated, last step first, as its checkpoints have it.
+
+    A run that has not ended goes back by itself: `addonctl cancel RUN`.
+    """
+    from addonctl.apps import wiring
+
+    past = wiring.journal().load(run_id)
+    if not past.phase.ended:
+        raise BadInput(f"Run {past.id} has not ended", f"`addonctl cancel {past.id}` makes it go back.")
+    store, options = wiring.checkpoints(), source_options(source)
+    entries = [store.entry(id) for id in reversed(past.checkpoints)]
+    if not entries:
+        raise BadInput(f"Run {past.id} made no checkpoint: it changed nothing", "There is nothing to roll back.")
+    plan = wiring.manager(options).plan_restore(f"back from run {past.id}", entries)
+    _Change(options, _with_soak(plan, soak), _limits(baseline, timeout), (), output).carry_out(dry_run=dry_run, yes=yes)
+
+
+def _with_soak(plan: "Plan", soak: str) -> "Plan":
+    from dataclasses import replace
+
+    if not soak:
+        return plan
+    seconds = round(opt.duration_s(soak))
+    return replace(plan, steps=tuple(replace(step, soak_s=seconds) for step in plan.steps))
+
+
+def _limits(baseline: str, timeout: str) -> "Limits":
+    from addonctl.model.run import Limits
+
+    given = {"baseline_s": baseline, "apply_s": timeout}
+    return Limits(**{name: round(opt.duration_s(text)) for name, text in given.items() if text})
+
+
+class _Change:
+    """A plan on its way: shown, agreed to, driven, told."""
+
+    def __init__(
+        self, options: "SourceOptions", plan: "Plan", limits: "Limits", accepted: tuple[str, ...], output: str
+    ) -> None:
+        self._options, self._plan, self._limits = options, plan, limits
+        self._accepted, self._output = accepted, output
+
+    def carry_out(self, *, dry_run: bool, yes: bool) -> None:
+        """Ends the command with the exit code of what came of it."""
+        from addonctl.render import documents, terminal
+
+        if dry_run or not self._plan.steps or self._output == "table":
+            print_document(self._output, lambda: documents.plan_document(self._plan), lambda: terminal.plan(self._plan))
+        if dry_run or not self._plan.steps:
+            return
+        self._agree(yes)
+        _told(self._driven(), self._output)
+
+    def _agree(self, yes: bool) -> None:
+        """Ends the command where changes may not begin now, or nobody agrees."""
+        from addonctl.adapters import config_file
+        from addonctl.apps import wiring
+        from addonctl.render import screen
+        from addonctl.windows import closed
+
+        settings = config_file.load()
+        why = closed(settings.windows, settings.freezes, self._plan.cluster, wiring.CLOCK.now())
+        if why and CLOSED not in self._accepted:
+            screen.note(f"Not now: {why}.\nFix: Wait, or go on with --accept-risk {CLOSED}.")
+            sys.exit(edge.EXIT_NOT_RECOMMENDED)
+        if yes:
+            return
+        if not sys.stdin.isatty():
+            raise BadInput("This changes the cluster, and nobody can be asked", "Give --yes, or --dry-run to look.")
+        sys.stdout.flush()
+        click.confirm("\nCarry it out?", abort=True, err=True)
+
+    def _driven(self) -> "Run":
+        from addonctl.apps import wiring
+        from addonctl.render.live import Follower
+
+        with Follower() as follower:
+            id = wiring.run_id(self._plan)
+            worker = wiring.worker(self._options, id, follower)
+            return _drive(worker, worker.begin(id, self._plan, wiring.whoami(), limits=self._limits))
+
+
+def _drive(worker: "Worker", run: "Run") -> "Run":
+    """Drives a run to its end. The first Ctrl-C makes it go back, the second leaves it as it is, to be resumed."""
+    from addonctl.apps import wiring
+    from addonctl.model.run import Cancelled
+
+    asked: list[int] = []
+    notices = wiring.notices()
+
+    def interrupted(number: int, _frame: FrameType | None) -> None:
+        if asked:
+            raise KeyboardInterrupt
+        asked.append(number)
+        print("\nGoing back to how it was. Ctrl-C again leaves it as it is now.", file=sys.stderr)
+
+    def heard(moved: "Run") -> None:
+        worker.told(moved)
+        notices(moved)
+        if asked == [signal.SIGINT] and not moved.phase.ended:
+            asked.append(0)
+            worker.journal.ask(moved.id, Cancelled(wiring.whoami()))
+
+    before = signal.signal(signal.SIGINT, interrupted)
+    try:
+        return worker.telling(heard).drive(run)
+    except (KeyboardInterrupt, AddonctlError) as error:
+        _left(run.id, error)
+    finally:
+        signal.signal(signal.SIGINT, before)
+        notices.close()
+        worker.journal.close()
+
+
+def _left(id: str, error: BaseException) -> NoReturn:
+    """A run was left in the middle: nothing is lost, whoever resumes it goes on."""
+    fix = f"Go on: addonctl resume {id}"
+    if isinstance(error, AddonctlError):
+        raise AddonctlError(f"Run {id} was left in the middle: {error.what}", f"{error.fix} {fix}".strip()) from error
+    print(f"Run {id} was left in the middle.\nFix: {fix}", file=sys.stderr)
+    sys.exit(edge.EXIT_INTERRUPTED)
+
+
+def _told(run: "Run", output: str) -> NoReturn:
+    """Prints what came of a run, and exits with its code."""
+    from addonctl.apps import wiring
+    from addonctl.model.run import Phase
+    from addonctl.render import live, runs
+
+    print_document(output, lambda: runs.run_document(run, wiring.journal().lines(run.id)), lambda: live.outcome(run))
+    sys.stdout.flush()
+    codes = {
+        Phase.UPDATED: 0,
+        Phase.REFUSED: edge.EXIT_NOT_RECOMMENDED,
+        Phase.ROLLED_BACK: EXIT_ROLLED_BACK,
+        Phase.CANCELLED: EXIT_ROLLED_BACK,
+        Phase.STUCK: EXIT_STUCK,
+    }
+    sys.exit(codes[run.phase])
+
+
+# ── Runs ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@click.command(short_help="What was changed, by whom, and what came of it.")
+@click.argument("run_id", metavar="[RUN]", required=False, default="", shell_complete=opt.completes_runs)
+@_output
+@opt.no_headers
+def runs(run_id: str, output: str, no_headers: bool) -> None:
+    """All runs, newest first; with RUN its timeline and its audit record."""
+    from addonctl.apps import wiring
+    from addonctl.render import live
+    from addonctl.render import runs as words
+
+    journal = wiring.journal()
+    if not run_id:
+        entries = journal.entries()
+        print_document(output, lambda: words.runs_document(entries), lambda: live.runs(entries, headers=not no_headers))
+        return
+    run = journal.load(run_id)
+    lines = journal.lines(run.id)
+    print_document(output, lambda: words.run_document(run, lines), lambda: live.run_details(run, lines))
+
+
+@click.command(short_help="Follow a run until it ends.")
+@_run_id
+@_output
+def watch(run_id: str, output: str) -> None:
+    """Follow RUN, whoever drives it, until it ends; exits as `update` does."""
+    from addonctl.apps import wiring
+    from addonctl.render.live import Follower
+
+    journal = wiring.journal()
+    with Follower() as follower:
+        run = journal.load(run_id)
+        follower(run)
+        while not run.phase.ended:
+            wiring.CLOCK.sleep(1)
+            run = journal.load(run.id)
+            follower(run)
+    _told(run, output)
+
+
+def _asks(run_id: str, asked: "Callable[[str], Asked]", then: str) -> None:
+    from addonctl.apps import wiring
+    from addonctl.render import screen
+
+    entry = wiring.journal().ask(run_id, asked(wiring.whoami()))
+    nobody = "" if entry.alive else f" Nobody drives it now: addonctl resume {entry.id}"
+    screen.note(f"Run {entry.id} {then}.{nobody}")
+
+
+@click.command(short_help="Agree to what a run waits for.")
+@_run_id
+def approve(run_id: str) -> None:
+    """Agree to the step that RUN waits with; without it the step is not begun."""
+    from addonctl.model.run import Approved
+
+    _asks(run_id, Approved, "goes on with what it waited for")
+
+
+@click.command(short_help="Let a run begin nothing new.")
+@_run_id
+def pause(run_id: str) -> None:
+    """Let RUN begin no other wave or step until it is resumed; going back is not held up."""
+    from addonctl.model.run import Paused
+
+    _asks(run_id, Paused, "begins nothing new until it is resumed")
+
+
+@click.command(short_help="Let a run go back to how it was.")
+@_run_id
+def cancel(run_id: str) -> None:
+    """Let RUN go back to its checkpoint."""
+    from addonctl.model.run import Cancelled
+
+    _asks(run_id, Cancelled, "goes back to how it was")
+
+
+@click.command(short_help="Go on with a run that was paused, or left.")
+@_run_id
+@_live
+@_output
+def resume(run_id: str, output: str, **source: Any) -> None:
+    """Go on with RUN: it was paused, or the process that drove it has died."""
+    from addonctl.apps import wiring
+    from addonctl.model.run import Resumed
+    from addonctl.render import screen
+    from addonctl.render.live import Follower
+
+    journal = wiring.journal()
+    run = journal.load(run_id)
+    if run.paused and not run.phase.ended and journal.ask(run.id, Resumed(wiring.whoami())).alive:
+        return screen.note(f"Run {run.id} goes on.")
+    _await_worker(journal, run.id)
+    with Follower() as follower:
+        worker = wiring.worker(source_options(source), run.id, follower, cluster=run.plan.cluster)
+        taken = worker.journal.take(run.id)
+        assert taken is not None, "a run that is named is taken, or an error says why not"
+        run = _drive(worker, taken)
+    _told(run, output)
+
+
+def _await_worker(journal: "SqlJournal", id: str) -> None:
+    """Waits until a run's worker is known to have died; one that lives renews its hold meanwhile."""
+    from addonctl.adapters.journal import HOLD_S
+    from addonctl.apps import wiring
+    from addonctl.render import screen
+
+    def entry() -> "RunEntry":
+        return next(each for each in journal.entries() if each.id == id)
+
+    if entry().alive:
+        screen.note(f"Waiting for up to {HOLD_S:.0f} s, to see whether {entry().worker} still drives it.")
+    until = wiring.CLOCK.now().timestamp() + HOLD_S + 2
+    while (found := entry()).alive:
+        if wiring.CLOCK.now().timestamp() > until:
+            raise BadInput(f"{found.worker} is at work on run {id}", f"Follow it: addonctl watch {id}")
+        wiring.CLOCK.sleep(1)
+
+
+# ── Checkpoints ─────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@click.group(short_help="What is kept to go back to.")
+def checkpoint() -> None:
+    """What is kept of add-ons to go back to: each update makes one. They may hold secrets, and are never printed."""
+
+
+@checkpoint.command("list", short_help="All checkpoints, newest first.")
+@_output
+@opt.no_headers
+def checkpoint_list(output: str, no_headers: bool) -> None:
+    """All checkpoints, newest first."""
+    from addonctl.apps import wiring
+    from addonctl.render import live, runs
+
+    entries = wiring.checkpoints().entries()
+    print_document(
+        output,
+        lambda: runs.checkpoints_document(entries),
+        lambda: live.checkpoints(entries, headers=not no_headers),
+    )
+
+
+@checkpoint.command("create", short_help="Make a checkpoint of an add-on now.")
+@opt.addon
+@_live
+def checkpoint_create(addon: str, **source: Any) -> None:
+    """Make a checkpoint of ADDON as it is now."""
+    from addonctl.apps import wiring
+    from addonctl.render import screen
+
+    options = source_options(source)
+    step = wiring.manager(options).plan_checkpoint(addon)
+    entry = wiring.executor(options, "").checkpoint(options.live(wiring.catalog()).names[0], step)
+    screen.note(str(entry))
+
+
+@checkpoint.command("show", short_help="What a checkpoint holds, without its contents.")
+@click.argument("checkpoint_id", metavar="CHECKPOINT")
+@_output
+def checkpoint_show(checkpoint_id: str, output: str) -> None:
+    """What CHECKPOINT holds: which objects, never their contents."""
+    from addonctl.apps import wiring
+    from addonctl.render import runs, terminal
+
+    store = wiring.checkpoints()
+    document = runs.checkpoint_document(store.entry(checkpoint_id), store.load(checkpoint_id))
+    print_document(output, lambda: document, lambda: terminal.mapping(document))
+
+
+@checkpoint.command("delete", short_help="Delete a checkpoint.")
+@click.argument("checkpoint_id", metavar="CHECKPOINT")
+def checkpoint_delete(checkpoint_id: str) -> None:
+    """Delete CHECKPOINT; runs that made it cannot be rolled back any more."""
+    from addonctl.apps import wiring
+    from addonctl.render import screen
+
+    store = wiring.checkpoints()
+    entry = store.entry(checkpoint_id)
+    store.delete(entry.id)
+    screen.note(f"Checkpoint {entry.id[:12]} of {entry.installation} is deleted")
+
+
+@checkpoint.command("export", short_help="Write checkpoints to a tar file.")
+@click.argument("file", type=click.Path(dir_okay=False))
+@click.argument("checkpoint_ids", metavar="[CHECKPOINT]...", nargs=-1)
+def checkpoint_export(file: str, checkpoint_ids: tuple[str, ...]) -> None:
+    """Write checkpoints to FILE, a new tar that only you can read; all of them if none is named."""
+    from addonctl.apps import wiring
+    from addonctl.render import screen
+
+    wiring.checkpoints().export(_path(file), *checkpoint_ids)
+    screen.note(f"Written to {file}")
+
+
+def _path(name: str) -> "Path":
+    from pathlib import Path
+
+    return Path(name)

@@ -1,0 +1,164 @@
+"""`addonctl update` and what belongs to it, as users run it: processes on the real cluster, also killed and resumed."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from addonctl.model import live
+from tests.cluster.changes import got
+from tests.cluster.lab import EKS_ADDONS, NAME, Lab, image_of
+
+_NEWER = "v1.13.2-eksbuild.21"
+_NOT_BUILT = "v1.14.3-eksbuild.14"  # AWS offers it; its image is not to be had here
+_SHORT = ("--baseline", "5s", "--soak", "5s", "--timeout", "90s")
+_PATIENCE_S = 240.0
+
+
+class User:
+    """Somebody who runs addonctl against the lab, with runs and checkpoints in a folder of their own."""
+
+    def __init__(self, lab: Lab, folder: Path) -> None:
+        self.lab, self._state = lab, folder
+        self._environment = {**os.environ, **lab.environment, "ADDONCTL_STATE_DIR": str(folder)}
+
+    def start(self, *words: str) -> subprocess.Popen[str]:
+        command = [sys.executable, "-m", "addonctl", *words]
+        return subprocess.Popen(
+            command, env=self._environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        )
+
+    def runs(self, *words: str) -> tuple[int, str, str]:
+        """Exit code, stdout and stderr."""
+        process = self.start(*words)
+        out, error = process.communicate(timeout=_PATIENCE_S)
+        return process.returncode, out, error
+
+    def changes(self, *words: str, code: int) -> dict[str, Any]:
+        """The document of the run that a command carried out."""
+        got, out, error = self.runs(*words, "--yes", *_SHORT, "-o", "json", *self.place)
+        assert got == code, f"{out}\n{error}"
+        document: dict[str, Any] = json.loads(out)
+        return document
+
+    @property
+    def place(self) -> tuple[str, ...]:
+        return ("--eks", NAME)
+
+    def document(self, *words: str) -> dict[str, Any]:
+        code, out, error = self.runs(*words, "-o", "json")
+        assert code == 0, error
+        found: dict[str, Any] = json.loads(out)
+        return found
+
+    def newest(self) -> dict[str, Any]:
+        runs = self.document("runs")["runs"]
+        return self.document("runs", runs[0]["id"]) if runs else {"phase": "", "timeline": []}
+
+    def until(self, phase: str, wave: int = 1) -> str:
+        """Waits until the newest run is in a phase; its id."""
+        until = time.monotonic() + _PATIENCE_S
+        while time.monotonic() < until:
+            run = self.newest()
+            last = run["timeline"][-1:] or [{"wave": 0}]
+            if run["phase"] == phase and last[0]["wave"] >= wave:
+                return str(run["id"])
+            time.sleep(0.3)
+        raise AssertionError(f"never in {phase}: {run}")
+
+
+@pytest.fixture
+def user(lab: Lab, tmp_path: Path) -> Iterator[User]:
+    lab.update_s = 600  # as in life, EKS waits longer than a wave lasts
+    yield User(lab, tmp_path)
+    lab.update_s = 60
+
+
+def deployment(lab: Lab) -> Mapping[str, Any]:
+    (found,) = got(lab.cluster, "deployment/coredns", "-n", "kube-system")
+    return live.normalised(found)
+
+
+def image(lab: Lab) -> str:
+    (container,) = deployment(lab)["spec"]["template"]["spec"]["containers"]
+    return str(container["image"])
+
+
+def leases(lab: Lab) -> list[str]:
+    found = got(lab.cluster, "leases", "-n", "kube-system")
+    return [each["metadata"]["name"] for each in found if each["metadata"]["name"].startswith("addonctl-")]
+
+
+def test_an_update_and_its_rollback(user: User, capsys: pytest.CaptureFixture[str]) -> None:
+    before = deployment(user.lab)
+    run = user.changes("update", "coredns", "--to", _NEWER, code=0)
+    assert (run["outcome"], image(user.lab)) == ("updated", image_of("coredns", _NEWER))
+    assert run["lost"]["dns"]["failed"] == 0
+    assert run["lost"]["dns"]["requests"] > 100
+    assert [each["verdict"] for each in run["verdicts"]][-1] == "pass"
+    code, out, error = user.runs("rollback", run["id"], "--yes", *_SHORT, *user.place)
+    with capsys.disabled():
+        print(f"\n{out}\n{error}\n{user.runs('runs', run['id'])[1]}\n{user.runs('runs')[1]}")
+        print(user.runs("checkpoint", "list")[1])
+    assert code == 0, error
+    assert deployment(user.lab) == before
+    assert leases(user.lab) == []
+
+
+def test_a_version_without_image_is_rolled_back(user: User, capsys: pytest.CaptureFixture[str]) -> None:
+    before = deployment(user.lab)
+    run = user.changes("update", "coredns", "--to", _NOT_BUILT, code=4)
+    with capsys.disabled():
+        print(f"\n{run['why']}\n{user.runs('runs', run['id'])[1]}")
+    assert run["outcome"] == "rolled-back"
+    assert "ImagePullBackOff" in run["why"]
+    assert run["lost"]["dns"]["failed"] == 0
+    assert deployment(user.lab) == before
+    assert leases(user.lab) == []
+
+
+def test_what_somebody_cancels_goes_back(user: User) -> None:
+    before = deployment(user.lab)
+    process = user.start("update", "coredns", "--to", _NEWER, "--yes", *_SHORT, *user.place)
+    run = user.until("soak")
+    assert user.runs("cancel", run)[0] == 0
+    _, error = process.communicate(timeout=_PATIENCE_S)
+    assert process.returncode == 4, error
+    assert user.document("runs", run)["outcome"] == "cancelled"
+    assert deployment(user.lab) == before
+
+
+def test_ctrl_c_goes_back(user: User) -> None:
+    before = deployment(user.lab)
+    process = user.start("update", "coredns", "--to", _NEWER, "--yes", *_SHORT, *user.place)
+    user.until("soak")
+    process.send_signal(signal.SIGINT)
+    _, error = process.communicate(timeout=_PATIENCE_S)
+    assert process.returncode == 4, error
+    assert "Going back" in error
+    assert deployment(user.lab) == before
+
+
+@pytest.mark.parametrize("phase", ["baseline", "apply", "soak", "verify"])
+def test_a_run_whose_process_was_killed_is_resumed(user: User, phase: str) -> None:
+    """Nobody else begins meanwhile; the second process finishes what the first began."""
+    process = user.start("update", "coredns", "--to", _NEWER, "--yes", *_SHORT, *user.place)
+    run = user.until(phase)
+    process.kill()
+    process.communicate()
+    stranger = User(user.lab, user._state / "stranger")
+    refused = stranger.changes("update", "coredns", "--to", "default", code=3) if phase == "soak" else None
+    assert refused is None or run in refused["why"]
+    code, out, error = user.runs("resume", run, "-o", "json", *user.place)
+    assert code == 0, f"{out}\n{error}"
+    assert (json.loads(out)["outcome"], image(user.lab)) == ("updated", image_of("coredns", _NEWER))
+    assert leases(user.lab) == []
+    assert user.changes("rollback", run, code=0)["outcome"] == "updated"
+    assert image(user.lab) == image_of("coredns", EKS_ADDONS["coredns"])
