@@ -19,11 +19,11 @@ from addonctl.errors import AddonctlError, BadInput
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from addonctl.adapters.journal import SqlJournal
     from addonctl.apps.wiring import SourceOptions
     from addonctl.model.journal import Asked, RunEntry
     from addonctl.model.plan import Plan
     from addonctl.model.run import Limits, Run
+    from addonctl.ports import Journal
     from addonctl.worker import Worker
 
 EXIT_ROLLED_BACK, EXIT_STUCK = 4, 5
@@ -359,7 +359,7 @@ def resume(run_id: str, output: str, **source: Any) -> None:
     _told(run, output)
 
 
-def _await_worker(journal: "SqlJournal", id: str) -> None:
+def _await_worker(journal: "Journal", id: str) -> None:
     """Waits until a run's worker is known to have died; one that lives renews its hold meanwhile."""
     from addonctl.adapters.journal import HOLD_S
     from addonctl.apps import wiring

@@ -15,7 +15,6 @@ from addonctl.waivers import Waiver
 
 if TYPE_CHECKING:
     from addonctl.adapters.checkpoints import CheckpointFolder
-    from addonctl.adapters.journal import SqlJournal
     from addonctl.adapters.notices import Notices
     from addonctl.adapters.sources.live import LiveCluster
     from addonctl.catalog import Catalog
@@ -38,7 +37,7 @@ def state_dir() -> Path:
     return Path(os.environ.get("ADDONCTL_STATE_DIR") or Path(base) / "addonctl")
 
 
-def journal(worker: str) -> ports.Journal:
+def journal(worker: str = "") -> ports.Journal:
     """The journal of runs, for a worker of that name: the database that $ADDONCTL_DATABASE names, else a file."""
     from addonctl.adapters.journal import SqlJournal
 
@@ -134,20 +133,6 @@ def manager(options: SourceOptions, waivers: tuple[Waiver, ...] = ()) -> Manager
     prober = source if isinstance(source, ports.Prober) else None
     kubernetes = Minor.of(options.kubernetes) if options.kubernetes else None
     return Manager(source, known, CLOCK, kubernetes, waivers, prober)
-
-
-def state_dir() -> Path:
-    """Where runs and checkpoints are kept."""
-    base = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
-    return Path(os.environ.get("ADDONCTL_STATE_DIR") or Path(base) / "addonctl")
-
-
-def journal(worker: str = "") -> "SqlJournal":
-    """The runs of this user, or of all who share $ADDONCTL_DATABASE; without a worker, only to look and to ask."""
-    from addonctl.adapters.journal import SqlJournal
-
-    url = os.environ.get("ADDONCTL_DATABASE") or f"sqlite:///{state_dir() / 'runs.db'}"
-    return SqlJournal(url, worker, CLOCK)
 
 
 def checkpoints() -> "CheckpointFolder":

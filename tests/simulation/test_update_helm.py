@@ -7,7 +7,7 @@ from random import Random
 import pytest
 
 from addonctl.errors import AddonctlError, Invalid, TimedOut
-from addonctl.hands import Hand, NotYet, hand
+from addonctl.hands import Hand, NotYet, hand_of
 from addonctl.model import Note, ObjectRef, live
 from addonctl.model.checkpoint import Checkpoint
 from addonctl.model.run import CommandFailed, Do, OwnerState, Phase, Run
@@ -25,7 +25,7 @@ def cluster() -> Cluster:
 
 
 def hand_of(cluster: Cluster) -> Hand:
-    return hand(cluster.plan().steps[0], cluster.hands)
+    return hand_of(cluster.plan().steps[0], cluster.hands)
 
 
 def checkpoint(cluster: Cluster) -> Checkpoint:
@@ -94,7 +94,7 @@ def test_a_revision_that_helm_has_forgotten_is_made_anew_from_its_chart_and_valu
 def test_without_its_chart_nothing_is_made(cluster: Cluster) -> None:
     step = replace(cluster.plan().steps[0], do=(Note("somehow"),))
     with pytest.raises(Invalid, match="where the chart"):
-        hand(step, cluster.hands).change(checkpoint(cluster), "one")
+        hand_of(step, cluster.hands).change(checkpoint(cluster), "one")
     assert len(history(cluster)) == 1
 
 
