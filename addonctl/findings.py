@@ -986,6 +986,14 @@ _TABLE = (
         why="What was not read may hide a risk: silence about it means nothing.",
         fix="Give the permissions that are missing, or plan against the live cluster.",
     ),
+    Check(
+        code="PRE024",
+        title="Changes may not begin now",
+        severity=Severity.REQUIRED,
+        capability=Capability.PREFLIGHT,
+        why="The settings name maintenance windows or a freeze, so that somebody is there, or nothing is at stake.",
+        fix="Wait for the next window.",
+    ),
 )
 
 CHECKS: Mapping[str, Check] = MappingProxyType({check.code: check for check in _TABLE})

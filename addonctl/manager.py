@@ -22,6 +22,7 @@ from addonctl.ports import Clock, Inspector, Prober, Source
 from addonctl.preflight import Prepared, preflight
 from addonctl.versions import Minor
 from addonctl.waivers import Waiver
+from addonctl.windows import Freeze, Window, closed
 
 
 @dataclass(frozen=True)
@@ -29,7 +30,8 @@ class Manager:
     """Reads a cluster's snapshot from a source and assesses it against the catalog.
 
     `kubernetes` is the running minor, for sources that do not know it. `waivers` accept findings for a time. `prober`
-    probes the add-ons of the live cluster that the source reads; None where the source is a file.
+    probes the add-ons of the live cluster that the source reads; None where the source is a file. `windows` and
+    `freezes` say when changes may begin.
     """
 
     source: Source
@@ -38,6 +40,8 @@ class Manager:
     kubernetes: Minor | None = None
     waivers: tuple[Waiver, ...] = ()
     prober: Prober | None = None
+    windows: tuple[Window, ...] = ()
+    freezes: tuple[Freeze, ...] = ()
 
     def snapshot(self) -> Snapshot:
         """Everything read from the cluster."""
@@ -76,13 +80,12 @@ class Manager:
     def prepare_restore(self, goal: str, entries: Sequence[CheckpointEntry]) -> Prepared:
         """Installations to what checkpoints hold of them, and what speaks against it. Changes nothing."""
         assessment = self.assess()
-        return self._prepared(
-            assessment, restore_plan(assessment, self.catalog, goal, entries, self.clock.now())
-        )
+        return self._prepared(assessment, restore_plan(assessment, self.catalog, goal, entries, self.clock.now()))
 
     def _prepared(self, assessment: Assessment, plan: Plan) -> Prepared:
         facts = self.source.facts(assessment.view, plan) if isinstance(self.source, Inspector) else {}
-        return Prepared(plan, preflight(plan, assessment, self.catalog, facts))
+        shut = closed(self.windows, self.freezes, plan.cluster, self.clock.now())
+        return Prepared(plan, preflight(plan, assessment, self.catalog, facts, shut))
 
     def plan_checkpoint(self, addon: str) -> Step:
         """What executor.checkpoint takes for an add-on: see plan.checkpoint_step. Changes nothing."""

@@ -7,7 +7,7 @@ import signal
 import sys
 from collections.abc import Callable
 from types import FrameType
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
 import click
 
@@ -20,15 +20,15 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from addonctl.apps.wiring import SourceOptions
+    from addonctl.manager import Manager
     from addonctl.model.journal import Asked, RunEntry
     from addonctl.model.plan import Plan
     from addonctl.model.run import Limits, Run
     from addonctl.ports import Journal
+    from addonctl.preflight import Prepared
     from addonctl.worker import Worker
 
 EXIT_ROLLED_BACK, EXIT_STUCK = 4, 5
-CLOSED = "closed"
-"""What --accept-risk calls a change outside of the maintenance windows, or in a freeze."""
 _output = opt.output_option("table", "json", "yaml")
 _yes = click.option("-y", "--yes", is_flag=True, help="Do not ask; for pipelines.")
 _times = opt.chain(
@@ -55,8 +55,8 @@ def attach(cli: click.Group) -> None:
 @_live
 @opt.kubernetes
 @click.option("--to", required=True, metavar="VERSION", help="The version, `default` or `latest-compatible`.")
-@click.option("--accept-risk", multiple=True, metavar="CODE", help="Go on in spite of this finding; repeatable.")
 @_times
+@opt.accept_risk
 @_dry_run
 @_yes
 @_output
@@ -64,25 +64,20 @@ def update(
     addon: str,
     to: str,
     accept_risk: tuple[str, ...],
-    baseline: str,
-    soak: str,
-    timeout: str,
-    dry_run: bool,
-    yes: bool,
     output: str,
-    **source: Any,
+    **given: Any,
 ) -> None:
     """Update ADDON, watched wave by wave; what degrades is put back as it was.
 
     Exits with 0 when it is updated, 3 when it is refused or not recommended, 4 when it was rolled back or cancelled,
     5 when it is stuck and a person must look.
     """
-    from addonctl.apps import wiring
+    from addonctl.preflight import check_accepted
 
-    options = source_options(source)
-    plan = wiring.manager(options).plan_update(addon, to)
-    change = _Change(options, _with_soak(plan, soak), _limits(baseline, timeout), accept_risk, output)
-    change.carry_out(dry_run=dry_run, yes=yes)
+    agreed = _Agreed.of(given)
+    options = source_options(given)
+    prepared = _manager(options).prepare_update(addon, to)
+    _carry_out(options, prepared.accepting(check_accepted(accept_risk)), agreed, output)
 
 
 @click.command(short_help="Bring an add-on back to a checkpoint.")
@@ -90,19 +85,19 @@ def update(
 @_live
 @opt.kubernetes
 @_times
+@opt.accept_risk
 @_dry_run
 @_yes
 @_output
-def restore(
-    checkpoint_id: str, baseline: str, soak: str, timeout: str, dry_run: bool, yes: bool, output: str, **source: Any
-) -> None:
+def restore(checkpoint_id: str, accept_risk: tuple[str, ...], output: str, **given: Any) -> None:
     """Bring an add-on back to what CHECKPOINT holds of it, watched as an update is."""
     from addonctl.apps import wiring
+    from addonctl.preflight import check_accepted
 
-    options = source_options(source)
-    entry = wiring.checkpoints().entry(checkpoint_id)
-    plan = wiring.manager(options).plan_restore(f"{entry.installation} to checkpoint {entry.id[:12]}", (entry,))
-    _Change(options, _with_soak(plan, soak), _limits(baseline, timeout), (), output).carry_out(dry_run=dry_run, yes=yes)
+    agreed, entry = _Agreed.of(given), wiring.checkpoints().entry(checkpoint_id)
+    options, goal = source_options(given), f"{entry.installation} to checkpoint {entry.id[:12]}"
+    prepared = _manager(options).prepare_restore(goal, (entry,))
+    _carry_out(options, prepared.accepting(check_accepted(accept_risk)), agreed, output)
 
 
 @click.command(short_help="Put back what a run has updated.")
@@ -110,118 +105,129 @@ def restore(
 @_live
 @opt.kubernetes
 @_times
+@opt.accept_risk
 @_dry_run
 @_yes
 @_output
-def rollback(
-    run_id: str, baseline: str, soak: str, timeout: str, dry_run: bool, yes: bool, output: str, **source: Any
-) -> None:
+def rollback(run_id: str, accept_risk: tuple[str, ...], output: str, **given: Any) -> None:
     """Put back what RUN has updated, last step first, as its checkpoints have it.
 
     A run that has not ended goes back by itself: `addonctl cancel RUN`.
     """
     from addonctl.apps import wiring
+    from addonctl.preflight import check_accepted
 
     past = wiring.journal().load(run_id)
     if not past.phase.ended:
         raise BadInput(f"Run {past.id} has not ended", f"`addonctl cancel {past.id}` makes it go back.")
-    store, options = wiring.checkpoints(), source_options(source)
+    store, agreed = wiring.checkpoints(), _Agreed.of(given)
     entries = [store.entry(id) for id in reversed(past.checkpoints)]
     if not entries:
         raise BadInput(f"Run {past.id} made no checkpoint: it changed nothing", "There is nothing to roll back.")
-    plan = wiring.manager(options).plan_restore(f"back from run {past.id}", entries)
-    _Change(options, _with_soak(plan, soak), _limits(baseline, timeout), (), output).carry_out(dry_run=dry_run, yes=yes)
+    options = source_options(given)
+    prepared = _manager(options).prepare_restore(f"back from run {past.id}", entries)
+    _carry_out(options, prepared.accepting(check_accepted(accept_risk)), agreed, output)
 
 
-def _with_soak(plan: "Plan", soak: str) -> "Plan":
-    from dataclasses import replace
+def _manager(options: "SourceOptions") -> "Manager":
+    """A manager that keeps to the windows and freezes of the settings."""
+    from addonctl.adapters import config_file
+    from addonctl.apps import wiring
 
-    if not soak:
-        return plan
-    seconds = round(opt.duration_s(soak))
-    return replace(plan, steps=tuple(replace(step, soak_s=seconds) for step in plan.steps))
-
-
-def _limits(baseline: str, timeout: str) -> "Limits":
-    from addonctl.model.run import Limits
-
-    given = {"baseline_s": baseline, "apply_s": timeout}
-    return Limits(**{name: round(opt.duration_s(text)) for name, text in given.items() if text})
+    settings = config_file.load()
+    return wiring.manager(options, windows=settings.windows, freezes=settings.freezes)
 
 
-class _Change:
-    """A plan on its way: shown, agreed to, driven, told."""
+class _Agreed(NamedTuple):
+    """How a change is to be carried out: how long each part may take, and whether anybody is asked."""
 
-    def __init__(
-        self, options: "SourceOptions", plan: "Plan", limits: "Limits", accepted: tuple[str, ...], output: str
-    ) -> None:
-        self._options, self._plan, self._limits = options, plan, limits
-        self._accepted, self._output = accepted, output
+    limits: "Limits"
+    soak_s: int | None
+    dry_run: bool
+    yes: bool
 
-    def carry_out(self, *, dry_run: bool, yes: bool) -> None:
-        """Ends the command with the exit code of what came of it."""
-        from addonctl.render import documents, terminal
+    @classmethod
+    def of(cls, given: dict[str, Any]) -> "_Agreed":
+        """Takes the options that are no source's out of `given`."""
+        from addonctl.model.run import Limits
 
-        if dry_run or not self._plan.steps or self._output == "table":
-            print_document(self._output, lambda: documents.plan_document(self._plan), lambda: terminal.plan(self._plan))
-        if dry_run or not self._plan.steps:
-            return
-        self._agree(yes)
-        _told(self._driven(), self._output)
+        times = {name: given.pop(name) for name in ("baseline", "soak", "timeout")}
+        seconds = {name: round(opt.duration_s(text)) for name, text in times.items() if text}
+        named = {"baseline_s": seconds.get("baseline"), "apply_s": seconds.get("timeout")}
+        limits = Limits(**{name: value for name, value in named.items() if value is not None})
+        return cls(limits, seconds.get("soak"), given.pop("dry_run"), given.pop("yes"))
 
-    def _agree(self, yes: bool) -> None:
-        """Ends the command where changes may not begin now, or nobody agrees."""
-        from addonctl.adapters import config_file
-        from addonctl.apps import wiring
-        from addonctl.render import screen
-        from addonctl.windows import closed
+    def plan(self, prepared: "Prepared") -> "Plan":
+        from dataclasses import replace
 
-        settings = config_file.load()
-        why = closed(settings.windows, settings.freezes, self._plan.cluster, wiring.CLOCK.now())
-        if why and CLOSED not in self._accepted:
-            screen.note(f"Not now: {why}.\nFix: Wait, or go on with --accept-risk {CLOSED}.")
-            sys.exit(edge.EXIT_NOT_RECOMMENDED)
-        if yes:
-            return
-        if not sys.stdin.isatty():
-            raise BadInput("This changes the cluster, and nobody can be asked", "Give --yes, or --dry-run to look.")
+        plan = prepared.to_carry_out
+        if self.soak_s is None:
+            return plan
+        return replace(plan, steps=tuple(replace(step, soak_s=self.soak_s) for step in plan.steps))
+
+
+def _carry_out(options: "SourceOptions", prepared: "Prepared", agreed: _Agreed, output: str) -> None:
+    """Shows a plan, has it agreed to, and drives it; ends the command with the exit code of what came of it."""
+    from addonctl.render import documents, screen, terminal
+
+    stops = agreed.dry_run or prepared.refusals or not prepared.plan.steps
+    if stops or output == "table":
+        style = screen.Style()
+        print_document(output, lambda: documents.plan_document(prepared), lambda: terminal.plan(prepared, style))
+    if prepared.refusals:
         sys.stdout.flush()
-        click.confirm("\nCarry it out?", abort=True, err=True)
-
-    def _driven(self) -> "Run":
-        from addonctl.apps import wiring
-        from addonctl.render.live import Follower
-
-        with Follower() as follower:
-            id = wiring.run_id(self._plan)
-            worker = wiring.worker(self._options, id, follower)
-            return _drive(worker, worker.begin(id, self._plan, wiring.whoami(), limits=self._limits))
+        sys.exit(edge.EXIT_NOT_RECOMMENDED)
+    if not stops:
+        _ask(yes=agreed.yes)
+        _told(_driven(options, prepared, agreed), output)
 
 
-def _drive(worker: "Worker", run: "Run") -> "Run":
+def _ask(*, yes: bool) -> None:
+    if yes:
+        return
+    if not sys.stdin.isatty():
+        raise BadInput("This changes the cluster, and nobody can be asked", "Give --yes, or --dry-run to look.")
+    sys.stdout.flush()
+    click.confirm("\nCarry it out?", abort=True, err=True)
+
+
+def _driven(options: "SourceOptions", prepared: "Prepared", agreed: _Agreed) -> "Run":
+    from addonctl.apps import wiring
+    from addonctl.render.live import Follower
+
+    plan = agreed.plan(prepared)
+    with Follower() as follower:
+        id = wiring.run_id(plan)
+        worker = wiring.worker(options, id, follower)
+        run = worker.begin(id, plan, wiring.whoami(), limits=agreed.limits)
+        return _drive(worker, run, approved=prepared.approved)
+
+
+def _drive(worker: "Worker", run: "Run", *, approved: bool = False) -> "Run":
     """Drives a run to its end. The first Ctrl-C makes it go back, the second leaves it as it is, to be resumed."""
     from addonctl.apps import wiring
-    from addonctl.model.run import Cancelled
+    from addonctl.model.run import Approved, Cancelled, Phase
 
-    asked: list[int] = []
-    notices = wiring.notices()
+    interrupts: list[int] = []
+    notices, me = wiring.notices(), wiring.whoami()
 
-    def interrupted(number: int, _frame: FrameType | None) -> None:
-        if asked:
+    def interrupted(_number: int, _frame: FrameType | None) -> None:
+        interrupts.append(0)
+        if len(interrupts) > 1:
             raise KeyboardInterrupt
-        asked.append(number)
         print("\nGoing back to how it was. Ctrl-C again leaves it as it is now.", file=sys.stderr)
 
-    def heard(moved: "Run") -> None:
+    def told(moved: "Run") -> None:
         worker.told(moved)
         notices(moved)
-        if asked == [signal.SIGINT] and not moved.phase.ended:
-            asked.append(0)
-            worker.journal.ask(moved.id, Cancelled(wiring.whoami()))
+        if moved.phase is Phase.APPROVAL and approved:
+            worker.journal.ask(moved.id, Approved(me))
+        if interrupts and not moved.phase.ended and moved.phase is not Phase.ROLLING_BACK:
+            worker.journal.ask(moved.id, Cancelled(me))
 
     before = signal.signal(signal.SIGINT, interrupted)
     try:
-        return worker.telling(heard).drive(run)
+        return worker.telling(told).drive(run)
     except (KeyboardInterrupt, AddonctlError) as error:
         _left(run.id, error)
     finally:

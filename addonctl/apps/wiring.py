@@ -12,6 +12,7 @@ from addonctl.errors import BadInput
 from addonctl.manager import Manager
 from addonctl.versions import Minor
 from addonctl.waivers import Waiver
+from addonctl.windows import Freeze, Window
 
 if TYPE_CHECKING:
     from addonctl.adapters.checkpoints import CheckpointFolder
@@ -126,13 +127,18 @@ def doctor(options: SourceOptions) -> list[dict[str, str]]:
     return [asdict(check) for check in (*machine, *checks.of_cluster(options.live(catalog()), decoders.KINDS))]
 
 
-def manager(options: SourceOptions, waivers: tuple[Waiver, ...] = ()) -> Manager:
+def manager(
+    options: SourceOptions,
+    waivers: tuple[Waiver, ...] = (),
+    windows: tuple[Window, ...] = (),
+    freezes: tuple[Freeze, ...] = (),
+) -> Manager:
     """A Manager for the chosen source; it can probe if that is a live cluster."""
     known = catalog()
     source = options.source(known)
     prober = source if isinstance(source, ports.Prober) else None
     kubernetes = Minor.of(options.kubernetes) if options.kubernetes else None
-    return Manager(source, known, CLOCK, kubernetes, waivers, prober)
+    return Manager(source, known, CLOCK, kubernetes, waivers, prober, windows, freezes)
 
 
 def checkpoints() -> "CheckpointFolder":
@@ -225,6 +231,8 @@ def open_manager(
     kubernetes: str = "",
     timeout_s: float | None = None,
     waivers: tuple[Waiver, ...] = (),
+    windows: tuple[Window, ...] = (),
+    freezes: tuple[Freeze, ...] = (),
 ) -> Manager:
     """A Manager for a live cluster (kubeconfig context, or EKS name and region), a snapshot, or files.
 
@@ -244,7 +252,7 @@ def open_manager(
         kubernetes=kubernetes,
         timeout_s=timeout_s,
     )
-    return manager(options, waivers)
+    return manager(options, waivers, windows, freezes)
 
 
 __all__ = [

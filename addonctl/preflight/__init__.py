@@ -21,6 +21,9 @@ from addonctl.preflight.case import Case
 __all__ = ["Prepared", "check_accepted", "preflight"]
 
 
+_UNHEALTHY, _IRREVERSIBLE = "PRE006", "PRE010"
+
+
 @dataclass(frozen=True, slots=True)
 class Prepared:
     """A plan with what speaks against it; `accepted` are the codes that a person takes the risk of."""
@@ -32,6 +35,18 @@ class Prepared:
     def accepting(self, codes: frozenset[str]) -> "Prepared":
         """The same with more risks accepted: codes of `check_accepted`."""
         return replace(self, accepted=self.accepted | codes)
+
+    @property
+    def to_carry_out(self) -> Plan:
+        """The plan for a run: what is known to be unhealthy is changed all the same where that risk was accepted."""
+        if _UNHEALTHY not in self.accepted:
+            return self.plan
+        return replace(self.plan, steps=tuple(replace(step, ails=True) for step in self.plan.steps))
+
+    @property
+    def approved(self) -> bool:
+        """Whether a person has agreed to what cannot be undone."""
+        return _IRREVERSIBLE in self.accepted
 
     @property
     def refusals(self) -> tuple[Finding, ...]:
@@ -61,10 +76,14 @@ _OF_STEPS = (
 
 
 def preflight(
-    plan: Plan, assessment: Assessment, catalog: Catalog, facts: Mapping[str, StepFacts]
+    plan: Plan, assessment: Assessment, catalog: Catalog, facts: Mapping[str, StepFacts], closed: str = ""
 ) -> tuple[Finding, ...]:
-    """What speaks against a plan, the most severe first. `facts`: step id → what was read for it."""
-    return by_urgency(_found(plan, assessment, catalog, facts))
+    """What speaks against a plan, the most severe first.
+
+    `facts`: step id → what was read for it. `closed`: why no change may begin now, by windows.closed.
+    """
+    timing = before.closed(plan.cluster, closed) if plan.steps else ()
+    return by_urgency((*timing, *_found(plan, assessment, catalog, facts)))
 
 
 def _found(plan: Plan, assessment: Assessment, catalog: Catalog, facts: Mapping[str, StepFacts]) -> Iterator[Finding]:

@@ -1,5 +1,5 @@
 """How things are before a plan starts: another change under way, what is unhealthy, a cluster not at rest (PRE001,
-PRE006, PRE007, PRE021).
+PRE006, PRE007, PRE021), and whether this is a time for changes (PRE024).
 """
 
 from collections.abc import Iterator, Sequence
@@ -35,6 +35,13 @@ def busy(case: Case) -> Iterator[Finding]:
         shown.append(Evidence(kind="helm", subject=f"{release.namespace}/{release.name}", detail=detail))
     if shown:
         yield finding("PRE001", case.subject, *shown)
+
+
+@makes("PRE024")
+def closed(cluster: str, why: str) -> Iterator[Finding]:
+    """The settings allow no change at this time."""
+    if why:
+        yield finding("PRE024", ClusterRef(cluster), Evidence(kind="settings", subject=cluster, detail=why))
 
 
 @makes("PRE006")

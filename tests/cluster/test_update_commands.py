@@ -12,7 +12,10 @@ from typing import Any
 
 import pytest
 
+from addonctl.adapters.clock import SystemClock
+from addonctl.adapters.journal import SqlJournal
 from addonctl.model import live
+from addonctl.model.run import Phase
 from tests.cluster.changes import got
 from tests.cluster.lab import EKS_ADDONS, NAME, Lab, image_of
 
@@ -58,20 +61,15 @@ class User:
         found: dict[str, Any] = json.loads(out)
         return found
 
-    def newest(self) -> dict[str, Any]:
-        runs = self.document("runs")["runs"]
-        return self.document("runs", runs[0]["id"]) if runs else {"phase": "", "timeline": []}
-
-    def until(self, phase: str, wave: int = 1) -> str:
-        """Waits until the newest run is in a phase; its id."""
-        until = time.monotonic() + _PATIENCE_S
+    def until(self, phase: Phase) -> str:
+        """Waits until the newest run is in a phase, or beyond it; its id."""
+        until, journal = time.monotonic() + _PATIENCE_S, SqlJournal(self._state / "runs.db", "", SystemClock())
         while time.monotonic() < until:
-            run = self.newest()
-            last = run["timeline"][-1:] or [{"wave": 0}]
-            if run["phase"] == phase and last[0]["wave"] >= wave:
-                return str(run["id"])
-            time.sleep(0.3)
-        raise AssertionError(f"never in {phase}: {run}")
+            newest = next(iter(journal.entries()), None)
+            if newest and phase in {entry.phase for entry in journal.load(newest.id).timeline}:
+                return newest.id
+            time.sleep(0.1)
+        raise AssertionError(f"never in {phase}: {newest}")
 
 
 @pytest.fixture
@@ -127,7 +125,7 @@ def test_a_version_without_image_is_rolled_back(user: User, capsys: pytest.Captu
 def test_what_somebody_cancels_goes_back(user: User) -> None:
     before = deployment(user.lab)
     process = user.start("update", "coredns", "--to", _NEWER, "--yes", *_SHORT, *user.place)
-    run = user.until("soak")
+    run = user.until(Phase.SOAK)
     assert user.runs("cancel", run)[0] == 0
     _, error = process.communicate(timeout=_PATIENCE_S)
     assert process.returncode == 4, error
@@ -138,7 +136,7 @@ def test_what_somebody_cancels_goes_back(user: User) -> None:
 def test_ctrl_c_goes_back(user: User) -> None:
     before = deployment(user.lab)
     process = user.start("update", "coredns", "--to", _NEWER, "--yes", *_SHORT, *user.place)
-    user.until("soak")
+    user.until(Phase.SOAK)
     process.send_signal(signal.SIGINT)
     _, error = process.communicate(timeout=_PATIENCE_S)
     assert process.returncode == 4, error
@@ -146,15 +144,15 @@ def test_ctrl_c_goes_back(user: User) -> None:
     assert deployment(user.lab) == before
 
 
-@pytest.mark.parametrize("phase", ["baseline", "apply", "soak", "verify"])
-def test_a_run_whose_process_was_killed_is_resumed(user: User, phase: str) -> None:
+@pytest.mark.parametrize("phase", [Phase.BASELINE, Phase.APPLY, Phase.SOAK, Phase.VERIFY])
+def test_a_run_whose_process_was_killed_is_resumed(user: User, phase: Phase) -> None:
     """Nobody else begins meanwhile; the second process finishes what the first began."""
     process = user.start("update", "coredns", "--to", _NEWER, "--yes", *_SHORT, *user.place)
     run = user.until(phase)
     process.kill()
     process.communicate()
     stranger = User(user.lab, user._state / "stranger")
-    refused = stranger.changes("update", "coredns", "--to", "default", code=3) if phase == "soak" else None
+    refused = stranger.changes("update", "coredns", "--to", "default", code=3) if phase is Phase.SOAK else None
     assert refused is None or run in refused["why"]
     code, out, error = user.runs("resume", run, "-o", "json", *user.place)
     assert code == 0, f"{out}\n{error}"
