@@ -12,7 +12,7 @@ from datetime import datetime
 
 from addonctl import leases
 from addonctl.errors import AddonctlError, Invalid, NotAllowed
-from addonctl.hands import Hand, NotYet, Ports, hand_of
+from addonctl.hands import Hand, NotYet, Ports, hand
 from addonctl.instances import KINDS, Instance, Instances, Seen, exists, of_checkpoint
 from addonctl.model import NOTHING, READY, Answered, Counts, Guard, ObjectRef, Sample, live
 from addonctl.model.checkpoint import Checkpoint, CheckpointEntry
@@ -74,8 +74,8 @@ class Executor:
 
     def checkpoint(self, cluster: str, step: Step) -> CheckpointEntry:
         """Stores what is needed to bring a step's installation back to what it is now."""
-        hand = hand_of(step, self.ports)
-        kept = hand.kept()
+        owner = self._hand(step)
+        kept = owner.kept()
         found = filter(None, (exists(self.ports.reader, ref) for ref in _refs(step)))
         checkpoint = Checkpoint(
             cluster=cluster,
@@ -83,7 +83,7 @@ class Executor:
             addon=step.addon,
             taken=self.ports.clock.now(),
             owner=step.owner,
-            version=hand.present().version,
+            version=owner.present().version,
             eks=kept.eks,
             helm=kept.helm,
             manager=kept.manager,
@@ -126,7 +126,7 @@ class Executor:
                 return self._hand(step).revert(self._held(run), command.id)
 
     def _hand(self, step: Step) -> Hand:
-        return hand_of(step, self.ports)
+        return hand(step, self.ports)
 
     def _check(self, run: Run, step: Step) -> str:
         """Refuses where the world is not the one that the plan was made for, or somebody else is at work in it."""

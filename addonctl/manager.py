@@ -16,6 +16,7 @@ from addonctl.errors import BadInput
 from addonctl.inventory import take_inventory
 from addonctl.model import Snapshot, View
 from addonctl.model.checkpoint import CheckpointEntry
+from addonctl.model.manifests import Manifests
 from addonctl.model.plan import Plan, Step
 from addonctl.plan import checkpoint_step, restore_plan, update_plan, upgrade_plan
 from addonctl.ports import Clock, Inspector, Prober, Source
@@ -67,10 +68,10 @@ class Manager:
         """All that has to change for the control plane to get to `target`: see plan.upgrade_plan. Changes nothing."""
         return upgrade_plan(self.assess(target=target), self.catalog, target, self.clock.now())
 
-    def prepare_update(self, addon: str, to: str) -> Prepared:
+    def prepare_update(self, addon: str, to: str, manifests: Manifests | None = None) -> Prepared:
         """`plan_update` with what speaks against it: see preflight. Changes nothing."""
-        assessment = self.assess()
-        return self._prepared(assessment, update_plan(assessment, self.catalog, addon, to, self.clock.now()))
+        assessment, now = self.assess(), self.clock.now()
+        return self._prepared(assessment, update_plan(assessment, self.catalog, addon, to, now, manifests))
 
     def prepare_upgrade(self, target: Minor) -> Prepared:
         """`plan_upgrade` with what speaks against it: see preflight. Changes nothing."""

@@ -292,7 +292,7 @@ class _Planner:
         apply = Apply(what=f"{row.addon} {goal}", file=manifests.path)
         undo = Note(f"Put the objects of {row.addon} back as they were.")
         way = _Way((apply, *(Delete(target=ref, why="the manifests no longer hold it") for ref in gone)), (undo,))
-        step = self._step(row, row.version, goal, kubernetes, way)
+        step = self.step(row, row.version, goal, kubernetes, way)
         targets = tuple(target for target in step.targets if target.ref not in gone)
         waves = tuple(_waves(sum(target.instances for target in targets)))
         return replace(step, manifests=given, targets=targets, waves=waves)

@@ -55,6 +55,9 @@ def attach(cli: click.Group) -> None:
 @_live
 @opt.kubernetes
 @click.option("--to", required=True, metavar="VERSION", help="The version, `default` or `latest-compatible`.")
+@click.option(
+    "--manifests", default="", metavar="PATH", type=click.Path(), help="Its manifests, where it was applied as such."
+)
 @_times
 @opt.accept_risk
 @_dry_run
@@ -63,6 +66,7 @@ def attach(cli: click.Group) -> None:
 def update(
     addon: str,
     to: str,
+    manifests: str,
     accept_risk: tuple[str, ...],
     output: str,
     **given: Any,
@@ -72,11 +76,13 @@ def update(
     Exits with 0 when it is updated, 3 when it is refused or not recommended, 4 when it was rolled back or cancelled,
     5 when it is stuck and a person must look.
     """
+    from addonctl.adapters.manifest_files import ManifestFiles
     from addonctl.preflight import check_accepted
 
     agreed = _Agreed.of(given)
     options = source_options(given)
-    prepared = _manager(options).prepare_update(addon, to)
+    files = ManifestFiles().read(manifests) if manifests else None
+    prepared = _manager(options).prepare_update(addon, to, files)
     _carry_out(options, prepared.accepting(check_accepted(accept_risk)), agreed, output)
 
 

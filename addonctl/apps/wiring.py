@@ -172,6 +172,7 @@ def executor(options: SourceOptions, run_id: str, cluster: str = "") -> "Executo
     from addonctl.adapters.eks_addons import EksAddonApi
     from addonctl.adapters.gitops import GitOpsObjects
     from addonctl.adapters.helm_binary import HelmBinary, HelmSecrets
+    from addonctl.adapters.manifest_files import ManifestFiles
     from addonctl.adapters.signals import ProbeSignals
     from addonctl.executor import Executor
     from addonctl.hands import Ports
@@ -191,6 +192,7 @@ def executor(options: SourceOptions, run_id: str, cluster: str = "") -> "Executo
             gitops=GitOpsObjects(objects, objects),
             helm=releases,
             helm_writer=HelmBinary(releases, Path(options.kubeconfig) if options.kubeconfig else None, options.context),
+            manifests=ManifestFiles(),
             checkpoints=checkpoints(),
             signals=ProbeSignals(live.connection),
             clock=CLOCK,

@@ -13,10 +13,10 @@ from addonctl.hands.manifests import ManifestHand
 from addonctl.model import owners
 from addonctl.model.plan import Step
 
-__all__ = ["Hand", "NotYet", "Ports", "Present", "hand_of"]
+__all__ = ["Hand", "NotYet", "Ports", "Present", "hand"]
 
 
-def hand_of(step: Step, ports: Ports) -> Hand:
+def hand(step: Step, ports: Ports) -> Hand:
     """The hand for a step's owner. Raises Invalid where there is none."""
     match step.owner:
         case owners.EksAddon():

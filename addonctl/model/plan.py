@@ -51,8 +51,8 @@ class Step:
     `kubernetes` runs while it is carried out. `skips` are minors that it leaps over though the add-on moves one at a
     time: they are not offered. `disruption` is the class of what stops meanwhile, in the catalog's words; `loses`:
     requests may be lost by it, whatever is done. `soak_s`: so long each wave is watched. `targets` are its workloads,
-    `objects` all that belongs to it. `ails`: it is known to be unhealthy, and changed all the same. `manifests` are to be
-    applied, where its owner is who applies manifests.
+    `objects` all that belongs to it. `ails`: it is known to be unhealthy, and changed all the same. `manifests` are to
+    be applied, where its owner is who applies manifests. `restores`: the checkpoint that it goes to, if to no version.
     """
 
     id: str

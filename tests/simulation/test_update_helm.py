@@ -7,7 +7,7 @@ from random import Random
 import pytest
 
 from addonctl.errors import AddonctlError, Invalid, TimedOut
-from addonctl.hands import Hand, NotYet, hand_of
+from addonctl.hands import Hand, NotYet, hand
 from addonctl.model import Note, ObjectRef, live
 from addonctl.model.checkpoint import Checkpoint
 from addonctl.model.run import CommandFailed, Do, OwnerState, Phase, Run
@@ -24,8 +24,8 @@ def cluster() -> Cluster:
     return Cluster(3, keeper=Helm)
 
 
-def the_hand(cluster: Cluster) -> Hand:
-    return hand_of(cluster.plan().steps[0], cluster.hands)
+def hand_of(cluster: Cluster) -> Hand:
+    return hand(cluster.plan().steps[0], cluster.hands)
 
 
 def checkpoint(cluster: Cluster) -> Checkpoint:
@@ -37,7 +37,7 @@ def checkpoint(cluster: Cluster) -> Checkpoint:
         addon="dns",
         taken=cluster.world.now,
         owner=step.owner,
-        helm=the_hand(cluster).kept().helm,
+        helm=hand_of(cluster).kept().helm,
         objects=(workload,),
     )
 
@@ -61,7 +61,7 @@ def strike(cluster: Cluster, verb: str, error: AddonctlError, *, after: bool = F
 
 
 def test_a_change_that_was_made_is_not_made_again(cluster: Cluster) -> None:
-    before, hand = checkpoint(cluster), the_hand(cluster)
+    before, hand = checkpoint(cluster), hand_of(cluster)
     strike(cluster, "upgrade", TimedOut("no answer"), after=True)
     with pytest.raises(TimedOut):
         hand.change(before, "one")
@@ -71,7 +71,7 @@ def test_a_change_that_was_made_is_not_made_again(cluster: Cluster) -> None:
 
 
 def test_going_back_is_done_once(cluster: Cluster) -> None:
-    before, hand = checkpoint(cluster), the_hand(cluster)
+    before, hand = checkpoint(cluster), hand_of(cluster)
     hand.change(before, "one")
     assert list(hand.differences(before)) == ["the chart version of helm release kube-system/dns"]
     strike(cluster, "rollback", TimedOut("no answer"), after=True)
@@ -83,7 +83,7 @@ def test_going_back_is_done_once(cluster: Cluster) -> None:
 
 
 def test_a_revision_that_helm_has_forgotten_is_made_anew_from_its_chart_and_values(cluster: Cluster) -> None:
-    before, hand = checkpoint(cluster), the_hand(cluster)
+    before, hand = checkpoint(cluster), hand_of(cluster)
     hand.change(before, "one")
     cluster.hands.writer.delete(ObjectRef(kind="Secret", name="sh.helm.release.v1.dns.v1", namespace="kube-system"))
     hand.revert(before, "two")
@@ -94,7 +94,7 @@ def test_a_revision_that_helm_has_forgotten_is_made_anew_from_its_chart_and_valu
 def test_without_its_chart_nothing_is_made(cluster: Cluster) -> None:
     step = replace(cluster.plan().steps[0], do=(Note("somehow"),))
     with pytest.raises(Invalid, match="where the chart"):
-        hand_of(step, cluster.hands).change(checkpoint(cluster), "one")
+        hand(step, cluster.hands).change(checkpoint(cluster), "one")
     assert len(history(cluster)) == 1
 
 
@@ -104,7 +104,7 @@ def test_without_its_chart_nothing_is_made(cluster: Cluster) -> None:
 @pytest.mark.parametrize("when", ["apply", "record"])
 def test_what_a_killed_helm_left_behind_is_got_out_of(cluster: Cluster, when: str) -> None:
     """Nothing is done while it may be at work; then what it left is rolled back, and the change made."""
-    before, hand = checkpoint(cluster), the_hand(cluster)
+    before, hand = checkpoint(cluster), hand_of(cluster)
     strike(cluster, when, TimedOut("killed"))
     with pytest.raises(TimedOut):
         hand.change(before, "one")
@@ -135,7 +135,7 @@ def test_a_run_goes_on_after_a_killed_helm(cluster: Cluster) -> None:
 def test_a_release_that_is_not_settled_is_refused(cluster: Cluster) -> None:
     strike(cluster, "apply", TimedOut("killed"))
     with pytest.raises(TimedOut):
-        the_hand(cluster).change(checkpoint(cluster), "one")
+        hand_of(cluster).change(checkpoint(cluster), "one")
     run = cluster.update(replace(cluster.plan().steps[0], from_version=NEW, to_version=OLD))
     assert run.phase is Phase.REFUSED
     assert "revision 2 is pending-upgrade" in _reason(run)
@@ -151,7 +151,7 @@ def _reason(run: Run) -> str:
 
 def test_what_the_chart_sets_is_patched_again_once_helm_has_set_it(cluster: Cluster) -> None:
     """The chart has a strategy of its own, so an upgrade takes the temporary one back; the pause stays."""
-    before, hand = checkpoint(cluster), the_hand(cluster)
+    before, hand = checkpoint(cluster), hand_of(cluster)
     hand.change(before, "one")
     spec = cluster.spec
     assert spec["paused"]
@@ -183,6 +183,6 @@ def test_no_value_stands_in_a_run(cluster: Cluster) -> None:
     assert kept is not None
     changed = replace(kept, values={"password": "other-other"})
     assert isinstance(changed, live.Release)
-    differ = list(the_hand(cluster).differences(replace(checkpoint(cluster), helm=changed)))
+    differ = list(hand_of(cluster).differences(replace(checkpoint(cluster), helm=changed)))
     assert differ == ["the values of helm release kube-system/dns"]
     assert "other-other" not in json.dumps(differ)
