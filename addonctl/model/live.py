@@ -246,3 +246,13 @@ def sync_token(operation: Mapping[str, Any] | None) -> str:
     """The token of an operation of Argo CD that we asked for; empty for any other."""
     notes = (operation or {}).get("info") or ()
     return next((str(note.get("value", "")) for note in notes if note.get("name") == FIELD_MANAGER), "")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Proposal:
+    """A commit, on a branch of its own, that changes a version in one file of a GitOps repository. `was`: before."""
+
+    branch: str
+    commit: str
+    file: str
+    was: str

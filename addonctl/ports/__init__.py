@@ -10,7 +10,7 @@ read before repeating it), TooManyRequests, Unavailable and Broken.
 
 from addonctl.ports.checkpoints import Checkpoints
 from addonctl.ports.eks import EksAddons, EksAddonWriter
-from addonctl.ports.gitops import GitOpsWriter
+from addonctl.ports.gitops import GitOpsSource, GitOpsWriter
 from addonctl.ports.helm import HelmReleases, HelmWriter
 from addonctl.ports.journal import Journal
 from addonctl.ports.manifests import ManifestReader
@@ -25,6 +25,7 @@ __all__ = [
     "Clock",
     "EksAddonWriter",
     "EksAddons",
+    "GitOpsSource",
     "GitOpsWriter",
     "HelmReleases",
     "HelmWriter",

@@ -67,3 +67,19 @@ class GitOpsWriter(Protocol):
     def end_sync(self, owner: ArgoApplication) -> bool:
         """Whether no synchronisation that `sync` started is under way; asks for its end where one is."""
         ...
+
+
+class GitOpsSource(Protocol):
+    """A checkout of the repository that a GitOps controller's objects come from."""
+
+    def propose(self, owner: ArgoApplication | FluxHelmRelease, version: str) -> live.Proposal:
+        """Commits the version for the owner's object, on a new branch; nothing is pushed. Twice is once.
+
+        Raises NotFound where no file has the object, Invalid where several have it or it names no version, Conflict
+        where the branch is there already with something else.
+        """
+        ...
+
+    def push(self, proposal: live.Proposal, remote: str = "origin") -> None:
+        """Pushes the branch."""
+        ...
