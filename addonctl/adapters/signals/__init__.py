@@ -59,7 +59,7 @@ class _Probing:
 
 
 _PROBINGS: Mapping[str, Callable[[_Probing], threading.Thread]] = {
-    "dns": lambda p: DnsProbing(p.targets, p.connection, p.tally, p.rate, p.ended, p.direct),
+    "dns": lambda p: DnsProbing(p.targets, p.connection, p.tally, p.rate, p.ended, direct=p.direct),
     "metrics": lambda p: MetricsPolling("metrics", p.connection, p.tally, min(p.rate, _METRICS_RATE), p.ended),
     "admission": lambda p: AdmissionPolling(
         "admission", p.connection, p.tally, min(p.rate, _ADMISSION_RATE), p.ended, p.targets

@@ -47,7 +47,8 @@ class Polling(threading.Thread):
         """Whether one request was answered as it should be; None: nobody can tell."""
         try:
             if not self._found or began - self._found_at >= _FIND_S:
-                self._found_at, self._found = began, self.find() or self._found
+                self._found_at = began
+                self._found = self.find() or self._found
         except AddonctlError:
             pass  # what was found before is still asked
         if not self._found:

@@ -32,25 +32,31 @@ Document = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pod:
-    """A pod that serves behind a Service, and its ports for DNS. `ending`: it is asked by nobody who is new."""
+    """A pod that serves behind a Service, and its ports; 0: it has none. `ending`: nobody who is new asks it."""
 
     uid: str
     namespace: str
     name: str
     address: str
-    udp: int
-    tcp: int
+    udp: int = 0
+    tcp: int = 0
     ending: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class DnsService:
-    """A Service for DNS, by the names of its ports, and the domain of its cluster; no `address`: it is headless."""
+class Served:
+    """A Service whose pods are asked, and the names of the ports of which it is, by protocol."""
 
     namespace: str
     name: str
+    ports: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DnsService(Served):
+    """A Service for DNS, and the domain of its cluster; no `address`: it is headless."""
+
     address: str
-    ports: Mapping[str, str]  # protocol: name
     domain: str
 
 
@@ -90,7 +96,7 @@ class Targets:
                 )
         return None
 
-    def pods(self, service: DnsService) -> dict[str, Pod]:
+    def pods(self, service: Served) -> dict[str, Pod]:
         """Pods that serve behind the Service, by uid: ready ones, and those that end and still answer."""
         slices = self.objects.list(_SLICE, service.namespace, f"{_OF_SERVICE}={service.name}")
         return {pod.uid: pod for each in slices for pod in _serving(each.document, service)}
@@ -139,7 +145,7 @@ class Targets:
         yield (config.document.get("data") or {}).get("Corefile", "")
 
 
-def _serving(piece: Document, service: DnsService) -> Iterator[Pod]:
+def _serving(piece: Document, service: Served) -> Iterator[Pod]:
     numbers = {(port.get("protocol"), port.get("name", "")): port.get("port") for port in piece.get("ports") or ()}
     udp, tcp = (numbers.get((each, service.ports.get(each, "")), 0) or 0 for each in ("UDP", "TCP"))
     for endpoint in piece.get("endpoints") or ():
