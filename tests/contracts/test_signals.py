@@ -23,12 +23,13 @@ from addonctl.adapters.signals.tally import Tally
 from addonctl.model import Counts
 from addonctl.model.plan import Step
 from tests import builders
-from tests.contracts.api_server import Answer, ApiServer, Channel, Request, refusal, running
+from tests.contracts.api_server import Answer, ApiServer, Channel, Request, refusal, running, server_tls
 from tests.contracts.dns_server import NO_SUCH_NAME, RIGHT, SERVFAIL, SILENT, DnsServer, serving
 
 _DEADLINE_S = 20.0
 _KINDS = {
-    "/api/v1": [("Service", "services"), ("ConfigMap", "configmaps"), ("Namespace", "namespaces")],
+    "/apis/example.com/v1": [("Wall", "walls")],
+    "/api/v1": [("Pod", "pods"), ("Service", "services"), ("ConfigMap", "configmaps"), ("Namespace", "namespaces")],
     "/apis/apps/v1": [("Deployment", "deployments")],
     "/apis/discovery.k8s.io/v1": [("EndpointSlice", "endpointslices")],
     "/apis/admissionregistration.k8s.io/v1": [
@@ -50,7 +51,7 @@ class Behind:
     """A pod behind the Service, as its EndpointSlice has it."""
 
     uid: str
-    server: DnsServer
+    server: "DnsServer | WebhookServer"
     serving: bool = True
     terminating: bool = False
 
@@ -95,7 +96,11 @@ class Api:
         }
 
     def _services(self) -> list[dict[str, Any]]:
-        ports = [{"name": "dns", "port": 53, "protocol": "UDP"}, {"name": "dns-tcp", "port": 53, "protocol": "TCP"}]
+        ports = [
+            {"name": "dns", "port": 53, "protocol": "UDP"},
+            {"name": "dns-tcp", "port": 53, "protocol": "TCP"},
+            {"name": "https", "port": 443},
+        ]
         other = {"metadata": {"name": "other", "namespace": "addons"}, "spec": {"selector": {"app": "other"}}}
         spec = {"selector": {"app": "it"}, "clusterIP": self.cluster_ip, "ports": ports}
         return [other, {"metadata": {"name": "it", "namespace": "addons"}, "spec": spec}]
@@ -115,6 +120,9 @@ class Api:
 _TEMPLATE = {"metadata": {"labels": {"app": "it"}}, "spec": {"volumes": [{"configMap": {"name": "it"}}]}}
 
 
+_PORTS = (("dns", "UDP"), ("dns-tcp", "TCP"), ("https", "TCP"))
+
+
 def _discovery(path: str) -> dict[str, Any] | None:
     if path in _KINDS:
         rows = _KINDS[path]
@@ -126,7 +134,7 @@ def _slice(pod: Behind) -> dict[str, Any]:
     number = pod.server.port
     return {
         "metadata": {"name": pod.uid},
-        "ports": [{"name": n, "port": number, "protocol": p} for n, p in (("dns", "UDP"), ("dns-tcp", "TCP"))],
+        "ports": [{"name": n, "port": number, "protocol": p} for n, p in _PORTS],
         "endpoints": [
             {
                 "addresses": [pod.server.address],
@@ -141,7 +149,7 @@ def _slice(pod: Behind) -> dict[str, Any]:
     }
 
 
-def _relay(channel: Channel, server: DnsServer) -> None:
+def _relay(channel: Channel, server: "DnsServer | WebhookServer") -> None:
     """What kubelet does for a port forward: connects inside the pod, or says why it cannot."""
     channel.begin(server.port)
     try:
@@ -374,20 +382,22 @@ def test_a_pod_that_has_just_ended_does_not_fail(lab: Lab, direct: bool) -> None
 
 
 def test_a_pod_that_ends_and_still_answers_is_asked_and_its_silence_is_no_failure(lab: Lab, direct: bool) -> None:
-    ending = Behind("1", lab.dns(), terminating=True)
+    server = lab.dns()
+    ending = Behind("1", server, terminating=True)
     signals, asked = lab.signals(Api([ending]), direct=direct), step("dns")
     assert after(signals, asked, so_many(10, "1"))["dns", "1"].failed == 0
-    ending.server.behave = lambda _: SILENT
+    server.behave = lambda _: SILENT
     time.sleep(3.5)
     since = datetime.now(UTC) - timedelta(seconds=3)
     assert counted(signals, asked, since).get(("dns", "1"), Counts()).failed == 0
 
 
 def test_a_pod_that_does_not_serve_is_not_asked(lab: Lab) -> None:
-    asleep = Behind("2", lab.dns(), serving=False)
-    found = after(lab.signals(Api([Behind("1", lab.dns()), asleep])), step("dns"), so_many(20, "1"))
+    asleep = lab.dns()
+    api = Api([Behind("1", lab.dns()), Behind("2", asleep, serving=False)])
+    found = after(lab.signals(api), step("dns"), so_many(20, "1"))
     assert set(found) == {("dns", "1")}
-    assert asleep.server.queries == []
+    assert asleep.queries == []
 
 
 def test_an_api_server_that_is_away_for_a_while_is_no_failure_of_the_pods(lab: Lab) -> None:
@@ -509,8 +519,14 @@ def test_without_an_api_for_metrics_nothing_is_counted(lab: Lab) -> None:
 
 def hook(name: str = "check.example", **more: Any) -> dict[str, Any]:
     rule = {"apiGroups": [""], "apiVersions": ["v1"], "resources": ["pods"], "operations": ["CREATE"]}
-    service = {"name": "it", "namespace": "addons"}
-    return {"name": name, "clientConfig": {"service": service}, "rules": [rule], "failurePolicy": "Fail", **more}
+    config = {"service": {"name": "it", "namespace": "addons", "path": "/check"}}
+    return {
+        "name": name,
+        "clientConfig": config,
+        "rules": [rule],
+        "failurePolicy": "Fail",
+        "sideEffects": "None",
+    } | more
 
 
 def creations(server: ApiServer) -> list[Request]:
@@ -584,6 +600,107 @@ def test_a_webhook_of_which_nothing_could_be_told_is_not_counted(lab: Lab, odd: 
     assert creations(server) == []
 
 
+# ── Reviews ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def verdict(request: Request, **more: Any) -> Answer:
+    review = json.loads(request.body)["request"]
+    return Answer(body={"response": {"uid": review["uid"], "allowed": False, "status": {"code": 400}} | more})
+
+
+@dataclass
+class WebhookServer:
+    """A pod's webhooks, over TLS."""
+
+    server: ApiServer
+    address: str = "127.0.0.1"
+
+    @property
+    def port(self) -> int:
+        return self.server.port
+
+    @property
+    def asked(self) -> list[dict[str, Any]]:
+        return [json.loads(request.body)["request"] for request in self.server.seen]
+
+
+@pytest.fixture
+def webhooks(lab: Lab) -> Callable[..., WebhookServer]:
+    def served(behave: Callable[[Request], Answer] = verdict, asks: bool = False) -> WebhookServer:
+        server = ApiServer(behave, server_tls(lab.folder, asks=asks))
+        return WebhookServer(lab.stack.enter_context(running(server)))
+
+    return served
+
+
+Served = Callable[..., WebhookServer]
+_IGNORED = {"failurePolicy": "Ignore"}
+
+
+def test_pods_are_sent_reviews_also_where_dry_runs_tell_nothing(lab: Lab, webhooks: Served) -> None:
+    one, two = webhooks(), webhooks()
+    api = Api([Behind("1", one), Behind("2", two)], webhooks=[hook(**_IGNORED, matchConditions=[{"name": "some"}])])
+    found = after(lab.signals(api), step("admission"), so_many(5, "1", "2", sli="admission"))
+    assert set(found) == {("admission", "1"), ("admission", "2")}
+    assert {counts.failed for counts in found.values()} == {0}
+    assert {request.path for request in one.server.seen} == {"/check"}
+    assert {request.headers["host"] for request in one.server.seen} == {"it.addons.svc"}
+    assert all(asked["dryRun"] for asked in one.asked), "nothing is to come of it"
+    assert one.asked[0]["kind"] == {"group": "", "version": "v1", "kind": "Pod"}
+    assert len({request.port for request in one.server.seen}) == 1, "one connection for all of them"
+
+
+def test_a_review_is_of_a_kind_that_the_webhook_is_for(lab: Lab, webhooks: Served) -> None:
+    walls = {"apiGroups": ["example.com"], "apiVersions": ["*"], "resources": ["walls"], "operations": ["CREATE"]}
+    everything = {"apiGroups": ["*"], "apiVersions": ["*"], "resources": ["*"], "operations": ["*"]}
+    server = webhooks()
+    hooks = [hook("walls.example", rules=[walls], **_IGNORED), hook("all.example", rules=[everything], **_IGNORED)]
+    after(lab.signals(Api([Behind("1", server)], webhooks=hooks)), step("admission"), so_many(4, "1", sli="admission"))
+    asked = {(each["kind"]["group"], each["kind"]["kind"], each["resource"]["resource"]) for each in server.asked}
+    assert asked == {("example.com", "Wall", "walls"), ("", "Pod", "pods")}
+
+
+def test_what_is_no_verdict_in_time_is_a_failure_of_that_pod(lab: Lab, webhooks: Served) -> None:
+    held, broken = threading.Event(), threading.Event()
+
+    def ill(request: Request) -> Answer:
+        return Answer(body={"response": {}}) if broken.is_set() else verdict(request)
+
+    def stuck(request: Request) -> Answer:
+        return Answer(wait=held) if broken.is_set() else verdict(request)
+
+    behind = [Behind("well", webhooks()), Behind("ill", webhooks(ill)), Behind("stuck", webhooks(stuck))]
+    signals, asked = lab.signals(Api(behind, webhooks=[hook(**_IGNORED)])), step("admission")
+    after(signals, asked, so_many(2, "well", "ill", "stuck", sli="admission"))
+    broken.set()
+
+    def both(found: dict[tuple[str, str], Counts]) -> bool:
+        return all(found.get(("admission", pod), Counts()).failed >= 2 for pod in ("ill", "stuck"))
+
+    found = after(signals, asked, both)
+    assert found["admission", "well"].failed == 0
+    held.set()
+
+
+def test_a_webhook_that_answers_only_the_api_server_is_not_counted(lab: Lab, webhooks: Served) -> None:
+    closed, refusing = webhooks(asks=True), webhooks(lambda _: refusal(403))
+    api = Api([Behind("1", closed), Behind("2", refusing)], webhooks=[hook(**_IGNORED)])
+    signals, asked, since = lab.signals(api), step("admission"), datetime.now(UTC)
+    signals.counted(asked, since)
+    wait(lambda: len(refusing.server.seen) > 5)
+    assert counted(signals, asked, since) == {}
+
+
+def test_a_webhook_with_side_effects_is_not_asked(lab: Lab, webhooks: Served) -> None:
+    server = webhooks()
+    api = lab.serve(Api([Behind("1", server)], webhooks=[hook(**_IGNORED, sideEffects="Some")]))
+    signals, asked, since = lab.signals(api.url), step("admission"), datetime.now(UTC)
+    signals.counted(asked, since)
+    wait(lambda: len([request for request in api.seen if "validating" in request.path]) > 1)
+    time.sleep(0.5)
+    assert server.server.seen == []
+
+
 # ── Beginning and ending ────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -611,6 +728,7 @@ def test_nothing_is_asked_before_the_first_count_and_nothing_after_the_end(lab: 
     assert {sli for sli, _ in found} == {"dns", "metrics", "admission"}
     assert closed_in_s(signals) < 2
     assert threads() == []
+    time.sleep(0.3)  # what was under way arrives
     seen, queries = len(server.seen), len(dns.queries)
     time.sleep(0.5)
     assert (len(server.seen), len(dns.queries)) == (seen, queries)

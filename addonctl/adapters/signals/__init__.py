@@ -1,16 +1,15 @@
 """Probes that count requests and failures while an add-on is updated: ports.Signals of a live cluster.
 
-`dns`: dns.py; `metrics` and `admission`: polling.py. Threads ask, few of them; `counted` only reads what they counted.
-Nothing is stored in the cluster: objects are created as dry runs only.
+`dns`: dns.py; `metrics`: polling.py; `admission`: by dry runs in polling.py, pod by pod in reviews.py. Threads ask, few
+of them; `counted` only reads what they counted. Nothing is stored in the cluster: objects are created as dry runs only.
 
-A webhook whose failurePolicy is Ignore hides that it fails: the API server goes on without it, and tells nobody. So it
-is not counted, as are webhooks with conditions of their own or that select nothing of what can be tried; where a step
-has no other, nothing is counted for `admission`.
+A webhook whose failurePolicy is Ignore hides that it fails: the API server goes on without it, and tells nobody. A dry
+run tells nothing of it, nor of one with conditions of its own or that selects nothing of what can be tried. Its pods
+are sent reviews all the same, and counted one by one.
 """
 
 import threading
 import time
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -18,6 +17,7 @@ from addonctl.adapters.api_connection import Connection
 from addonctl.adapters.api_objects import ApiObjects
 from addonctl.adapters.signals.dns import DnsProbing
 from addonctl.adapters.signals.polling import AdmissionPolling, MetricsPolling
+from addonctl.adapters.signals.reviews import ReviewProbing
 from addonctl.adapters.signals.tally import Tally
 from addonctl.adapters.signals.targets import Targets
 from addonctl.model import Answered
@@ -43,7 +43,7 @@ class _Probing:
 
     def __post_init__(self) -> None:
         wanted = {objective.sli for objective in self.step.objectives}
-        self._threads = [make(self) for sli, make in _PROBINGS.items() if sli in wanted]
+        self._threads = [make(self) for sli, make in _PROBINGS if sli in wanted]
         for thread in self._threads:
             thread.start()
 
@@ -58,13 +58,23 @@ class _Probing:
             thread.join(max(until - time.monotonic(), 0))
 
 
-_PROBINGS: Mapping[str, Callable[[_Probing], threading.Thread]] = {
-    "dns": lambda p: DnsProbing(p.targets, p.connection, p.tally, p.rate, p.ended, direct=p.direct),
-    "metrics": lambda p: MetricsPolling("metrics", p.connection, p.tally, min(p.rate, _METRICS_RATE), p.ended),
-    "admission": lambda p: AdmissionPolling(
-        "admission", p.connection, p.tally, min(p.rate, _ADMISSION_RATE), p.ended, p.targets
-    ),
-}
+def _dns(p: _Probing) -> threading.Thread:
+    return DnsProbing(p.targets, p.connection, p.tally, p.rate, p.ended, direct=p.direct)
+
+
+def _metrics(p: _Probing) -> threading.Thread:
+    return MetricsPolling("metrics", p.connection, p.tally, min(p.rate, _METRICS_RATE), p.ended)
+
+
+def _admission(p: _Probing) -> threading.Thread:
+    return AdmissionPolling("admission", p.connection, p.tally, min(p.rate, _ADMISSION_RATE), p.ended, p.targets)
+
+
+def _reviews(p: _Probing) -> threading.Thread:
+    return ReviewProbing(p.targets, p.connection, p.tally, min(p.rate, _ADMISSION_RATE), p.ended)
+
+
+_PROBINGS = (("dns", _dns), ("metrics", _metrics), ("admission", _admission), ("admission", _reviews))
 """What asks for an SLI, by its name in objectives."""
 
 

@@ -13,7 +13,8 @@ from collections.abc import Sequence
 from addonctl.adapters.api_connection import Connection
 from addonctl.adapters.probes import METRICS_OLD, admission_health, age
 from addonctl.adapters.signals.tally import Tally
-from addonctl.adapters.signals.targets import Review, Targets
+from addonctl.adapters.signals.targets import Targets
+from addonctl.adapters.signals.webhooks import Review, StepWebhooks
 from addonctl.errors import AddonctlError, Forbidden, NotFound, NotServed, TimedOut, Unavailable
 from addonctl.model import Health
 
@@ -126,7 +127,7 @@ class MetricsPolling(Polling):
 
 
 class AdmissionPolling(Polling):
-    """Dry runs of what webhooks of the step must judge, in turn. See targets.Targets.reviews."""
+    """Dry runs of what webhooks of the step must judge, in turn. See webhooks.py."""
 
     _reviews: Sequence[Review] = ()
     _turn = 0
@@ -138,7 +139,7 @@ class AdmissionPolling(Polling):
         self._targets = targets
 
     def find(self) -> bool:
-        self._reviews = self._targets.reviews() or self._reviews
+        self._reviews = StepWebhooks(self._targets).reviews() or self._reviews
         return bool(self._reviews)
 
     @property

@@ -1,4 +1,4 @@
-"""What of a step can be asked: the DNS Service before its pods, and the webhooks that its pods serve.
+"""What of a step can be asked: its Services, the pods that serve behind them, and which one is for DNS.
 
 Read from the live cluster, since an update may replace any of it.
 """
@@ -7,26 +7,16 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import msgspec
-
-from addonctl.adapters import api_types, shapes
 from addonctl.adapters.api_objects import ApiObjects
-from addonctl.adapters.decoders import webhook
-from addonctl.adapters.probes import cluster_domain, sample_for
+from addonctl.adapters.probes import cluster_domain
 from addonctl.errors import Forbidden, NotFound
-from addonctl.model import ObjectRef, Webhook, live, selects
+from addonctl.model import ObjectRef, live, selects
 from addonctl.model.plan import Step
 
 _DNS_PORT = 53
 _SERVICE = live.Kind("", "Service")
 _SLICE = live.Kind("discovery.k8s.io", "EndpointSlice")
-_CONFIGURATIONS = tuple(
-    live.Kind("admissionregistration.k8s.io", f"{verb}WebhookConfiguration") for verb in ("Mutating", "Validating")
-)
 _OF_SERVICE = "kubernetes.io/service-name"
-# Where dry runs are made of what has a namespace (probes.py).
-_NAMESPACE = ObjectRef.of("Namespace", "default")
-_NAME_LABEL = "kubernetes.io/metadata.name"
 Document = Mapping[str, Any]
 
 
@@ -58,15 +48,6 @@ class DnsService(Served):
 
     address: str
     domain: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Review:
-    """A dry run that a webhook must judge."""
-
-    webhook: str
-    path: str
-    document: Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,18 +82,6 @@ class Targets:
         slices = self.objects.list(_SLICE, service.namespace, f"{_OF_SERVICE}={service.name}")
         return {pod.uid: pod for each in slices for pod in _serving(each.document, service)}
 
-    def reviews(self) -> list[Review]:
-        """One for each webhook of the step's pods that must be called, or else the request fails."""
-        mine = {(each.ref.namespace, each.ref.name) for each in self._services(list(self._templates()))}
-        configurations = [each for kind in _CONFIGURATIONS for each in self.objects.list(kind)]
-        found = [webhook(shape) for each in configurations for shape in _shapes(each.document)]
-        called = [hook for hook in found if hook.service and (hook.service.namespace, hook.service.name) in mine]
-        labels = self._labels() if called else {}
-        return [review for hook in called for review in _review(hook, labels)]
-
-    def _labels(self) -> Mapping[str, str]:
-        return self.objects.get(_NAMESPACE).metadata.get("labels") or {}
-
     def _templates(self) -> Iterator[tuple[str, Document]]:
         """(namespace, pod template) of each workload that is there."""
         for target in self.step.targets:
@@ -121,6 +90,10 @@ class Targets:
             except NotFound:
                 continue
             yield target.ref.namespace, workload.document["spec"]["template"]
+
+    def services(self) -> list[live.Object]:
+        """Services that select the step's pods."""
+        return list(self._services(self._templates()))
 
     def _services(self, templates: Iterable[tuple[str, Document]]) -> Iterator[live.Object]:
         """Services that select pods of these templates."""
@@ -162,26 +135,3 @@ def _serving(piece: Document, service: Served) -> Iterator[Pod]:
                 tcp=tcp,
                 ending=bool(conditions.get("terminating")),
             )
-
-
-def _shapes(configuration: Document) -> list[api_types.Webhook]:
-    """The webhooks of a configuration; none of one that cannot be read."""
-    try:
-        return shapes.convert(configuration.get("webhooks") or [], list[api_types.Webhook], strict=False)
-    except msgspec.ValidationError:
-        return []
-
-
-def _review(hook: Webhook, labels: Mapping[str, str]) -> Iterator[Review]:
-    """None where the webhook is not called for the sample, for all that can be told, or where failing is hidden."""
-    sample = sample_for(hook)
-    if sample is None or hook.failure_policy != "Fail" or hook.has_match_conditions:
-        return
-    path, document = sample
-    if document["kind"] == "Namespace":  # a namespace is selected by its own labels, of which the server sets one
-        labels = {_NAME_LABEL: document["metadata"]["name"]}
-    own = labels if document["kind"] == "Namespace" else {}
-    if selects(hook.namespace_labels, hook.namespace_expressions, labels) and selects(
-        hook.object_labels, hook.object_expressions, own
-    ):
-        yield Review(webhook=hook.name, path=path, document=document)

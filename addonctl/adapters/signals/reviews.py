@@ -1,0 +1,136 @@
+"""The SLI `admission`, pod by pod: each pod behind a webhook's Service is sent a review, as the API server would.
+
+So webhooks are counted that a dry run tells nothing of, too: those whose failurePolicy is Ignore, with conditions and
+selectors, or for kinds of which there is no sample. Any verdict is right; none within the time, or what is no verdict,
+is not. What is sent says that it is a dry run, and goes only to webhooks that declare to have no side effects then. A
+webhook counts from its first verdict on, since it may be one that answers to nobody but the API server.
+"""
+
+import json
+import socket
+import ssl
+import time
+import uuid
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, closing, contextmanager
+from http.client import HTTPConnection, HTTPException
+from typing import Any
+
+from addonctl.adapters.signals.pods import SHORTLY_S, Asker, PodProbing
+from addonctl.adapters.signals.targets import Pod, Served
+from addonctl.adapters.signals.webhooks import Judge, StepWebhooks
+
+_ANSWER_BYTES = 1 << 20
+
+
+class ReviewProbing(PodProbing):
+    """Webhooks are asked in turn."""
+
+    judges: Sequence[Judge] = ()
+
+    def __init__(self, *given: Any) -> None:
+        super().__init__("admission", *given)
+        self.proven: set[str] = set()  # webhooks that have given a verdict, by name
+
+    def find(self) -> Served | None:
+        """The Service of the first webhook, with all webhooks behind the same port of it."""
+        found = StepWebhooks(self.targets).judges()
+        if not found:
+            return None
+        self.judges = [each for each in found if each.served == found[0].served]
+        return found[0].served
+
+    def asker(self, pod: Pod) -> Asker:
+        return ReviewAsker(self, pod)
+
+
+class ReviewAsker(Asker):
+    """One review at a time, over one connection as long as it lasts."""
+
+    timeout_s = 1.5
+
+    def __init__(self, probing: ReviewProbing, pod: Pod) -> None:
+        super().__init__(probing, pod.uid)
+        self._reviews, self._pod, self._turn = probing, pod, 0
+
+    def opened(self) -> "AbstractContextManager[Webhooks]":
+        return self._forwarded()
+
+    @contextmanager
+    def _forwarded(self) -> "Iterator[Webhooks]":
+        pod = self._pod
+        with self._reviews.connection.forward(pod.namespace, pod.name, pod.tcp) as end:
+            end.settimeout(self.timeout_s)
+            with closing(Webhooks(end)) as webhooks:
+                yield webhooks
+
+    def goes_on(self, line: "Webhooks") -> bool:
+        now = time.monotonic()
+        if wait_s := self.due_s(now):
+            self.left.wait(min(wait_s, SHORTLY_S))
+            return True
+        self._turn += 1
+        judge = self._reviews.judges[self._turn % len(self._reviews.judges)]
+        self.asked(now)
+        if judge.name in self._reviews.proven:
+            self.pending[self._turn] = now
+        good = self._judged(line, judge)
+        self.answered = True
+        if good:
+            self._reviews.proven.add(judge.name)
+        if judge.name in self._reviews.proven:
+            self.count(good)
+        self.pending.clear()
+        return True
+
+    def doubt(self, asked: Iterable[float]) -> None:
+        if self._reviews.proven:
+            super().doubt(asked)
+
+    def _judged(self, line: "Webhooks", judge: Judge) -> bool:
+        """Raises OSError where there is no answer; one that is late is none, whatever was answered before."""
+        try:
+            return line.judged(judge)
+        except TimeoutError:
+            self.doubt(self.pending.values())
+            self.pending.clear()
+            self.answered = True
+            raise
+
+
+class Webhooks:
+    """HTTPS to one pod's webhooks; nothing that it answers is trusted, so its certificate need not be, either."""
+
+    def __init__(self, end: socket.socket) -> None:
+        self._end, self._http = end, HTTPConnection("webhook")
+        self._http.auto_open = 0
+
+    def judged(self, judge: Judge) -> bool:
+        """Whether a review was answered by a verdict on it. Raises OSError."""
+        id = str(uuid.uuid4())
+        headers = {"Content-Type": "application/json", "Host": judge.host}
+        try:
+            if self._http.sock is None:
+                self._http.sock = self._secured(judge.host)
+            self._http.request("POST", judge.path, json.dumps(judge.review(id)), headers)
+            answer = self._http.getresponse()
+            body = answer.read(_ANSWER_BYTES)
+        except HTTPException as error:
+            raise ConnectionError(f"no HTTP: {type(error).__name__}") from error
+        return answer.status == 200 and _is_verdict(body, id)
+
+    def _secured(self, host: str) -> ssl.SSLSocket:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+        return context.wrap_socket(self._end, server_hostname=host)
+
+    def close(self) -> None:
+        self._http.close()
+
+
+def _is_verdict(body: bytes, id: str) -> bool:
+    try:
+        response = json.loads(body)["response"]
+        return response["uid"] == id and isinstance(response["allowed"], bool)
+    except (ValueError, TypeError, KeyError):
+        return False
