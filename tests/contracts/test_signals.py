@@ -682,6 +682,22 @@ def test_what_is_no_verdict_in_time_is_a_failure_of_that_pod(lab: Lab, webhooks:
     held.set()
 
 
+def test_a_webhook_that_an_update_moves_does_not_fail(lab: Lab, webhooks: Served) -> None:
+    """Its configuration is read again before its new pods fail where it was."""
+
+    def at(path: str) -> Callable[[Request], Answer]:
+        return lambda request: verdict(request) if request.path == path else Answer(status=404, body=b"no page")
+
+    api = Api([Behind("old", webhooks(at("/check")))], webhooks=[hook(**_IGNORED)])
+    signals, asked, since = lab.signals(api), step("admission"), datetime.now(UTC)
+    after(signals, asked, so_many(2, "old", sli="admission"))
+    moved = {"service": {"name": "it", "namespace": "addons", "path": "/moved"}}
+    api.webhooks = [hook(**_IGNORED, clientConfig=moved)]
+    api.pods = [Behind("new", webhooks(at("/moved")))]
+    after(signals, asked, so_many(10, "new", sli="admission"))
+    assert {counts.failed for counts in counted(signals, asked, since).values()} == {0}
+
+
 def test_a_webhook_that_answers_only_the_api_server_is_not_counted(lab: Lab, webhooks: Served) -> None:
     closed, refusing = webhooks(asks=True), webhooks(lambda _: refusal(403))
     api = Api([Behind("1", closed), Behind("2", refusing)], webhooks=[hook(**_IGNORED)])

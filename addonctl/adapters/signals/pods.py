@@ -24,6 +24,8 @@ _SETTLED_S = 1.0
 _READ_S, _READ_AT_MOST_S = 3.0, 0.5
 # Services and what belongs to them hardly ever change.
 _FIND_S = 60.0
+# If what is asked may have changed, which would explain a failure, it is looked for as often.
+_FIND_SOON_S = 5.0
 # Threads that ask pods: one each, the first known and the last known ones.
 _PODS = 16
 # Between connections to one pod, when one failed.
@@ -59,7 +61,7 @@ class PodProbing(threading.Thread):
         self.view = View(0.0, {})
         self._rate = rate
         self._service: Served | None = None
-        self._found_at, self._due = 0.0, 0.0
+        self.found_at, self.suspects, self._due = 0.0, False, 0.0
         self._known: list[str] = []  # pods, as they appeared
         self._askers: dict[str, Asker] = {}
 
@@ -82,6 +84,11 @@ class PodProbing(threading.Thread):
         for asker in self._askers.values():
             asker.join(max(until - time.monotonic(), 0))
 
+    @property
+    def known_at(self) -> float:
+        """All that decides whether silence is a failure was read after this."""
+        return self.view.read_at
+
     def read_by(self, moment: float) -> None:
         """Asks for a view that is read after `moment`."""
         self._due = min(self._due, max(moment, self.view.read_at + _READ_AT_MOST_S))
@@ -95,9 +102,10 @@ class PodProbing(threading.Thread):
         return uid in self._askers
 
     def _look(self, began: float) -> None:
-        if self._service is None or began - self._found_at >= _FIND_S:
-            self._found_at = began
+        if self._service is None or began - self.found_at >= (_FIND_SOON_S if self.suspects else _FIND_S):
+            self.suspects = False
             self._service = self.find() or self._service
+            self.found_at = began
         if self._service is not None:
             self.view = View(began, self.targets.pods(self._service))
             self._ask_pods(self.view.pods)
@@ -132,12 +140,12 @@ class Asker(threading.Thread):
         self.pending: dict[int, float] = {}  # by id, when it was asked
         self.answered = False  # or given up, on this connection
         self._probing, self._uid, self._next = probing, uid, time.monotonic()
-        self._doubts: deque[float] = deque(maxlen=_DOUBTS)  # when it was asked what nobody answered
+        self.doubts: deque[float] = deque(maxlen=_DOUBTS)  # when it was asked what nobody answered
 
     def run(self) -> None:
         while not self.over:
             self._converse()
-            self._settle()
+            self.settle()
 
     @property
     def over(self) -> bool:
@@ -154,7 +162,7 @@ class Asker(threading.Thread):
             with self.opened() as line:
                 began = time.monotonic()
                 while not self.over and self.goes_on(line):
-                    self._settle()
+                    self.settle()
         except (AddonctlError, OSError):
             if began and not self.answered:
                 self.doubt(self.pending.values() or [began])
@@ -181,19 +189,20 @@ class Asker(threading.Thread):
         """What was not answered has failed if the pod serves: that is known later. For the Service it is known now."""
         for moment in asked:
             if self._uid:
-                self._doubts.append(moment)
+                self.doubts.append(moment)
             else:
                 self.count(False)
 
-    def _settle(self) -> None:
-        read_at, pods = self._probing.view
+    def settle(self) -> None:
+        """Counts as failed what by now is known to have."""
+        known_at, pods = self._probing.known_at, self._probing.view.pods
         settled_s = self.timeout_s + _SETTLED_S
-        while self._doubts and read_at >= self._doubts[0] + settled_s:
-            self._doubts.popleft()
+        while self.doubts and known_at >= self.doubts[0] + settled_s:
+            self.doubts.popleft()
             if self._uid in pods and not pods[self._uid].ending:
                 self.count(False)
-        if self._doubts:
-            self._probing.read_by(self._doubts[0] + settled_s)
+        if self.doubts:
+            self._probing.read_by(self.doubts[0] + settled_s)
 
     def count(self, good: bool) -> None:
         self._probing.tally.count(self._probing.sli, self._uid, good)

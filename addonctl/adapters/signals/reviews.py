@@ -3,7 +3,8 @@
 So webhooks are counted that a dry run tells nothing of, too: those whose failurePolicy is Ignore, with conditions and
 selectors, or for kinds of which there is no sample. Any verdict is right; none within the time, or what is no verdict,
 is not. What is sent says that it is a dry run, and goes only to webhooks that declare to have no side effects then. A
-webhook counts from its first verdict on, since it may be one that answers to nobody but the API server.
+webhook counts from its first verdict on, since it may be one that answers to nobody but the API server; and a failure
+only if its configuration, read afterwards, is the same: an update may move it.
 """
 
 import json
@@ -37,8 +38,14 @@ class ReviewProbing(PodProbing):
         found = StepWebhooks(self.targets).judges()
         if not found:
             return None
-        self.judges = [each for each in found if each.served == found[0].served]
+        judges = [each for each in found if each.served == found[0].served]
+        if judges != self.judges:
+            self.judges = judges
         return found[0].served
+
+    @property
+    def known_at(self) -> float:
+        return min(self.view.read_at, self.found_at)
 
     def asker(self, pod: Pod) -> Asker:
         return ReviewAsker(self, pod)
@@ -52,6 +59,7 @@ class ReviewAsker(Asker):
     def __init__(self, probing: ReviewProbing, pod: Pod) -> None:
         super().__init__(probing, pod.uid)
         self._reviews, self._pod, self._turn = probing, pod, 0
+        self._judges = probing.judges
 
     def opened(self) -> "AbstractContextManager[Webhooks]":
         return self._forwarded()
@@ -69,22 +77,30 @@ class ReviewAsker(Asker):
         if wait_s := self.due_s(now):
             self.left.wait(min(wait_s, SHORTLY_S))
             return True
-        self._turn += 1
-        judge = self._reviews.judges[self._turn % len(self._reviews.judges)]
         self.asked(now)
+        self._turn += 1
+        judge = self._judges[self._turn % len(self._judges)]
         if judge.name in self._reviews.proven:
             self.pending[self._turn] = now
         good = self._judged(line, judge)
         self.answered = True
         if good:
             self._reviews.proven.add(judge.name)
-        if judge.name in self._reviews.proven:
-            self.count(good)
+            self.count(True)
+        else:
+            self.doubt(self.pending.values())
         self.pending.clear()
         return True
 
+    def settle(self) -> None:
+        if self._judges is not self._reviews.judges:
+            self._judges = self._reviews.judges
+            self.doubts.clear()  # what was asked is asked no more
+        super().settle()
+
     def doubt(self, asked: Iterable[float]) -> None:
         if self._reviews.proven:
+            self._reviews.suspects = True
             super().doubt(asked)
 
     def _judged(self, line: "Webhooks", judge: Judge) -> bool:

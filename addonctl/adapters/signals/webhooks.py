@@ -138,10 +138,10 @@ class StepWebhooks:
         return None
 
     def _of_kind(self, group: str, version: str, plural: str) -> tuple[Mapping[str, str], Document] | None:
-        if version == "*":
-            version = self._preferred(group)
-        root = f"/apis/{group}/{version}" if group else f"/api/{version}"
         try:
+            if version == "*":
+                version = self._preferred(group)
+            root = f"/apis/{group}/{version}" if group else f"/api/{version}"
             served = json.loads(self.targets.objects.connection.request("GET", root).body).get("resources") or ()
         except (NotServed, NotFound):
             return None
