@@ -24,8 +24,9 @@ from addonctl.ports import ObjectReader
 
 # A kind is served, and an object that is being written comes to rest, within seconds.
 _SOON_S, _STARTING_S = 1.0, 2.0
-# Who applies manifests by hand, under the names that kubectl gives itself.
-_KUBECTL = ("kubectl", "kubectl-client-side-apply", "kubectl-last-applied")
+# Who applies manifests by hand, under the names that kubectl gives itself; and whoever did before the server kept whose
+# a field is, which it begins to do with the first server-side apply.
+_KUBECTL = ("kubectl", "kubectl-client-side-apply", "kubectl-last-applied", "before-first-apply")
 _MANAGER = re.compile(r'conflict with "([^"]+)"')
 # What others need comes first: where pods live, kinds, then all else, and what calls the pods last.
 _FIRST = {"Namespace": 0, "CustomResourceDefinition": 1}

@@ -30,6 +30,7 @@ Name = tuple[str, str]
 """(namespace, name)"""
 
 _NAMESPACES = ("default", "kube-system", "kube-public", "kube-node-lease")
+_UNKNOWN = "before-first-apply"  # the manager of what was there before anything was applied
 _LOG_MAX = 1024  # changes kept a kind, as the API server's watch cache keeps a window
 _SERVERS_OWN = ("uid", "resourceVersion", "generation", "creationTimestamp", "managedFields", "selfLink")
 
@@ -281,6 +282,9 @@ class Store:
         mine = Managed(manager, "Apply", served.stored_as, self.world.stamp, frozenset(wanted))
         if present is None:
             return (mine,), []
+        if not present.managers:  # nobody knows whose its fields are
+            earlier = Managed(_UNKNOWN, "Update", served.stored_as, self.world.stamp, frozenset(present.fields))
+            present = Stored(served, present.document, (earlier,), present.version)
         against = fields.conflicts(wanted, present.fields, present.managers, manager)
         if against and not force:
             raise conflict(against)

@@ -368,6 +368,25 @@ def test_no_value_stands_in_a_command_line_or_stays_behind(side: Side, api: Api,
 
 
 @REAL
+def test_merging_on_the_clients_side_leaves_what_no_chart_sets_and_refuses_nothing(
+    side: Side, api: Api, objects: Objects
+) -> None:
+    """As Helm 3 does it, and Helm 4 with the releases of Helm 3: whose a field is counts for nothing."""
+    chart = str(side.charts / "never-ready")
+    install = [program(), "install", "two", chart, "--server-side=false", f"--namespace={side.namespace}"]
+    subprocess.run([*install, f"--kubeconfig={api.kubeconfig}"], check=True, timeout=60, capture_output=True)
+    ref = ObjectRef(kind="Deployment", name="two", namespace=side.namespace, group="apps")
+    patched = {"containers": [{"name": "x", "image": "registry.local/other:1"}]}
+    objects.writer.patch(ref, {"spec": {"paused": True, "minReadySeconds": 7, "template": {"spec": patched}}})
+    done = side.writer.upgrade(side.namespace, "two", chart=chart, version="", values={}, timeout_s=30, wait=False)
+    assert done.status == "deployed"
+    spec = objects.reader.get(ref).document["spec"]
+    assert (spec["paused"], spec["minReadySeconds"]) == (True, 7)
+    assert spec["template"]["spec"]["containers"][0]["image"] == "registry.local/none:1"
+    side.writer.uninstall(side.namespace, "two", timeout_s=30)
+
+
+@REAL
 def test_the_environment_leads_to_no_other_cluster(side: Side, monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in {
         "HELM_KUBEAPISERVER": "https://127.0.0.1:9",

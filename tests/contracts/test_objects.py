@@ -299,6 +299,16 @@ def test_whose_fields_are_can_be_put_back(side: Side) -> None:
     assert side.writer.apply(side.config_map(a="4"), manager="helm").document["data"] == {"a": "4", "b": "3"}
 
 
+def test_what_belongs_to_nobody_belongs_to_who_was_there_before(side: Side) -> None:
+    side.writer.apply(side.config_map(a="1"), manager="helm")
+    body = [{"op": "add", "path": "/metadata/managedFields", "value": [{}]}]
+    assert "managedFields" not in side.writer.patch(side.ref("one"), body, form=live.PatchForm.JSON).metadata
+    with pytest.raises(Conflict) as error:
+        side.writer.apply(side.config_map(a="2"))
+    assert [cause.field for cause in error.value.causes] == [".data.a"]
+    assert "before-first-apply" in error.value.causes[0].message
+
+
 def test_what_we_applied_stays_ours(side: Side) -> None:
     side.writer.apply(side.config_map(a="1"))
     side.writer.patch(side.ref("one"), {"data": {"b": "2"}})

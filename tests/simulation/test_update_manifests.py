@@ -101,6 +101,16 @@ def test_a_field_that_is_gone_from_the_manifests_is_gone_from_the_object(cluster
     assert {each["manager"] for each in found.metadata["managedFields"]} == {"kubectl-client-side-apply"}
 
 
+def test_fields_of_which_nobody_knows_whose_they_are_were_applied_before(cluster: Cluster) -> None:
+    cluster.store.create(config_map("settings", a="1"), "kubectl-client-side-apply")
+    nobody = [{"op": "add", "path": "/metadata/managedFields", "value": [{}]}]
+    settings = ObjectRef.of("ConfigMap", "settings", "kube-system")
+    cluster.hands.writer.patch(settings, nobody, form=live.PatchForm.JSON)
+    step = with_documents(cluster, config_map("settings", a="2"))
+    hand_of(cluster, step).change(checkpoint(cluster, step), "one")
+    assert of(cluster, "settings").document["data"] == {"a": "2"}
+
+
 def test_what_somebody_else_owns_is_not_overruled_and_nothing_is_done_by_halves(cluster: Cluster) -> None:
     cluster.store.create(config_map("theirs", a="1"), "kubectl-client-side-apply")
     cluster.store.apply(config_map("theirs", a="2"), "somebody", force=True)
