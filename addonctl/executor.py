@@ -6,7 +6,6 @@ again may help; what is sure not to turns the run back. What differs between own
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -23,6 +22,7 @@ from addonctl.model.run import Command, Do, Done, Event, Failed, Looked, OwnerSt
 _ROLLS_S, _LATE_S = 1.0, 5.0
 # Credentials that expire in the middle of a run are renewed by somebody.
 _RENEWED_S = 30.0
+_LEASE_TRIES = 20
 # Readiness is counted by the second; of a look that took long, no more than this.
 _SECONDS = 60
 
@@ -96,8 +96,11 @@ class Executor:
         self.ports.signals.close()
         if self.ports.assessor:
             self.ports.assessor.close()
-        with suppress(AddonctlError):  # the run has ended all the same; who meets its Lease is told what to do
-            leases.free(self.ports.reader, self.ports.writer, run)
+        for _ in range(_LEASE_TRIES):  # the run has ended all the same; who meets its Lease is told what to do
+            try:
+                return leases.free(self.ports.reader, self.ports.writer, run)
+            except AddonctlError as error:
+                self.ports.clock.sleep(error.retry_after_s or _LATE_S)
 
     # ── Commands ────────────────────────────────────────────────────────────────────────────────────────────────
 
