@@ -11,7 +11,7 @@ from datetime import datetime
 
 from addonctl import leases
 from addonctl.errors import AddonctlError, Invalid, NotAllowed
-from addonctl.hands import Hand, NotYet, Ports, hand
+from addonctl.hands import Hand, NotYet, Ports, Present, hand
 from addonctl.instances import KINDS, Instance, Instances, Seen, exists, of_checkpoint
 from addonctl.model import NOTHING, READY, Answered, Counts, Guard, ObjectRef, Sample, live
 from addonctl.model.checkpoint import Checkpoint, CheckpointEntry
@@ -138,6 +138,7 @@ class Executor:
         if found.version != str(step.from_version):
             was = f"the plan was made for {step.from_version}"
             raise Invalid(f"{step.installation} is at {found.version}, {was}", "Plan anew.")
+        self._not_busy(step, found)
         if found.unsettled:
             raise Invalid(
                 f"{step.installation} cannot be changed now: {found.unsettled}", "Update it once that is over."
@@ -149,6 +150,11 @@ class Executor:
         if missing:
             raise Invalid(f"{', '.join(missing)} of {step.installation} is not there", "Plan anew.")
         return ""
+
+    @staticmethod
+    def _not_busy(step: Step, found: Present) -> None:
+        if found.busy:
+            raise NotYet(f"{step.installation}: {found.unsettled}", _LATE_S)
 
     def _held(self, run: Run) -> Checkpoint:
         """The checkpoint of the present step."""
@@ -201,6 +207,7 @@ class Executor:
         found = self._hand(step).present()
         if found.version != str(step.to_version):
             raise NotYet(f"{step.installation} is at {found.version}, not at {step.to_version}", _LATE_S)
+        self._not_busy(step, found)
         return ""
 
     def _compare_restored(self, step: Step) -> str:

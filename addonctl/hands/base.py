@@ -38,10 +38,14 @@ class NotYet(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Present:
-    """What the owner has now: a version, and why it cannot be changed just now, if so."""
+    """What the owner has now: a version, and why it cannot be changed just now, if so.
+
+    `busy`: that is something that ends by itself.
+    """
 
     version: str
     unsettled: str = ""
+    busy: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -40,7 +40,9 @@ class ArgoHand:
         place = self._place(found)
         revision = str(_sources(found)[place].get("targetRevision"))
         self.ports.gitops.set_revision(self.owner, revision, source=place, dry_run=True)
-        return Present(_as_written(self.step, revision), _argo_is_busy(found) or _not_synced(found))
+        busy, unsynced = _argo_is_busy(found), _not_synced(found)
+        changes = unsynced and _heals(found) and parse(revision) == self.step.from_version
+        return Present(_as_written(self.step, revision), busy or unsynced, busy=bool(busy or changes))
 
     def kept(self) -> Kept:
         return Kept(manager=self._application())
@@ -137,6 +139,12 @@ def _argo_is_busy(found: live.Object) -> str:
     return "Argo CD is synchronising it" if running or found.document.get("operation") else ""
 
 
+def _heals(found: live.Object) -> bool:
+    """Whether Argo CD makes it synchronised again by itself."""
+    automated = (_spec(found).get("syncPolicy") or {}).get("automated") or {}
+    return bool(automated.get("selfHeal")) and automated.get("enabled") is not False
+
+
 def _not_synced(found: live.Object) -> str:
     """Why an update would bring more than its version, or could not be put back to what is live."""
     status = found.document.get("status") or {}
@@ -184,7 +192,8 @@ class FluxHand:
         suspended = "it is suspended" if _spec(found).get("suspend") else ""
         state, detail = _flux_says(found)
         unsettled = suspended or ("" if state is OwnerState.DONE else f"Flux says {detail or state}")
-        return Present(_as_written(self.step, version), unsettled)
+        busy = state is OwnerState.AT_WORK and not suspended
+        return Present(_as_written(self.step, version), unsettled, busy=busy)
 
     def kept(self) -> Kept:
         return Kept(manager=self._release())
