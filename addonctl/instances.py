@@ -161,6 +161,12 @@ class Instances:
             self._merge({"paused": spec.get("paused"), "strategy": strategy, "minReadySeconds": serves_s})
         self.disown()
 
+    def relax_to(self, wanted: Document) -> None:
+        """The same, but as another document has these fields, those that it has."""
+        spec = {name: wanted["spec"][name] for name in TEMPORARY if name in wanted["spec"]}
+        old = {**self.old.document, "spec": {**self.old.document["spec"], **spec}}
+        replace(self, old=live.Object(old)).relax()
+
     def disown(self) -> None:
         """Gives up the fields that were changed here: who applies them next would leave what is ours, or be refused."""
         self.writer.disown(self.ref)

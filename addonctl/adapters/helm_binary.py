@@ -20,6 +20,7 @@ import msgspec
 
 from addonctl import ports
 from addonctl.adapters import helm, redact, shapes
+from addonctl.adapters.manifest_files import objects_in
 from addonctl.errors import (
     AddonctlError,
     BadInput,
@@ -87,6 +88,13 @@ class HelmSecrets:
         for record in self._records(namespace, name, f",version={revision}"):
             return record.manifest
         raise NotFound(f"Helm release {namespace}/{name} has no revision {revision}")
+
+    def objects(self, namespace: str, name: str, revision: int) -> tuple[live.Object, ...]:
+        where = f"Revision {revision} of Helm release {namespace}/{name}"
+        try:
+            return tuple(objects_in(self.manifest(namespace, name, revision).encode(), where))
+        except BadInput as error:
+            raise Broken(error.what, "See `helm get manifest`.") from error
 
     def _records(self, namespace: str, name: str, labels: str = "") -> Iterator[_Record]:
         for secret in self._objects.list(_SECRETS, namespace, f"owner=helm,name={name}{labels}"):

@@ -27,13 +27,14 @@ class ManifestFiles:
             except UNREADABLE as error:
                 raise BadInput(f"{source} cannot be read: {error}", "Check the path.") from error
             total.update(len(body).to_bytes(8, "big") + body)
-            documents += _objects(body, source)
+            documents += objects_in(body, source)
         if not documents:
             raise BadInput(f"{path}: no Kubernetes object in it", "Give JSON or YAML of Kubernetes objects.")
         return Manifests(path, total.hexdigest(), tuple(documents))
 
 
-def _objects(body: bytes, source: str) -> Iterator[live.Object]:
+def objects_in(body: bytes, source: str) -> Iterator[live.Object]:
+    """The objects of a text, YAML or JSON. Raises BadInput, which quotes none of it but what is no YAML."""
     import yaml
 
     for number, part in enumerate(YAML_MARKER.split(body.removeprefix(b"\xef\xbb\xbf")), start=1):

@@ -7,7 +7,7 @@ DaemonSet whose chart sets its update strategy is free in between: it may begin 
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from addonctl.errors import Invalid
 from addonctl.hands.base import Kept, NotYet, Ports, Present
@@ -51,7 +51,15 @@ class HelmHand:
         """Helm writes to the cluster only when it is asked to."""
 
     def let_go(self, before: Checkpoint, token: str) -> None:
-        """Nothing was held."""
+        """After an update, what the new chart says of the temporary settings counts."""
+        newest = self._history()[-1]
+        if not list(_otherwise(newest, _release(before))):
+            return
+        rendered = self.ports.helm.objects(self.owner.namespace, self.owner.name, newest.revision)
+        for each in self._instances(before):
+            for found in rendered:
+                if found.ref in (each.ref, replace(each.ref, namespace="")):
+                    each.relax_to(found.document)
 
     # ── Changing ────────────────────────────────────────────────────────────────────────────────────────────────
 

@@ -8,6 +8,7 @@ new ones serve. Going back puts each object back as the checkpoint has it, with 
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -70,13 +71,21 @@ class ManifestHand:
         """Nobody applies by itself."""
 
     def let_go(self, before: Checkpoint, token: str) -> None:
-        """Deletes what the new manifests no longer hold, at the end of an update, when what is new serves."""
+        """At the end of an update: what the manifests say of the temporary settings, and no more of what they lack.
+
+        What goes is deleted when what is new serves.
+        """
         given = self.step.manifests
-        if given is None or not given.gone:
+        if given is None:
             return
         found = [_there(self.ports.reader, ref) for ref in given.objects]
         if not all(each is not None and self._is_applied(each) for each in found):
             return
+        held = {each.ref for each in self._instances(before)}
+        with suppress(BadInput):  # the files are no longer what they were: the settings stay as they were before
+            for document in self._documents(given):
+                if live.Object(document).ref in held:
+                    self._apply(document)
         starting = [str(each) for each in found if each is not None and not _serves(each.document)]
         if starting:
             raise NotYet(f"{', '.join(starting)} is not ready", _STARTING_S)

@@ -17,6 +17,10 @@ class HelmReleases(Protocol):
         """The objects that a revision rendered, as YAML, with Secrets and without hooks. Raises NotFound."""
         ...
 
+    def objects(self, namespace: str, name: str, revision: int) -> tuple[live.Object, ...]:
+        """The same, parsed. Those without a namespace are in the release's. Raises NotFound."""
+        ...
+
 
 class HelmWriter(Protocol):
     """Changes of releases. Every change is a new revision, so read the newest before repeating one.

@@ -182,6 +182,10 @@ def test_what_helm_has_recorded(side: Side) -> None:
     assert SECRET not in repr(first)
     documents = list(yaml.safe_load_all(side.reader.manifest(side.namespace, "one", 1)))
     assert sorted(one["kind"] for one in documents) == ["ConfigMap", "Secret"]
+    objects = side.reader.objects(side.namespace, "one", 1)
+    assert sorted(one.ref.kind for one in objects) == ["ConfigMap", "Secret"]
+    assert next(one for one in objects if one.ref.kind == "ConfigMap").document["data"]["greeting"] == "hello"
+    assert SECRET not in repr(objects)
 
 
 def test_an_upgrade_has_exactly_the_values_given(side: Side) -> None:

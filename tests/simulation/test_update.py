@@ -6,7 +6,7 @@ left; what was rolled back is what the checkpoint holds.
 
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
@@ -60,6 +60,27 @@ def test_a_sound_version_is_taken_up_wave_by_wave(keeper: Keepers, kind: str, se
     audit(cluster, run)
     assert cluster.lost == 0
     assert [entry.wave for entry in run.timeline if entry.phase is Phase.SOAK] == list(range(len(run.at_work_on.waves)))
+
+
+class HelmSaysMore(Helm):
+    newer: ClassVar[Mapping[str, Any]] = {"minReadySeconds": 5}
+
+
+class KubectlSaysMore(Kubectl):
+    newer: ClassVar[Mapping[str, Any]] = {"minReadySeconds": 5}
+
+
+@pytest.mark.parametrize("keeper", [HelmSaysMore, KubectlSaysMore])
+def test_what_the_new_version_says_of_its_rollout_counts_afterwards(keeper: Keepers) -> None:
+    cluster = Cluster(3, keeper=keeper)
+    run = cluster.update()
+    assert run.phase is Phase.UPDATED, run.why
+    assert cluster.spec["minReadySeconds"] == 5
+    assert (live.FIELD_MANAGER, "Update") not in cluster.managers
+    bad = Cluster(3, bad_share=0.5, keeper=keeper)
+    run = bad.update()
+    assert run.phase is Phase.ROLLED_BACK
+    audit(bad, run)
 
 
 @BY_ALL

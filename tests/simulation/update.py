@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime
 from types import MappingProxyType
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 from addonctl.adapters.gitops import GitOpsObjects
 from addonctl.adapters.helm_binary import HelmSecrets
@@ -161,14 +161,16 @@ class Helm:
 
     owner = owners.HelmRelease("kube-system", "dns")
     given: Manifests | None = None
+    newer: ClassVar[Mapping[str, Any]] = MappingProxyType(
+        {}
+    )  # what the new version says of its workload beside the image
     do = HelmUpgrade(
         namespace="kube-system", name="dns", chart="dns", repository="https://charts.example.com", version=str(NEW)
     )
 
     def __init__(self, cluster: "Cluster") -> None:
-        more = rolling_of(cluster.kind)
-
         def render(version: Version) -> Render:
+            more = {**rolling_of(cluster.kind), **(self.newer if version == NEW else {})}
             return lambda release, namespace, values: manifests(str(version), cluster.kind, **more)
 
         where = f"{self.do.repository}/dns"
@@ -190,13 +192,14 @@ class Kubectl:
     """Applied by hand, as kubectl does it without --server-side. The new manifests hold one object more, one less."""
 
     owner, do = owners.Manifest("kubectl"), Apply(what="dns", file="new.yaml")
+    newer: ClassVar[Mapping[str, Any]] = MappingProxyType({})
 
     def __init__(self, cluster: "Cluster") -> None:
         self._store = cluster.store
         more = rolling_of(cluster.kind)
         old, new = (
-            (*manifests(str(version), cluster.kind, **more), _config_map(name), *_beside())
-            for version, name in ((OLD, "old"), (NEW, "new"))
+            (*manifests(str(version), cluster.kind, **more, **newer), _config_map(name), *_beside())
+            for version, name, newer in ((OLD, "old", {}), (NEW, "new", self.newer))
         )
         self.given: Manifests | None = Manifests("new.yaml", "ab" * 32, tuple(map(live.Object, new)))
         for document in old:
