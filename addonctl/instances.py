@@ -134,11 +134,16 @@ class Instances:
 
     @property
     def hardened(self) -> Document:
-        """Fields of the spec: nothing is taken up before it is released, no old instance goes before a new serves."""
+        """Fields of the spec: nothing is taken up before it is released, no old instance goes before a new serves.
+
+        Two versions of what is to be recreated must not run side by side: it is held, and then goes at once.
+        """
         if self.ref.kind == "DaemonSet":
             return {"updateStrategy": {"type": "OnDelete"}}
         if self.ref.kind == "StatefulSet":
             return {"updateStrategy": _down_to(_NONE)}
+        if (self.old.document["spec"].get("strategy") or {}).get("type") == "Recreate":
+            return {"paused": True}
         rolling = {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": 1, "maxUnavailable": 0}}
         serves_s = max(self.old.document["spec"].get("minReadySeconds", 0), _SERVES_S)
         return {"paused": True, "strategy": rolling, "minReadySeconds": serves_s}

@@ -294,7 +294,7 @@ class _Planner:
         way = _Way((apply, *(Delete(target=ref, why="the manifests no longer hold it") for ref in gone)), (undo,))
         step = self.step(row, row.version, goal, kubernetes, way)
         targets = tuple(target for target in step.targets if target.ref not in gone)
-        waves = tuple(_waves(sum(target.instances for target in targets)))
+        waves = tuple(_waves(targets))
         return replace(step, manifests=given, targets=targets, waves=waves)
 
     def _gone(self, row: Installation, by: owners.Manifest, given: Sequence[ObjectRef]) -> Iterator[ObjectRef]:
@@ -429,7 +429,7 @@ class _Planner:
             kubernetes=kubernetes,
             targets=targets,
             objects=tuple(ref for ref, id in self.assessment.dependencies.owners.items() if id == row.id),
-            waves=tuple(_waves(sum(target.instances for target in targets))),
+            waves=tuple(_waves(targets)),
             objectives=tuple(_objectives(addon)),
             disruption=disruption,
             loses=_loses(disruption, targets),
@@ -482,9 +482,15 @@ def _targets(row: Installation, view: View) -> Iterator[Target]:
         yield Target(ref=ref, rollout=rollout, instances=workload.desired or 0)
 
 
-def _waves(instances: int) -> Iterator[Wave]:
-    """One instance first, then ever more; of none, one wave all the same, so that the change is watched."""
-    done = 0
+def _waves(targets: Sequence[Target]) -> Iterator[Wave]:
+    """One instance first, then ever more; of none, one wave all the same, so that the change is watched.
+
+    What its owner replaces at once is one wave.
+    """
+    instances, done = sum(target.instances for target in targets), 0
+    if any(target.rollout is Rollout.AT_ONCE for target in targets):
+        yield Wave(instances=instances)
+        return
     while done < instances or not done:
         size = min(max(_GROWTH * done, 1), max(instances - done, 1))
         yield Wave(instances=size, canary=not done)

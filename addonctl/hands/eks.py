@@ -13,6 +13,7 @@ from addonctl.model.run import OwnerState
 
 # EKS works on one change of an add-on at a time and does not say how long it will.
 _BUSY_S = 5.0
+_IN_FLIGHT = ("CREATING", "UPDATING", "DELETING")
 _STATES = {"InProgress": OwnerState.AT_WORK, "Successful": OwnerState.DONE}
 
 
@@ -24,7 +25,7 @@ class EksHand:
 
     def present(self) -> Present:
         found = self.ports.eks.describe(self.owner.name)
-        return Present(found.version, "" if found.status == "ACTIVE" else f"EKS says {found.status}")
+        return Present(found.version, f"EKS says {found.status}" if found.status in _IN_FLIGHT else "")
 
     def kept(self) -> Kept:
         return Kept(eks=self.ports.eks.describe(self.owner.name))

@@ -352,6 +352,17 @@ def test_waves_hold_every_instance_once(demo: Assessment, catalog: Catalog) -> N
                 assert [wave.canary for wave in step.waves] == [True, *[False] * (len(step.waves) - 1)]
 
 
+def test_what_is_recreated_is_one_wave(demo: Assessment, catalog: Catalog) -> None:
+    """Two of its versions must not run side by side, so that there is nothing to compare it with."""
+    before = update_plan(demo, catalog, "coredns", "latest-compatible", NOW).steps[0]
+    (ref,) = (target.ref for target in before.targets)
+    snapshot = demo.view.snapshot
+    workloads = tuple(replace(w, strategy="Recreate") if w.ref == ref else w for w in snapshot.workloads)
+    recreated = replace(demo, view=View(replace(snapshot, workloads=workloads)))
+    (step,) = update_plan(recreated, catalog, "coredns", "latest-compatible", NOW).steps
+    assert (step.targets[0].rollout, step.waves) == (Rollout.AT_ONCE, (Wave(instances=2),))
+
+
 @pytest.mark.parametrize("addon", ["vpc-cni", "kube-proxy", "coredns", "aws-ebs-csi-driver", "eks-pod-identity-agent"])
 def test_from_every_version_a_way_leads_to_the_default_or_it_is_said_why_not(
     demo: Assessment, catalog: Catalog, addon: str
