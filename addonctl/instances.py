@@ -177,12 +177,14 @@ class Instances:
         self.writer.disown(self.ref)
 
     def release(self, seen: Seen, instances: int, nodes: Sequence[str], *, last: bool) -> bool:
-        """Lets so many take the new version up, those on `nodes` of a DaemonSet; whether that is done.
+        """Lets so many take the new version up, of a DaemonSet those on `nodes` if any are named; whether that is done.
 
         `seen` is what the last look at them showed.
         """
         if self.ref.kind == "DaemonSet":
-            return self._replace(None if last else frozenset(nodes), new=False)
+            if last or nodes:
+                return self._replace(None if last else frozenset(nodes), new=False)
+            return self._replace(None, new=False, staying=max(seen.of - instances, 0))
         done = last or seen.updated >= min(instances, seen.of)
         if self.ref.kind == "StatefulSet":
             self._merge({"updateStrategy": _down_to(0 if last else max(seen.of - instances, 0))})
@@ -211,19 +213,33 @@ class Instances:
         current = (workload.get("status") or {}).get("currentRevision", "")
         return _down_to(0 if self._revisions(workload).get(current, False) else _NONE)
 
-    def _replace(self, nodes: frozenset[str] | None, *, new: bool) -> bool:
-        """Deletes the pods of one version on some nodes, or on all; whether there was none left."""
+    def _replace(self, nodes: frozenset[str] | None, *, new: bool, staying: int = 0) -> bool:
+        """Ends the pods of one version on some nodes, or all but those `staying`; whether there was none left.
+
+        Raises TooManyRequests where a PodDisruptionBudget forbids it at present.
+        """
         workload = self.reader.get(self.ref).document
-        revisions, left = self._revisions(workload), 0
-        for pod in self._pods(workload):
-            on_it = nodes is None or pod["spec"].get("nodeName") in nodes
-            if on_it and not _is_ending(pod) and self._is_new(pod, revisions) is new:
-                left += 1
-                metadata = pod["metadata"]
-                self.writer.delete(
-                    ObjectRef(kind="Pod", name=metadata["name"], namespace=self.ref.namespace), uid=metadata["uid"]
-                )
-        return left == 0
+        revisions = self._revisions(workload)
+        found = [
+            pod
+            for pod in self._pods(workload)
+            if (nodes is None or pod["spec"].get("nodeName") in nodes)
+            and not _is_ending(pod)
+            and self._is_new(pod, revisions) is new
+        ]
+        found.sort(key=lambda pod: (_is_ready(pod), pod["spec"].get("nodeName", "")))
+        going = found[: max(len(found) - staying, 0)]
+        for pod in going:
+            self._end(pod["metadata"], ready=_is_ready(pod))
+        return not going
+
+    def _end(self, pod: Document, *, ready: bool) -> None:
+        """What serves is evicted, so that its budget is asked; what does not is no loss."""
+        ref = ObjectRef(kind="Pod", name=pod["name"], namespace=self.ref.namespace)
+        if ready:
+            self.writer.evict(ref)
+        else:
+            self.writer.delete(ref, uid=pod["uid"])
 
     def _merge(self, spec: Document) -> None:
         self.writer.patch(self.ref, {"spec": spec})

@@ -40,6 +40,8 @@ from addonctl.model.run import (
     Why,
 )
 
+# A worker that is alive looks every few seconds, and no call takes longer than this.
+_MOVES_WITHIN = timedelta(seconds=180)
 _WATCHED = (Phase.APPLY, Phase.SOAK, Phase.VERIFY)
 
 Advance = tuple[Run, tuple[Command, ...]]
@@ -57,6 +59,7 @@ def started(
         plan=plan,
         phase=Phase.PREFLIGHT,
         since=now,
+        moved=now,
         settings=replace(settings, alpha=settings.alpha / len(plan.steps)),
         limits=limits or Limits(),
     )
@@ -67,7 +70,22 @@ def advance(run: Run, event: Event, now: datetime) -> Advance:
     """The run after `event`. What its phase does not wait for changes nothing; a run that has ended stays as it is."""
     if run.phase.ended:
         return run, ()
-    return _told(_in_time(_moved(run, event, now), now), now)
+    return _told(_in_time(_moved(_awake(run, now), event, now), now), now)
+
+
+def _awake(run: Run, now: datetime) -> Run:
+    """The run as of now. What nobody saw of it does not count: its worker was dead, or its clock was set."""
+    lasted = now - (run.moved or now)
+    unseen = lasted - min(max(lasted, timedelta()), _MOVES_WITHIN)
+    run = replace(run, moved=now)
+    if not unseen:
+        return run
+    return replace(
+        run,
+        since=run.since + unseen,
+        not_before=run.not_before + unseen if run.not_before else None,
+        unknown_since=run.unknown_since + unseen if run.unknown_since else None,
+    )
 
 
 def _told(run: Run, now: datetime) -> Advance:
@@ -229,6 +247,8 @@ def _looked(run: Run, seen: Looked, now: datetime) -> Run:
         case Phase.APPLY | Phase.SOAK | Phase.VERIFY:
             return _while_changing(run, seen, now)
         case Phase.ROLLING_BACK if run.changed and not run.todo and not run.restored:
+            if seen.state is not None and seen.state.owner is OwnerState.FAILED:
+                return _wanting(run, Do.REVERT_OWNER)
             if seen.state is not None and seen.state.restored and _as_ready_as_before(run, seen.state):
                 return _wanting(replace(run, restored=True), Do.RELAX, Do.COMPARE)
     return run

@@ -37,6 +37,11 @@ def _later(seconds: float) -> timedelta:
     return timedelta(seconds=seconds)
 
 
+def _watched(run: Run, seconds: float) -> Run:
+    """The run, moved last so long after it entered its phase."""
+    return replace(run, moved=run.since + _later(seconds))
+
+
 def _command(moved: Advance) -> Command:
     (command,) = moved[1]
     return command
@@ -114,7 +119,7 @@ def test_a_paused_run_asks_for_nothing_and_time_does_not_count() -> None:
     run, commands = started("run", plan(), NOW)
     run, none = advance(run, Paused("ana"), NOW)
     assert none == ()
-    run, none = advance(run, Tick(), NOW + _later(100_000))
+    run, none = advance(_watched(run, 100_000), Tick(), NOW + _later(100_000))
     assert (run.phase, none) == (Phase.PREFLIGHT, ())
     run, again = advance(run, Resumed("ana"), NOW + _later(100_000))
     assert (run.since, again) == (NOW + _later(100_000), commands)
@@ -122,7 +127,7 @@ def test_a_paused_run_asks_for_nothing_and_time_does_not_count() -> None:
 
 def test_resuming_what_goes_on_changes_nothing() -> None:
     run = _upto(Phase.SOAK)
-    assert advance(run, Resumed("ana"), run.since + _later(5))[0] == run
+    assert advance(run, Resumed("ana"), run.since + _later(5))[0] == _watched(run, 5)
 
 
 def test_approval_counts_only_where_it_is_asked_for() -> None:
@@ -132,7 +137,7 @@ def test_approval_counts_only_where_it_is_asked_for() -> None:
     approved, commands = advance(waiting, Approved("ana"), waiting.since)
     assert (approved.phase, commands[0].do) == (Phase.APPLY, Do.CHANGE)
     assert approved.timeline[-1].by == "ana"
-    assert advance(waiting, Tick(), waiting.since + _later(86_401))[0].phase is Phase.ROLLING_BACK
+    assert advance(_watched(waiting, 86_400), Tick(), waiting.since + _later(86_401))[0].phase is Phase.ROLLING_BACK
 
 
 def test_going_back_cannot_be_cancelled() -> None:
@@ -275,18 +280,42 @@ _LIMITS = Limits()
     ],
 )
 def test_a_phase_that_lasts_too_long_turns_back(phase: Phase, limit_s: int, then: Phase) -> None:
-    run = _upto(phase)
+    run = _watched(_upto(phase), limit_s)
     assert advance(run, Tick(), run.since + _later(limit_s))[0].phase is phase
-    back, _ = advance(run, Tick(), run.since + _later(limit_s + 1))
+    back, _ = advance(_watched(run, limit_s), Tick(), run.since + _later(limit_s + 1))
     assert back.phase is then
     assert back.why == TookTooLong(phase, limit_s + 1, run.state)
 
 
 def test_going_back_that_lasts_too_long_is_left_for_a_person() -> None:
     run = advance(_upto(Phase.APPLY), Cancelled("ana"), NOW)[0]
-    stuck, commands = advance(run, Tick(), run.since + _later(_LIMITS.rolling_back_s + 1))
+    lasting = _watched(run, _LIMITS.rolling_back_s)
+    stuck, commands = advance(lasting, Tick(), run.since + _later(_LIMITS.rolling_back_s + 1))
     assert (stuck.phase, commands) == (Phase.STUCK, ())
     assert advance(stuck, Cancelled("ana"), NOW) == (stuck, ())
+
+
+@pytest.mark.parametrize("jump_s", [-86_400, -60, 3_600, 86_400])
+def test_a_clock_that_is_set_ends_no_phase_and_holds_nothing_up(jump_s: int) -> None:
+    run = replace(_upto(Phase.APPLY), not_before=None)
+    waiting, _ = advance(run, Failed(run.todo[0].id, "later", 5), run.since)
+    jumped, _ = advance(waiting, Tick(), run.since + _later(jump_s))
+    assert jumped.phase is Phase.APPLY
+    _, commands = advance(jumped, Tick(), run.since + _later(jump_s + 6))
+    assert commands == run.todo[:1]
+
+
+def test_a_dead_worker_s_time_is_not_the_update_s() -> None:
+    run = _upto(Phase.APPLY)
+    taken, _ = advance(run, Tick(), run.since + _later(_LIMITS.apply_s + 60))
+    assert taken.phase is Phase.APPLY
+
+
+def test_what_the_owner_failed_to_put_back_it_is_asked_for_again() -> None:
+    run = replace(advance(_upto(Phase.APPLY), Cancelled("ana"), NOW)[0], todo=(), since=NOW)
+    failed = Looked(state=replace(_OLD, restored=True, owner=OwnerState.FAILED))
+    found, _ = advance(run, failed, NOW)
+    assert ([command.do for command in found.todo], found.restored) == ([Do.REVERT_OWNER], False)
 
 
 def test_unknown_holds_for_a_while_only() -> None:

@@ -11,11 +11,14 @@ from typing import Any, ClassVar
 import pytest
 
 from addonctl.instances import Instances
-from addonctl.model import live, owners
+from addonctl.model import ObjectRef, live, owners
+from addonctl.model.plan import Wave
 from addonctl.model.run import CommandFailed, Do, Entry, GateFailed, OwnerFailed, Phase, Run, TookTooLong
 from addonctl.sim.controllers import Behaviour
 from addonctl.sim.eks import SimEksAddons
 from addonctl.sim.faults import draw, schedule
+from addonctl.sim.objects import SimObjects
+from addonctl.sim.store import POD, is_ready
 from addonctl.versions import Version
 from tests.simulation.update import NEW, OLD, Cluster, Eks, Helm, Keeper, Kubectl
 from tests.simulation.update_gitops import Argo, Flux
@@ -162,6 +165,43 @@ def test_the_same_seed_is_the_same_run(keeper: Keepers) -> None:
         return cluster.update(crash=0.2), cluster.world.trace
 
     assert told(4) == told(4)
+
+
+def _in_waves(cluster: Cluster, *sizes: int) -> Run:
+    """Waves by number, as plans have them: of a DaemonSet, on nodes that nobody has named."""
+    waves = tuple(Wave(instances=size) for size in sizes)
+    return cluster.update(replace(cluster.plan().steps[0], waves=waves))
+
+
+def test_a_daemon_set_takes_a_wave_up_without_nodes_being_named() -> None:
+    cluster = Cluster(1, "DaemonSet")
+    run = _in_waves(cluster, 1, 3)
+    assert run.phase is Phase.UPDATED, run.why
+    audit(cluster, run)
+
+
+def test_a_wave_waits_for_the_budget() -> None:
+    """Three of four at once would leave one; three must be there."""
+    cluster = Cluster(1, "DaemonSet")
+    budget = ObjectRef(kind="PodDisruptionBudget", name="dns", namespace="kube-system", group="policy")
+    SimObjects(cluster.store).patch(budget, {"spec": {"minAvailable": 3}})
+    least = [4]
+
+    def count(_: object) -> None:
+        least.append(sum(is_ready(pod) and not pod.is_ending for pod in cluster.store.rows(POD)))
+
+    cluster.store.listen(POD, count)
+    run = _in_waves(cluster, 1, 3)
+    assert (run.phase, min(least)) == (Phase.UPDATED, 3)
+
+
+def test_going_back_eks_is_told_so_though_it_still_describes_what_was_before() -> None:
+    cluster = Cluster(1, behaviour=Behaviour(crashes_after_s=1))
+    cluster.eks.pace.late_s = 120
+    run = cluster.update()
+    cluster.world.advance(200)
+    assert run.phase is Phase.ROLLED_BACK
+    audit(cluster, run)
 
 
 # ── What is refused, and what EKS says ──────────────────────────────────────────────────────────────────────────────
