@@ -251,8 +251,8 @@ class Limits:
 class Run:
     """A plan that is being carried out.
 
-    `since` is when the phase was entered, `moved` when the run last moved: what lies between two moves and nobody saw is
-    no part of the time that a phase lasts.
+    `since` is when the phase was entered, `moved` when the run last moved: what lies between two moves, and nobody saw,
+    is no part of the time that a phase lasts.
     `todo` are the commands that the phase still wants, the first of them being done now, not before `not_before` where
     it `waits_for` something.
     `ticket` is what the owner gave for the change that it was asked for last: the id of EKS's update.

@@ -90,6 +90,14 @@ class SimEks:
     def names(self) -> tuple[str, ...]:
         return tuple(sorted(self._addons))
 
+    def tokens(self) -> frozenset[str]:
+        """All with which something was asked for."""
+        return frozenset(self._tokens)
+
+    def versions_asked(self) -> frozenset[str]:
+        """All to which something was to be updated."""
+        return frozenset(update.params["AddonVersion"] for update in self._updates.values())
+
     def describe(self, name: str) -> live.Addon:
         addon = self._found(name)
         self._judge(addon)

@@ -21,6 +21,7 @@ from addonctl.sim.controllers.nodes import NODE
 from addonctl.sim.documents import copied
 from addonctl.sim.eks import SimEks
 from addonctl.sim.store import POD, Store, is_ready
+from addonctl.sim.traffic import Traffic
 from addonctl.sim.weather import Call
 from addonctl.sim.world import World
 
@@ -87,6 +88,7 @@ class Scene:
     controllers: Controllers | None = None
     eks: SimEks | None = None
     clocks: tuple[SimClock, ...] = ()
+    traffic: Traffic | None = None
     _set: dict[tuple[int, str], list[tuple[object, Any]]] = field(default_factory=dict)
 
     def override(self, target: object, name: str, value: Any) -> "End":
@@ -113,6 +115,7 @@ class Scene:
         zones = {node.labels.get(_ZONE, "") for node in nodes}
         there = {"nodes": len(nodes) > 1, "zones": len(zones) > 1, "eks": self.eks is not None}
         there |= {"controllers": self.controllers is not None, "clock": bool(self.clocks)}
+        there |= {"traffic": self.traffic is not None}
         return frozenset(name for name, is_there in there.items() if is_there)
 
 
@@ -170,12 +173,16 @@ def draw(scene: Scene, most: int, within_s: float, only: Iterable[str] = ()) -> 
     wanted = tuple(only)
     possible = [one for one in FAULTS.values() if one.needs <= scene.has and (not wanted or one.name in wanted)]
     chosen = [one for one in possible if random.random() < 0.5] or possible
-    drawn = []
-    for _ in range(random.randint(0, most)):
-        one = random.choice(chosen)
-        at_s = round(scene.world.seconds + random.uniform(0, within_s), 3)
-        drawn.append(Drawn(one.name, at_s, round(random.uniform(*one.lasts_s), 3), random.getrandbits(32)))
+    most = random.randint(0, most) if chosen else 0
+    drawn = (begins(random, random.choice(chosen).name, scene.world.seconds, within_s) for _ in range(most))
     return tuple(sorted(drawn, key=lambda one: (one.at_s, one.seed)))
+
+
+def begins(random: Random, fault: str, now_s: float, within_s: float) -> Drawn:
+    """A fault that begins within so many seconds, and lasts as long as such a fault may."""
+    at_s = round(now_s + random.uniform(0, within_s), 3)
+    lasts_s = round(random.uniform(*FAULTS[fault].lasts_s), 3)
+    return Drawn(fault, at_s, lasts_s, random.getrandbits(32))
 
 
 def schedule(scene: Scene, drawn: Iterable[Drawn]) -> float:
@@ -385,3 +392,15 @@ def _clock_jump(scene: Scene, random: Random) -> End:
     clock.jump(seconds)
     scene.weather.met["clock jump"] += 1
     return lambda: clock.jump(-seconds)
+
+
+# ── What the add-on itself needs ────────────────────────────────────────────────────────────────────────────────
+
+
+@fault("upstream fails", (5, 60), "traffic")
+def _upstream_fails(scene: Scene, random: Random) -> End:
+    """What the add-on asks itself fails now and then: old and new instances alike answer wrongly."""
+    assert scene.traffic is not None
+    scene.traffic.settle()
+    scene.weather.met["upstream fails"] += 1
+    return scene.override(scene.traffic, "usual", random.choice((0.02, 0.05, 0.2)))

@@ -162,7 +162,7 @@ class Managed:
     `fields` may be worked out when they are first asked for, from the document that was written: most never are.
     """
 
-    __slots__ = ("_fields", "_source", "api_version", "manager", "operation", "subresource", "time")
+    __slots__ = ("_fields", "_fields_v1", "_source", "api_version", "manager", "operation", "subresource", "time")
 
     def __init__(
         self,
@@ -177,6 +177,7 @@ class Managed:
         assert (fields is None) is not (source is None), "fields are given, or what they come from"
         self.manager, self.operation, self.api_version = manager, operation, api_version
         self.time, self.subresource, self._fields, self._source = time, subresource, fields, source
+        self._fields_v1: Document | None = None
 
     @property
     def fields(self) -> frozenset[Path]:
@@ -212,13 +213,15 @@ class Managed:
 
     def entry(self) -> Document:
         """The entry of managedFields."""
+        if self._fields_v1 is None:
+            self._fields_v1 = _fields_v1(self.fields)
         said: Document = {
             "manager": self.manager,
             "operation": self.operation,
             "apiVersion": self.api_version,
             "time": self.time,
             "fieldsType": "FieldsV1",
-            "fieldsV1": _fields_v1(self.fields),
+            "fieldsV1": self._fields_v1,
         }
         return said | ({"subresource": self.subresource} if self.subresource else {})
 

@@ -10,6 +10,7 @@ admission webhooks, RBAC, quotas, schemas below the top of an object, conversion
 """
 
 import base64
+import marshal
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
@@ -41,6 +42,7 @@ class Stored:
     __slots__ = (
         "_fields",
         "_is_ready",
+        "_shown",
         "document",
         "labels",
         "managers",
@@ -61,6 +63,7 @@ class Stored:
         self.status: Document = document.get("status") or {}
         self._fields: Fields | None = None
         self._is_ready: bool | None = None
+        self._shown: dict[str, bytes] = {}
 
     @property
     def fields(self) -> Fields:
@@ -84,6 +87,17 @@ class Stored:
             conditions = self.status.get("conditions") or ()
             self._is_ready = any(one["type"] == "Ready" and one["status"] == "True" for one in conditions)
         return self._is_ready
+
+    def shown(self, api_version: str) -> live.Object:
+        """As the server answers, with managedFields: each time a copy, made from bytes, which is quick."""
+        answer = self._shown.get(api_version)
+        if answer is None:
+            document: Document = {**self.document, "apiVersion": api_version}
+            if self.managers:
+                owned = [one.entry() for one in self.managers]
+                document["metadata"] = {**self.metadata, "managedFields": owned}
+            answer = self._shown[api_version] = marshal.dumps(document)
+        return live.Object(marshal.loads(answer))
 
     @property
     def ref(self) -> ObjectRef:
@@ -177,13 +191,9 @@ class Store:
         return stored
 
     def shown(self, stored: Stored, version: str = "") -> live.Object:
-        """As the server answers: a copy, with managedFields, in that version of the API or the preferred one."""
-        document = copied(stored.document)
+        """As the server answers: in that version of the API or the preferred one."""
         served = self.kinds.served(stored.served.key) or stored.served
-        document["apiVersion"] = served.api_version(version)
-        if stored.managers:
-            document["metadata"]["managedFields"] = [one.entry() for one in stored.managers]
-        return live.Object(document)
+        return stored.shown(served.api_version(version))
 
     def listen(self, key: Key, listener: Listener) -> None:
         """Calls `listener` on every change of a kind, while it is made: it may read, and say what happens later."""

@@ -50,7 +50,7 @@ class World:
         assert beginning.tzinfo is not None, "the time of a world is aware"
         self.seed = seed
         self.random = Random(seed)
-        self._beginning = beginning.astimezone(UTC)
+        self.beginning = beginning.astimezone(UTC)
         self._micros = 0
         self._queue: list[tuple[int, int, Later]] = []
         self._said = 0
@@ -63,7 +63,7 @@ class World:
     @property
     def now(self) -> datetime:
         """The present moment, aware, in UTC."""
-        return self._beginning + timedelta(microseconds=self._micros)
+        return self.beginning + timedelta(microseconds=self._micros)
 
     @property
     def micros(self) -> int:
@@ -87,7 +87,7 @@ class World:
 
     def at(self, when: datetime, what: Callable[[], object]) -> Later:
         """Says that `what` happens at a moment; what should have happened already happens next."""
-        return self._queued(round((when - self._beginning) / timedelta(microseconds=1)), what)
+        return self._queued(round((when - self.beginning) / timedelta(microseconds=1)), what)
 
     def after(self, seconds: float, what: Callable[[], object]) -> Later:
         """Says that `what` happens in so many seconds."""

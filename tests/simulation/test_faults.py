@@ -15,6 +15,7 @@ from addonctl.sim.faults import FAULTS, Drawn, Rule, Scene, Storm, draw, schedul
 from addonctl.sim.objects import SimObjects
 from addonctl.sim.readiness import is_rolled_out
 from addonctl.sim.store import POD, Store, is_ready
+from addonctl.sim.traffic import Traffic
 from addonctl.sim.world import World
 
 DEPLOYMENT = ObjectRef.of("Deployment", "dns", "kube-system")
@@ -46,7 +47,8 @@ class Cluster:
         self.eks = SimEks(self.store, versions)
         self.clock = SimClock(self.world)
         self.storm = Storm(self.world)
-        self.scene = Scene(self.store, self.storm, self.controllers, self.eks, (self.clock,))
+        traffic = Traffic(self.controllers, as_in({}), {"app": "dns"}, service=None)
+        self.scene = Scene(self.store, self.storm, self.controllers, self.eks, (self.clock,), traffic)
         self.objects = SimObjects(self.store, weather=self.storm)
         self.addons = SimEksAddons(self.eks, self.storm)
         self.calm = SimObjects(self.store)

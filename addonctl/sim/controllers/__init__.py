@@ -23,7 +23,7 @@ class Controllers:
     """Everything that acts on the objects of a store. `behave` says what containers do, by image and node."""
 
     def __init__(self, store: Store, behave: Behave | None = None) -> None:
-        self.nodes = Nodes(store)
+        self.store, self.nodes = store, Nodes(store)
         self._scheduler = Scheduler(store, self.nodes)
         self.kubelets = Kubelets(store, self.nodes, behave or as_in({}))
         pods = Owned(store, POD)

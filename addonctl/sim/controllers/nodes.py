@@ -23,7 +23,9 @@ class Nodes:
     def __init__(self, store: Store) -> None:
         self._store, self._world = store, store.world
         self._there: dict[str, int] = {}  # name → how often it came
+        self._cut: dict[str, int] = {}  # name → how often it was cut off
         self.when_back: Callable[[str], None] = lambda name: None
+        self.before_change: list[Callable[[], None]] = []  # called just before one is lost, or back
 
     def add(self, name: str, labels: Mapping[str, str] | None = None, pods: int = 110) -> Stored:
         """A new node, ready."""
@@ -43,8 +45,13 @@ class Nodes:
         """Whether the machine runs, whatever the API server says."""
         return name in self._there
 
+    def is_cut_off(self, name: str) -> bool:
+        """Whether the machine runs, and so do those on it, without a network."""
+        return name in self._cut and not self.is_there(name)
+
     def lose(self, name: str) -> None:
         """The machine stops answering."""
+        self._tell()
         came = self._there.pop(name)
 
         def still_lost() -> Stored | None:
@@ -64,6 +71,7 @@ class Nodes:
 
     def bring_back(self, name: str) -> None:
         """The machine answers again: its kubelet says that it is ready."""
+        self._tell()
         self._there[name] = self._there.get(name, 0) + 1
         node = self._store.get(NODE, "", name)
         assert node is not None, f"node {name} was removed"
@@ -73,8 +81,27 @@ class Nodes:
         self._set_ready(node, spec, "True", "KubeletReady")
         self.when_back(name)
 
+    def cut_off(self, name: str, seconds: float) -> None:
+        """The machine is without a network for so long."""
+        if not self.is_there(name):
+            return
+        self.lose(name)
+        came = self._cut.get(name, 0) + 1
+        self._cut[name] = came
+
+        def back() -> None:
+            if self._cut[name] == came and not self.is_there(name) and self._store.get(NODE, "", name) is not None:
+                self.bring_back(name)
+
+        self._world.after(seconds, back)
+
+    def _tell(self) -> None:
+        for listener in self.before_change:
+            listener()
+
     def remove(self, name: str) -> None:
         """The node is terminated and gone from the cluster, with its pods."""
+        self._tell()
         self._there.pop(name, None)
         if node := self._store.get(NODE, "", name):
             self._store.remove(node)

@@ -19,14 +19,44 @@ _BACK_OFF_S, _BACK_OFF_MAX_S = 10.0, 300.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Behaviour:
-    """What a container of an image does. Times are in seconds after the step before."""
+    """What a container of an image does. Times are in seconds after the step before, shares are of its requests.
+
+    `wrong` and `late` answers set in `sets_in_s` after it started; with `every_s` they come in bursts of `burst_s`.
+    What `leaks` ends when its memory does, at `crashes_after_s`, and answers ever later in the last fifth before that.
+    `loses_node_s`: where it starts, the node is without a network for so long. `rejects`: the version does not take the
+    configuration that the add-on has. `nodes`: all that is so only on these; none named: on all.
+    """
 
     start_s: float = 2.0  # pulled and started
     ready_s: float = 1.0  # its readiness probe passes
-    stop_s: float = 0.5  # ends after SIGTERM
+    stop_s: float = 0.5  # answers on after SIGTERM, then ends
     is_there: bool = True  # the registry has the image
     gets_ready: bool = True
     crashes_after_s: float | None = None  # exits by itself, each time
+    leaks: bool = False
+    wrong: float = 0.0
+    late: float = 0.0
+    sets_in_s: float = 0.0
+    every_s: float = 0.0
+    burst_s: float = 0.0
+    loses_node_s: float = 0.0
+    rejects: bool = False
+    nodes: frozenset[str] = frozenset()
+
+    def __post_init__(self) -> None:
+        assert min(self.wrong, self.late) >= 0, "shares of answers"
+        assert self.wrong + self.late <= 1, f"wrong or late, not both: {self.wrong}, {self.late}"
+        assert not self.leaks or self.crashes_after_s, "what leaks ends some time"
+        assert not self.every_s or 0 < self.burst_s < self.every_s, "bursts have pauses in between"
+
+    def answers(self, age_s: float) -> tuple[float, float]:
+        """The shares of wrong and of late answers, so long after the container started."""
+        since = age_s - self.sets_in_s
+        quiet = since < 0 or (self.every_s > 0 and since % self.every_s >= self.burst_s)
+        wrong, late = (0.0, 0.0) if quiet else (self.wrong, self.late)
+        if self.leaks and self.crashes_after_s:
+            late = max(late, 5 * age_s / self.crashes_after_s - 4)
+        return wrong, min(late, 1.0 - wrong)
 
 
 STEADY = Behaviour()
@@ -35,8 +65,13 @@ Behave = Callable[[str, str], Behaviour]
 
 
 def as_in(table: Mapping[str, Behaviour], otherwise: Behaviour = STEADY) -> Behave:
-    """Behaviour by image, alike on every node."""
-    return lambda image, node: table.get(image, otherwise)
+    """Behaviour by image, on those nodes that it is for."""
+
+    def behave(image: str, node: str) -> Behaviour:
+        found = table.get(image, otherwise)
+        return found if not found.nodes or node in found.nodes else otherwise
+
+    return behave
 
 
 # ── Scheduling ──────────────────────────────────────────────────────────────────────────────────────────────────
@@ -125,8 +160,11 @@ class Kubelets:
     def __init__(self, store: Store, nodes: Nodes, behave: Behave) -> None:
         self._store, self._world, self._nodes, self.behave = store, store.world, nodes, behave
         self.pull_s = 0.0  # how much longer images take to be pulled, at present
+        self.running: dict[str, int] = {}  # uid of a pod → when its containers started, where they run
+        self.before_change: list[Callable[[], None]] = []  # called just before that changes
         self._runs: dict[Name, _Run] = {}
         self._addresses = 0
+        self._cut_off: set[str] = set()  # pods that have cut their nodes off
         store.listen(POD, self._pod_changed)
         nodes.when_back = self._node_is_back
 
@@ -134,6 +172,7 @@ class Kubelets:
         pod = change.stored
         if change.after is None:
             run = self._runs.pop(pod.name, None)
+            self._runs_no_more(pod)
             if run is not None and run.next is not None:
                 run.next.cancel()
         elif pod.spec.get("nodeName") and pod.name not in self._runs:
@@ -169,6 +208,7 @@ class Kubelets:
 
     def _begin(self, pod: Stored) -> None:
         run = self._runs[pod.name] = _Run(pod.uid, restarts=_restarts(pod))
+        self._runs_no_more(pod)
         if pod.is_ending:
             self._stop(pod)
             return
@@ -184,6 +224,8 @@ class Kubelets:
             self._held_back(pod, "ImagePullBackOff", "Pending")
             return
         run = self._runs[pod.name]
+        self._tell()
+        self.running[pod.uid] = self._world.micros
         crashes = [one.crashes_after_s for one in found if one.crashes_after_s is not None]
         ready_s = max(one.ready_s for one in found) if all(one.gets_ready for one in found) else None
         if ready_s == 0:
@@ -194,6 +236,19 @@ class Kubelets:
             self._later(pod.name, ready_s, self._gets_ready)
         if crashes:
             self._crash_later(pod.name, min(crashes), run)
+        cut_off_s = max(one.loses_node_s for one in found)
+        if cut_off_s and pod.uid not in self._cut_off:
+            self._cut_off.add(pod.uid)
+            self._nodes.cut_off(pod.spec["nodeName"], cut_off_s)
+
+    def _tell(self) -> None:
+        for listener in self.before_change:
+            listener()
+
+    def _runs_no_more(self, pod: Stored) -> None:
+        if pod.uid in self.running:
+            self._tell()
+            del self.running[pod.uid]
 
     def _crash_later(self, name: Name, seconds: float, run: _Run) -> None:
         """Beside what else is to come: a container may be ready before it exits."""
@@ -210,6 +265,7 @@ class Kubelets:
 
     def _held_back(self, pod: Stored, reason: str, phase: str) -> None:
         run = self._runs[pod.name]
+        self._runs_no_more(pod)
         pause = min(_BACK_OFF_S * 2**run.failures, _BACK_OFF_MAX_S)
         run.failures += 1
         self._set(pod, ready=False, waiting=reason, phase=phase)

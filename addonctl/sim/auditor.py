@@ -1,0 +1,273 @@
+"""An auditor of simulated updates: it sees the world and the journal, and nothing of what drives the update.
+
+It watches while the update runs (each write that a client asks for, each pod that goes, each move that is stored) and
+judges what is left at the end. How it compares, counts and decides is its own: it shares no code with the executor, the
+orchestrator or the instances, only the values that the journal holds.
+"""
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from addonctl.model.journal import Line, What
+from addonctl.model.plan import Plan, Step
+from addonctl.model.run import Phase, Run
+from addonctl.sim.controllers import STEADY
+from addonctl.sim.controllers.nodes import Nodes
+from addonctl.sim.documents import Document, at, copied
+from addonctl.sim.eks import SimEks
+from addonctl.sim.scenario import Scenario
+from addonctl.sim.selectors import selects
+from addonctl.sim.store import BUDGET, POD, Change, Store, Stored
+from addonctl.sim.weather import Call
+
+# What a server, or somebody who writes beside us, notes on objects.
+_SERVERS = frozenset(
+    "managedFields resourceVersion uid generation creationTimestamp selfLink deletionTimestamp "
+    "deletionGracePeriodSeconds".split()
+)
+_NOTES = frozenset({"deployment.kubernetes.io/revision", "example.org/seen", "addonctl/run"})
+# What an owner is told with a command is recorded before; a Lease only says who is at work.
+_UNRECORDED = "Lease/"
+_AS_BEFORE = (Phase.ROLLED_BACK, Phase.REFUSED, Phase.CANCELLED)
+
+
+@dataclass(frozen=True, slots=True)
+class Violation:
+    """What must never be so, and was: in which seed, at which second of the world."""
+
+    seed: int
+    at_s: float
+    what: str
+
+
+@dataclass
+class Auditor:
+    """`canaries`: secrets of the world. `labels` select the add-on's pods."""
+
+    scenario: Scenario
+    plan: Plan
+    store: Store
+    nodes: Nodes
+    eks: SimEks
+    labels: Mapping[str, str]
+    canaries: tuple[str, ...]
+    violations: list[Violation] = field(default_factory=list)
+    below_floor_s: float = 0.0
+    _run: Run | None = None
+    _lines: list[Line] = field(default_factory=list)
+    _before: dict[str, Document] = field(default_factory=dict)
+    _said: Any = None
+    _step: int = -1
+    _ours: Call | None = None
+    _approved: bool = False
+
+    def __post_init__(self) -> None:
+        self.store.listen(POD, self._pod_changed)
+        self.known_tokens = self.eks.tokens()
+
+    def found(self, what: str) -> None:
+        self.violations.append(Violation(self.scenario.seed, round(self.store.world.seconds, 1), what))
+
+    # ── While it runs ───────────────────────────────────────────────────────────────────────────────────────────
+
+    def moved(self, run: Run, lines: Iterable[Line]) -> None:
+        """A move was stored."""
+        self._run = run
+        self._lines += lines
+        if run.step != self._step and not run.phase.ended:
+            self._step = run.step
+            self._before, self._said = self._objects(self._at_work_on), self._eks_says(self._at_work_on)
+
+    @property
+    def lines(self) -> tuple[Line, ...]:
+        """The audit record as it was stored."""
+        return tuple(self._lines)
+
+    @property
+    def why(self) -> str:
+        """Why the run turned back, as the journal has it."""
+        return str(self._run.why if self._run else "")
+
+    def asked(self, what: str) -> None:
+        self._approved = self._approved or what == "approve"
+
+    @property
+    def _at_work_on(self) -> Step:
+        assert self._run is not None
+        return self.plan.steps[self._run.step]
+
+    def before(self, call: Call) -> None:
+        """A client is about to write."""
+        if call.what.startswith(_UNRECORDED) or not call.writes:
+            return
+        run = self._run
+        if run is None or not run.todo:
+            self.found(f"{call.verb} {call.what} though nothing was wanted")
+            return
+        command = run.todo[0]
+        recorded = any(line.what is What.WANTED and line.command == command.id for line in self._lines)
+        if not recorded:
+            self.found(f"{call.verb} {call.what} before command {command.id} was recorded")
+        if not command.do.changes:
+            self.found(f"{call.verb} {call.what} by {command.do}, which changes nothing")
+        self._check_planned(call)
+
+    def _check_planned(self, call: Call) -> None:
+        step = self._at_work_on
+        mine = {str(ref) for ref in (*(target.ref for target in step.targets), *step.objects)}
+        if call.port == "objects":
+            pod = self._is_our_pod(call.what)
+            if call.what not in mine and not pod:
+                self.found(f"{call.verb} {call.what}, which is not of the plan")
+        elif call.port == "eks" and call.what != step.addon:
+            self.found(f"{call.verb} {call.what}, which is not of the plan")
+        if self._waits_for_approval(step):
+            self.found(f"{call.verb} {call.what} before it was approved")
+
+    def _waits_for_approval(self, step: Step) -> bool:
+        run = self._run
+        assert run is not None
+        return (step.approval or bool(step.irreversible)) and run.changed and not self._approved
+
+    def _is_our_pod(self, what: str) -> bool:
+        pods = (pod for pod in self.store.rows(POD) if str(pod.ref) == what)
+        return all(selects({"matchLabels": dict(self.labels)}, pod.labels) for pod in pods) and what.startswith("Pod")
+
+    def at_work(self, call: Call) -> None:
+        """What happens until `done` is the doing of this call."""
+        self._ours = call
+
+    def done(self) -> None:
+        self._ours = None
+
+    def _pod_changed(self, change: Change) -> None:
+        before, after = change.before, change.after
+        goes = before is not None and not before.is_ending and (after is None or after.is_ending)
+        if not goes or before is None or not self._serves(before):
+            return
+        if self._ours is None or self._ours.verb not in ("delete", "evict"):
+            return
+        for budget in self.store.rows(BUDGET, before.name[0]):
+            if selects(budget.spec.get("selector"), before.labels):
+                self._check_budget(budget, before)
+
+    def _check_budget(self, budget: Stored, pod: Stored) -> None:
+        pods = [one for one in self.store.rows(POD, pod.name[0]) if selects(budget.spec["selector"], one.labels)]
+        left = sum(1 for one in pods if one.uid != pod.uid and not one.is_ending and one.is_ready)
+        least = budget.spec.get("minAvailable", 0)
+        if left < least:
+            self.found(f"{pod.metadata['name']} was deleted: {left} are left of the {least} that its budget wants")
+
+    def _serves(self, pod: Stored) -> bool:
+        return pod.is_ready and self.nodes.is_there(pod.spec.get("nodeName", ""))
+
+    # ── Afterwards ──────────────────────────────────────────────────────────────────────────────────────────────
+
+    def judge(self, run: Run) -> None:
+        """What is left of a run that has ended, when nothing disturbs the world any more."""
+        step = self.plan.steps[run.step]
+        self._check_journal(run)
+        if run.phase is Phase.STUCK:
+            self._check_stuck(run, step)
+            return
+        if run.phase in _AS_BEFORE:
+            self._check_as_before(step, str(step.from_version))
+        else:
+            self._check_as_before(step, str(step.to_version))
+            if run.step + 1 < len(self.plan.steps):
+                self.found(f"updated after {run.step + 1} of {len(self.plan.steps)} steps")
+        self._check_turn(run)
+        self._check_leases()
+
+    def _check_as_before(self, step: Step, version: str) -> None:
+        """All is as it was before the step, but for the version: instances, objects, and what the owner was told."""
+        images = {self._version(pod) for pod in self.store.rows(POD) if not pod.is_ending and self._is_ours(pod)}
+        if images != {version}:
+            self.found(f"instances run {', '.join(sorted(images)) or 'nothing'}, and should run {version}")
+        was, now = str(step.from_version), self._objects(step)
+        for name in sorted(self._before.keys() | now.keys()):
+            wanted = json.loads(json.dumps(self._before.get(name)).replace(was, version))
+            if now.get(name) != wanted:
+                self.found(f"{name} is not as it was: {', '.join(_differ(wanted, now.get(name)))}")
+        said, says = self._said, self._eks_says(step)
+        if says != {**said, "version": version}:
+            self.found(f"EKS says {says}, before the step {said}")
+        status = self.eks.describe(step.addon).status
+        if status != "ACTIVE" and (self.scenario.does == STEADY or version != str(self.plan.steps[-1].to_version)):
+            self.found(f"EKS says {status} of {step.addon}")
+
+    def _check_turn(self, run: Run) -> None:
+        """Nothing turns back unless something was wrong, and nothing harmful that shows in time is left."""
+        one = self.scenario
+        disturbed = bool(one.faults or one.incident or one.asked or one.does != STEADY)
+        if run.phase is not Phase.UPDATED and not disturbed:
+            self.found(f"{run.phase} without a fault: {run.why}")
+
+    def _check_stuck(self, run: Run, step: Step) -> None:
+        one = self.scenario
+        others = {"somebody else writes", "permission withdrawn", "clock jump"}
+        excused = bool(step.irreversible) or any(fault.fault in others for fault in one.faults)
+        if not excused:
+            self.found(f"stuck: {run.why}")
+
+    def _check_journal(self, run: Run) -> None:
+        told = repr(run) + repr(self._lines)
+        for canary in self.canaries:
+            if canary in told:
+                self.found("a secret is in the journal")
+        wanted = {line.command for line in self._lines if line.what is What.WANTED}
+        for token in self.eks.tokens() - self.known_tokens - wanted:
+            self.found(f"EKS was asked with token {token}, which the journal does not have")
+        versions = {str(each) for step in self.plan.steps for each in (step.from_version, step.to_version)}
+        for version in self.eks.versions_asked() - versions:
+            self.found(f"EKS was asked for {version}, which is not of the plan")
+
+    def _check_leases(self) -> None:
+        if self.scenario.faults:  # whoever may not give it back has ended all the same
+            return
+        for lease in self.store.rows(("coordination.k8s.io", "Lease")):
+            if lease.spec.get("holderIdentity") == (self._run.id if self._run else ""):
+                self.found(f"{lease.ref} is still held")
+
+    # ── Reading ─────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _is_ours(self, pod: Stored) -> bool:
+        return selects({"matchLabels": dict(self.labels)}, pod.labels)
+
+    def _version(self, pod: Stored) -> str:
+        return str(pod.spec["containers"][0]["image"]).partition(":")[2]
+
+    def _objects(self, step: Step) -> dict[str, Document]:
+        """The add-on's objects as they stand, without what servers note."""
+        refs = {target.ref for target in step.targets} | set(step.objects)
+        return {
+            str(ref): _plain(found.document)
+            for ref in refs
+            if (found := self.store.get((ref.group, ref.kind), ref.namespace, ref.name)) is not None
+        }
+
+    def _eks_says(self, step: Step) -> dict[str, Any]:
+        said = self.eks.describe(step.addon)
+        configuration = "" if said.configuration == "{}" else said.configuration
+        return {"version": said.version, "role": said.role_arn, "own": (said.identities, configuration)}
+
+
+def _plain(document: Mapping[str, Any]) -> Document:
+    held: Document = copied({key: value for key, value in document.items() if key != "status"})
+    metadata = {key: value for key, value in held["metadata"].items() if key not in _SERVERS}
+    notes = {key: value for key, value in (metadata.pop("annotations", None) or {}).items() if key not in _NOTES}
+    held["metadata"] = {**metadata, "annotations": notes} if notes else metadata
+    template = at(held, "spec", "template", "metadata")
+    if isinstance(template, dict) and template.get("annotations") == {}:
+        template.pop("annotations")
+    return held
+
+
+def _differ(one: Any, other: Any, path: str = "") -> Iterator[str]:
+    if isinstance(one, Mapping) and isinstance(other, Mapping):
+        for key in sorted(one.keys() | other.keys()):
+            yield from _differ(one.get(key), other.get(key), f"{path}.{key}")
+    elif one != other:
+        yield f"{path.removeprefix('.') or 'it'} is {json.dumps(other)[:60]}, was {json.dumps(one)[:60]}"

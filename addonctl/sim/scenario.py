@@ -1,0 +1,194 @@
+"""Scenarios: all that one simulated update is made of, as a value drawn by seed, so that parts of it can be left out.
+
+A scenario says what the cluster and the add-on are like, what is wrong with the new version (an incident), which faults
+of the infrastructure begin when, at which boundaries the worker dies and what people ask meanwhile. Combinations that
+no cluster can be in are refused.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from random import Random
+
+from addonctl.errors import BadInput
+from addonctl.sim.controllers import STEADY, Behaviour
+from addonctl.sim.faults import FAULTS, Drawn, begins
+from addonctl.sim.incidents import DAEMON_SET, DEPLOYMENT, INCIDENTS
+
+# A cluster settles before this second, and the update begins; faults and people come within so many seconds after it.
+BEGINS_S, _WITHIN_S = 120.0, 400.0
+# A run passes some hundred boundaries: a move is stored, or something is written.
+_BOUNDARIES = 200
+_ASKED = (("cancel",), ("pause", "resume"), ("pause", "cancel"), ("pause", "resume", "cancel"))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mix:
+    """How scenarios are drawn. The shares are ours, no statistics: public cases have no denominator.
+
+    `harmful`: of updates, whose new version is one of `incidents` (none named: of all, by their weights). At most
+    `faults_most` of `faults` (none named: of all) begin. `crashes`: of runs, in which the worker dies, up to three
+    times; `asked`: in which people pause or cancel; `approved`, `irreversible`, `two_steps`: of plans.
+    """
+
+    harmful: float = 0.5
+    incidents: tuple[str, ...] = ()
+    faults_most: int = 6
+    faults: tuple[str, ...] = ()
+    crashes: float = 0.3
+    asked: float = 0.1
+    approved: float = 0.1
+    irreversible: float = 0.05
+    two_steps: float = 0.15
+
+    def __post_init__(self) -> None:
+        for given, known, what in ((self.faults, FAULTS, "fault"), (self.incidents, INCIDENTS, "incident")):
+            for name in given:
+                if name not in known:
+                    raise BadInput(f"There is no {what} {name!r}", f"One of: {', '.join(known)}.")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scenario:
+    """`least`: how many instances the add-on's PodDisruptionBudget wants. `usual`: the share of requests that always
+    fail. `does` is what the last version does, by its incident. `crashes` are the numbers of the boundaries at which a
+    worker dies, `asked` what people ask, each at its second.
+    """
+
+    seed: int
+    kind: str
+    instances: int
+    nodes: int
+    least: int
+    surge: str = "25%"
+    rps: float = 100.0
+    probe_rps: float = 10.0
+    usual: float = 0.0
+    stop_s: float = 0.5
+    drain_s: int = 0
+    steps: int = 1
+    soak_s: int = 30
+    approval: bool = False
+    irreversible: bool = False
+    incident: str = ""
+    does: Behaviour = STEADY
+    faults: tuple[Drawn, ...] = ()
+    crashes: tuple[int, ...] = ()
+    asked: tuple[tuple[float, str], ...] = ()
+
+    def __post_init__(self) -> None:
+        reasons = tuple(impossible(self))
+        assert not reasons, f"no cluster is like that: {'; '.join(reasons)}"
+
+    @property
+    def node_names(self) -> tuple[str, ...]:
+        return tuple(f"node-{number}" for number in range(self.nodes))
+
+
+def impossible(one: Scenario) -> Iterable[str]:
+    """Why no cluster can be like a scenario."""
+    if one.kind not in (DEPLOYMENT, DAEMON_SET):
+        yield f"{one.kind} is not updated in waves"
+    if one.instances < 1 or one.nodes < 1:
+        yield "an add-on runs somewhere"
+    if one.kind == DAEMON_SET and one.instances != one.nodes:
+        yield f"a DaemonSet has an instance a node: {one.instances} on {one.nodes}"
+    if one.least >= one.instances and one.kind == DAEMON_SET:
+        yield f"a DaemonSet that must keep {one.least} of {one.instances} can never be updated"
+    if one.least > one.instances:
+        yield f"{one.least} of {one.instances} are never there"
+    if one.does.nodes - set(one.node_names):
+        yield "what shows on some nodes shows on nodes that are there"
+    if one.irreversible and one.approval is False:
+        yield "what cannot be undone is approved first"
+    for fault in one.faults:
+        if fault.fault not in FAULTS:
+            yield f"there is no fault {fault.fault}"
+        elif FAULTS[fault.fault].needs & {"zones", "nodes"} and one.nodes < 2:
+            yield f"{fault.fault}: with its only node the cluster is gone"
+    if one.incident and one.kind not in INCIDENTS[one.incident].kinds:
+        yield f"{one.incident} befalls no {one.kind}"
+    if one.incident and INCIDENTS[one.incident].replicas not in (0, one.instances):
+        yield f"{one.incident} takes {INCIDENTS[one.incident].replicas} instances"
+
+
+# ── Drawing ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def drawn(seed: int, mix: Mix) -> Scenario:
+    """The scenario of a seed: the same on every machine."""
+    random = Random(f"{seed}/scenario")
+    incident = _incident(random, mix)
+    kind = random.choice(sorted(INCIDENTS[incident].kinds)) if incident else random.choice((DEPLOYMENT, DAEMON_SET))
+    nodes = random.randint(2, 6)
+    instances = nodes if kind == DAEMON_SET else _replicas(random, incident)
+    irreversible = random.random() < mix.irreversible
+    names = tuple(f"node-{number}" for number in range(nodes))
+    return Scenario(
+        seed=seed,
+        kind=kind,
+        instances=instances,
+        nodes=nodes,
+        least=random.randint(min(1, instances - 1), instances - 1),
+        surge=random.choice(("25%", "100%")),
+        rps=random.choice((20.0, 100.0, 500.0)),
+        probe_rps=random.choice((5.0, 10.0, 20.0)),
+        usual=random.choice((0.0, 0.0, 0.001, 0.002)),
+        stop_s=random.choice((0.0, 0.5, 5.0)),
+        drain_s=random.choice((0, 0, 15)),
+        steps=1 + (random.random() < mix.two_steps),
+        soak_s=random.choice((20, 30, 60)),
+        approval=irreversible or random.random() < mix.approved,
+        irreversible=irreversible,
+        incident=incident,
+        does=INCIDENTS[incident].on(names, random) if incident else STEADY,
+        faults=_faults(random, mix, incident),
+        crashes=_crashes(random, mix),
+        asked=_asked(random, mix),
+    )
+
+
+def _incident(random: Random, mix: Mix) -> str:
+    names = mix.incidents or tuple(INCIDENTS)
+    chosen = random.choices(names, [INCIDENTS[name].weight for name in names])[0]
+    return chosen if random.random() < mix.harmful else ""
+
+
+def _replicas(random: Random, incident: str) -> int:
+    wanted = INCIDENTS[incident].replicas if incident else 0
+    return wanted or random.randint(1, 6)
+
+
+def _faults(random: Random, mix: Mix, incident: str) -> tuple[Drawn, ...]:
+    """Some kinds of faults, so that runs differ in more than numbers; those that belong to the incident in any case."""
+    possible: Sequence[str] = mix.faults or tuple(FAULTS)
+    chosen = [name for name in possible if random.random() < 0.5] or possible
+    names = [random.choice(chosen) for _ in range(random.randint(0, mix.faults_most))]
+    if mix.faults_most:
+        names += INCIDENTS[incident].faults if incident else ()
+    found = (begins(random, name, BEGINS_S, _WITHIN_S) for name in names)
+    return tuple(sorted(found, key=lambda one: (one.at_s, one.seed)))
+
+
+def _crashes(random: Random, mix: Mix) -> tuple[int, ...]:
+    if random.random() >= mix.crashes:
+        return ()
+    return tuple(sorted(random.randint(1, _BOUNDARIES) for _ in range(random.randint(1, 3))))
+
+
+def _asked(random: Random, mix: Mix) -> tuple[tuple[float, str], ...]:
+    if random.random() >= mix.asked:
+        return ()
+    times = sorted(round(BEGINS_S + random.uniform(0, _WITHIN_S), 3) for _ in range(3))
+    return tuple(zip(times, random.choice(_ASKED), strict=False))
+
+
+def told(one: Scenario) -> str:
+    """A scenario in a line."""
+    what = f"{one.kind} of {one.instances} on {one.nodes} nodes, {one.rps:g} requests a second"
+    wrong = f"the new version: {INCIDENTS[one.incident].what} ({one.incident})" if one.incident else "a sound version"
+    notes = [
+        "in two steps" * (one.steps > 1),
+        "irreversible" * one.irreversible,
+        "to be approved" * (one.approval and not one.irreversible),
+    ]
+    return "; ".join(filter(None, (what, wrong, *notes)))

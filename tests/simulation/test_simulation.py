@@ -1,0 +1,202 @@
+"""Simulated updates: nothing that must never be so is so, in any seed; what is planted is found, and told."""
+
+import os
+from collections.abc import Callable
+from dataclasses import replace
+from random import Random
+from typing import Any
+
+import pytest
+
+from addonctl.errors import BadInput
+from addonctl.model import live
+from addonctl.model.journal import Line, What
+from addonctl.model.run import Phase
+from addonctl.sim.controllers import Behaviour
+from addonctl.sim.eks import SimEksAddons
+from addonctl.sim.faults import FAULTS, Drawn
+from addonctl.sim.incidents import INCIDENTS
+from addonctl.sim.objects import SimObjects
+from addonctl.sim.scenario import Mix, Scenario, drawn
+from addonctl.sim.simulation import Drive, End, Stage, play, shrunk, simulate, story
+from addonctl.sim.world import BEGINNING
+
+CALM = Mix(harmful=0, faults_most=0, crashes=0, asked=0, irreversible=0)
+PLAIN = Scenario(seed=1, kind="Deployment", instances=3, nodes=3, least=2)
+# Every so many boundaries: all of them are tried by those who have the time, `make simulation`.
+EVERY = int(os.environ.get("ADDONCTL_EVERY_BOUNDARY", "9"))
+SEEDS, OF_A_TEST = 80, 20
+
+
+@pytest.mark.parametrize("first", range(0, SEEDS, OF_A_TEST))
+def test_nothing_is_violated_and_no_harm_is_missed(first: int) -> None:
+    for seed in range(first, first + OF_A_TEST):
+        outcome = simulate(seed)
+        assert not outcome.violations, "\n".join(story(outcome.scenario))
+        assert outcome.end is not End.MISSED, "\n".join(story(outcome.scenario))
+
+
+@pytest.mark.parametrize("first", range(0, 20, 20))
+def test_a_sound_version_in_calm_weather_is_taken_up(first: int) -> None:
+    ends = {seed: simulate(seed, CALM).end for seed in range(first, first + 20)}
+    assert set(ends.values()) == {End.UPDATED}, ends
+
+
+@pytest.mark.parametrize("kind", ["Deployment", "DaemonSet"])
+def test_a_worker_may_die_at_any_boundary(kind: str) -> None:
+    one = replace(PLAIN, kind=kind, does=Behaviour(wrong=0.3))
+    plain, _ = play(one)
+    assert plain.end is End.ROLLED_BACK
+    for place in range(1, plain.boundaries + 1, EVERY):
+        outcome, _ = play(replace(one, crashes=(place,)))
+        assert outcome.end is End.ROLLED_BACK, "\n".join(story(outcome.scenario))
+
+
+def test_the_same_seed_is_the_same_run() -> None:
+    assert simulate(11) == simulate(11)
+    assert simulate(11).trace != simulate(12).trace
+
+
+# ── The auditor ─────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _tampers(drive: Drive) -> SimObjects:
+    return SimObjects(drive.stage.store)
+
+
+def _leaves_a_setting(drive: Drive) -> None:
+    _tampers(drive).patch(drive.plan.steps[0].targets[0].ref, {"spec": {"minReadySeconds": 7}})
+
+
+def _leaves_a_budget(drive: Drive) -> None:
+    _tampers(drive).delete(drive.plan.steps[0].objects[2])
+
+
+def _leaves_two_versions(drive: Drive) -> None:
+    ref = drive.plan.steps[0].targets[0].ref
+    old = [{"op": "replace", "path": "/spec/template/spec/containers/0/image", "value": "eks/dns:v0"}]
+    _tampers(drive).patch(ref, old, form=live.PatchForm.JSON)
+    drive.world.advance(5)
+
+
+def _tells_a_secret(drive: Drive) -> None:
+    run = drive.shelf.kept["run"].run
+    told = Line(at=BEGINNING, what=What.FAILED, by="worker", detail="canary-in-the-environment is wrong")
+    drive.auditor.moved(run, [told])
+
+
+def _asks_eks_for_more(drive: Drive) -> None:
+    addons = SimEksAddons(drive.stage.eks)
+    found = addons.describe("dns")
+    addons.update(
+        "dns",
+        version=found.version,
+        role_arn="",
+        identities=(),
+        configuration=found.configuration,
+        resolve_conflicts=live.ResolveConflicts.PRESERVE,
+        token="another",
+    )
+    drive.world.advance(60)
+
+
+TAMPERING: dict[str, Callable[[Drive], None]] = {
+    "minReadySeconds is 7, was null": _leaves_a_setting,
+    "PodDisruptionBudget/kube-system/dns is not as it was": _leaves_a_budget,
+    "instances run v0": _leaves_two_versions,
+    "a secret is in the journal": _tells_a_secret,
+    "EKS was asked with token another": _asks_eks_for_more,
+}
+
+
+@pytest.mark.parametrize("what", TAMPERING)
+def test_the_auditor_finds(what: str) -> None:
+    drive = Drive(Stage(PLAIN))
+    run = drive.to_the_end()
+    assert run.phase is Phase.UPDATED
+    TAMPERING[what](drive)
+    drive.auditor.judge(run)
+    assert any(what in violation.what for violation in drive.auditor.violations), drive.auditor.violations
+
+
+def test_the_auditor_finds_writes_that_nobody_planned() -> None:
+    drive = Drive(Stage(PLAIN))
+    mine = SimObjects(drive.stage.store, weather=drive)
+    mine.patch(drive.plan.steps[0].targets[0].ref, {"metadata": {"labels": {"a": "b"}}})
+    assert "though nothing was wanted" in drive.auditor.violations[0].what
+
+
+def test_going_back_without_a_fault_is_found() -> None:
+    """A harmful version that the auditor takes for a sound one."""
+    drive = Drive(Stage(replace(PLAIN, does=Behaviour(wrong=0.5))))
+    run = drive.to_the_end()
+    drive.world.advance(60)
+    drive.auditor.scenario = PLAIN
+    drive.auditor.judge(run)
+    assert [violation.what[:11] for violation in drive.auditor.violations] == ["rolled-back"]
+
+
+# ── Scenarios ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize("name", INCIDENTS)
+def test_each_incident_ends_well_or_shows_later(name: str) -> None:
+    outcome = play(
+        replace(drawn(5, Mix(harmful=1, incidents=(name,), faults_most=0, crashes=0, asked=0, irreversible=0)))
+    )[0]
+    assert not outcome.violations, "\n".join(story(outcome.scenario))
+    assert outcome.end in (End.UPDATED, End.ROLLED_BACK, End.LATENT)
+    harmless = INCIDENTS[name].does == Behaviour() or name == "VPC-CNI-10"
+    assert (outcome.end is End.UPDATED) == harmless
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"kind": "StatefulSet"},
+        {"instances": 0},
+        {"least": 4},
+        {"kind": "DaemonSet", "nodes": 5},
+        {"incident": "VPC-CNI-01"},
+        {"incident": "GK-01"},
+        {"irreversible": True},
+        {"does": Behaviour(wrong=1.0, nodes=frozenset({"node-9"}))},
+        {"nodes": 1, "faults": (Drawn("zone lost", 1, 1, 1),)},
+        {"faults": (Drawn("moon lost", 1, 1, 1),)},
+    ],
+)
+def test_what_no_cluster_can_be_is_refused(change: dict[str, Any]) -> None:
+    with pytest.raises(AssertionError, match="no cluster is like that"):
+        replace(PLAIN, **change)
+
+
+def test_a_mix_of_what_does_not_exist_is_refused() -> None:
+    with pytest.raises(BadInput, match="There is no fault 'rain'"):
+        Mix(faults=("rain",))
+
+
+def test_what_is_drawn_is_of_the_mix() -> None:
+    mix = Mix(harmful=1, incidents=("COREDNS-04",), faults=("throttled",))
+    found = [drawn(seed, mix) for seed in range(30)]
+    assert {one.incident for one in found} == {"COREDNS-04"}
+    assert {fault.fault for one in found for fault in one.faults} == {"throttled"}
+    assert {fault.fault for seed in range(200) for fault in drawn(seed, Mix()).faults} == set(FAULTS)
+
+
+def test_incidents_that_show_on_some_nodes_show_on_some() -> None:
+    names = ("node-0", "node-1", "node-2", "node-3")
+    assert len(INCIDENTS["EBS-07"].on(names, Random(1)).nodes) == 2
+
+
+# ── Failing runs ────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_what_a_failure_does_not_need_is_left_out_and_the_rest_is_told() -> None:
+    one = replace(drawn(3, Mix(harmful=1, incidents=("COREDNS-04",))), crashes=(20, 40))
+    assert one.faults
+    least = shrunk(one, lambda outcome: outcome.end is End.ROLLED_BACK)
+    assert (least.faults, least.crashes, least.incident) == ((), (), "COREDNS-04")
+    told = "\n".join(story(least))
+    assert "names outside the cluster are not resolved" in told
+    assert "phase: rolling-back" in told
+    assert told.splitlines()[-1].startswith("rolled back")
