@@ -35,7 +35,7 @@ from addonctl.model.checkpoint import CheckpointEntry
 from addonctl.model.manifests import KEPT, Manifests, ManifestSet, versions_in
 from addonctl.model.plan import OpenQuestion, Plan, Premise, Rollout, Step, Target, Wave
 from addonctl.remediation import eks_addon, update_addon
-from addonctl.versions import Minor, Version, parse
+from addonctl.versions import Minor, Version, parse, pinned
 
 DEFAULT, LATEST = "default", "latest-compatible"
 # A wave is at most so many times as large as all before it together: few suffer what the first ones show.
@@ -387,7 +387,7 @@ class _Planner:
                 field, texts = "its chart's version", [each.chart_version for each in kept]
             case _:
                 return "", None
-        version = parse(texts[0]) if texts else None
+        version = pinned(texts[0]) if texts else None
         return (field, version) if version else ("", None)
 
     def _helm_upgrade(self, row: Installation, goal: Version) -> HelmUpgrade:

@@ -141,6 +141,14 @@ def parse(text: str) -> Version | None:
     return Version(stripped, numbers, _pre_release(rest), _build(match["agent_build"], rest))
 
 
+_PINNED = re.compile(r"v?\d+\.\d+\.\d+(?:[-+.][0-9A-Za-z.+-]*)?")
+
+
+def pinned(text: str) -> Version | None:
+    """Parses `text` where it names one version; None for what may move: a branch, `1.2.x`, `>=1.2`, `v1`."""
+    return parse(text) if _PINNED.fullmatch(text) else None
+
+
 def _pre_release(rest: str) -> tuple[int, int]:
     found = _PRE_RELEASE.search(rest)
     if found is None:

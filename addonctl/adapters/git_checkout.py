@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from addonctl.errors import BadInput, Conflict, Invalid, NotFound
 from addonctl.model import live
 from addonctl.model.owners import ArgoApplication, FluxHelmRelease
-from addonctl.versions import parse
+from addonctl.versions import pinned
 
 if TYPE_CHECKING:
     import yaml
@@ -133,7 +133,7 @@ def _version(node: "yaml.Node", owner: ArgoApplication | FluxHelmRelease) -> "ya
         sources = several.value if isinstance(several, yaml.SequenceNode) else [_under(node, "spec", "source")]
         charts = [each for each in sources if _text(_under(each, "chart"))] or sources
         found = [_under(each, "targetRevision") for each in charts]
-    return next((each for each in found if isinstance(each, yaml.ScalarNode) and parse(each.value)), None)
+    return next((each for each in found if isinstance(each, yaml.ScalarNode) and pinned(each.value)), None)
 
 
 def _under(node: "yaml.Node | None", *path: str) -> "yaml.Node | None":

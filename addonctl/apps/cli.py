@@ -352,13 +352,17 @@ def deps(
 @opt.source_options
 @opt.target
 @click.option("--to", default="", metavar="VERSION", help="The version to go to, `default` or `latest-compatible`.")
+@click.option("--git", "checkout", default="", metavar="DIR", help="Commit it there, for what Argo CD or Flux keep.")
 @opt.accept_risk
 @opt.output_option("table", "wide", "json", "yaml")
-def plan(addon: str, target: str, to: str, accept_risk: tuple[str, ...], output: str, **source: Any) -> None:
+def plan(
+    addon: str, target: str, to: str, checkout: str, accept_risk: tuple[str, ...], output: str, **source: Any
+) -> None:
     """The steps that update ADDON to a version (--to), or all add-ons to what a Kubernetes needs (--target).
 
     Changes nothing. Preflight then says what speaks against it. Exits with 3 when the plan is not recommended: a
-    required finding of preflight is left whose risk was not accepted.
+    required finding of preflight is left whose risk was not accepted. With --git, a recommended change of an Argo CD
+    Application or a Flux HelmRelease is committed to a new branch of that checkout, and nothing is pushed.
     """
     from addonctl.apps import wiring
     from addonctl.preflight import check_accepted
@@ -375,6 +379,8 @@ def plan(addon: str, target: str, to: str, accept_risk: tuple[str, ...], output:
     print_document(output, lambda: documents.plan_document(prepared), lambda: terminal.plan(prepared, style))
     if prepared.refusals:
         sys.exit(run.EXIT_NOT_RECOMMENDED)
+    for proposal in wiring.proposed(prepared.plan, checkout) if checkout else ():
+        screen.note(f"{proposal.file}: {proposal.was} is changed on branch {proposal.branch}, which is not pushed.")
 
 
 # ── Snapshots ───────────────────────────────────────────────────────────────────────────────────────────────────

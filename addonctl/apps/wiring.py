@@ -15,11 +15,14 @@ from addonctl.waivers import Waiver
 from addonctl.windows import Freeze, Window
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from addonctl.adapters.checkpoints import CheckpointFolder
     from addonctl.adapters.notices import Notices
     from addonctl.adapters.sources.live import LiveCluster
     from addonctl.catalog import Catalog
     from addonctl.executor import Executor
+    from addonctl.model import live
     from addonctl.model.plan import Plan
     from addonctl.worker import Told, Worker
 
@@ -199,6 +202,17 @@ def executor(options: SourceOptions, run_id: str, cluster: str = "") -> "Executo
             assessor=BackgroundAssessor(Manager(live, catalog(), CLOCK).assess),
         )
     )
+
+
+def proposed(plan: "Plan", folder: str) -> "Iterator[live.Proposal]":
+    """The steps of a plan that GitOps controllers carry out, as commits in a checkout."""
+    from addonctl.adapters.git_checkout import GitCheckout
+    from addonctl.model import owners
+
+    checkout = GitCheckout(Path(folder))
+    for step in plan.steps:
+        if isinstance(step.owner, owners.ArgoApplication | owners.FluxHelmRelease) and step.to_version:
+            yield checkout.propose(step.owner, str(step.to_version))
 
 
 def notices() -> "Notices":

@@ -17,7 +17,7 @@ from addonctl.model.checkpoint import Checkpoint
 from addonctl.model.owners import ArgoApplication, FluxHelmRelease
 from addonctl.model.plan import Step
 from addonctl.model.run import OwnerState
-from addonctl.versions import parse
+from addonctl.versions import parse, pinned
 
 _SOON_S = 2.0
 Document = Mapping[str, Any]
@@ -123,7 +123,7 @@ class ArgoHand:
     def _place(self, found: live.Object) -> int:
         """Which source has the version: that with a chart, else with a tag; of several, that with the step's."""
         sources = _sources(found)
-        exact = [n for n, each in enumerate(sources) if parse(str(each.get("targetRevision") or "")) is not None]
+        exact = [n for n, each in enumerate(sources) if pinned(str(each.get("targetRevision") or "")) is not None]
         charts = [n for n in exact if sources[n].get("chart")] or exact
         ours = (self.step.from_version, self.step.to_version)
         of_step = [n for n in charts if parse(sources[n]["targetRevision"]) in ours]
@@ -184,7 +184,7 @@ class FluxHand:
         """Raises Invalid where the version is not in the HelmRelease, Conflict where somebody else keeps that."""
         found = self._release()
         version = str(_chart(found).get("version") or "")
-        if parse(version) is None:
+        if pinned(version) is None:
             takes = version or ("the newest chart" if _chart(found) else "what its chartRef names")
             what = f"The version of {self.step.addon} is not in {self.owner}, which takes {takes}"
             raise Invalid(what, "Give it a version, or change what it takes.")

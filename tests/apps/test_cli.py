@@ -657,6 +657,29 @@ def test_a_plan_as_json_says_the_same() -> None:
     assert document["premises"][0]["owner"] == "eks-addon"
 
 
+def test_a_plan_may_be_committed_where_argocd_takes_it_from(tmp_path: Path) -> None:
+    application = tmp_path / "keda.yaml"
+    application.write_text(
+        "apiVersion: argoproj.io/v1alpha1\nkind: Application\nmetadata: {name: keda}\n"
+        "spec: {source: {chart: keda, targetRevision: 2.17.2}}\n"
+    )
+    person = ("-c", "user.name=somebody", "-c", "user.email=somebody@example.com", "-c", "commit.gpgsign=false")
+    for words in (("init", "-q"), ("add", "."), (*person, "commit", "-q", "-m", "keda")):
+        subprocess.run(["git", "-C", str(tmp_path), *words], check=True)
+    for name, value in (("user.name", "somebody"), ("user.email", "somebody@example.com")):
+        subprocess.run(["git", "-C", str(tmp_path), "config", name, value], check=True)
+    done = run("plan", "--demo", "keda", "--to", "2.18.0", "--git", str(tmp_path))
+    assert done.returncode == 0, done.stderr
+    assert "keda.yaml: 2.17.2 is changed on branch addonctl/keda-2.18.0, which is not pushed." in done.stderr
+    shown = subprocess.run(
+        ["git", "-C", str(tmp_path), "show", "addonctl/keda-2.18.0:keda.yaml"],
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    assert shown.stdout == application.read_text().replace("2.17.2", "2.18.0")
+
+
 @pytest.mark.parametrize("goal", [(), ("coredns",), ("--to", "default"), ("coredns", "--to", "1", "--target", "1.36")])
 def test_a_plan_needs_one_goal(goal: tuple[str, ...]) -> None:
     done = run("plan", "--demo", *goal)

@@ -127,9 +127,12 @@ def test_an_application_and_a_release_of_flux_count_by_the_version_in_them(demo:
         assert step.undo == (GitChange(owner=owner, change=f"set {field} back to v1.19.0"),)
 
 
-def test_an_application_that_takes_a_branch_is_changed_by_a_commit(demo: Assessment, catalog: Catalog) -> None:
+@pytest.mark.parametrize("takes", ["main", "1.19.x", "release-1.19"])
+def test_an_application_that_takes_what_moves_is_changed_by_a_commit(
+    demo: Assessment, catalog: Catalog, takes: str
+) -> None:
     owner = owners.ArgoApplication("argocd", "certs")
-    application = Application(namespace="argocd", name="certs", path="certs", target_revision="main")
+    application = Application(namespace="argocd", name="certs", path="certs", target_revision=takes)
     kept = _with(_kept_by(demo, "cert-manager", owner), applications=(application,))
     (step,) = update_plan(kept, catalog, "cert-manager", "v1.20.0", NOW).steps
     (change,), (undo,) = step.do, step.undo

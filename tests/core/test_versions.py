@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from addonctl import versions
 from addonctl.errors import BadInput
-from addonctl.versions import Minor, Version, VersionRange
+from addonctl.versions import Minor, Version, VersionRange, pinned
 
 NUMBERS = st.lists(st.integers(0, 10**19), min_size=1, max_size=5)
 
@@ -228,3 +228,24 @@ def test_values_are_frozen_and_survive_a_copy(value: Any) -> None:
     assert str(pickle.loads(pickle.dumps(value))) == str(value)
     assert value != str(value)
     assert repr(value) == f"{type(value).__name__}({str(value)!r})"
+
+
+def test_only_what_cannot_move_is_pinned() -> None:
+    exact = ("1.2.3", "v1.2.3", "v1.12.4-eksbuild.18", "2024.1.0-rc1", "1.2.3+build", "1.2.3.4")
+    moving = (
+        "",
+        "main",
+        "1",
+        "v1",
+        "1.2",
+        "1.2.x",
+        "0.20.x",
+        "1.x",
+        "2.*",
+        ">=1.2.3",
+        "~1.2.3",
+        "release-1.2",
+        "1234567",
+    )
+    assert [str(pinned(each)) for each in exact] == list(exact)
+    assert {pinned(each) for each in moving} == {None}
