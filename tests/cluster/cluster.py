@@ -138,6 +138,11 @@ class Cluster:
         path.write_text(json.dumps(self._kubeconfig(token)))
         return path
 
+    @property
+    def namespaces(self) -> tuple[str, ...]:
+        """The network namespaces of the real nodes."""
+        return tuple(node.netns for node in self._nodes)
+
     def name_image(self, image: str, name: str) -> None:
         """Gives an image another name on every real node, as a mirror or AWS would serve it."""
         for node in self._nodes:

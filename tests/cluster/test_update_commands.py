@@ -18,6 +18,7 @@ from addonctl.model import live
 from addonctl.model.run import Phase
 from tests.cluster.changes import got
 from tests.cluster.lab import EKS_ADDONS, NAME, Lab, image_of
+from tests.cluster.traffic import Traffic
 
 _NEWER = "v1.13.2-eksbuild.21"
 _NOT_BUILT = "v1.14.3-eksbuild.14"  # AWS offers it; its image is not to be had here
@@ -84,6 +85,12 @@ def deployment(lab: Lab) -> Mapping[str, Any]:
     return live.normalised(found)
 
 
+def traffic(lab: Lab) -> Traffic:
+    """50 queries a second from each node to the address of cluster DNS."""
+    (service,) = got(lab.cluster, "service/kube-dns", "-n", "kube-system")
+    return Traffic(lab.cluster.namespaces, service["spec"]["clusterIP"])
+
+
 def image(lab: Lab) -> str:
     (container,) = deployment(lab)["spec"]["template"]["spec"]["containers"]
     return str(container["image"])
@@ -96,16 +103,22 @@ def leases(lab: Lab) -> list[str]:
 
 def test_an_update_and_its_rollback(user: User, capsys: pytest.CaptureFixture[str]) -> None:
     before = deployment(user.lab)
-    run = user.changes("update", "coredns", "--to", _NEWER, code=0)
-    assert (run["outcome"], image(user.lab)) == ("updated", image_of("coredns", _NEWER))
-    assert run["lost"]["dns"]["failed"] == 0
-    assert run["lost"]["dns"]["requests"] > 100
-    assert [each["verdict"] for each in run["verdicts"]][-1] == "pass"
-    code, out, error = user.runs("rollback", run["id"], "--yes", *_SHORT, *user.place)
+    with traffic(user.lab) as asked:
+        run = user.changes("update", "coredns", "--to", _NEWER, code=0)
+        code, out, error = user.runs("rollback", run["id"], "--yes", *_SHORT, *user.place)
     with capsys.disabled():
         print(f"\n{out}\n{error}\n{user.runs('runs', run['id'])[1]}\n{user.runs('runs')[1]}")
         print(user.runs("checkpoint", "list")[1])
+        print(f"traffic: {len(asked.account.lost_at)} of {asked.account.sent} lost, at {asked.account.lost_at}")
+    assert run["outcome"] == "updated"
+    assert run["lost"]["dns"]["failed"] == 0
+    assert run["lost"]["dns"]["requests"] > 100
+    assert [each["verdict"] for each in run["verdicts"]][-1] == "pass"
     assert code == 0, error
+    account = asked.account
+    assert account.sent == account.answered + len(account.lost_at)
+    assert account.sent > 5_000
+    assert len(account.lost_at) <= account.sent / 1_000, account.lost_at
     assert deployment(user.lab) == before
     assert leases(user.lab) == []
 
