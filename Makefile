@@ -51,7 +51,7 @@ bench: $(VENV)/installed-dev
 prove: bench
 	$(BIN)/python -m tests.cluster build control-plane nodes helm simulated popeye argocd
 	$(BIN)/python -m tests.cluster starts 20
-	$(BIN)/python -m pytest tests/cluster -m "" -rs
+	$(BIN)/python -m pytest tests/contracts/test_journal_kills.py tests/cluster -m "" -rs
 	for script in cluster_scan faults_beside_popeye; do $(BIN)/python -m bench.$$script || exit 1; done
 
 # The locks hold hashes and no address; `make lock` renews them from pyproject.toml.

@@ -89,6 +89,7 @@ def deployment(lab: Lab) -> live.Object:
     return live.Object(found)
 
 
+@pytest.mark.prove
 def test_coredns_is_updated_wave_by_wave_and_back_again(
     lab: Lab, environment: None, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -103,6 +104,7 @@ def test_coredns_is_updated_wave_by_wave_and_back_again(
     assert live.normalised(deployment(lab).document) == before
 
 
+@pytest.mark.prove
 def test_a_version_whose_image_is_not_there_is_put_back(
     lab: Lab, environment: None, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

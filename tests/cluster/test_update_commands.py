@@ -123,6 +123,7 @@ def test_an_update_and_its_rollback(user: User, capsys: pytest.CaptureFixture[st
     assert leases(user.lab) == []
 
 
+@pytest.mark.prove
 def test_a_version_without_image_is_rolled_back(user: User, capsys: pytest.CaptureFixture[str]) -> None:
     before = deployment(user.lab)
     run = user.changes("update", "coredns", "--to", _NOT_BUILT, code=4)
@@ -135,6 +136,7 @@ def test_a_version_without_image_is_rolled_back(user: User, capsys: pytest.Captu
     assert leases(user.lab) == []
 
 
+@pytest.mark.prove
 def test_what_somebody_cancels_goes_back(user: User) -> None:
     before = deployment(user.lab)
     process = user.start("update", "coredns", "--to", _NEWER, "--yes", *_SHORT, *user.place)
@@ -146,6 +148,7 @@ def test_what_somebody_cancels_goes_back(user: User) -> None:
     assert deployment(user.lab) == before
 
 
+@pytest.mark.prove
 def test_ctrl_c_goes_back(user: User) -> None:
     before = deployment(user.lab)
     process = user.start("update", "coredns", "--to", _NEWER, "--yes", *_SHORT, *user.place)
@@ -157,7 +160,10 @@ def test_ctrl_c_goes_back(user: User) -> None:
     assert deployment(user.lab) == before
 
 
-@pytest.mark.parametrize("phase", [Phase.BASELINE, Phase.APPLY, Phase.SOAK, Phase.VERIFY])
+_PHASES = [pytest.param(phase, marks=pytest.mark.prove) for phase in (Phase.BASELINE, Phase.APPLY, Phase.VERIFY)]
+
+
+@pytest.mark.parametrize("phase", [Phase.SOAK, *_PHASES])
 def test_a_run_whose_process_was_killed_is_resumed(user: User, phase: Phase) -> None:
     """Nobody else begins meanwhile; the second process finishes what the first began."""
     process = user.start("update", "coredns", "--to", _NEWER, "--yes", *_SHORT, *user.place)

@@ -104,6 +104,7 @@ def owners_of(lab: Lab) -> set[str]:
     return {entry["manager"] for entry in entries if entry.get("subresource") != "status"}
 
 
+@pytest.mark.prove
 def test_gatekeeper_is_updated_wave_by_wave_and_back_again(
     lab: Lab, environment: None, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -137,6 +138,7 @@ def test_a_version_whose_image_is_not_there_is_put_back(
     assert newest.revision == was.revision + 2
 
 
+@pytest.mark.prove
 def test_helm_itself_goes_on_after_an_update_by_us(lab: Lab, environment: None, tmp_path: Path) -> None:
     """Nothing of ours is in its way: neither temporary settings nor the ownership of fields."""
     folder = str(chart(_NEWER, tmp_path))

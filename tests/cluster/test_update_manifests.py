@@ -82,6 +82,7 @@ def owners_of(cluster: Cluster, ref: ObjectRef) -> set[tuple[str, str]]:
     return {(each["manager"], each["operation"]) for each in entries if each.get("subresource") != "status"}
 
 
+@pytest.mark.prove
 def test_coredns_is_updated_wave_by_wave_and_back_again(
     cluster: Cluster, coredns: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -99,6 +100,7 @@ def test_coredns_is_updated_wave_by_wave_and_back_again(
     assert found(cluster, refs_of(coredns)) == before
 
 
+@pytest.mark.prove
 def test_a_version_whose_image_is_not_there_is_put_back(
     cluster: Cluster, coredns: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -83,7 +83,7 @@ def boundaries(folder: Path) -> int:
     return int((folder / "passed").read_text())
 
 
-@pytest.mark.parametrize("part", range(_PARTS))
+@pytest.mark.parametrize("part", [0, *(pytest.param(part, marks=pytest.mark.prove) for part in range(1, _PARTS))])
 def test_killed_at_any_boundary_another_process_ends_the_run(tmp_path: Path, part: int) -> None:
     """Three waves, of which the last is bad: before and after each store, before and after each effect."""
     count = boundaries(tmp_path)
@@ -96,7 +96,7 @@ def test_killed_at_any_boundary_another_process_ends_the_run(tmp_path: Path, par
         resumed(folder / "runs.db", folder)
 
 
-@pytest.mark.parametrize("every", [5, 6, 7, 11])
+@pytest.mark.parametrize("every", [7, *(pytest.param(every, marks=pytest.mark.prove) for every in (5, 6, 11))])
 def test_killed_again_and_again_it_still_ends(tmp_path: Path, every: int) -> None:
     place = tmp_path / "runs.db"
     for number in itertools.count():
