@@ -47,6 +47,8 @@ def coredns(cluster: Cluster, tmp_path: Path) -> Iterator[str]:
     cluster.kubectl("apply", "-f", "-", stdin=manifest)
     yield manifest
     cluster.apply(manifest)
+    # Nothing points to it, so nobody can tell that it is one of CoreDNS's objects, which go with its manifests.
+    cluster.kubectl("delete", "--ignore-not-found", "-f", "-", stdin=_ADDED)
 
 
 def planned(cluster: Cluster, addon: str, version: str, manifest: str, folder: Path) -> Plan:
