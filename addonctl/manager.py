@@ -14,6 +14,7 @@ from addonctl.catalog import Catalog
 from addonctl.ecosystem import EcosystemAnalysis, ecosystem
 from addonctl.errors import BadInput
 from addonctl.inventory import take_inventory
+from addonctl.lifecycle import LifecycleManagement, lifecycle
 from addonctl.model import Snapshot, View
 from addonctl.model.checkpoint import CheckpointEntry
 from addonctl.model.manifests import Manifests
@@ -99,6 +100,14 @@ class Manager:
         """
         named = self if not cluster_name else self._named(cluster_name)
         return ecosystem(named.assess())
+
+    def automated_addon_lifecycle_management(self, cluster_name: str = "") -> LifecycleManagement:
+        """What is due for the cluster's add-ons: updates with their way back, migrations from what is retired.
+
+        `cluster_name` may name the source's cluster. Raises BadInput when it names another one. Changes nothing.
+        """
+        named = self if not cluster_name else self._named(cluster_name)
+        return lifecycle(named.assess(), self.catalog, self.clock.now())
 
     def _named(self, cluster: str) -> "Manager":
         source = self.source.named(cluster)

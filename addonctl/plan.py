@@ -77,6 +77,18 @@ def update_plan(
     return _plan(assessment, f"{row.id} to {to}", planner.steps(row, goal, kubernetes, kubernetes), now)
 
 
+def chosen_plan(
+    assessment: Assessment, catalog: Catalog, installation: str, change: Sequence[Action], now: datetime
+) -> Plan:
+    """An installation to a version that a person chooses, as `change` says; with its rollout and its way back.
+
+    Raises BadInput as update_plan does.
+    """
+    planner, kubernetes = _Planner(assessment, catalog), _running(assessment)
+    step = planner.choosing(_one(assessment, installation), change, kubernetes)
+    return _plan(assessment, f"{installation} to a version to choose", [step], now)
+
+
 def _running(assessment: Assessment) -> Minor:
     status = assessment.kubernetes
     if status.running is None:
@@ -263,11 +275,15 @@ class _Planner:
             way = (
                 self._by_eks(row, listed, was, stop, kubernetes)
                 if by_eks
-                else self._by_its_installer(row, stop, wanted)
+                else self._by_its_installer(replace(row, version=was), stop, wanted)
             )
             step = self.step(row, was, stop, kubernetes, way)
             yield replace(step, skips=self._skipped(row, was, stop))
             was = stop
+
+    def choosing(self, row: Installation, change: Sequence[Action], kubernetes: Minor) -> Step:
+        """To a version that a person chooses."""
+        return self.step(row, self.present(row), None, kubernetes, _Way(tuple(change), (self._back(row),)))
 
     def restoring(self, row: Installation, entry: CheckpointEntry, kubernetes: Minor) -> Step:
         """To the state that a checkpoint holds; back is to what was there before it."""

@@ -383,6 +383,32 @@ def plan(
         screen.note(f"{proposal.file}: {proposal.was} is changed on branch {proposal.branch}, which is not pushed.")
 
 
+@cli.command(short_help="What is due: updates, and migrations from what is retired.")
+@opt.source_options
+@opt.target
+@opt.config
+@opt.output
+@opt.fail_options
+def lifecycle(target: str, config: str, output: str, fail_on: str, allow_gaps: bool, **source: Any) -> None:
+    """What is due for each add-on and when: updates, what the next Kubernetes needs, migrations from what is retired.
+
+    Changes nothing. --fail-on counts the findings that these actions answer, and those of the cluster's own support.
+    """
+    from addonctl.apps import wiring
+    from addonctl.lifecycle import lifecycle as judged
+    from addonctl.lifecycle import of_lifecycle
+    from addonctl.render import documents, screen
+    from addonctl.render.lifecycle import lifecycle as shown
+
+    assessment = _assess(source, target, config=config)
+    found = judged(assessment, wiring.catalog(), wiring.CLOCK.now())
+    style = screen.Style(wide=output == "wide")
+    print_document(
+        output, lambda: documents.lifecycle_document(assessment, found), lambda: shown(assessment, found, style)
+    )
+    _exit_by(assessment.about(of_lifecycle), fail_on, allow_gaps=allow_gaps)
+
+
 # ── Snapshots ───────────────────────────────────────────────────────────────────────────────────────────────────
 
 

@@ -89,6 +89,9 @@ EXAMPLES = {
         checkpoint delete e3efa4f6f1c2""",
     "checkpoint export": """
         checkpoint export checkpoints.tar""",
+    "lifecycle": """
+        lifecycle --context prod-eu-1
+        lifecycle --context prod-eu-1 --target 1.36 -o wide""",
     "snapshot": """
         snapshot save today.snap --context prod-eu-1
         snapshot diff yesterday.snap today.snap""",

@@ -297,7 +297,8 @@ class MigrationStep:
 class Retirement:
     """The end of an add-on as a whole: no release follows. `ended`: the last day of its maintenance.
 
-    `keeps` says what running it on means; `steps` lead to one of the `successors`, before it is uninstalled.
+    `keeps` says what running it on means; `steps` lead to one of the `successors`, before it is uninstalled. Ingresses
+    whose class names `ingress_controller` use it.
     """
 
     text: str
@@ -306,6 +307,7 @@ class Retirement:
     successors: tuple[Successor, ...]
     steps: tuple[MigrationStep, ...]
     announced: date | None = None
+    ingress_controller: str = ""
     source: str = ""
 
 

@@ -23,6 +23,7 @@ from addonctl.model import (
     owners,
 )
 from addonctl.remediation import eks_addon, to_a_version, update_addon
+from addonctl.versions import Minor
 
 # Nobody updates on the day: so long before and after it, the end of a release is worth knowing, not more.
 _AROUND = timedelta(days=60)
@@ -83,17 +84,6 @@ def _cycle(row: Installation, addon: AddOn) -> ReleaseCycle | None:
     return next((cycle for cycle in addon.lifecycle if cycle.minor == mine), None)
 
 
-def maintained(addon: AddOn, catalog: Catalog, status: KubernetesStatus, day: date) -> tuple[ReleaseCycle, ...]:
-    """The releases that get fixes on a day, and of which nobody says that they do not support the Kubernetes."""
-    return tuple(
-        cycle
-        for cycle in addon.lifecycle
-        if cycle.is_maintained(day)
-        and cycle.latest is not None
-        and catalog.check(addon.id, cycle.latest, status.oldest).answer is not Answer.NO
-    )
-
-
 def _ended(
     row: Installation,
     addon: AddOn,
@@ -105,7 +95,7 @@ def _ended(
     view, catalog, status, day = known
     assert cycle.end_of_life is not None, cycle
     offered = isinstance(row.owner, owners.EksAddon) and running.answer is Answer.YES
-    newer = [each for each in maintained(addon, catalog, status, day) if each.minor > cycle.minor]
+    newer = [each for each in addon.lifecycle if each.is_maintained(day) and each.latest and each.minor > cycle.minor]
     mild = offered or not newer or day - cycle.end_of_life <= _AROUND
     return finding(
         "EOL002",
@@ -115,6 +105,19 @@ def _ended(
         fix=_fix(row, addon, newer, (view, catalog, status)),
         severity=Severity.INFO if mild else None,
     )
+
+
+def _suitable(
+    newer: list[ReleaseCycle], addon: AddOn, catalog: Catalog, status: KubernetesStatus
+) -> list[ReleaseCycle]:
+    """Those of which nobody says that they do not support the running Kubernetes, and the next, if there are any."""
+
+    def answer(cycle: ReleaseCycle, minor: Minor) -> Answer:
+        assert cycle.latest is not None, cycle
+        return catalog.check(addon.id, cycle.latest, minor).answer
+
+    fit = [cycle for cycle in newer if answer(cycle, status.oldest) is not Answer.NO]
+    return [cycle for cycle in fit if answer(cycle, status.next) is Answer.YES] or fit
 
 
 def _when(row: Installation, addon: AddOn, cycle: ReleaseCycle, day: date) -> str:
@@ -142,16 +145,20 @@ def _offers(newer: list[ReleaseCycle], addon: AddOn, *, offered: bool) -> Iterat
 def _fix(
     row: Installation, addon: AddOn, newer: list[ReleaseCycle], known: tuple[View, Catalog, KubernetesStatus]
 ) -> tuple[Action, ...]:
-    if not newer:
-        return ()
     view, catalog, status = known
+    fit = _suitable(newer, addon, catalog, status)
+    if not fit:
+        first = f"No maintained release of {addon.name} supports Kubernetes {status.oldest}: upgrade Kubernetes first."
+        return (Note(first),) if newer else ()
     listed = catalog.eks.addons.get(row.owner.name) if isinstance(row.owner, owners.EksAddon) else None
     if listed is None:
-        latest = " or ".join(str(each.latest) for each in newer)
-        return to_a_version(row, f"of a maintained release ({addon.name} {latest})")
-    minors = {each.minor for each in newer}
-    fit = [version for version in listed.offered(status.oldest) if version.minor in minors]
-    goal = listed.preferred(fit, status.oldest)
+        *others, last = (str(each.latest) for each in fit)
+        latest = f"{', '.join(others)} or {last}" if others else last
+        stepwise = (Note("It moves one minor at a time."),) if addon.one_minor_at_a_time else ()
+        return (*to_a_version(row, f"of a maintained release ({addon.name} {latest})"), *stepwise)
+    minors = {each.minor for each in fit}
+    versions = [version for version in listed.offered(status.oldest) if version.minor in minors]
+    goal = listed.preferred(versions, status.oldest)
     if goal is None:
         return (Note(f"EKS offers no maintained release of {addon.name} for Kubernetes {status.oldest} yet."),)
     eks = view.snapshot.eks

@@ -5,7 +5,7 @@ never a made-up number. A typed value with a label (a subject, an owner) is incl
 `subject_ref` the value.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import fields
 from typing import IO, Any
 
@@ -18,7 +18,8 @@ from addonctl.changes import InventoryChanges
 from addonctl.ecosystem import dependency_analysis, ecosystem
 from addonctl.errors import AddonctlError, BadInput
 from addonctl.findings import CHECKS, Capability
-from addonctl.model import Claim, Edge, Finding, Gap, Installation, ObjectHealth, Severity, Snapshot
+from addonctl.lifecycle import LifecycleAction, LifecycleManagement, of_lifecycle
+from addonctl.model import Action, Claim, Edge, Finding, Gap, Installation, ObjectHealth, Severity, Snapshot
 from addonctl.model.plan import Step
 from addonctl.preflight import Prepared
 from addonctl.render.commands import action_text, fix_text
@@ -131,6 +132,37 @@ def _step(step: Step) -> Document:
     owner = {"owner": str(step.owner), "owner_ref": document["owner"]}
     back = {"undo": action_text(step.undo), "undo_actions": undo}
     return {**document, **owner, "fix": action_text(step.do), **back, "actions": actions}
+
+
+def lifecycle_document(assessment: Assessment, found: LifecycleManagement) -> Document:
+    """`addonctl lifecycle -o json`: actions are written as text and as values, as in a plan."""
+    return {
+        **_envelope(assessment, "Lifecycle"),
+        **plain(found),
+        "lifecycle_actions": [_lifecycle_action(each) for each in found.lifecycle_actions],
+        **_findings(assessment.about(of_lifecycle)),
+    }
+
+
+def _lifecycle_action(each: LifecycleAction) -> Document:
+    document: Document = plain(each)
+    choices = zip(document["alternative_solutions"], each.alternative_solutions, strict=True)
+    document["action"] |= _written(document["action"], each.action.do)
+    document["alternative_solutions"] = [known | _written(known, choice.do) for known, choice in choices]
+    if each.rollback_plan is None:
+        steps = zip(document["migration_plan"], each.migration_plan, strict=True)
+        document["migration_plan"] = [known | _written(known, (step.do,)) for known, step in steps]
+        del document["rollback_plan"]
+        return document
+    document["rollback_plan"] |= _written(document["rollback_plan"], each.rollback_plan.do)
+    del document["migration_plan"]
+    return document
+
+
+def _written(document: Document, do: Sequence[Action]) -> Document:
+    """Actions as text and as values; they stand in the place of `do`."""
+    del document["do"]
+    return {"fix": action_text(do), "actions": plain(do)}
 
 
 def _envelope(assessment: Assessment, kind: str) -> Document:

@@ -267,6 +267,38 @@ def test_the_doors_are_few() -> None:
     assert sorted(addonctl.__all__) == ["AddonctlError", "Manager", "__version__", "open_manager"]
 
 
+def test_the_front_door_says_what_is_due_under_the_keys_that_were_agreed() -> None:
+    from addonctl import open_manager
+
+    managed = open_manager(demo=True).automated_addon_lifecycle_management("prod-eu-1").to_dict()
+    keys = ["cluster_name", "lifecycle_actions", "total_actions", "estimated_improvement", "execution_priority"]
+    assert list(managed) == keys
+    assert managed["total_actions"] == len(managed["lifecycle_actions"]) > 0
+    of_each = {
+        "action",
+        "addon",
+        "strategy",
+        "confidence",
+        "expected_downtime",
+        "timeline",
+        "alternative_solutions",
+        "rollback_plan",
+    }
+    assert all(set(each) == of_each for each in managed["lifecycle_actions"])
+    document = json.loads(run("lifecycle", "--demo", "-o", "json").stdout)
+    assert set(keys) < set(document)
+    assert [each["action"]["installation"] for each in document["lifecycle_actions"]] == [
+        each["action"]["installation"] for each in managed["lifecycle_actions"]
+    ]
+
+
+def test_lifecycle_fails_on_what_its_actions_answer_and_on_nothing_else() -> None:
+    assert run("lifecycle", "--demo").returncode == 0
+    assert run("lifecycle", "--demo", "--fail-on", "required").returncode == 2
+    codes = {found["code"] for found in json.loads(run("lifecycle", "--demo", "-o", "json").stdout)["findings"]}
+    assert codes == {"EKS001", "EKS006", "EOL002"}
+
+
 # ── findings, health, compat, matrix, deps ──────────────────────────────────────────────────────────────────────
 
 

@@ -1112,7 +1112,8 @@ def test_a_release_that_does_not_support_the_running_kubernetes_is_not_offered()
     known = catalog(addon("mesh", "acme/mesh", lifecycle=CYCLES, kubernetes=(supports("1.30", "1.35", "1.36"),)))
     found = ended("1.29.1", known=known)
     assert found
-    assert found.fix == ()
+    assert found.severity is Severity.RECOMMENDED
+    assert found.fix == (Note("No maintained release of Mesh supports Kubernetes 1.34: upgrade Kubernetes first."),)
 
 
 @pytest.mark.parametrize(

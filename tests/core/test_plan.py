@@ -19,6 +19,7 @@ from addonctl.model import (
     GitChange,
     HelmRollback,
     HelmUpgrade,
+    Note,
     UpdateAddon,
     View,
     live,
@@ -68,6 +69,16 @@ def test_vpc_cni_moves_one_minor_at_a_time(demo: Assessment, catalog: Catalog) -
     assert minors == [(1, number) for number in range(18, 23)]
     assert [step.from_version for step in plan.steps[1:]] == [step.to_version for step in plan.steps[:-1]]
     assert {_updates(step)[0].role_arn for step in plan.steps} == {"arn:aws:iam::123456789012:role/vpc-cni"}
+
+
+def test_by_hand_each_step_goes_back_to_the_one_before(demo: Assessment, catalog: Catalog) -> None:
+    by_hand = tuple(
+        replace(row, owner=owners.Manifest("kubectl"), claims=()) if row.addon == "aws-vpc-cni" else row
+        for row in demo.inventory.installations
+    )
+    there = replace(demo, inventory=replace(demo.inventory, installations=by_hand))
+    for step in update_plan(there, catalog, "aws-vpc-cni", "default", NOW).steps:
+        assert step.undo == (Note(f"Apply the manifests of aws-vpc-cni {step.from_version} again."),)
 
 
 def test_eks_cannot_go_back_to_what_it_no_longer_offers(demo: Assessment, catalog: Catalog) -> None:
