@@ -209,7 +209,6 @@ class FluxHand:
 
     def change(self, before: Checkpoint, token: str) -> str:
         """Helm would set what the chart sets, so the chart is told the temporary settings; none has `paused`."""
-        self._disown(before)
         workloads = of_checkpoint(self.ports.reader, self.ports.writer, before)
         held = {each.ref: {k: v for k, v in each.hardened.items() if k != "paused"} for each in workloads}
         self.ports.gitops.hold(self.owner, held)
@@ -219,14 +218,8 @@ class FluxHand:
     def revert(self, before: Checkpoint, token: str) -> str:
         if _applied(self._release()) == _applied(_manager(before)):
             return ""
-        self._disown(before)
         self.ports.gitops.put_back(self.owner, _manager(before))
         return token
-
-    def _disown(self, before: Checkpoint) -> None:
-        """Helm refuses to change what others own."""
-        for each in of_checkpoint(self.ports.reader, self.ports.writer, before):
-            each.disown()
 
     # ── Looking ─────────────────────────────────────────────────────────────────────────────────────────────────
 

@@ -16,7 +16,7 @@ from addonctl.sim.faults import draw, schedule
 from addonctl.versions import Version
 from tests.simulation.test_update import as_left, audit
 from tests.simulation.test_update_helm import strike
-from tests.simulation.update import NEW, Cluster, manifests
+from tests.simulation.update import NEW, OLD, Cluster, manifests
 from tests.simulation.update_gitops import Argo, Flux
 
 KINDS = ("Deployment", "DaemonSet")
@@ -248,9 +248,10 @@ def test_a_version_that_its_source_does_not_have_is_put_back(keeper: Keepers) ->
     audit(cluster, run)
 
 
-def test_what_the_new_manifests_say_of_the_strategy_is_so_in_the_end() -> None:
+@pytest.mark.parametrize("heals", [True, False])
+def test_what_the_new_manifests_say_of_the_strategy_is_so_in_the_end(heals: bool) -> None:
     """What was held is the old one's until then."""
-    cluster = Cluster(1, keeper=Argo)
+    cluster = Cluster(1, keeper=lambda cluster: Argo(cluster, prune=True, selfHeal=heals))
     rolling = {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": 2, "maxUnavailable": 0}}
     assert isinstance(cluster.keeper, Argo)
     cluster.keeper.manifests[str(NEW)] = manifests(str(NEW), "Deployment", strategy=rolling)
@@ -258,6 +259,23 @@ def test_what_the_new_manifests_say_of_the_strategy_is_so_in_the_end() -> None:
     assert run.phase is Phase.UPDATED
     assert cluster.world.until(lambda: cluster.spec["strategy"] == rolling, 60)
     assert cluster.world.until(keeper_of(cluster).is_settled, 60)
+
+
+@pytest.mark.parametrize(("bad_share", "there"), [(0.0, "new"), (0.4, "old")])
+def test_what_one_version_has_and_the_other_has_not(bad_share: float, there: str) -> None:
+    """It is pruned by our own synchronisation: Argo CD does not heal here."""
+    cluster = Cluster(1, keeper=lambda cluster: Argo(cluster, prune=True), bad_share=bad_share)
+    assert isinstance(cluster.keeper, Argo)
+    for version, name in ((OLD, "old"), (NEW, "new")):
+        metadata = {"name": name, "namespace": "kube-system"}
+        config = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": {"a": "1"}}
+        cluster.keeper.manifests[str(version)] = [*cluster.keeper.manifests[str(version)], config]
+    cluster.hands.gitops.sync(cluster.keeper.owner, "first")
+    cluster.world.advance(300)
+    run = cluster.update()
+    audit(cluster, run)
+    maps = cluster.hands.reader.list(live.Kind("", "ConfigMap"), "kube-system")
+    assert [each.ref.name for each in maps if each.ref.name in ("old", "new")] == [there]
 
 
 def test_a_managed_application_is_refused_before_anything_is_changed() -> None:
