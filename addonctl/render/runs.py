@@ -66,7 +66,9 @@ def why_text(why: Why) -> str:
             return f"no verdict for {seconds} s: {'; '.join(evidence(judgement))}"
         case TookTooLong(phase, seconds, state, waited_for):
             seen = f" ({state_text(state)})" if state and state.of else ""
-            return f"{PHASES[phase]} for {seconds} s{seen}{waited_for and f': {waited_for}'}"
+            return f"too long: {PHASES[phase]} for {seconds} s{seen}{waited_for and f': {waited_for}'}"
+        case CommandFailed(Do.CHECK, reason):
+            return reason
         case CommandFailed(do, reason):
             return f"could not {DOES[do]}: {reason}"
         case OwnerFailed(detail):
