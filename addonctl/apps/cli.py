@@ -648,6 +648,32 @@ def completion(shell: str) -> None:
     click.echo(found(cli, {}, name, variable).source())
 
 
+@cli.command(short_help="Updates in simulated clusters, with faults drawn by seed.")
+@click.option("--seed", default=1, show_default=True, help="The first seed; each is one run, always the same.")
+@click.option("--runs", default=1, show_default=True, type=click.IntRange(1), help="How many seeds.")
+@click.option("--faults", default="", metavar="NAMES", help="Faults of the infrastructure, by comma; `none`; all.")
+@click.option("--incidents", default="", metavar="IDS", help="What may be wrong with versions, by comma; `none`; all.")
+@click.option("--jobs", default=0, type=click.IntRange(0), help="Processes; one a processor by default.")
+@opt.output
+def simulate(seed: int, runs: int, faults: str, incidents: str, jobs: int, output: str) -> None:
+    """Updates add-ons in simulated clusters while nodes are lost, APIs fail and versions are bad.
+
+    What updates real clusters runs unchanged, and an auditor looks for what must never be so. One run is told as a
+    story, of many it is counted what became of them.
+    """
+    from addonctl.apps import simulating
+
+    mix = simulating.mix_of(faults, incidents)
+    found = simulating.run(seed, runs, mix, jobs)
+    print_document(
+        output,
+        lambda: simulating.document(seed, mix, found),
+        lambda: click.echo("\n".join(simulating.told(seed, mix, found))),
+    )
+    if found.violations:
+        raise SystemExit(run.EXIT_ERROR)
+
+
 @cli.command(short_help="The version of addonctl and of what it knows.")
 @opt.output
 def version(output: str) -> None:

@@ -116,6 +116,10 @@ EXAMPLES = {
         echo coredns v1.12.4-eksbuild.18 1.34 | addonctl catalog check -""",
     "catalog refresh": """
         catalog refresh --region eu-central-1 --profile prod""",
+    "simulate": """
+        simulate --seed 7
+        simulate --runs 500 --jobs 2
+        simulate --runs 100 --incidents COREDNS-04 --faults none -o json""",
     "rbac": """
         rbac --cluster-role | kubectl apply -f -
         rbac --for update --cluster-role | kubectl apply -f -
