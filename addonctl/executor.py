@@ -197,33 +197,38 @@ class Executor:
     def _compare(self, run: Run, step: Step) -> str:
         """Waits until the live state is what it should be by now: the plan's, or the checkpoint's."""
         if run.phase is Phase.ROLLING_BACK:
-            before = self._held(run)
-            differ = [*self._hand(step).differences(before), *self._changed_objects(before)]
-            if differ:
-                raise NotYet(f"not as the checkpoint has it: {', '.join(differ)}", _LATE_S)
-            return ""
+            return self._compare_with(self._held(run), step, strictly=True)
         if step.restores:
-            return self._compare_restored(step)
+            return self._compare_with(self.ports.checkpoints.load(step.restores), step, strictly=False)
         found = self._hand(step).present()
         if found.version != str(step.to_version):
             raise NotYet(f"{step.installation} is at {found.version}, not at {step.to_version}", _LATE_S)
         self._not_busy(step, found)
         return ""
 
-    def _compare_restored(self, step: Step) -> str:
-        """The owner must have the checkpoint's state; objects that others changed since are named, and stay."""
-        wanted = self.ports.checkpoints.load(step.restores)
-        differ = list(self._hand(step).differences(wanted))
+    def _compare_with(self, wanted: Checkpoint, step: Step, *, strictly: bool) -> str:
+        """Waits until the owner has a checkpoint's state, and `strictly` objects all but their labels and annotations.
+
+        What others have noted or changed meanwhile stays theirs: it is told.
+        """
+        changed, noted = self._changed_objects(wanted)
+        differ = [*self._hand(step).differences(wanted), *(changed if strictly else ())]
         if differ:
             raise NotYet(f"not as the checkpoint has it: {', '.join(differ)}", _LATE_S)
-        others = list(self._changed_objects(wanted))
-        return f"otherwise than in the checkpoint: {', '.join(others)}" if others else ""
+        others = [*changed, *noted]
+        return f"changed by others meanwhile: {', '.join(others)}" if others else ""
 
-    def _changed_objects(self, before: Checkpoint) -> Iterator[str]:
+    def _changed_objects(self, before: Checkpoint) -> tuple[list[str], list[str]]:
+        """Those that are not as a checkpoint has them, and those of which only labels or annotations are not."""
+        changed: list[str] = []
+        noted: list[str] = []
         for old in before.objects:
             found = exists(self.ports.reader, old.ref)
-            if found is None or live.normalised(found.document) != live.normalised(old.document):
-                yield str(old.ref)
+            now, was = (live.normalised(each.document) if each else {} for each in (found, old))
+            if now != was:
+                only_notes = {**now, "metadata": None} == {**was, "metadata": None}
+                (noted if only_notes else changed).append(str(old.ref))
+        return changed, noted
 
 
 def _refs(step: Step) -> tuple[ObjectRef, ...]:

@@ -12,6 +12,7 @@ from typing import Any, ClassVar
 import pytest
 
 from addonctl.errors import TooManyRequests
+from addonctl.executor import Executor
 from addonctl.instances import Instances
 from addonctl.model import ObjectRef, live, owners
 from addonctl.model.plan import Wave
@@ -19,9 +20,11 @@ from addonctl.model.run import CommandFailed, Do, Entry, GateFailed, OwnerFailed
 from addonctl.sim.controllers import Behaviour
 from addonctl.sim.eks import SimEksAddons
 from addonctl.sim.faults import draw, schedule
+from addonctl.sim.journal import Shelf, SimJournal
 from addonctl.sim.objects import SimObjects
 from addonctl.sim.store import POD, is_ready
 from addonctl.versions import Version
+from addonctl.worker import Worker
 from tests.simulation.update import NEW, OLD, Cluster, Eks, Helm, Keeper, Kubectl
 from tests.simulation.update_gitops import Argo, Flux
 
@@ -257,3 +260,25 @@ def test_eks_is_sent_all_that_the_add_on_has() -> None:
     assert run.phase is Phase.ROLLED_BACK
     after = SimEksAddons(cluster.eks).describe("dns")
     assert (after.role_arn, after.identities, after.status) == (before.role_arn, before.identities, "ACTIVE")
+
+
+def test_what_others_note_meanwhile_is_told_and_holds_up_no_rollback() -> None:
+    """An annotation is theirs; the spec is what the checkpoint has."""
+    cluster = Cluster(5, bad_share=0.3)
+    reader, writer = cluster.hands.reader, cluster.hands.writer
+    ref = ObjectRef.of("Deployment", "dns", "kube-system")
+    noted: list[str] = []
+
+    def told(run: Run) -> None:
+        if run.phase is Phase.ROLLING_BACK and not noted:
+            noted.append("once")
+            writer.patch(ref, {"metadata": {"annotations": {"example.org/seen": "today"}}})
+
+    clock, shelf = cluster.hands.clock, Shelf()
+    journal = SimJournal(shelf, "worker", clock)
+    worker = Worker("worker", Executor(cluster.hands), journal, clock, told)
+    run = worker.drive(worker.begin("run", cluster.plan(), "somebody"))
+    assert run.phase is Phase.ROLLED_BACK, run.why
+    assert reader.get(ref).metadata["annotations"]["example.org/seen"] == "today"
+    details = [line.detail for line in journal.lines("run")]
+    assert "changed by others meanwhile: Deployment/kube-system/dns" in details
