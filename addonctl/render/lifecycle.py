@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from addonctl.assessment import Assessment
 from addonctl.catalog import Answer
+from addonctl.findings import CHECKS
 from addonctl.lifecycle import (
     Alternative,
     Choice,
@@ -15,8 +16,9 @@ from addonctl.lifecycle import (
     Rollback,
     Strategy,
     Timeline,
+    of_lifecycle,
 )
-from addonctl.model import Due, UpdateAddon
+from addonctl.model import ClusterRef, Due, UpdateAddon
 from addonctl.model.plan import Rollout
 from addonctl.render.commands import action_lines, command
 from addonctl.render.drawing import Label, labels
@@ -50,12 +52,16 @@ def lifecycle(assessment: Assessment, found: LifecycleManagement, style: Style) 
     counts = {due: sum(each.timeline.due is due for each in made) for due in Due}
     said = ", ".join(f"{count} {due.value}" for due, count in counts.items() if count)
     say(f"{counted(len(assessment.addons), 'add-on')}; {counted(len(made), 'action')}{said and f': {said}'}")
+    for cluster in (each for each in assessment.about(of_lifecycle).findings if isinstance(each.subject, ClusterRef)):
+        say(f"{cluster.code}  {CHECKS[cluster.code].title}", _COLOURS[cluster.severity.due])
     named = labels(each.action.installation for each in made)
     for number, each in enumerate(made, start=1):
         if number == 1 or made[number - 2].timeline.due is not each.timeline.due:
             print_line()
             say(each.timeline.due.value.upper(), _COLOURS[each.timeline.due])
-        _action(each, named[each.action.installation], number, style)
+        answered = (assessment.by_id[found].code for found in each.action.findings if found in assessment.by_id)
+        codes = ", ".join(dict.fromkeys(answered))
+        _action(each, named[each.action.installation], number, codes, style)
     if status.running is None:
         say("Without the running Kubernetes no update can be planned.", FAIR)
     elif not made:
@@ -64,10 +70,10 @@ def lifecycle(assessment: Assessment, found: LifecycleManagement, style: Style) 
     _unknown(assessment, {each.action.installation for each in made if each.migration_plan})
 
 
-def _action(each: LifecycleAction, label: Label, number: int, style: Style) -> None:
+def _action(each: LifecycleAction, label: Label, number: int, codes: str, style: Style) -> None:
     was = each.action.from_version or "version unknown"
     to = each.action.to_version or ("a successor" if each.migration_plan else "a version that you choose")
-    say(f"{label}: {was} → {to}", "bold", first=f"{number}. ")
+    say(f"{label}: {was} → {to}{codes and f'  ({codes})'}", "bold", first=f"{number}. ")
     for reason in each.action.why:
         say(reason, "", _INDENT)
     when = _when(each.timeline)

@@ -1,11 +1,9 @@
-"""An Assessment in which every text that a cluster may have chosen is an attack on whoever shows it."""
+"""Values in which every text that a cluster may have chosen is an attack on whoever shows it."""
 
 from collections.abc import Mapping
 from dataclasses import fields, is_dataclass, replace
 from enum import Enum
 from typing import TypeVar
-
-from addonctl.assessment import Assessment
 
 ATTACK = (
     "<script>alert('x')</script>\"&|`a``b]]>\x1b[31mred\x1b[0m\x1b]0;title\x07\x00\x9b\u202e[text](javascript:x) "
@@ -29,9 +27,9 @@ _OWN = frozenset(
 _T = TypeVar("_T")
 
 
-def poisoned(assessment: Assessment, attack: str = ATTACK) -> Assessment:
+def poisoned(value: _T, attack: str = ATTACK) -> _T:
     """With the attack behind every text, the same text always becoming the same."""
-    return _poison(assessment, attack)
+    return _poison(value, attack)
 
 
 def _poison(value: _T, attack: str) -> _T:

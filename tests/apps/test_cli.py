@@ -408,7 +408,7 @@ def test_waivers_count_in_every_command(tmp_path: Path) -> None:
     assert "migration is under way" in run("findings", "--demo", "--config", str(settings), "--show-waived").stdout
 
 
-@pytest.mark.parametrize("command", ["compat", "health", "inventory", "deps", "findings", "analyze"])
+@pytest.mark.parametrize("command", ["compat", "health", "inventory", "deps", "findings", "analyze", "lifecycle"])
 def test_a_table_a_document_and_the_gate_are_one_set(command: str) -> None:
     codes = {found["code"] for found in json.loads(run(command, "--demo", "-o", "json").stdout)["findings"]}
     table = run(command, "--demo").stdout

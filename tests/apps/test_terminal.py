@@ -11,11 +11,13 @@ import pytest
 from addonctl.assessment import Assessment
 from addonctl.catalog import Catalog
 from addonctl.findings import CHECKS
-from addonctl.render import screen, terminal
+from addonctl.lifecycle import lifecycle as due
+from addonctl.render import lifecycle, screen, terminal
 from addonctl.render.tables import cell_width
 from tests.apps.hostile import poisoned
 from tests.apps.terminal import in_fork as run
 from tests.apps.terminal import in_terminal
+from tests.builders import NOW
 
 WIDTHS = (60, 80, 120, 200)
 
@@ -62,6 +64,8 @@ def test_no_code_severity_score_version_or_state_is_lost_or_cut(command: str, co
         ("catalog", "versions", "coredns"),
         ("catalog", "check", "coredns", "v1.12.4-eksbuild.18", "--kubernetes", "1.34"),
         ("deps", "coredns", "--demo"),
+        ("lifecycle", "--demo"),
+        ("lifecycle", "--demo", "-o", "wide"),
     ],
     ids=" ".join,
 )
@@ -109,20 +113,22 @@ def test_every_class_of_disruption_is_said_in_words(catalog: Catalog) -> None:
 
 
 def test_a_pipe_is_uncut_and_no_line_ends_in_blanks() -> None:
-    for command in ("analyze", "inventory", "findings", "health", "compat", "deps"):
+    for command in ("analyze", "inventory", "findings", "health", "compat", "deps", "lifecycle"):
         text = run(command, "--demo").stdout
         assert "…" not in text.replace("… and", "")
         assert not [line for line in text.splitlines() if line != line.rstrip()]
 
 
 def test_what_a_cluster_calls_its_objects_adds_no_line_and_no_colour(
-    everything: Assessment, capsys: pytest.CaptureFixture[str]
+    everything: Assessment, catalog: Catalog, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Each line of a report is one that addonctl wrote, however many a name or a message holds."""
 
     hostile = poisoned(everything, "x\nREQUIRED    HLT001  forged\x1b[31m")
     for report in (terminal.analysis, terminal.inventory, terminal.findings, terminal.health, terminal.compatibility):
         report(hostile, screen.Style(wide=True, waived=True))
+    managed = poisoned(due(everything, catalog, NOW), "x\nREQUIRED    HLT001  forged\x1b[31m")
+    lifecycle.lifecycle(hostile, managed, screen.Style(wide=True))
     text = capsys.readouterr().out
     assert "forged" in text
     assert not [line for line in text.splitlines() if re.match(r"\W*REQUIRED    HLT001  forged", line)]

@@ -3,10 +3,12 @@
 import pytest
 
 from addonctl.assessment import Assessed, Assessment
-from addonctl.catalog import Answer
-from addonctl.model import ApiVersionRef, Finding, Health, Method, MissingRef, ObjectRef, Severity
+from addonctl.catalog import Answer, Catalog
+from addonctl.lifecycle import Task, lifecycle
+from addonctl.model import ApiVersionRef, Due, Finding, Health, Method, MissingRef, ObjectRef, Severity
 from addonctl.render.commands import LineKind, fix_lines
 from tests.apps.test_commands import commands_of, of_aws
+from tests.stories.world import NOW
 
 Judged = dict[str, Assessment]
 
@@ -149,3 +151,40 @@ def test_in_legacy_1_versions_and_releases_are_at_their_end(judged: Judged) -> N
         if isinstance(found.subject, ApiVersionRef)
     }
     assert removed == {"PodSecurityPolicy", "FlowSchema"}
+
+
+# ── What is due ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(
+    ("cluster", "actions"),
+    [
+        ("prod-eu-1", {}),
+        ("sandbox", {}),
+        ("edge-us-2", {"ingress-nginx": (Task.MIGRATE, Due.THIS_WEEK)}),
+        (
+            "payments",
+            {
+                "coredns": (Task.UPDATE, Due.TODAY),
+                "cert-manager": (Task.UPDATE, Due.THIS_WEEK),
+                "kyverno": (Task.UPDATE, Due.THIS_WEEK),
+                "kube-proxy": (Task.UPDATE, Due.NEXT_MONTH),
+            },
+        ),
+        (
+            "legacy-1",
+            {
+                "coredns": (Task.UPDATE, Due.TODAY),
+                "ingress-nginx": (Task.MIGRATE, Due.THIS_WEEK),
+                "cert-manager": (Task.UPDATE, Due.THIS_WEEK),
+                "kube-proxy": (Task.UPDATE, Due.NEXT_MONTH),
+                "aws-vpc-cni": (Task.UPDATE, Due.NEXT_MONTH),
+            },
+        ),
+    ],
+)
+def test_what_is_due_and_when(
+    judged: Judged, catalog: Catalog, cluster: str, actions: dict[str, tuple[Task, Due]]
+) -> None:
+    made = lifecycle(judged[cluster], catalog, NOW).lifecycle_actions
+    assert {each.addon: (each.action.type, each.timeline.due) for each in made} == actions
