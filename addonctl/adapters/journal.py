@@ -270,7 +270,7 @@ class SqlJournal:
         found = sql.select(_RUNS, self._alive().label("alive")).where(begins).order_by(exact_first)
         rows = db.execute(found.with_for_update() if locked else found).all()
         if not rows:
-            raise NotFound(f"There is no run {id or '(no id)'}")
+            raise NotFound(f"There is no run {id or '(no id)'}", "See `addonctl runs`.")
         if len(rows) > 1 and rows[0].id != id:
             raise BadInput(f"{len(rows)} runs begin with {id}", "Give more of the id.")
         return rows[0]

@@ -113,7 +113,7 @@ class SimJournal:
         if len(found) > 1:
             raise BadInput(f"{len(found)} runs begin with {id}", "Give more of the id.")
         if not found:
-            raise NotFound(f"There is no run {id}")
+            raise NotFound(f"There is no run {id}", "See `addonctl runs`.")
         return found[0]
 
     def _alive(self, kept: _Kept) -> bool:
