@@ -115,6 +115,7 @@ def test_a_version_whose_image_is_not_there_is_put_back(
     assert "coredns-more" not in cluster.kubectl("-n", "kube-system", "get", "configmaps", "-o", "name")
 
 
+@pytest.mark.prove
 def test_gatekeeper_with_its_kinds_and_webhooks(
     cluster: Cluster, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
