@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 LOWEST := .venv-lowest
 
-.PHONY: demo test contract-test test-lowest lint docs cluster cluster-test lab bench prove lock clean
+.PHONY: demo test contract-test test-lowest lint docs cluster cluster-test lab simulation bench prove prove-night lock clean
 
 demo: $(VENV)/installed
 	@$(BIN)/addonctl analyze --demo
@@ -44,6 +44,12 @@ cluster-test: $(VENV)/installed-dev
 lab: $(VENV)/installed-dev
 	@$(BIN)/python -m tests.cluster lab $(if $(SIMULATED),--simulated $(SIMULATED)) $(if $(ARGOCD),--argocd)
 
+# Simulated updates by seed, and a worker that dies at every boundary; SEEDS=20000 is what CI has time for.
+SEEDS ?= 20000
+simulation: $(VENV)/installed-dev
+	$(BIN)/addonctl simulate --seed 1 --runs $(SEEDS)
+	ADDONCTL_EVERY_BOUNDARY=1 $(BIN)/python -m pytest tests/simulation/test_simulation.py -n auto -rs
+
 bench: $(VENV)/installed-dev
 	for script in bench_help bench_snapshot bench_scale simulated_world journal_store; do $(BIN)/python -m bench.$$script || exit 1; done
 
@@ -53,6 +59,12 @@ prove: bench
 	$(BIN)/python -m tests.cluster starts 20
 	$(BIN)/python -m pytest tests/contracts/test_journal_kills.py tests/cluster -m "" -rs
 	for script in cluster_scan faults_beside_popeye; do $(BIN)/python -m bench.$$script || exit 1; done
+
+# A million simulated updates, or RUNS of them; NIGHT keeps what is done, and the same command goes on.
+RUNS ?= 1000000
+NIGHT ?= night.json
+prove-night: $(VENV)/installed-dev
+	$(BIN)/python -m scripts.prove_night $(NIGHT) --runs $(RUNS)
 
 # The locks hold hashes and no address; `make lock` renews them from pyproject.toml.
 lock: $(VENV)/installed-dev

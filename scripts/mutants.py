@@ -1,10 +1,14 @@
 """Plants bugs in a module, one at a time, and says which of them the tests do not find.
 
 python -m scripts.mutants addonctl/orchestrator.py tests/simulation [--at-most N]
+python -m scripts.mutants addonctl/orchestrator.py addonctl/executor.py --seeds 400 [--at-most N]
 
 A bug is one small change of the syntax tree: another comparison, a condition turned round, a number off by one, a call
 or an assignment left out, a case without its guard. Each is run in a process of its own, with the changed module in
-place of the real one; nothing is written to disk. Bugs that the tests let live are printed with their line.
+place of the real one; nothing is written to disk. Bugs that live are printed with their line.
+
+With --seeds no test is asked: so many simulated updates are, half of them in calm weather, and a bug is found when the
+auditor finds something, harm is missed, or something crashes. --at-most counts bugs a module.
 """
 
 import argparse
@@ -14,13 +18,15 @@ import os
 import random
 import signal
 import sys
-import types
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from importlib.abc import MetaPathFinder
+from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
 from pathlib import Path
+from types import CodeType, ModuleType
 
 import pytest
 
-_SECONDS = 180
+_SECONDS, _SECONDS_A_SEED = 180, 2
 _COMPARISONS: dict[type[ast.cmpop], type[ast.cmpop]] = {
     ast.Lt: ast.LtE,
     ast.LtE: ast.Lt,
@@ -96,42 +102,83 @@ def _with(tree: ast.Module, number: int, twin: ast.AST) -> ast.Module:
     return ast.fix_missing_locations(whole)
 
 
-def lives(module: str, path: Path, tree: ast.Module, tests: list[str]) -> bool:
-    """Whether all tests pass with the module changed so."""
+class Planted(MetaPathFinder):
+    """Imports one module as the changed tree."""
+
+    def __init__(self, module: str, code: CodeType) -> None:
+        self._module, self._code = module, code
+
+    def find_spec(
+        self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        if fullname != self._module:
+            return None
+        spec, code = PathFinder.find_spec(fullname, path, target), self._code
+        assert spec is not None, fullname
+        assert isinstance(spec.loader, SourceFileLoader), fullname
+        spec.loader.get_code = lambda fullname: code  # type: ignore[method-assign]
+        return spec
+
+
+def lives(module: str, path: Path, tree: ast.Module, given: argparse.Namespace) -> bool:
+    """Whether nothing is found with the module changed so."""
     pid = os.fork()
     if pid == 0:
-        signal.alarm(_SECONDS)  # a loop without end counts as found
+        signal.alarm(_SECONDS + _SECONDS_A_SEED * given.seeds)  # a loop without end counts as found
         quiet = os.open(os.devnull, os.O_WRONLY)
         os.dup2(quiet, 1)
         os.dup2(quiet, 2)
-        made = types.ModuleType(module)
-        made.__file__ = str(path)
-        sys.modules[module] = made
         try:
-            exec(compile(tree, str(path), "exec"), made.__dict__)
-            code = pytest.main([*tests, "-x", "-q", "-p", "no:cacheprovider", "-p", "no:xdist"])
+            sys.meta_path.insert(0, Planted(module, compile(tree, str(path), "exec")))
+            code = by_seeds(given.seeds) if given.seeds else by_tests(given.tests)
         except BaseException:  # noqa: BLE001 - a module that cannot even be made is found
             code = 1
         os._exit(int(code))
     return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
 
 
+def by_tests(tests: list[str]) -> int:
+    return int(pytest.main([*tests, "-x", "-q", "-p", "no:cacheprovider", "-p", "no:xdist"]))
+
+
+def by_seeds(seeds: int) -> int:
+    from addonctl.sim.scenario import Mix
+    from addonctl.sim.simulation import End, simulate
+
+    calm = Mix(faults_most=0, asked=0)
+    for seed in range(seeds):
+        if simulate(seed, calm if seed % 2 else Mix()).end in (End.WRONG, End.MISSED):
+            return 1
+    return 0
+
+
+def planted_in(path: Path, at_most: int) -> list[Change]:
+    """All bugs of a module, or so many of them, drawn by a fixed seed."""
+    planted = list(changes(ast.parse(path.read_text())))
+    if at_most and at_most < len(planted):
+        planted = sorted(random.Random(1).sample(planted, at_most), key=lambda change: change[0])
+    return planted
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("module", type=Path)
-    parser.add_argument("tests", nargs="+")
-    parser.add_argument("--at-most", type=int, default=0, help="so many, drawn by a fixed seed")
+    parser.add_argument("modules", nargs="+", help="modules; without --seeds one, and tests")
+    parser.add_argument("--seeds", type=int, default=0, help="so many simulated updates instead of tests")
+    parser.add_argument("--at-most", type=int, default=0, help="so many a module, drawn by a fixed seed")
     given = parser.parse_args()
-    name = ".".join(given.module.with_suffix("").parts)
-    planted = list(changes(ast.parse(given.module.read_text())))
-    if given.at_most and given.at_most < len(planted):
-        planted = sorted(random.Random(1).sample(planted, given.at_most), key=lambda change: change[0])
-    alive = []
-    for line, what, tree in planted:
-        if lives(name, given.module, tree, given.tests):
-            alive.append((line, what))
-            print(f"{given.module}:{line}: {what}", flush=True)
-    print(f"{given.module}: {len(planted) - len(alive)} of {len(planted)} bugs found")
+    if not given.seeds:
+        given.modules, given.tests = given.modules[:1], given.modules[1:]
+    found, of = 0, 0
+    for path in map(Path, given.modules):
+        name, mine = ".".join(path.with_suffix("").parts), planted_in(path, given.at_most)
+        alive = 0
+        for line, what, tree in mine:
+            if lives(name, path, tree, given):
+                alive += 1
+                print(f"{path}:{line}: {what}", flush=True)
+        print(f"{path}: {len(mine) - alive} of {len(mine)} bugs found", flush=True)
+        found, of = found + len(mine) - alive, of + len(mine)
+    print(f"{found} of {of} bugs found, {found / (of or 1):.1%}")
     return 0
 
 

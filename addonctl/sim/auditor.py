@@ -8,6 +8,7 @@ orchestrator or the instances, only the values that the journal holds.
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any
 
 from addonctl.model.journal import Line, What
@@ -17,6 +18,7 @@ from addonctl.sim.controllers import STEADY
 from addonctl.sim.controllers.nodes import Nodes
 from addonctl.sim.documents import Document, at, copied
 from addonctl.sim.eks import SimEks
+from addonctl.sim.incidents import DEPLOYMENT
 from addonctl.sim.scenario import Scenario
 from addonctl.sim.selectors import selects
 from addonctl.sim.store import BUDGET, POD, Change, Store, Stored
@@ -30,6 +32,11 @@ _SERVERS = frozenset(
 _NOTES = frozenset({"deployment.kubernetes.io/revision", "example.org/seen", "addonctl/run"})
 # What an owner is told with a command is recorded before; a Lease only says who is at work.
 _UNRECORDED = "Lease/"
+_LEASE = ("coordination.k8s.io", "Lease")
+# Without a fault so long at most beside the soaks of its waves, and so long until harm is answered.
+_BESIDE_S, _A_WAVE_S, _ANSWERED_S = 180.0, 120.0, 120.0
+# What fails at least so often at once is not let into a second wave.
+_PLAIN = 0.2
 _AS_BEFORE = (Phase.ROLLED_BACK, Phase.REFUSED, Phase.CANCELLED)
 
 
@@ -113,6 +120,9 @@ class Auditor:
         if not command.do.changes:
             self.found(f"{call.verb} {call.what} by {command.do}, which changes nothing")
         self._check_planned(call)
+        held = (lease.spec.get("holderIdentity") for lease in self.store.rows(_LEASE))
+        if run.id not in held:
+            self.found(f"{call.verb} {call.what} without the Lease")
 
     def _check_planned(self, call: Call) -> None:
         step = self._at_work_on
@@ -144,14 +154,44 @@ class Auditor:
 
     def _pod_changed(self, change: Change) -> None:
         before, after = change.before, change.after
+        if before is None and after is not None and self._is_ours(after):
+            self._check_wave()
         goes = before is not None and not before.is_ending and (after is None or after.is_ending)
         if not goes or before is None or not self._serves(before):
             return
+        if self._calm and self.scenario.kind == DEPLOYMENT and self._run is not None and self._run.changed:
+            left = sum(1 for one in self.store.rows(POD) if one.uid != before.uid and self._counts(one))
+            if left < self.scenario.instances:
+                self.found(f"{before.metadata['name']} went before another served: {left} are left")
         if self._ours is None or self._ours.verb not in ("delete", "evict"):
             return
         for budget in self.store.rows(BUDGET, before.name[0]):
             if selects(budget.spec.get("selector"), before.labels):
                 self._check_budget(budget, before)
+
+    @property
+    def _calm(self) -> bool:
+        """Whether nothing is wrong at all, but for workers that die."""
+        one = self.scenario
+        return not (one.faults or one.asked) and one.does == STEADY
+
+    def _counts(self, pod: Stored) -> bool:
+        return self._is_ours(pod) and not pod.is_ending and pod.is_ready
+
+    def _check_wave(self) -> None:
+        """No more than the waves so far hold have the new version, but for one that surges."""
+        run = self._run
+        if run is None or self.scenario.faults or run.phase not in (Phase.BASELINE, Phase.APPLY, Phase.SOAK):
+            return
+        step = self._at_work_on
+        held = sum(wave.instances for wave in step.waves[: run.wave + 1]) if run.phase is not Phase.BASELINE else 0
+        new = sum(
+            1
+            for pod in self.store.rows(POD)
+            if self._is_ours(pod) and not pod.is_ending and self._version(pod) == str(step.to_version)
+        )
+        if new > held + (self.scenario.kind == DEPLOYMENT):
+            self.found(f"{new} instances of {step.to_version} in wave {run.wave}, which with those before holds {held}")
 
     def _check_budget(self, budget: Stored, pod: Stored) -> None:
         pods = [one for one in self.store.rows(POD, pod.name[0]) if selects(budget.spec["selector"], one.labels)]
@@ -179,6 +219,7 @@ class Auditor:
             if run.step + 1 < len(self.plan.steps):
                 self.found(f"updated after {run.step + 1} of {len(self.plan.steps)} steps")
         self._check_turn(run)
+        self._check_times(run)
         self._check_leases()
 
     def _check_as_before(self, step: Step, version: str) -> None:
@@ -205,6 +246,34 @@ class Auditor:
         if run.phase is not Phase.UPDATED and not disturbed:
             self.found(f"{run.phase} without a fault: {run.why}")
 
+    def _check_times(self, run: Run) -> None:
+        """What was soaked, how long it took, and when harm was answered, where no fault delays anything."""
+        one, times = self.scenario, run.timeline
+        if one.faults or one.crashes or one.asked:
+            return
+        for entry, after in pairwise(times):
+            lasted = (after.at - entry.at).total_seconds()
+            if entry.phase is Phase.SOAK and after.why is None and lasted < self.plan.steps[entry.step].soak_s:
+                self.found(f"wave {entry.wave} was soaked for {lasted:.0f} s only")
+            if entry.phase is Phase.BASELINE and after.why is None and lasted < run.limits.baseline_s:
+                self.found(f"it was watched for {lasted:.0f} s only before the change")
+        if one.approval or one.does == STEADY:
+            within = sum(_BESIDE_S + len(s.waves) * (s.soak_s + _A_WAVE_S) for s in self.plan.steps)
+        elif one.does.nodes or not self._is_plain(one):
+            return
+        else:
+            within = _BESIDE_S + _ANSWERED_S + (run.step * (len(self.plan.steps[0].waves) * (one.soak_s + _A_WAVE_S)))
+            if any(entry.wave for entry in times if entry.step == run.step):
+                self.found("plain harm was let into a second wave")
+        took = (times[-1].at - times[0].at).total_seconds()
+        if took > within + 600 * one.approval:
+            self.found(f"it took {took:.0f} s, and nothing was in its way")
+
+    @staticmethod
+    def _is_plain(one: Scenario) -> bool:
+        """Whether what is wrong shows on every instance at once, and where probes see it."""
+        return one.does.wrong + one.does.late >= _PLAIN and not one.does.sets_in_s and not one.does.every_s
+
     def _check_stuck(self, run: Run, step: Step) -> None:
         one = self.scenario
         others = {"somebody else writes", "permission withdrawn", "clock jump"}
@@ -213,6 +282,9 @@ class Auditor:
             self.found(f"stuck: {run.why}")
 
     def _check_journal(self, run: Run) -> None:
+        phases = [line.detail for line in self._lines if line.what is What.PHASE]
+        if phases != [entry.phase.value for entry in run.timeline[1:]]:
+            self.found(f"the record tells of {', '.join(phases)}")
         told = repr(run) + repr(self._lines)
         for canary in self.canaries:
             if canary in told:
@@ -227,7 +299,7 @@ class Auditor:
     def _check_leases(self) -> None:
         if self.scenario.faults:  # whoever may not give it back has ended all the same
             return
-        for lease in self.store.rows(("coordination.k8s.io", "Lease")):
+        for lease in self.store.rows(_LEASE):
             if lease.spec.get("holderIdentity") == (self._run.id if self._run else ""):
                 self.found(f"{lease.ref} is still held")
 
