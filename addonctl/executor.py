@@ -48,7 +48,10 @@ class Executor:
         return self.do(run, wanted[0]) if wanted else self.look(run, since)
 
     def look(self, run: Run, since: datetime) -> Looked:
-        """How far the present step is, and what was counted after `since`. Changes nothing but the Lease's time."""
+        """How far the present step is, and what was counted after `since`. Changes nothing but the Lease's time.
+
+        Of what cannot be read the counts are not told either: nobody knows which instances are new.
+        """
         step, now = run.at_work_on, self.ports.clock.now()
         answers = self.ports.signals.counted(step, since)
         served = tuple(_served(answers))
@@ -59,7 +62,7 @@ class Executor:
             looks = [each.look() for each in self._instances(run)]
             owner, detail = self._hand(step).state(run.ticket)
         except AddonctlError as error:
-            return Looked(state=None, served=served, unread=error.what)
+            return Looked(state=None, unread=error.what)
         seen = counted = sum(looks, Seen())
         if run.changed and run.phase is not Phase.ROLLING_BACK and owner is OwnerState.DONE:
             # Workloads of which no pods are replaced have nothing to take up; of a change of none, all have it.

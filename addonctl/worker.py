@@ -21,6 +21,7 @@ from addonctl.model.run import (
     Event,
     Failed,
     Limits,
+    Looked,
     Paused,
     Resumed,
     Run,
@@ -74,7 +75,8 @@ class Worker:
                 self.clock.sleep(run.limits.look_s)
             now = self.clock.now()
             event = self.executor.turn(run, wanted, since)
-            since = since if wanted else now
+            if isinstance(event, Looked) and event.state is not None:
+                since = now  # of a look that could not be made, the next one counts the time as well
             run, wanted = self._moved(run, event)
             for request in self.journal.requests(run.id):
                 run, wanted = self._moved(run, request.asked, request.number)

@@ -23,6 +23,8 @@ from addonctl.sim.world import BEGINNING
 
 CALM = Mix(harmful=0, faults_most=0, crashes=0, asked=0, irreversible=0)
 PLAIN = Scenario(seed=1, kind="Deployment", instances=3, nodes=3, least=2)
+# By this seed, credentials of all APIs are what expires.
+BLINDING = next(seed for seed in range(99) if len(Random(seed).choice((("eks",), ("objects", "helm"), (1, 2, 3)))) == 3)
 # Every so many boundaries: all of them are tried by those who have the time, `make simulation`.
 EVERY = int(os.environ.get("ADDONCTL_EVERY_BOUNDARY", "9"))
 SEEDS, OF_A_TEST = 80, 20
@@ -50,6 +52,17 @@ def test_a_worker_may_die_at_any_boundary(kind: str) -> None:
     for place in range(1, plain.boundaries + 1, EVERY):
         outcome, _ = play(replace(one, crashes=(place,)))
         assert outcome.end is End.ROLLED_BACK, "\n".join(story(outcome.scenario))
+
+
+@pytest.mark.parametrize("kind", ["Deployment", "DaemonSet"])
+def test_harm_that_passed_while_nothing_could_be_read_is_not_overlooked(kind: str) -> None:
+    """The first minute of the new version fails, in which no API takes the credentials."""
+    blind = Drawn("expired credentials", 172.0, 75.0, seed=BLINDING)
+    one = replace(PLAIN, kind=kind, does=Behaviour(wrong=1.0, sets_in_s=25, every_s=9e9, burst_s=50), faults=(blind,))
+    outcome, drive = play(one)
+    assert outcome.end is End.ROLLED_BACK, "\n".join(story(one))
+    assert {entry.wave for entry in drive.shelf.kept["run"].run.timeline} == {0}
+    assert drive.stage.storm.met["expired credentials"] > 5
 
 
 def test_the_same_seed_is_the_same_run() -> None:
