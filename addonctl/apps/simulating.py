@@ -96,6 +96,7 @@ def document(first: int, mix: Mix, found: Summary) -> dict[str, Any]:
         "bad": {"runs": found.bad, "of": found.judged, "at_most": round(bound(found), 6), "confidence": CONFIDENCE},
         "requests": {"asked": found.asked, "wrong": found.wrong, "late": found.late, "lost": found.lost},
         "faults_met": found.faults,
+        "old_again_s": {"p50": quantile(found.old_again_s, 0.5), "p95": quantile(found.old_again_s, 0.95)},
         "back_s": {"p50": quantile(found.back_s, 0.5), "p95": quantile(found.back_s, 0.95)},
         "failing": {end.value: seeds for end, seeds in found.failing.items()},
         "violations": [{"seed": seed, "what": what} for seed, what in found.violations],
@@ -115,9 +116,10 @@ def lines(first: int, mix: Mix, found: Summary) -> Iterator[str]:
     sure = f"at most {bound(found):.3%} with {CONFIDENCE:.0%} confidence"
     yield f"{found.bad} of {found.judged} ended badly: {found.bad / shown:.3%}, {sure}"
     yield f"{found.asked} requests of users: {found.wrong} answered wrongly, {found.late} late, {found.lost} lost"
-    if found.back_s:
-        half, most_ = quantile(found.back_s, 0.5), quantile(found.back_s, 0.95)
-        yield f"going back took {half:.0f} s (median), {most_:.0f} s (95 %) of {len(found.back_s)}"
+    for what, took in (("only the old version served", found.old_again_s), ("all was as before", found.back_s)):
+        if took:
+            half, most_ = quantile(took, 0.5), quantile(took, 0.95)
+            yield f"going back, {what} after {half:.0f} s (median), {most_:.0f} s (95 %), of {len(took)}"
     incidents = ", ".join(mix.incidents) or f"{len(INCIDENTS)} public incidents, of equal weight"
     faults = ", ".join(mix.faults) or f"{len(FAULTS)} kinds of faults"
     yield f"drawn: {mix.harmful:.0%} of the versions harmful ({incidents}), up to {mix.faults_most} of {faults} a run,"

@@ -69,6 +69,9 @@ class Auditor:
     _step: int = -1
     _ours: Call | None = None
     _approved: bool = False
+    _turned: int | None = None
+    _old_only: int | None = None
+    _ended: int | None = None
 
     def __post_init__(self) -> None:
         self.store.listen(POD, self._pod_changed)
@@ -83,6 +86,11 @@ class Auditor:
         """A move was stored."""
         self._run = run
         self._lines += lines
+        if run.phase is Phase.ROLLING_BACK and self._turned is None:
+            self._turned = self.store.world.micros
+            self._see_old_only()
+        if run.phase.ended and self._ended is None:
+            self._ended = self.store.world.micros
         if run.step != self._step and not run.phase.ended:
             self._step = run.step
             self._before, self._said = self._objects(self._at_work_on), self._eks_says(self._at_work_on)
@@ -154,6 +162,8 @@ class Auditor:
 
     def _pod_changed(self, change: Change) -> None:
         before, after = change.before, change.after
+        if self._turned is not None:
+            self._see_old_only()
         if before is None and after is not None and self._is_ours(after):
             self._check_wave()
         goes = before is not None and not before.is_ending and (after is None or after.is_ending)
@@ -174,6 +184,30 @@ class Auditor:
         """Whether nothing is wrong at all, but for workers that die."""
         one = self.scenario
         return not (one.faults or one.asked) and one.does == STEADY
+
+    def _see_old_only(self) -> None:
+        """Notes since when no instance of the new version takes requests."""
+        new = str(self._at_work_on.to_version)
+        pods = (pod for pod in self.store.rows(POD) if self._is_ours(pod) and not pod.is_ending)
+        there = (pod for pod in pods if self.nodes.is_there(pod.spec.get("nodeName", "")))
+        if any(self._version(pod) == new for pod in there):
+            self._old_only = None
+        elif self._old_only is None:
+            self._old_only = self.store.world.micros
+
+    @property
+    def old_again_s(self) -> float | None:
+        """How long after a run had turned back only the old version took requests; None: it did not turn, or never."""
+        if self._turned is None or self._old_only is None:
+            return None
+        return (self._old_only - self._turned) / 1e6
+
+    @property
+    def back_s(self) -> float | None:
+        """How long after a run had turned back it ended."""
+        if self._turned is None or self._ended is None:
+            return None
+        return (self._ended - self._turned) / 1e6
 
     def _counts(self, pod: Stored) -> bool:
         return self._is_ours(pod) and not pod.is_ending and pod.is_ready

@@ -15,7 +15,11 @@ _KEPT = 100
 
 @dataclass(slots=True)
 class Summary:
-    """What became of some runs. `back_s` are the seconds that going back took; `failing`: seeds of bad ends."""
+    """What became of some runs. `failing`: seeds of bad ends.
+
+    Of those that went back, `old_again_s` are the seconds until only the old version took requests, `back_s` until all
+    was as before.
+    """
 
     runs: int = 0
     ends: Counter[End] = field(default_factory=Counter)
@@ -28,6 +32,7 @@ class Summary:
     faults: int = 0
     simulated_s: float = 0.0
     back_s: list[float] = field(default_factory=list)
+    old_again_s: list[float] = field(default_factory=list)
 
     def add(self, outcome: Outcome) -> None:
         users = outcome.users
@@ -37,8 +42,8 @@ class Summary:
         self.late, self.lost = self.late + users.late, self.lost + users.lost
         self.faults += outcome.faults
         self.simulated_s += outcome.took_s
-        if outcome.back_s is not None:
-            self.back_s.append(outcome.back_s)
+        self.back_s += [outcome.back_s] if outcome.back_s is not None else []
+        self.old_again_s += [outcome.old_again_s] if outcome.old_again_s is not None else []
         if outcome.end.bad:
             self._keep(outcome.end, [outcome.scenario.seed])
         told = ((violation.seed, violation.what) for violation in outcome.violations)
@@ -52,6 +57,7 @@ class Summary:
         self.late, self.lost = self.late + other.late, self.lost + other.lost
         self.faults, self.simulated_s = self.faults + other.faults, self.simulated_s + other.simulated_s
         self.back_s += other.back_s
+        self.old_again_s += other.old_again_s
         self.violations += other.violations[: _KEPT - len(self.violations)]
         for end, seeds in other.failing.items():
             self._keep(end, seeds)

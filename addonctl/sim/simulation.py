@@ -79,7 +79,10 @@ class End(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """One simulated update. Times in seconds of the world; `faults` struck so often, `users` is what users met."""
+    """One simulated update. Times in seconds of the world; `faults` struck so often, `users` is what users met.
+
+    `old_again_s` after it had turned back, only the old version took requests; after `back_s` all was as before.
+    """
 
     scenario: Scenario
     end: End
@@ -87,6 +90,7 @@ class Outcome:
     why: str
     took_s: float
     back_s: float | None
+    old_again_s: float | None
     users: Tally
     faults: int
     boundaries: int
@@ -396,7 +400,8 @@ def play(one: Scenario) -> tuple[Outcome, Drive]:
         phase=run.phase,
         why=type(run.why).__name__ if run.why else "",
         took_s=round(took_s, 1),
-        back_s=_back_s(run),
+        back_s=auditor.back_s if run.phase is Phase.ROLLED_BACK else None,
+        old_again_s=auditor.old_again_s if run.phase is Phase.ROLLED_BACK else None,
         users=drive.stage.traffic.users.whole,
         faults=sum(drive.stage.storm.met.values()),
         boundaries=drive.boundaries,
@@ -431,14 +436,6 @@ def harmful(does: Behaviour) -> bool:
     """Whether a version breaks the objective of 1 %, at some time, somewhere."""
     broken = not (does.is_there and does.gets_ready) or does.crashes_after_s is not None or does.rejects
     return broken or does.wrong + does.late > 0.01 or does.loses_node_s > 0
-
-
-def _back_s(run: Run) -> float | None:
-    """How long going back took, where the run went back."""
-    times = {entry.phase: entry.at for entry in run.timeline}
-    if run.phase is not Phase.ROLLED_BACK or Phase.ROLLING_BACK not in times:
-        return None
-    return round((times[Phase.ROLLED_BACK] - times[Phase.ROLLING_BACK]).total_seconds(), 1)
 
 
 # ── Failing runs ────────────────────────────────────────────────────────────────────────────────────────────────
