@@ -1,12 +1,11 @@
 """An update of the real Gatekeeper, which a real Helm keeps, by the production code: taken up, or put back.
 
 The plan is the planner's; only the chart comes from a folder, with a version of the test's own. Meanwhile Gatekeeper is
-sent, through the API server, what it has to refuse.
+sent what it has to judge, through the API server and pod by pod.
 """
 
 import shutil
 from dataclasses import replace
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +13,10 @@ import pytest
 
 from addonctl.adapters.helm_binary import HelmSecrets
 from addonctl.apps import wiring
-from addonctl.errors import AddonctlError, Invalid
-from addonctl.model import Answered, Counts, HelmUpgrade, ObjectRef, live
-from addonctl.model.plan import Plan, Step
+from addonctl.model import HelmUpgrade, ObjectRef, live
+from addonctl.model.plan import Plan
 from addonctl.model.run import Phase
 from tests.cluster import build
-from tests.cluster.cluster import Cluster
 from tests.cluster.lab import GATEKEEPER_IMAGE, NAME, Lab
 from tests.cluster.updates import as_told, driven, objects_of
 
@@ -27,35 +24,6 @@ _WAS = build.GATEKEEPER.removeprefix("v")
 _NEWER, _NOT_BUILT = "3.24.0", "3.25.0"
 _NAMESPACE = "gatekeeper-system"
 _WORKLOADS = ("gatekeeper-controller-manager", "gatekeeper-audit")
-_ASKED = 20  # at each look
-_WRONG: dict[str, Any] = {
-    "apiVersion": "templates.gatekeeper.sh/v1",
-    "kind": "ConstraintTemplate",
-    "metadata": {"name": "wrong"},
-    "spec": {"crd": {"spec": {"names": {"kind": "Other"}}}, "targets": []},
-}
-
-
-class Admission:
-    """ports.Signals: templates that Gatekeeper refuses; one that is let through was not looked at."""
-
-    def __init__(self, cluster: Cluster) -> None:
-        self._objects = objects_of(cluster)
-
-    def counted(self, step: Step, since: datetime) -> tuple[Answered, ...]:
-        return (Answered(sli="admission", counts=Counts(_ASKED, sum(not self._refused() for _ in range(_ASKED)))),)
-
-    def _refused(self) -> bool:
-        try:
-            self._objects.apply(_WRONG, dry_run=True)
-        except Invalid:
-            return True
-        except AddonctlError:
-            return False
-        return False
-
-    def close(self) -> None:
-        """Nothing is held."""
 
 
 @pytest.fixture
@@ -110,7 +78,7 @@ def test_gatekeeper_is_updated_wave_by_wave_and_back_again(
 ) -> None:
     before, values = normalised(lab), history(lab)[-1].values
     for version in (_NEWER, _WAS):
-        run = driven(lab.cluster, planned(version, tmp_path), tmp_path / "checkpoints", Admission(lab.cluster))
+        run = driven(lab.cluster, planned(version, tmp_path), tmp_path / "checkpoints")
         with capsys.disabled():
             print(f"\n{as_told(run)}\n{run.served}")
         assert run.phase is Phase.UPDATED, as_told(run)
@@ -126,7 +94,7 @@ def test_a_version_whose_image_is_not_there_is_put_back(
     lab: Lab, environment: None, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     before, (*_, was) = normalised(lab), history(lab)
-    run = driven(lab.cluster, planned(_NOT_BUILT, tmp_path), tmp_path / "checkpoints", Admission(lab.cluster))
+    run = driven(lab.cluster, planned(_NOT_BUILT, tmp_path), tmp_path / "checkpoints")
     with capsys.disabled():
         print(f"\n{as_told(run)}\n{run.served}")
     assert run.phase is Phase.ROLLED_BACK, as_told(run)

@@ -12,7 +12,6 @@ from typing import Any
 import pytest
 import yaml
 
-from addonctl import ports
 from addonctl.adapters.manifest_files import ManifestFiles
 from addonctl.apps import wiring
 from addonctl.model import ObjectRef, live
@@ -23,8 +22,6 @@ from tests.cluster import build
 from tests.cluster.addons import MANIFESTS, gatekeeper_manifests
 from tests.cluster.cluster import Cluster
 from tests.cluster.lab import GATEKEEPER_IMAGE
-from tests.cluster.test_update import Queries
-from tests.cluster.test_update_helm import Admission
 from tests.cluster.updates import as_told, driven, objects_of
 
 _WAS, _NEWER = build.COREDNS
@@ -61,10 +58,8 @@ def planned(cluster: Cluster, addon: str, version: str, manifest: str, folder: P
     return replace(plan, steps=tuple(replace(step, soak_s=4) for step in plan.steps))
 
 
-def updated(
-    cluster: Cluster, plan: Plan, folder: Path, signals: ports.Signals, capsys: pytest.CaptureFixture[str]
-) -> Run:
-    run = driven(cluster, plan, folder / "checkpoints", signals)
+def updated(cluster: Cluster, plan: Plan, folder: Path, capsys: pytest.CaptureFixture[str]) -> Run:
+    run = driven(cluster, plan, folder / "checkpoints")
     with capsys.disabled():
         print(f"\n{as_told(run)}\n{run.served}")
     return run
@@ -90,14 +85,14 @@ def test_coredns_is_updated_wave_by_wave_and_back_again(
 ) -> None:
     before = found(cluster, refs_of(coredns))
     newer = coredns.replace(_WAS, _NEWER) + _ADDED
-    run = updated(cluster, planned(cluster, "coredns", _NEWER, newer, tmp_path), tmp_path, Queries(cluster), capsys)
+    run = updated(cluster, planned(cluster, "coredns", _NEWER, newer, tmp_path), tmp_path, capsys)
     assert run.phase is Phase.UPDATED, as_told(run)
     (container,) = objects_of(cluster).get(_COREDNS).document["spec"]["template"]["spec"]["containers"]
     assert container["image"] == build.coredns_image(_NEWER)
     assert (live.FIELD_MANAGER, "Update") not in owners_of(cluster, _COREDNS)
     cluster.kubectl("apply", "-f", "-", stdin=newer)  # who applied it by hand can go on
     back = planned(cluster, "coredns", _WAS, coredns, tmp_path)
-    run = updated(cluster, back, tmp_path, Queries(cluster), capsys)
+    run = updated(cluster, back, tmp_path, capsys)
     assert run.phase is Phase.UPDATED, as_told(run)
     assert found(cluster, refs_of(coredns)) == before
 
@@ -108,7 +103,7 @@ def test_a_version_whose_image_is_not_there_is_put_back(
 ) -> None:
     before, owned = found(cluster, refs_of(coredns)), owners_of(cluster, _COREDNS)
     bad = coredns.replace(_WAS, _NOT_BUILT) + _ADDED
-    run = updated(cluster, planned(cluster, "coredns", _NOT_BUILT, bad, tmp_path), tmp_path, Queries(cluster), capsys)
+    run = updated(cluster, planned(cluster, "coredns", _NOT_BUILT, bad, tmp_path), tmp_path, capsys)
     assert run.phase is Phase.ROLLED_BACK, as_told(run)
     assert found(cluster, refs_of(coredns)) == before
     assert owners_of(cluster, _COREDNS) == owned
@@ -125,7 +120,7 @@ def test_gatekeeper_with_its_kinds_and_webhooks(
     for version in (_GATEKEEPER_NEWER, build.GATEKEEPER):
         given = manifest.replace(build.GATEKEEPER, version)
         plan = planned(cluster, "gatekeeper", version, given, tmp_path)
-        run = updated(cluster, plan, tmp_path, Admission(cluster), capsys)
+        run = updated(cluster, plan, tmp_path, capsys)
         assert run.phase is Phase.UPDATED, as_told(run)
     assert found(cluster, refs_of(manifest)) == before
     cluster.apply(manifest)

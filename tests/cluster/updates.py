@@ -3,7 +3,6 @@
 import time
 from pathlib import Path
 
-from addonctl import ports
 from addonctl.adapters.api_connection import connect
 from addonctl.adapters.api_objects import ApiObjects
 from addonctl.adapters.aws import Aws
@@ -13,6 +12,7 @@ from addonctl.adapters.eks_addons import EksAddonApi
 from addonctl.adapters.gitops import GitOpsObjects
 from addonctl.adapters.helm_binary import HelmBinary, HelmSecrets
 from addonctl.adapters.manifest_files import ManifestFiles
+from addonctl.adapters.signals import ProbeSignals
 from addonctl.executor import Executor
 from addonctl.hands import Ports
 from addonctl.model.plan import Plan
@@ -30,8 +30,8 @@ def objects_of(cluster: Cluster) -> ApiObjects:
     return ApiObjects(connect(None, str(cluster.kubeconfig)), "run-1")
 
 
-def driven(cluster: Cluster, plan: Plan, folder: Path, signals: ports.Signals) -> Run:
-    """A run of `plan`, at its end. `folder` is for the checkpoints."""
+def driven(cluster: Cluster, plan: Plan, folder: Path) -> Run:
+    """A run of `plan`, at its end, under the product's own probes. `folder` is for the checkpoints."""
     objects, addons, clock = objects_of(cluster), EksAddonApi(Aws(), NAME), SystemClock()
     releases = HelmSecrets(objects)
     hands = Ports(
@@ -40,7 +40,7 @@ def driven(cluster: Cluster, plan: Plan, folder: Path, signals: ports.Signals) -
         eks=addons,
         eks_writer=addons,
         checkpoints=CheckpointFolder(folder),
-        signals=signals,
+        signals=ProbeSignals(connect(None, str(cluster.kubeconfig))),
         clock=clock,
         gitops=GitOpsObjects(objects, objects),
         helm=releases,
