@@ -13,14 +13,14 @@ from random import Random
 from addonctl.sim.controllers import STEADY, Behaviour
 
 _DAY_S = 86_400.0
-DEPLOYMENT, DAEMON_SET = "Deployment", "DaemonSet"
-_BOTH = frozenset({DEPLOYMENT, DAEMON_SET})
-_DAEMONS, _CONTROLLERS = frozenset({DAEMON_SET}), frozenset({DEPLOYMENT})
+DEPLOYMENT, DAEMON_SET, STATEFUL_SET = KINDS = "Deployment", "DaemonSet", "StatefulSet"
+_ALL = frozenset(KINDS)
+_DAEMONS, _CONTROLLERS = frozenset({DAEMON_SET}), frozenset({DEPLOYMENT, STATEFUL_SET})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Incident:
-    """`some_nodes`: the share of nodes on which it shows. `replicas`: of a Deployment, where that matters; 0: any.
+    """`some_nodes`: the share of nodes on which it shows. `replicas`: where their number matters; 0: any.
 
     `faults`: of the infrastructure, which come with it. A harmless `does` is a sound version in a bad hour.
     """
@@ -28,7 +28,7 @@ class Incident:
     what: str
     source: str
     does: Behaviour = STEADY
-    kinds: frozenset[str] = _BOTH
+    kinds: frozenset[str] = _ALL
     some_nodes: float = 1.0
     replicas: int = 0
     faults: tuple[str, ...] = ()

@@ -12,7 +12,7 @@ from random import Random
 from addonctl.errors import BadInput
 from addonctl.sim.controllers import STEADY, Behaviour
 from addonctl.sim.faults import FAULTS, Drawn, begins
-from addonctl.sim.incidents import DAEMON_SET, DEPLOYMENT, INCIDENTS
+from addonctl.sim.incidents import DAEMON_SET, INCIDENTS, KINDS
 
 # A cluster settles before this second, and the update begins; faults and people come within so many seconds after it.
 BEGINS_S, _WITHIN_S = 120.0, 400.0
@@ -86,7 +86,7 @@ class Scenario:
 
 def impossible(one: Scenario) -> Iterable[str]:
     """Why no cluster can be like a scenario."""
-    if one.kind not in (DEPLOYMENT, DAEMON_SET):
+    if one.kind not in KINDS:
         yield f"{one.kind} is not updated in waves"
     if one.instances < 1 or one.nodes < 1:
         yield "an add-on runs somewhere"
@@ -118,7 +118,7 @@ def drawn(seed: int, mix: Mix) -> Scenario:
     """The scenario of a seed: the same on every machine."""
     random = Random(f"{seed}/scenario")
     incident = _incident(random, mix)
-    kind = random.choice(sorted(INCIDENTS[incident].kinds)) if incident else random.choice((DEPLOYMENT, DAEMON_SET))
+    kind = random.choice(sorted(INCIDENTS[incident].kinds)) if incident else random.choice(KINDS)
     nodes = random.randint(2, 6)
     instances = nodes if kind == DAEMON_SET else _replicas(random, incident)
     irreversible = random.random() < mix.irreversible

@@ -26,7 +26,7 @@ from addonctl.sim.controllers import Behaviour, Controllers, as_in
 from addonctl.sim.documents import Document
 from addonctl.sim.eks import Pace, Renderer, SimEks, SimEksAddons
 from addonctl.sim.faults import Scene, Storm, schedule
-from addonctl.sim.incidents import DEPLOYMENT
+from addonctl.sim.incidents import DAEMON_SET, DEPLOYMENT, STATEFUL_SET
 from addonctl.sim.journal import HOLD_S, Shelf, SimJournal
 from addonctl.sim.objects import SimObjects
 from addonctl.sim.readiness import is_rolled_out
@@ -45,6 +45,7 @@ _LABELS = {"app": _ADDON}
 _CANARIES = ("canary-in-the-configuration", "canary-in-a-secret", "canary-in-the-environment")
 _CONFIGURATION = f'{{"token": "{_CANARIES[0]}"}}'
 _LIMITS = Limits(apply_s=600, approval_s=3_600)
+_ROLLOUTS = {DEPLOYMENT: Rollout.SURGE, DAEMON_SET: Rollout.NODE_BY_NODE, STATEFUL_SET: Rollout.ONE_BY_ONE}
 # When nothing disturbs the world any more it comes to rest within this time.
 _REST_S = 180.0
 _PEOPLE: Mapping[str, Callable[[str], Approved | Cancelled | Paused | Resumed]] = {
@@ -120,6 +121,8 @@ def manifests(one: Scenario, version: Version) -> list[Document]:
     if one.kind == DEPLOYMENT:
         rolling = {"maxSurge": one.surge, "maxUnavailable": "25%"}
         spec |= {"replicas": one.instances, "strategy": {"type": "RollingUpdate", "rollingUpdate": rolling}}
+    if one.kind == STATEFUL_SET:
+        spec |= {"replicas": one.instances, "serviceName": _ADDON}
     budget = {"minAvailable": one.least, "selector": {"matchLabels": _LABELS}}
     secret = {"stringData": {"key": _CANARIES[1]}}
     service = {"selector": _LABELS, "ports": [{"port": 53}]}
@@ -144,7 +147,7 @@ class Stage:
             self.controllers.nodes.add(name, {"topology.kubernetes.io/zone": "ab"[number % 2]})
         self.eks = SimEks(self.store, dict(self._versions()), Pace(apply_s=5, poll_s=5))
         self._install()
-        service = (_SPACE, _ADDON) if one.kind == DEPLOYMENT else None
+        service = (_SPACE, _ADDON) if one.kind != DAEMON_SET else None
         self.traffic = Traffic(
             self.controllers,
             behave,
@@ -196,8 +199,6 @@ class Stage:
 
     def _step(self, number: int) -> Step:
         one, last = self.scenario, number + 1 == self.scenario.steps
-        by_surge = one.kind == DEPLOYMENT
-        rollout = Rollout.SURGE if by_surge else Rollout.NODE_BY_NODE
         kinds = (("Secret", ""), ("Service", ""), ("PodDisruptionBudget", "policy"))
         return Step(
             id=str(number + 1),
@@ -210,7 +211,11 @@ class Stage:
             undo=(Note("the old version"),),
             irreversible="the old version is offered no more" if one.irreversible and last else "",
             approval=one.approval and last,
-            targets=(Target(ref=ObjectRef.of(one.kind, _ADDON, _SPACE), rollout=rollout, instances=one.instances),),
+            targets=(
+                Target(
+                    ref=ObjectRef.of(one.kind, _ADDON, _SPACE), rollout=_ROLLOUTS[one.kind], instances=one.instances
+                ),
+            ),
             objects=tuple(ObjectRef(kind=kind, name=_ADDON, namespace=_SPACE, group=group) for kind, group in kinds),
             waves=tuple(waves(one)),
             objectives=(Objective(sli=READY), Objective(sli=_SLI)),

@@ -276,6 +276,19 @@ def test_a_stateful_set_goes_from_the_last_to_the_first_down_to_its_partition() 
     assert broken == []
 
 
+def test_below_the_partition_a_pod_comes_back_as_it_was() -> None:
+    cluster = Cluster()
+    assert cluster.rolled_out(cluster.workload("StatefulSet", replicas=3))
+    partition = {"type": "RollingUpdate", "rollingUpdate": {"partition": 2}}
+    cluster.workload("StatefulSet", "dns:2", replicas=3, updateStrategy=partition)
+    cluster.world.advance(60)
+    first = next(pod for pod in cluster.pods if pod.metadata["name"] == "dns-0")
+    cluster.store.end(first)
+    cluster.world.advance(60)
+    images = {pod.metadata["name"]: pod.spec["containers"][0]["image"] for pod in cluster.pods}
+    assert images == {"dns-0": "dns:1", "dns-1": "dns:1", "dns-2": "dns:2"}
+
+
 # ── Budgets, endpoints, nodes, garbage ──────────────────────────────────────────────────────────────────────────
 
 

@@ -166,7 +166,7 @@ def test_each_incident_ends_well_or_shows_later(name: str) -> None:
 @pytest.mark.parametrize(
     "change",
     [
-        {"kind": "StatefulSet"},
+        {"kind": "ReplicaSet"},
         {"instances": 0},
         {"least": 4},
         {"kind": "DaemonSet", "nodes": 5},

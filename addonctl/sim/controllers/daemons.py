@@ -36,6 +36,12 @@ class Revisions:
             self._store.update(mine, {**mine.document, "revision": newest + 1})
         return digest
 
+    def template(self, workload: Stored, name: str) -> Document:
+        """The template of the revision with a name; the present one where it is forgotten."""
+        held = (one.document["data"] for one in self._owned.of(workload) if one.metadata["name"] == name)
+        found: Document = next(held, workload.document)["spec"]["template"]
+        return found
+
     def _document(self, workload: Stored, digest: str, number: int) -> Document:
         return {
             "apiVersion": "apps/v1",

@@ -57,7 +57,8 @@ class StatefulSets:
     def _create(self, found: Stored, digest: str, number: int) -> None:
         name = f"{found.metadata['name']}-{number}"
         labels = {HASH: digest, "statefulset.kubernetes.io/pod-name": name}
-        self._store.create(pod_of(found, found.spec["template"], name, labels), MANAGER, complete=True)
+        template = self._revisions.template(found, digest)
+        self._store.create(pod_of(found, template, name, labels), MANAGER, complete=True)
 
     def _roll(self, found: Stored, digest: str, pods: dict[int, Stored]) -> None:
         """Ends the last pod of an older revision, while all are ready."""
