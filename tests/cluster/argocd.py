@@ -1,8 +1,8 @@
 """A real Argo CD beside the lab: it owns one add-on, and puts back what others change of it.
 
 Redis, repo server and application controller are processes of this machine; in the cluster are Argo CD's CRDs, its
-settings and one Application, whose source is a git repository in the cluster's folder. The add-on is external-dns
-under its real image name; its pod only waits. Called by lab.py.
+settings and one Application, whose source is a git repository in the cluster's folder, with a tag a version. The add-on
+is external-dns under its real image names; its pods only wait. Called by lab.py.
 """
 
 import json
@@ -19,7 +19,9 @@ from tests.cluster.processes import Records, sh, wait_for
 
 NAMESPACE = "argocd"
 ADDON, VERSION = "external-dns", "v0.20.0"
-IMAGE = f"registry.k8s.io/external-dns/external-dns:{VERSION}"
+NEWER, NOT_BUILT = "v0.21.0", "v0.22.0"  # the image of the last is not to be had
+NAMED = "registry.k8s.io/external-dns/external-dns"
+IMAGE = f"{NAMED}:{VERSION}"
 REPOSITORY = RUN / "argocd" / "repository"
 _API, _KINDS = "argoproj.io", ("applications", "applicationsets", "appprojects")
 _SYNC_S = 120
@@ -94,8 +96,11 @@ class ArgoCd:
         self._records.spawn(name, RUN / "bin" / command, *arguments, path=path, environment=_ENVIRONMENT | here)
 
     def _application(self) -> None:
-        self._cluster.name_image(build.WITNESS_IMAGE, IMAGE)
-        _commit(REPOSITORY, dozen.idle_deployment(ADDON, IMAGE))
+        for version in (VERSION, NEWER):
+            self._cluster.name_image(build.WITNESS_IMAGE, f"{NAMED}:{version}")
+        sh("git", "init", "-q", "-b", "main", REPOSITORY)
+        for version in (VERSION, NEWER, NOT_BUILT):
+            _commit(REPOSITORY, version)
         self._cluster.apply(json.dumps(_APPLICATION))
         self._records.wait_for("argocd-application-controller", self._synced, _SYNC_S)
         self._cluster.ready(f"deployment/{ADDON}", ADDON)
@@ -127,14 +132,17 @@ def _serves(port: int) -> bool:
         return True
 
 
-def _commit(repository: Path, deployment: dict[str, Any]) -> None:
-    """A git repository with one manifest, on its branch main."""
-    (repository / ADDON).mkdir(parents=True)
+def _commit(repository: Path, version: str) -> None:
+    """The manifests of a version, under its tag. They set what an update of ours patches."""
+    deployment = dozen.idle_deployment(ADDON, f"{NAMED}:{version}")
+    rolling = {"maxSurge": "25%", "maxUnavailable": "25%"}
+    deployment["spec"] |= {"replicas": 2, "strategy": {"type": "RollingUpdate", "rollingUpdate": rolling}}
+    (repository / ADDON).mkdir(parents=True, exist_ok=True)
     (repository / ADDON / "deployment.json").write_text(json.dumps(deployment, indent=2))
     author = ("-c", "user.name=lab", "-c", "user.email=lab@example.com", "-c", "commit.gpgsign=false")
-    sh("git", "init", "-q", "-b", "main", repository)
     sh("git", "-C", repository, "add", ".")
-    sh("git", "-C", repository, *author, "commit", "-q", "-m", f"{ADDON} {VERSION}")
+    sh("git", "-C", repository, *author, "commit", "-q", "-m", f"{ADDON} {version}")
+    sh("git", "-C", repository, "tag", version)
 
 
 def _in_namespace(api_version: str, kind: str, name: str, **more: Any) -> dict[str, Any]:
@@ -170,7 +178,7 @@ _APPLICATION = _in_namespace(
     ADDON,
     spec={
         "project": "default",
-        "source": {"repoURL": f"file://{REPOSITORY}", "path": ADDON, "targetRevision": "main"},
+        "source": {"repoURL": f"file://{REPOSITORY}", "path": ADDON, "targetRevision": VERSION},
         "destination": {"server": "https://kubernetes.default.svc", "namespace": ADDON},
         "syncPolicy": {"automated": {"prune": True, "selfHeal": True}, "syncOptions": ["CreateNamespace=true"]},
     },
