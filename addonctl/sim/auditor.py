@@ -18,7 +18,7 @@ from addonctl.sim.controllers import STEADY
 from addonctl.sim.controllers.nodes import Nodes
 from addonctl.sim.documents import Document, at, copied
 from addonctl.sim.eks import SimEks
-from addonctl.sim.incidents import DEPLOYMENT
+from addonctl.sim.incidents import DEPLOYMENT, STATEFUL_SET
 from addonctl.sim.scenario import Scenario
 from addonctl.sim.selectors import selects
 from addonctl.sim.store import BUDGET, POD, Change, Store, Stored
@@ -69,6 +69,7 @@ class Auditor:
     _step: int = -1
     _ours: Call | None = None
     _approved: bool = False
+    _paused: bool = False
     _turned: int | None = None
     _old_only: int | None = None
     _ended: int | None = None
@@ -84,8 +85,11 @@ class Auditor:
 
     def moved(self, run: Run, lines: Iterable[Line]) -> None:
         """A move was stored."""
-        self._run = run
-        self._lines += lines
+        before, self._run, new = self._run, run, tuple(lines)
+        self._lines += new
+        self._hear(before, (line.detail for line in new if line.what is What.ASKED))
+        if before is not None and before.phase is not run.phase:
+            self._check_entered(before, run)
         if run.phase is Phase.ROLLING_BACK and self._turned is None:
             self._turned = self.store.world.micros
             self._see_old_only()
@@ -105,8 +109,21 @@ class Auditor:
         """Why the run turned back, as the journal has it."""
         return str(self._run.why if self._run else "")
 
-    def asked(self, what: str) -> None:
-        self._approved = self._approved or what == "approve"
+    def _hear(self, run: Run | None, asked: Iterable[str]) -> None:
+        """What people asked, where it counts: an approval that nobody waits for is none."""
+        for what in asked:
+            if what == "approved" and run is not None and run.phase is Phase.APPROVAL:
+                self._approved = True
+            self._paused = (self._paused or what == "paused") and what != "resumed"
+
+    def _check_entered(self, before: Run, run: Run) -> None:
+        """No wave begins while it is paused, and what is updated is so at that moment, not only in the end."""
+        if self._paused and run.phase in (Phase.APPLY, Phase.VERIFY):
+            self.found(f"{run.phase} begins though it is paused")
+        if run.phase is Phase.UPDATED and self._calm:
+            serving = [self._version(pod) for pod in self.store.rows(POD) if self._counts(pod)]
+            if serving != [str(self.plan.steps[-1].to_version)] * self.scenario.instances:
+                self.found(f"updated, while {', '.join(serving)} serve")
 
     @property
     def _at_work_on(self) -> Step:
@@ -215,7 +232,8 @@ class Auditor:
     def _check_wave(self) -> None:
         """No more than the waves so far hold have the new version, but for one that surges."""
         run = self._run
-        if run is None or self.scenario.faults or run.phase not in (Phase.BASELINE, Phase.APPLY, Phase.SOAK):
+        one = self.scenario  # a worker that dies lets a Deployment roll on until the next one holds it again
+        if run is None or one.faults or one.crashes or run.phase not in (Phase.BASELINE, Phase.APPLY, Phase.SOAK):
             return
         step = self._at_work_on
         held = sum(wave.instances for wave in step.waves[: run.wave + 1]) if run.phase is not Phase.BASELINE else 0
@@ -243,6 +261,7 @@ class Auditor:
         """What is left of a run that has ended, when nothing disturbs the world any more."""
         step = self.plan.steps[run.step]
         self._check_journal(run)
+        self._check_waves(run)
         if run.phase is Phase.STUCK:
             self._check_stuck(run, step)
             return
@@ -277,13 +296,14 @@ class Auditor:
         """Nothing turns back unless something was wrong, and nothing harmful that shows in time is left."""
         one = self.scenario
         disturbed = bool(one.faults or one.incident or one.asked or one.does != STEADY)
+        disturbed |= one.kind == STATEFUL_SET and one.instances == 1  # nothing serves while it is replaced
         if run.phase is not Phase.UPDATED and not disturbed:
             self.found(f"{run.phase} without a fault: {run.why}")
 
     def _check_times(self, run: Run) -> None:
         """What was soaked, how long it took, and when harm was answered, where no fault delays anything."""
         one, times = self.scenario, run.timeline
-        if one.faults or one.crashes or one.asked:
+        if one.faults or one.crashes or one.asked or run.phase is Phase.STUCK:
             return
         for entry, after in pairwise(times):
             lasted = (after.at - entry.at).total_seconds()
@@ -314,6 +334,14 @@ class Auditor:
         excused = bool(step.irreversible) or any(fault.fault in others for fault in one.faults)
         if not excused:
             self.found(f"stuck: {run.why}")
+
+    def _check_waves(self, run: Run) -> None:
+        """One wave after the other, of every step from its first."""
+        for number, step in enumerate(self.plan.steps[: run.step + 1]):
+            waves = [entry.wave for entry in run.timeline if entry.phase is Phase.APPLY and entry.step == number]
+            done = number < run.step or run.phase is Phase.UPDATED
+            if waves != list(range(len(step.waves) if done else len(waves))):
+                self.found(f"step {number + 1} was taken up in waves {waves}")
 
     def _check_journal(self, run: Run) -> None:
         phases = [line.detail for line in self._lines if line.what is What.PHASE]
