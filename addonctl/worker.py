@@ -79,6 +79,8 @@ class Worker:
                 since = now  # of a look that could not be made, the next one counts the time as well
             run, wanted = self._moved(run, event)
             for request in self.journal.requests(run.id):
+                if run.phase.ended:  # and let go: nothing is left to be asked of
+                    break
                 run, wanted = self._moved(run, request.asked, request.number)
         return run
 

@@ -11,14 +11,16 @@ import pytest
 from addonctl.errors import BadInput
 from addonctl.model import live
 from addonctl.model.journal import Line, What
-from addonctl.model.run import Phase
+from addonctl.model.run import Do, Paused, Phase
 from addonctl.sim.controllers import Behaviour
 from addonctl.sim.eks import SimEksAddons
 from addonctl.sim.faults import FAULTS, Drawn
 from addonctl.sim.incidents import INCIDENTS
+from addonctl.sim.journal import SimJournal
 from addonctl.sim.objects import SimObjects
 from addonctl.sim.scenario import Mix, Scenario, drawn
 from addonctl.sim.simulation import Drive, End, Stage, play, shrunk, simulate, story
+from addonctl.sim.weather import Call
 from addonctl.sim.world import BEGINNING
 
 CALM = Mix(harmful=0, faults_most=0, crashes=0, asked=0, irreversible=0)
@@ -63,6 +65,20 @@ def test_harm_that_passed_while_nothing_could_be_read_is_not_overlooked(kind: st
     assert outcome.end is End.ROLLED_BACK, "\n".join(story(one))
     assert {entry.wave for entry in drive.shelf.kept["run"].run.timeline} == {0}
     assert drive.stage.storm.met["expired credentials"] > 5
+
+
+class Late(Drive):
+    """Somebody asks for a pause while the last command is carried out."""
+
+    def before(self, call: Call) -> None:
+        super().before(call)
+        kept = self.shelf.kept["run"]
+        if kept.run.todo and kept.run.todo[0].do is Do.COMPARE and not kept.requests:
+            SimJournal(self.shelf, "somebody", self.stage.clock).ask("run", Paused("somebody"))
+
+
+def test_what_is_asked_of_a_run_that_ends_at_that_moment_is_not_heard() -> None:
+    assert Late(Stage(PLAIN)).to_the_end().phase is Phase.UPDATED
 
 
 def test_the_same_seed_is_the_same_run() -> None:
