@@ -267,12 +267,16 @@ def _samples(answers: Iterable[Answered], seen: Seen, now: datetime) -> Iterator
 
 
 def _readiness(run: Run, seen: Seen, seconds: int, now: datetime) -> Sample:
-    """A request a second and instance, answered by being ready. Those that still start are left out."""
+    """A request a second and instance, answered by being ready. Those that still start are left out.
+
+    That one was not ready at a look is one failure: how long it was not, nobody has seen.
+    """
     starting = run.phase not in (Phase.SOAK, Phase.VERIFY)
 
     def counted(instances: Iterable[Instance]) -> Counts:
         asked = [each for each in instances if each.ready or not starting]
-        return Counts(seconds * len(asked), seconds * sum(not each.ready for each in asked))
+        failed = min(1, seconds) * sum(not each.ready for each in asked)
+        return Counts(seconds * sum(each.ready for each in asked) + failed, failed)
 
     staying = seen.staying
     return Sample(

@@ -7,10 +7,11 @@ put back. Called by executor.py.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
-from addonctl.errors import NotFound
+from addonctl.errors import Conflict, NotFound
 from addonctl.model import CRASHING, NOT_CREATED, NOT_PULLED, Guard, ObjectRef, live
 from addonctl.model.checkpoint import Checkpoint
 from addonctl.ports import ObjectReader, ObjectWriter
@@ -234,12 +235,13 @@ class Instances:
         return not going
 
     def _end(self, pod: Document, *, ready: bool) -> None:
-        """What serves is evicted, so that its budget is asked; what does not is no loss."""
+        """What serves is evicted, so that its budget is asked; what does not is no loss, if it still does not."""
         ref = ObjectRef(kind="Pod", name=pod["name"], namespace=self.ref.namespace)
         if ready:
             self.writer.evict(ref)
         else:
-            self.writer.delete(ref, uid=pod["uid"])
+            with suppress(Conflict):
+                self.writer.delete(ref, uid=pod["uid"], resource_version=pod["resourceVersion"])
 
     def _merge(self, spec: Document) -> None:
         self.writer.patch(self.ref, {"spec": spec})

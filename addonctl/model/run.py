@@ -241,7 +241,7 @@ class Limits:
     harden_s: int = 300
     approval_s: int = 86_400
     apply_s: int = 1_200
-    hold_s: int = 120
+    hold_s: int = 300
     verify_s: int = 600
     rolling_back_s: int = 1_800
     look_s: int = 5

@@ -319,17 +319,18 @@ def test_what_the_owner_failed_to_put_back_it_is_asked_for_again() -> None:
 
 
 def test_unknown_holds_for_a_while_only() -> None:
-    run = _upto(Phase.SOAK)
+    limits = replace(_LIMITS, hold_s=100)  # shorter than what counts as a time in which nobody looked
+    run = replace(_upto(Phase.SOAK), limits=limits)
     silent = Looked(state=_new(run))
     for _ in range(run.settings.silent):
         assert run.unknown_since is None
         run, _none = advance(run, silent, run.since)
     assert run.unknown_since == run.since
-    assert advance(run, silent, run.since + _later(_LIMITS.hold_s))[0].phase is Phase.SOAK
-    assert advance(run, silent, run.since + _later(_LIMITS.hold_s + 1))[0].phase is Phase.ROLLING_BACK
+    assert advance(run, silent, run.since + _later(limits.hold_s))[0].phase is Phase.SOAK
+    assert advance(run, silent, run.since + _later(limits.hold_s + 1))[0].phase is Phase.ROLLING_BACK
     assert advance(run, Looked(state=_new(run), samples=_good(run)), run.since)[0].unknown_since is None
     lost = Looked(state=replace(_new(run), updated_ready=1), samples=_good(run))
-    assert advance(run, lost, run.since + _later(_LIMITS.hold_s + 1))[0].phase is Phase.ROLLING_BACK
+    assert advance(run, lost, run.since + _later(limits.hold_s + 1))[0].phase is Phase.ROLLING_BACK
 
 
 def _ailing(run: Run) -> Run:
