@@ -108,8 +108,8 @@ def _moved(run: Run, event: Event, now: datetime) -> Run:
             return _failed(run, event, now)
         case Looked():
             return _looked(run, event, now)
-        case Approved(by) if run.phase is Phase.APPROVAL:
-            return _changing(run, now, by)
+        case Approved(by) if run.phase is Phase.APPROVAL:  # who agrees to it wants it to go on, also if it was paused
+            return _changing(replace(run, paused=False), now, by)
         case Cancelled(by) if run.phase is not Phase.ROLLING_BACK:
             return _turned_back(run, CancelledBy(by), now)
         case Paused():

@@ -323,7 +323,7 @@ def _asks(run_id: str, asked: "Callable[[str], Asked]", then: str) -> None:
 @click.command(short_help="Agree to what a run waits for.")
 @_run_id
 def approve(run_id: str) -> None:
-    """Agree to the step that RUN waits with; without it the step is not begun."""
+    """Agree to the step that RUN waits with, also if it was paused; without it the step is not begun."""
     from addonctl.model.run import Approved
 
     _asks(run_id, Approved, "goes on with what it waited for")

@@ -113,7 +113,7 @@ class Auditor:
         """What people asked, where it counts: an approval that nobody waits for is none."""
         for what in asked:
             if what == "approved" and run is not None and run.phase is Phase.APPROVAL:
-                self._approved = True
+                self._approved, self._paused = True, False
             self._paused = (self._paused or what == "paused") and what != "resumed"
 
     def _check_entered(self, before: Run, run: Run) -> None:

@@ -140,6 +140,12 @@ def test_approval_counts_only_where_it_is_asked_for() -> None:
     assert advance(_watched(waiting, 86_400), Tick(), waiting.since + _later(86_401))[0].phase is Phase.ROLLING_BACK
 
 
+def test_who_approves_what_was_paused_lets_it_go_on() -> None:
+    waiting = replace(_upto(Phase.APPROVAL, approval=True), paused=True)
+    approved, commands = advance(waiting, Approved("ana"), waiting.since)
+    assert (approved.phase, approved.paused, commands[0].do) == (Phase.APPLY, False, Do.CHANGE)
+
+
 def test_going_back_cannot_be_cancelled() -> None:
     run = _upto(Phase.APPLY)
     back, commands = advance(run, Cancelled("ana"), run.since)
