@@ -1,7 +1,7 @@
 """An update of the real CoreDNS, which EKS keeps, by the production code: taken up wave by wave, or put back.
 
-The plan is the planner's, EKS is the lab's, the API server, the pods and the DNS queries are real. No face drives runs
-yet, so the test does.
+The plan is the planner's, EKS is the lab's, the API server, the pods and the DNS queries are real. The commands that do
+this for a user are tried in test_update_commands.py.
 """
 
 from collections.abc import Iterator
