@@ -1,7 +1,7 @@
 """The composition root: connects adapters to the faces. Nothing here decides anything about clusters."""
 
 import os
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -180,7 +180,8 @@ def executor(options: SourceOptions, run_id: str, cluster: str = "") -> "Executo
     from addonctl.executor import Executor
     from addonctl.hands import Ports
 
-    live = options.live(catalog())
+    # The cluster is read again and again beside the run, which has a display of its own.
+    live = replace(options, progress=ports.silent).live(catalog())
     if cluster and cluster not in live.names:
         raise BadInput(f"This is cluster {live.names[0]}, and the run is one of {cluster}", "Give its --context.")
     region, name = live.eks_place
