@@ -42,7 +42,7 @@ class CheckpointFolder:
     def save(self, checkpoint: Checkpoint) -> CheckpointEntry:
         kept = checkpoint if self._key else checkpoint.without_secrets(secrets.token_hex(_SALT_BYTES))
         body = gzip.compress(msgspec.json.encode(kept), mtime=0)
-        entry = _entry(kept, len(body), _key_name(self._key))
+        entry = CheckpointEntry.of(kept, id="", bytes=len(body), key=_key_name(self._key))
         line = msgspec.json.encode({"schema": CHECKPOINT_SCHEMA, **{f: getattr(entry, f) for f in _LINE}}) + b"\n"
         stored = line + (_encrypt(self._key, body, line) if self._key else body)
         entry = replace(entry, id=hashlib.sha256(stored).hexdigest())
@@ -177,24 +177,6 @@ def _encrypt(key: bytes, body: bytes, line: bytes) -> bytes:
 # ── Shapes ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
 _LINE = tuple(one.name for one in fields(CheckpointEntry) if one.name != "id")
-
-
-def _entry(kept: Checkpoint, size: int, key: str) -> CheckpointEntry:
-    return CheckpointEntry(
-        id="",
-        cluster=kept.cluster,
-        installation=kept.installation,
-        addon=kept.addon,
-        owner=kept.owner.type,
-        version=kept.version,
-        taken=kept.taken,
-        bytes=size,
-        objects=len(kept.objects),
-        crds=len(kept.crds),
-        custom_resources=len(kept.custom_resources),
-        secrets_withheld=len(kept.secrets),
-        key=key,
-    )
 
 
 def _read_entry(id: str, line: bytes) -> CheckpointEntry:

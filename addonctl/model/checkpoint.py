@@ -84,6 +84,25 @@ class CheckpointEntry:
     secrets_withheld: int
     key: str = field(default="", kw_only=True)  # the key it is encrypted with; empty: none
 
+    @classmethod
+    def of(cls, held: Checkpoint, *, id: str, bytes: int = 0, key: str = "") -> "CheckpointEntry":
+        """The entry of a checkpoint that is stored under `id`."""
+        return cls(
+            id=id,
+            cluster=held.cluster,
+            installation=held.installation,
+            addon=held.addon,
+            owner=held.owner.type,
+            version=held.version,
+            taken=held.taken,
+            bytes=bytes,
+            objects=len(held.objects),
+            crds=len(held.crds),
+            custom_resources=len(held.custom_resources),
+            secrets_withheld=len(held.secrets),
+            key=key,
+        )
+
     def __str__(self) -> str:
         kept = f"key {self.key}" if self.key else "not encrypted"
         when = f"{self.taken:%Y-%m-%dT%H:%M:%SZ}"

@@ -11,19 +11,7 @@ class SimCheckpoints:
         self._held: dict[str, tuple[CheckpointEntry, Checkpoint]] = {}
 
     def save(self, checkpoint: Checkpoint) -> CheckpointEntry:
-        entry = CheckpointEntry(
-            id=f"checkpoint-{len(self._held) + 1}",
-            cluster=checkpoint.cluster,
-            installation=checkpoint.installation,
-            addon=checkpoint.addon,
-            owner=checkpoint.owner.type,
-            taken=checkpoint.taken,
-            bytes=0,
-            objects=len(checkpoint.objects),
-            crds=len(checkpoint.crds),
-            custom_resources=len(checkpoint.custom_resources),
-            secrets_withheld=0,
-        )
+        entry = CheckpointEntry.of(checkpoint, id=f"checkpoint-{len(self._held)}")
         self._held[entry.id] = entry, checkpoint
         return entry
 

@@ -7,16 +7,15 @@ from typing import Any
 import pytest
 
 from addonctl.errors import Conflict, TimedOut
-from addonctl.hands import Hand, NotYet, hand
+from addonctl.hands import NotYet
 from addonctl.model import ObjectRef, live
-from addonctl.model.checkpoint import Checkpoint
 from addonctl.model.run import CommandFailed, Do, OwnerFailed, OwnerState, Phase, Run
 from addonctl.sim.controllers import Behaviour
 from addonctl.sim.faults import draw, schedule
 from addonctl.versions import Version
 from tests.simulation.test_update import as_left, audit
 from tests.simulation.test_update_helm import strike
-from tests.simulation.update import NEW, OLD, Cluster, manifests
+from tests.simulation.update import NEW, OLD, Cluster, checkpoint, hand_of, manifests
 from tests.simulation.update_gitops import Argo, Flux
 
 KINDS = ("Deployment", "DaemonSet")
@@ -27,23 +26,6 @@ Keepers = Callable[[Cluster], Argo | Flux]
 def keeper_of(cluster: Cluster) -> Argo | Flux:
     assert isinstance(cluster.keeper, Argo | Flux)
     return cluster.keeper
-
-
-def hand_of(cluster: Cluster) -> Hand:
-    return hand(cluster.plan().steps[0], cluster.hands)
-
-
-def checkpoint(cluster: Cluster) -> Checkpoint:
-    step = cluster.plan().steps[0]
-    return Checkpoint(
-        cluster="prod-eu-1",
-        installation=step.installation,
-        addon="dns",
-        taken=cluster.world.now,
-        owner=step.owner,
-        manager=hand_of(cluster).kept().manager,
-        objects=(cluster.hands.reader.get(step.targets[0].ref),),
-    )
 
 
 def reason(run: Run) -> str:

@@ -7,13 +7,12 @@ from random import Random
 import pytest
 
 from addonctl.errors import AddonctlError, Invalid, TimedOut
-from addonctl.hands import Hand, NotYet, hand
+from addonctl.hands import NotYet
 from addonctl.model import Note, ObjectRef, live
-from addonctl.model.checkpoint import Checkpoint
 from addonctl.model.run import CommandFailed, Do, OwnerState, Phase, Run
 from addonctl.sim.faults import Rule
 from tests.simulation.test_update import audit
-from tests.simulation.update import NEW, OLD, VALUES, Cluster, Helm
+from tests.simulation.update import NEW, OLD, VALUES, Cluster, Helm, checkpoint, hand_of
 
 _DEPLOYMENT = ObjectRef(kind="Deployment", name="dns", namespace="kube-system", group="apps")
 _LONG_S = 200  # after so long a helm that still says that it is at work is dead
@@ -22,24 +21,6 @@ _LONG_S = 200  # after so long a helm that still says that it is at work is dead
 @pytest.fixture
 def cluster() -> Cluster:
     return Cluster(3, keeper=Helm)
-
-
-def hand_of(cluster: Cluster) -> Hand:
-    return hand(cluster.plan().steps[0], cluster.hands)
-
-
-def checkpoint(cluster: Cluster) -> Checkpoint:
-    workload = cluster.hands.reader.get(_DEPLOYMENT)
-    step = cluster.plan().steps[0]
-    return Checkpoint(
-        cluster="prod-eu-1",
-        installation=step.installation,
-        addon="dns",
-        taken=cluster.world.now,
-        owner=step.owner,
-        helm=hand_of(cluster).kept().helm,
-        objects=(workload,),
-    )
 
 
 def history(cluster: Cluster) -> list[tuple[int, str, str]]:
@@ -94,7 +75,7 @@ def test_a_revision_that_helm_has_forgotten_is_made_anew_from_its_chart_and_valu
 def test_without_its_chart_nothing_is_made(cluster: Cluster) -> None:
     step = replace(cluster.plan().steps[0], do=(Note("somehow"),))
     with pytest.raises(Invalid, match="where the chart"):
-        hand(step, cluster.hands).change(checkpoint(cluster), "one")
+        hand_of(cluster, step).change(checkpoint(cluster), "one")
     assert len(history(cluster)) == 1
 
 

@@ -6,14 +6,14 @@ from typing import Any
 import pytest
 
 from addonctl.errors import BadInput, Conflict
-from addonctl.hands import Hand, NotYet, hand
+from addonctl.hands import NotYet
 from addonctl.model import ObjectRef, live
-from addonctl.model.checkpoint import Checkpoint, secret_print
+from addonctl.model.checkpoint import secret_print
 from addonctl.model.plan import Step
 from addonctl.model.run import CommandFailed, Do, OwnerState, Phase
 from addonctl.sim.controllers import Behaviour
 from tests.simulation.test_update import audit
-from tests.simulation.update import NEW, OLD, Cluster, Kubectl, Read
+from tests.simulation.update import NEW, OLD, Cluster, Kubectl, Read, checkpoint, hand_of
 
 _DEPLOYMENT = ObjectRef(kind="Deployment", name="dns", namespace="kube-system", group="apps")
 _CLIENT_SIDE = ("kubectl-client-side-apply", "Update")
@@ -35,25 +35,6 @@ def with_documents(cluster: Cluster, *documents: dict[str, Any], dropped: str = 
     step = cluster.plan().steps[0]
     assert step.manifests is not None
     return replace(step, manifests=replace(step.manifests, objects=tuple(each.ref for each in given.documents)))
-
-
-def hand_of(cluster: Cluster, step: Step | None = None) -> Hand:
-    return hand(step or cluster.plan().steps[0], cluster.hands)
-
-
-def checkpoint(cluster: Cluster, step: Step | None = None) -> Checkpoint:
-    step = step or cluster.plan().steps[0]
-    refs = (*(target.ref for target in step.targets), *step.objects)
-    objects = {ref: cluster.hands.reader.get(ref) for ref in refs}
-    objects |= {each.ref: each for each in hand_of(cluster, step).kept().objects}
-    return Checkpoint(
-        cluster="prod-eu-1",
-        installation=step.installation,
-        addon="dns",
-        taken=cluster.world.now,
-        owner=step.owner,
-        objects=tuple(objects.values()),
-    )
 
 
 def config_map(name: str, **data: str) -> dict[str, Any]:

@@ -11,14 +11,15 @@ from typing import Any, ClassVar, Protocol
 from addonctl.adapters.gitops import GitOpsObjects
 from addonctl.adapters.helm_binary import HelmSecrets
 from addonctl.executor import Executor
-from addonctl.hands import Ports
+from addonctl.hands import Hand, Ports, hand
 from addonctl.model import Action, Answered, Apply, Counts, HelmUpgrade, Note, Objective, ObjectRef, live, owners
-from addonctl.model.checkpoint import Checkpoint, CheckpointEntry
+from addonctl.model.checkpoint import Checkpoint
 from addonctl.model.journal import Line
 from addonctl.model.manifests import Manifests, ManifestSet
 from addonctl.model.plan import Plan, Rollout, Step, Target, Wave
 from addonctl.model.run import Limits, Run
 from addonctl.ports import Clock
+from addonctl.sim.checkpoints import SimCheckpoints
 from addonctl.sim.clock import SimClock
 from addonctl.sim.controllers import Behaviour, Controllers, as_in
 from addonctl.sim.eks import Pace, SimEks, SimEksAddons
@@ -67,47 +68,6 @@ def manifests(version: str, kind: str, **more: Any) -> list[Mapping[str, Any]]:
         {"apiVersion": "apps/v1", "kind": kind, "metadata": metadata, "spec": spec},
         {"apiVersion": "policy/v1", "kind": "PodDisruptionBudget", "metadata": metadata, "spec": budget},
     ]
-
-
-class Kept:
-    """ports.Checkpoints in memory."""
-
-    def __init__(self) -> None:
-        self._held: dict[str, Checkpoint] = {}
-
-    def save(self, checkpoint: Checkpoint) -> CheckpointEntry:
-        number = f"checkpoint-{len(self._held)}"
-        self._held[number] = checkpoint
-        return self.entry(number)
-
-    def entry(self, id: str) -> CheckpointEntry:
-        checkpoint = self._held[id]
-        return CheckpointEntry(
-            id=id,
-            cluster=checkpoint.cluster,
-            installation=checkpoint.installation,
-            addon=checkpoint.addon,
-            owner=checkpoint.owner.type,
-            version=checkpoint.version,
-            taken=checkpoint.taken,
-            bytes=0,
-            objects=len(checkpoint.objects),
-            crds=0,
-            custom_resources=0,
-            secrets_withheld=0,
-        )
-
-    def load(self, id: str) -> Checkpoint:
-        return self._held[id]
-
-    def entries(self) -> tuple[CheckpointEntry, ...]:
-        return ()
-
-    def delete(self, id: str) -> None:
-        self._held.pop(id, None)
-
-    def export(self, path: Any, *ids: str) -> None:
-        raise NotImplementedError
 
 
 class Keeper(Protocol):
@@ -287,7 +247,7 @@ class Cluster:
             writer=objects,
             eks=addons,
             eks_writer=addons,
-            checkpoints=Kept(),
+            checkpoints=SimCheckpoints(),
             signals=self,
             clock=SimClock(self.world),
             gitops=GitOpsObjects(objects, objects),
@@ -391,6 +351,17 @@ class Cluster:
                 self.world.advance(HOLD_S + 1)
             assert self.world.seconds < 20_000, f"seed {self.world.seed}: no end, {shelf.kept}"
         raise AssertionError
+
+
+def hand_of(cluster: Cluster, step: Step | None = None) -> Hand:
+    """Of the cluster's own step, or of another one."""
+    return hand(step or cluster.plan().steps[0], cluster.hands)
+
+
+def checkpoint(cluster: Cluster, step: Step | None = None) -> Checkpoint:
+    """What a run would store before that step."""
+    entry = Executor(cluster.hands).checkpoint("prod-eu-1", step or cluster.plan().steps[0])
+    return cluster.hands.checkpoints.load(entry.id)
 
 
 class Died(Exception):
