@@ -18,8 +18,8 @@ from addonctl.lifecycle import LifecycleManagement, lifecycle
 from addonctl.model import Snapshot, View
 from addonctl.model.checkpoint import CheckpointEntry
 from addonctl.model.manifests import Manifests
-from addonctl.model.plan import Plan, Step
-from addonctl.plan import checkpoint_step, restore_plan, update_plan, upgrade_plan
+from addonctl.model.plan import Plan
+from addonctl.plan import checkpoint_plan, restore_plan, update_plan, upgrade_plan
 from addonctl.ports import Clock, Inspector, Prober, Source
 from addonctl.preflight import Prepared, preflight
 from addonctl.versions import Minor
@@ -89,9 +89,9 @@ class Manager:
         shut = closed(self.windows, self.freezes, plan.cluster, self.clock.now())
         return Prepared(plan, preflight(plan, assessment, self.catalog, facts, shut))
 
-    def plan_checkpoint(self, addon: str) -> Step:
-        """What executor.checkpoint takes for an add-on: see plan.checkpoint_step. Changes nothing."""
-        return checkpoint_step(self.assess(), self.catalog, addon)
+    def plan_checkpoint(self, addon: str) -> Plan:
+        """The step of which executor.checkpoint makes one: see plan.checkpoint_plan. Changes nothing."""
+        return checkpoint_plan(self.assess(), self.catalog, addon, self.clock.now())
 
     def analyze_addon_ecosystem(self, cluster_name: str = "") -> EcosystemAnalysis:
         """The cluster's add-ons: how each was installed, its health, its compatibility, and what to do about it.

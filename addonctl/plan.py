@@ -132,12 +132,13 @@ def restore_plan(
     return _plan(assessment, goal, steps, now)
 
 
-def checkpoint_step(assessment: Assessment, catalog: Catalog, addon: str) -> Step:
-    """A step that changes nothing, for making a checkpoint of an add-on. Raises BadInput as update_plan does."""
+def checkpoint_plan(assessment: Assessment, catalog: Catalog, addon: str, now: datetime) -> Plan:
+    """One step that changes nothing, for making a checkpoint of an add-on. Raises BadInput as update_plan does."""
     planner, row = _Planner(assessment, catalog), _one(assessment, addon)
     version = planner.present(row)
     way = _Way((Note("Make a checkpoint."),), (Note("Delete it."),))
-    return planner.step(row, version, version, _running(assessment), way)
+    step = planner.step(row, version, version, _running(assessment), way)
+    return _plan(assessment, f"a checkpoint of {row.id}", (step,), now)
 
 
 def _held(assessment: Assessment, entry: CheckpointEntry) -> Installation:

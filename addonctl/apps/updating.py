@@ -67,7 +67,6 @@ def update(
     addon: str,
     to: str,
     manifests: str,
-    accept_risk: tuple[str, ...],
     output: str,
     **given: Any,
 ) -> None:
@@ -77,13 +76,12 @@ def update(
     5 when it is stuck and a person must look.
     """
     from addonctl.adapters.manifest_files import ManifestFiles
-    from addonctl.preflight import check_accepted
 
     agreed = _Agreed.of(given)
     options = source_options(given)
     files = ManifestFiles().read(manifests) if manifests else None
     prepared = _manager(options).prepare_update(addon, to, files)
-    _carry_out(options, prepared.accepting(check_accepted(accept_risk)), agreed, output)
+    _carry_out(options, prepared, agreed, output)
 
 
 @click.command(short_help="Bring an add-on back to a checkpoint.")
@@ -95,15 +93,14 @@ def update(
 @_dry_run
 @_yes
 @_output
-def restore(checkpoint_id: str, accept_risk: tuple[str, ...], output: str, **given: Any) -> None:
+def restore(checkpoint_id: str, output: str, **given: Any) -> None:
     """Bring an add-on back to what CHECKPOINT holds of it, watched as an update is."""
     from addonctl.apps import wiring
-    from addonctl.preflight import check_accepted
 
     agreed, entry = _Agreed.of(given), wiring.checkpoints().entry(checkpoint_id)
     options, goal = source_options(given), f"{entry.installation} to checkpoint {entry.id[:12]}"
     prepared = _manager(options).prepare_restore(goal, (entry,))
-    _carry_out(options, prepared.accepting(check_accepted(accept_risk)), agreed, output)
+    _carry_out(options, prepared, agreed, output)
 
 
 @click.command(short_help="Put back what a run has updated.")
@@ -115,13 +112,12 @@ def restore(checkpoint_id: str, accept_risk: tuple[str, ...], output: str, **giv
 @_dry_run
 @_yes
 @_output
-def rollback(run_id: str, accept_risk: tuple[str, ...], output: str, **given: Any) -> None:
+def rollback(run_id: str, output: str, **given: Any) -> None:
     """Put back what RUN has updated, last step first, as its checkpoints have it.
 
     A run that has not ended goes back by itself: `addonctl cancel RUN`.
     """
     from addonctl.apps import wiring
-    from addonctl.preflight import check_accepted
 
     past = wiring.journal().load(run_id)
     if not past.phase.ended:
@@ -132,7 +128,7 @@ def rollback(run_id: str, accept_risk: tuple[str, ...], output: str, **given: An
         raise BadInput(f"Run {past.id} made no checkpoint: it changed nothing", "There is nothing to roll back.")
     options = source_options(given)
     prepared = _manager(options).prepare_restore(f"back from run {past.id}", entries)
-    _carry_out(options, prepared.accepting(check_accepted(accept_risk)), agreed, output)
+    _carry_out(options, prepared, agreed, output)
 
 
 def _manager(options: "SourceOptions") -> "Manager":
@@ -145,8 +141,9 @@ def _manager(options: "SourceOptions") -> "Manager":
 
 
 class _Agreed(NamedTuple):
-    """How a change is to be carried out: how long each part may take, and whether anybody is asked."""
+    """How a change is to be carried out: the risks taken, the time for each part, and whether anybody is asked."""
 
+    accepted: frozenset[str]
     limits: "Limits"
     soak_s: int | None
     dry_run: bool
@@ -156,12 +153,14 @@ class _Agreed(NamedTuple):
     def of(cls, given: dict[str, Any]) -> "_Agreed":
         """Takes the options that are no source's out of `given`."""
         from addonctl.model.run import Limits
+        from addonctl.preflight import check_accepted
 
+        accepted = check_accepted(given.pop("accept_risk"))
         times = {name: given.pop(name) for name in ("baseline", "soak", "timeout")}
         seconds = {name: round(opt.duration_s(text)) for name, text in times.items() if text}
         named = {"baseline_s": seconds.get("baseline"), "apply_s": seconds.get("timeout")}
         limits = Limits(**{name: value for name, value in named.items() if value is not None})
-        return cls(limits, seconds.get("soak"), given.pop("dry_run"), given.pop("yes"))
+        return cls(accepted, limits, seconds.get("soak"), given.pop("dry_run"), given.pop("yes"))
 
     def plan(self, prepared: "Prepared") -> "Plan":
         from dataclasses import replace
@@ -176,6 +175,7 @@ def _carry_out(options: "SourceOptions", prepared: "Prepared", agreed: _Agreed, 
     """Shows a plan, has it agreed to, and drives it; ends the command with the exit code of what came of it."""
     from addonctl.render import documents, screen, terminal
 
+    prepared = prepared.accepting(agreed.accepted)
     stops = agreed.dry_run or prepared.refusals or not prepared.plan.steps
     if stops or output == "table":
         style = screen.Style()
@@ -422,9 +422,9 @@ def checkpoint_create(addon: str, **source: Any) -> None:
     from addonctl.render import screen
 
     options = source_options(source)
-    step = wiring.manager(options).plan_checkpoint(addon)
-    entry = wiring.executor(options, "").checkpoint(options.live(wiring.catalog()).names[0], step)
-    screen.note(str(entry))
+    plan = wiring.manager(options).plan_checkpoint(addon)
+    (step,) = plan.steps
+    screen.note(str(wiring.executor(options, "").checkpoint(plan.cluster, step)))
 
 
 @checkpoint.command("show", short_help="What a checkpoint holds, without its contents.")
