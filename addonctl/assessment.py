@@ -126,9 +126,10 @@ class Assessment:
         rows = self.inventory.installations
         match subject:
             case ObjectRef():
-                yield from (row.id for row in rows if row.id == self.dependencies.owners.get(subject))
-            case InstallationRef(id=wanted):
-                yield from (row.id for row in rows if row.id == wanted)
+                owner = self.dependencies.owners.get(subject, "")
+                yield from (owner,) if owner in self._rows else ()
+            case InstallationRef(id=wanted) if wanted in self._rows:
+                yield wanted
             case AddOnRef(addon=wanted):
                 yield from (row.id for row in rows if row.addon == wanted)
             case owners.EksAddon():

@@ -261,7 +261,7 @@ def _samples(answers: Iterable[Answered], seen: Seen, now: datetime) -> Iterator
         updated = _sum(each for each in known if new[each.pod])
         control = _sum(each for each in known if not new[each.pod])
         if not any(each.pod for each in counted):
-            whole = _sum(each for each in counted if not each.pod)
+            whole = _sum(counted)
             updated, control = (whole, NOTHING) if seen.updated_ready else (NOTHING, whole)
         yield Sample(sli=sli, at=now, updated=updated, control=control)
 

@@ -3,7 +3,7 @@
 A phase wants some commands, in order, and then looks at the world until what it waits for is so. Where a command, a
 phase or the gate fails, a step that was not changed is refused, and one that was is rolled back: workloads first, in
 seconds, then their owner, then what is live is compared with the checkpoint. What cannot be done then leaves the run
-stuck: a person must look, nothing more is touched. Called by the executor's loop, and by the simulator.
+stuck: a person must look, nothing more is touched. Called by worker.py.
 """
 
 from collections.abc import Iterable

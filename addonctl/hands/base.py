@@ -7,7 +7,9 @@ from typing import Protocol
 from addonctl import ports
 from addonctl.model import live
 from addonctl.model.checkpoint import Checkpoint
+from addonctl.model.plan import Step
 from addonctl.model.run import OwnerState
+from addonctl.versions import parse
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,6 +61,13 @@ class Kept:
     helm: live.Release | None = None
     manager: live.Object | None = None
     objects: tuple[live.Object, ...] = ()
+
+
+def as_written(step: Step, version: str) -> str:
+    """A version as the step writes it: `v1.2.0` and `1.2.0` are the same."""
+    found = parse(version)
+    same = (each for each in (step.from_version, step.to_version) if each is not None and each == found)
+    return str(next(same, version))
 
 
 class Hand(Protocol):

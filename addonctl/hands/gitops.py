@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from addonctl.errors import Conflict, Invalid
-from addonctl.hands.base import Kept, NotYet, Ports, Present
+from addonctl.hands.base import Kept, NotYet, Ports, Present, as_written
 from addonctl.instances import of_checkpoint
 from addonctl.model import live
 from addonctl.model.checkpoint import Checkpoint
@@ -42,7 +42,7 @@ class ArgoHand:
         self.ports.gitops.set_revision(self.owner, revision, source=place, dry_run=True)
         busy, unsynced = _argo_is_busy(found), _not_synced(found)
         changes = unsynced and _heals(found) and parse(revision) == self.step.from_version
-        return Present(_as_written(self.step, revision), busy or unsynced, busy=bool(busy or changes))
+        return Present(as_written(self.step, revision), busy or unsynced, busy=bool(busy or changes))
 
     def kept(self) -> Kept:
         return Kept(manager=self._application())
@@ -193,7 +193,7 @@ class FluxHand:
         state, detail = _flux_says(found)
         unsettled = suspended or ("" if state is OwnerState.DONE else f"Flux says {detail or state}")
         busy = state is OwnerState.AT_WORK and not suspended
-        return Present(_as_written(self.step, version), unsettled, busy=busy)
+        return Present(as_written(self.step, version), unsettled, busy=busy)
 
     def kept(self) -> Kept:
         return Kept(manager=self._release())
@@ -280,10 +280,3 @@ def _manager(before: Checkpoint) -> live.Object:
 
 def _spec(found: live.Object) -> Document:
     return found.document.get("spec") or {}
-
-
-def _as_written(step: Step, version: str) -> str:
-    """A version as the step writes it: `v1.2.0` and `1.2.0` are the same."""
-    found = parse(version)
-    same = (each for each in (step.from_version, step.to_version) if each is not None and each == found)
-    return str(next(same, version))

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from addonctl.errors import Invalid
-from addonctl.hands.base import Kept, NotYet, Ports, Present
+from addonctl.hands.base import Kept, NotYet, Ports, Present, as_written
 from addonctl.instances import Instances, of_checkpoint
 from addonctl.model import HelmUpgrade, live
 from addonctl.model.checkpoint import Checkpoint
@@ -34,14 +34,8 @@ class HelmHand:
 
     def present(self) -> Present:
         newest = self._history()[-1]
-        settled = newest.status == "deployed"
-        return Present(self._version(newest), "" if settled else f"its revision {newest.revision} is {newest.status}")
-
-    def _version(self, release: live.Release) -> str:
-        """Its chart's, written as the step writes it: `v1.2.0` and `1.2.0` are the same."""
-        found = parse(release.chart_version)
-        same = (each for each in (self.step.from_version, self.step.to_version) if each is not None and each == found)
-        return str(next(same, release.chart_version))
+        unsettled = "" if newest.status == "deployed" else f"its revision {newest.revision} is {newest.status}"
+        return Present(as_written(self.step, newest.chart_version), unsettled)
 
     def kept(self) -> Kept:
         deployed = (each for each in reversed(self._history()) if each.status == "deployed")

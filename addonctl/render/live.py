@@ -174,8 +174,7 @@ def run_details(run: Run, lines: Iterable[Line]) -> None:
 
 
 def _audited(line: Line, commands: dict[str, str]) -> str:
-    does = {each.value: text for each, text in DOES.items()}
-    what = does.get(line.do or commands.get(line.command, ""), "")
+    what = DOES.get(line.do or commands.get(line.command, ""), "")
     told = ": ".join(filter(None, (what, line.detail)))
     return "  ".join(filter(None, (line.by, line.what.value, line.command, told)))
 

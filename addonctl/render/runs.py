@@ -1,6 +1,6 @@
 """Runs in words and as documents: where one stands, how it came there, what it cost. live.py prints them."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from addonctl.model import Answered, Judgement, SliJudgement, Verdict
@@ -23,7 +23,7 @@ from addonctl.model.run import (
 )
 from addonctl.render.documents import SCHEMA, Document, plain
 
-DOES = {
+DOES: Mapping[str, str] = {
     Do.CHECK: "check that the world is as the plan was made for it",
     Do.CHECKPOINT: "make a checkpoint",
     Do.HARDEN: "make its workloads take up nothing before it is released",
