@@ -58,7 +58,7 @@ prove: bench simulation
 	$(BIN)/python -m tests.cluster build control-plane nodes helm simulated popeye argocd
 	$(BIN)/python -m tests.cluster starts 20
 	$(BIN)/python -m pytest tests/contracts/test_journal_kills.py tests/cluster -m "" -rs
-	for script in cluster_scan faults_beside_popeye; do $(BIN)/python -m bench.$$script || exit 1; done
+	for script in cluster_scan faults_beside_popeye updates_beside_peers; do $(BIN)/python -m bench.$$script || exit 1; done
 
 # A million simulated updates, or RUNS of them; NIGHT keeps what is done, and the same command goes on.
 RUNS ?= 1000000
