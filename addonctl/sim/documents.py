@@ -1,6 +1,7 @@
 """Documents of the simulated API server: JSON values that are never changed in place, so that states share their parts.
 
-What comes from outside is copied on its way in and what goes out on its way out: nobody holds what the server holds.
+What comes from outside is copied on its way in. What goes out is what the server holds: whoever reads it gets a
+Mapping, and a test sees to it that nobody changes one.
 """
 
 from collections.abc import Mapping, Sequence

@@ -6,9 +6,9 @@ resources' own, are one field. What is not modelled: schemas of custom resources
 """
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, overload
 
 from addonctl.sim.documents import Document
 
@@ -230,6 +230,32 @@ class Managed:
         under = f' with subresource "{self.subresource}"' if self.subresource else ""
         using = f" using {self.api_version} at {self.time}" if self.operation == "Update" else ""
         return f'"{self.manager}"{under}{using}'
+
+
+class Entries(Sequence[Document]):
+    """The entries of managedFields, made when they are read: most never are."""
+
+    def __init__(self, managers: Iterable[Managed]) -> None:
+        self._managers = tuple(managers)
+
+    def __len__(self) -> int:
+        return len(self._managers)
+
+    @overload
+    def __getitem__(self, place: int) -> Document: ...
+    @overload
+    def __getitem__(self, place: slice) -> Sequence[Document]: ...
+    def __getitem__(self, place: int | slice) -> Document | Sequence[Document]:
+        return (
+            [one.entry() for one in self._managers[place]]
+            if isinstance(place, slice)
+            else self._managers[place].entry()
+        )
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Sequence) and list(self) == list(other)
+
+    __hash__ = None  # type: ignore[assignment]
 
 
 def _fields_v1(fields: Iterable[Path]) -> Document:

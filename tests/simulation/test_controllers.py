@@ -419,7 +419,7 @@ _PRINTS = """
 import hashlib, json
 from tests.simulation.test_controllers import run
 trace, pods = run(11)
-print(trace, hashlib.sha256(json.dumps(pods).encode()).hexdigest())
+print(trace, hashlib.sha256(json.dumps(pods, default=list).encode()).hexdigest())
 """
 
 

@@ -1,5 +1,6 @@
 """Simulated updates: nothing that must never be so is so, in any seed; what is planted is found, and told."""
 
+import marshal
 import os
 from collections.abc import Callable
 from dataclasses import replace
@@ -13,6 +14,7 @@ from addonctl.model import live
 from addonctl.model.journal import Line, What
 from addonctl.model.run import Do, Paused, Phase
 from addonctl.sim.controllers import Behaviour
+from addonctl.sim.controllers.serving import SERVICE
 from addonctl.sim.eks import SimEksAddons
 from addonctl.sim.faults import FAULTS, Drawn
 from addonctl.sim.incidents import INCIDENTS
@@ -20,6 +22,7 @@ from addonctl.sim.journal import SimJournal
 from addonctl.sim.objects import SimObjects
 from addonctl.sim.scenario import Mix, Scenario, drawn
 from addonctl.sim.simulation import Drive, End, Stage, play, shrunk, simulate, story
+from addonctl.sim.store import POD, Stored
 from addonctl.sim.weather import Call
 from addonctl.sim.world import BEGINNING
 
@@ -44,6 +47,20 @@ def test_nothing_is_violated_and_no_harm_is_missed(first: int) -> None:
 def test_a_sound_version_in_calm_weather_is_taken_up(first: int) -> None:
     ends = {seed: simulate(seed, CALM).end for seed in range(first, first + 20)}
     assert set(ends.values()) == {End.UPDATED}, ends
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_nobody_changes_a_document_that_the_server_has_shown(seed: int) -> None:
+    stage, states = Stage(drawn(seed, Mix())), dict[bytes, Stored]()
+    for key in (("apps", "Deployment"), ("apps", "DaemonSet"), ("apps", "StatefulSet"), POD, SERVICE):
+        stage.store.listen(key, lambda change: states.update({marshal.dumps(change.stored.document): change.stored}))
+    Drive(stage).to_the_end()
+    assert states
+    for was, stored in states.items():
+        assert marshal.loads(was) == stored.document
+        shown = dict(stored.shown(stored.served.stored_as).document)
+        shown["metadata"] = {name: held for name, held in shown["metadata"].items() if name != "managedFields"}
+        assert shown == stored.document
 
 
 @pytest.mark.parametrize("kind", ["Deployment", "DaemonSet"])
