@@ -127,7 +127,7 @@ class Executor:
             case Do.COMPARE:
                 return self._compare(run, step)
             case Do.REVERT_WORKLOADS:
-                return self._each(run, Instances.revert)
+                return self._each(run, lambda each: each.revert(self.ports.clock))
             case Do.REVERT_OWNER:
                 return self._hand(step).revert(self._held(run), command.id)
 
@@ -192,7 +192,7 @@ class Executor:
         so_far, last = step.waves[: wave + 1], wave + 1 == len(step.waves)
         so_many = sum(each.instances for each in so_far)
         nodes = [node for each in so_far for node in each.nodes]
-        done = [each.release(now, so_many, nodes, last=last) for each, now in seen]
+        done = [each.release(now, so_many, nodes, self.ports.clock, last=last) for each, now in seen]
         if not all(done):
             raise NotYet("the wave takes the new version up", _ROLLS_S)
         return ""

@@ -1,20 +1,22 @@
 """The instances of a step's workloads: which of them run the new version, and how they are made to, or made not to.
 
 A workload's version is its pod template: pods of the template that the checkpoint holds are old, all others are new.
-Deployments roll by surge and are paused between waves, StatefulSets roll down to a partition, DaemonSets replace a pod
-only where one is deleted: they are told so before the owner is asked for its change, by fields that the checkpoint can
-put back. Called by executor.py.
+Deployments roll by surge and are paused but for the moments in which one instance follows another, StatefulSets roll
+down to a partition, DaemonSets replace a pod only where one is deleted: they are told so before the owner is asked for
+its change, by fields that the checkpoint can put back. Called by executor.py.
 """
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
 from addonctl.errors import Conflict, NotFound
+from addonctl.leaving import Leaving, is_ready
 from addonctl.model import CRASHING, NOT_CREATED, NOT_PULLED, Guard, ObjectRef, live
 from addonctl.model.checkpoint import Checkpoint
-from addonctl.ports import ObjectReader, ObjectWriter
+from addonctl.ports import Clock, ObjectReader, ObjectWriter
 
 _HASHES = ("pod-template-hash", "controller-revision-hash")
 _REVISIONS = {
@@ -36,6 +38,8 @@ _TROUBLES = {
 _NONE = 2**31 - 1
 # A new pod serves so long before the next old one goes: the gate looks twice in between.
 _SERVES_S = 10
+# The controllers take so long to make one instance follow another, at most.
+_FOLLOWS_S, _LOOK_S = 10.0, 0.25
 Document = Mapping[str, Any]
 
 
@@ -44,8 +48,10 @@ class Instance:
     """A pod. `new`: of another template than the checkpoint's; `trouble`: why it cannot run, where that is certain."""
 
     uid: str
+    ref: ObjectRef
     new: bool
     ready: bool
+    node: str = ""
     ending: bool = False
     trouble: Guard | None = None
 
@@ -177,7 +183,7 @@ class Instances:
         """Gives up the fields that were changed here: who applies them next would leave what is ours, or be refused."""
         self.writer.disown(self.ref)
 
-    def release(self, seen: Seen, instances: int, nodes: Sequence[str], *, last: bool) -> bool:
+    def release(self, seen: Seen, instances: int, nodes: Sequence[str], clock: Clock, *, last: bool) -> bool:
         """Lets so many take the new version up, of a DaemonSet those on `nodes` if any are named; whether that is done.
 
         `seen` is what the last look at them showed.
@@ -186,24 +192,78 @@ class Instances:
             if last or nodes:
                 return self._replace(None if last else frozenset(nodes), new=False)
             return self._replace(None, new=False, staying=max(seen.of - instances, 0))
-        done = last or seen.updated >= min(instances, seen.of)
         if self.ref.kind == "StatefulSet":
             self._merge({"updateStrategy": _down_to(0 if last else max(seen.of - instances, 0))})
-        else:
-            self._merge({"paused": done and not last})
-        return done
+            return last or seen.updated >= min(instances, seen.of)
+        if "strategy" not in self.hardened:
+            self._merge({"paused": False})
+            return True
+        return self._roll(seen, seen.of if last else min(instances, seen.of), clock, last=last)
 
-    def revert(self) -> None:
+    def _roll(self, seen: Seen, instances: int, clock: Clock, *, last: bool) -> bool:
+        """One instance of a Deployment more; with the `last` wave, the old ones that are left go as well."""
+        old = [each for each in seen.staying if not each.new]
+        if seen.updated >= instances and not (last and old):
+            if last:
+                self._merge({"paused": False})
+            return True
+        spare = len(seen.staying) > seen.of
+        if spare and not self._all_serve(seen):
+            return False
+        going = _first_to_go(seen) if spare else None
+        if going is None or Leaving(self.reader, self.writer, clock).leave(going.ref):
+            self._follow(seen, going, clock)
+        return False
+
+    def _all_serve(self, seen: Seen) -> bool:
+        """Whether every new instance has served for as long as it must before an old one goes."""
+        if seen.updated_ready < seen.updated:
+            return False
+        status = self.reader.get(self.ref).document.get("status") or {}
+        return int(status.get("availableReplicas", 0)) >= seen.ready
+
+    def _follow(self, seen: Seen, going: Instance | None, clock: Clock) -> None:
+        """Unpauses it until an old instance has gone or a new one has come, whichever is next, or both."""
+        self._merge({"paused": False})
+        for _ in range(round(_FOLLOWS_S / _LOOK_S)):
+            clock.sleep(_LOOK_S)
+            now = self.look()
+            gone = going is None or going.uid not in {each.uid for each in now.staying}
+            if gone and now.updated > min(seen.updated, seen.of - 1):
+                break
+        self._merge({"paused": True})
+
+    def revert(self, clock: Clock) -> None:
         """The old template at once; a Deployment's old pods are still there, the others' are made anew."""
+        if self.ref.kind == "Deployment":
+            self._take_out_of_traffic(clock)
         template = self.old.document["spec"]["template"]
         body: list[Document] = [{"op": "replace", "path": "/spec/template", "value": template}]
         if self.ref.kind == "Deployment":
-            body.append({"op": "add", "path": "/spec/paused", "value": False})
+            body += ({"op": "add", "path": f"/spec/{name}", "value": value} for name, value in self._rolls_back.items())
         if self.ref.kind == "StatefulSet":
             body.append({"op": "add", "path": "/spec/updateStrategy", "value": self._made_anew()})
         self.writer.patch(self.ref, body, form=live.PatchForm.JSON)
         if self.ref.kind != "Deployment":  # a pod of a StatefulSet that does not get ready holds up all others
             self._replace(None, new=True)
+
+    @property
+    def _rolls_back(self) -> Document:
+        """Fields by which the old version comes back: all of it at once, and no more is down meanwhile than may be."""
+        spec = self.old.document["spec"]
+        found: dict[str, Any] = {"paused": False, "minReadySeconds": spec.get("minReadySeconds", 0)}
+        strategy = spec.get("strategy") or {}
+        if strategy.get("type") == "Recreate":
+            return found
+        rolling = {"maxUnavailable": "25%", **(strategy.get("rollingUpdate") or {}), "maxSurge": "100%"}
+        return {**found, "strategy": {"type": "RollingUpdate", "rollingUpdate": rolling}}
+
+    def _take_out_of_traffic(self, clock: Clock) -> None:
+        """New instances that are more than are wanted answer nobody from now on; the Deployment ends them first."""
+        seen = self.look()
+        serving = [each for each in seen.staying if each.new and each.ready]
+        for each in serving[: max(seen.ready - seen.of, 0)]:
+            Leaving(self.reader, self.writer, clock).mark(each.ref)
 
     def _made_anew(self) -> Document:
         """A StatefulSet's strategy by which pods are made of the old revision, even if its owner comes late.
@@ -228,10 +288,10 @@ class Instances:
             and not _is_ending(pod)
             and self._is_new(pod, revisions) is new
         ]
-        found.sort(key=lambda pod: (_is_ready(pod), pod["spec"].get("nodeName", "")))
+        found.sort(key=lambda pod: (is_ready(pod), pod["spec"].get("nodeName", "")))
         going = found[: max(len(found) - staying, 0)]
         for pod in going:
-            self._end(pod["metadata"], ready=_is_ready(pod))
+            self._end(pod["metadata"], ready=is_ready(pod))
         return not going
 
     def _end(self, pod: Document, *, ready: bool) -> None:
@@ -251,6 +311,15 @@ def of_checkpoint(reader: ObjectReader, writer: ObjectWriter, checkpoint: Checkp
     """The workloads that a checkpoint holds."""
     held = (found for found in checkpoint.objects if found.ref.kind in _REVISIONS and found.ref.group == "apps")
     return tuple(Instances(reader, writer, found) for found in held)
+
+
+def _first_to_go(seen: Seen) -> Instance | None:
+    """The ready old instance that leaves next, where most are on one node; None: one that is not ready goes anyway."""
+    old = [each for each in seen.staying if not each.new]
+    if not all(each.ready for each in old):
+        return None
+    crowd = Counter(each.node for each in seen.staying)
+    return max(old, key=lambda each: (crowd[each.node], each.ref.name), default=None)
 
 
 def exists(reader: ObjectReader, ref: ObjectRef) -> live.Object | None:
@@ -277,10 +346,13 @@ def _wanted(workload: Document) -> int:
 
 
 def _instance(pod: Document, new: bool) -> Instance:
+    found = live.Object(pod)
     return Instance(
-        uid=pod["metadata"]["uid"],
+        uid=found.uid,
+        ref=found.ref,
         new=new,
-        ready=_is_ready(pod),
+        ready=is_ready(pod),
+        node=pod["spec"].get("nodeName", ""),
         ending=_is_ending(pod),
         trouble=next(_troubles(pod), None),
     )
@@ -300,11 +372,6 @@ def _troubles(pod: Document) -> Iterator[Guard]:
 
 def _is_ending(pod: Document) -> bool:
     return bool(pod["metadata"].get("deletionTimestamp"))
-
-
-def _is_ready(pod: Document) -> bool:
-    conditions = (pod.get("status") or {}).get("conditions") or ()
-    return any(each.get("type") == "Ready" and each.get("status") == "True" for each in conditions)
 
 
 def _down_to(partition: int) -> Document:

@@ -183,18 +183,26 @@ class Auditor:
             self._see_old_only()
         if before is None and after is not None and self._is_ours(after):
             self._check_wave()
-        goes = before is not None and not before.is_ending and (after is None or after.is_ending)
-        if not goes or before is None or not self._serves(before):
+        if before is None or not self._counts(before) or (after is not None and self._counts(after)):
+            return
+        if not self._serves(before):
             return
         if self._calm and self.scenario.kind == DEPLOYMENT and self._run is not None and self._run.changed:
             left = sum(1 for one in self.store.rows(POD) if one.uid != before.uid and self._counts(one))
             if left < self.scenario.instances:
                 self.found(f"{before.metadata['name']} went before another served: {left} are left")
-        if self._ours is None or self._ours.verb not in ("delete", "evict"):
+        if not self._by_us(before, after):
             return
         for budget in self.store.rows(BUDGET, before.name[0]):
             if selects(budget.spec.get("selector"), before.labels):
                 self._check_budget(budget, before)
+
+    def _by_us(self, before: Stored, after: Stored | None) -> bool:
+        """Whether a pod that takes no more requests was ended, or set not ready, by the call that is being made."""
+        call, ends = self._ours, after is None or after.is_ending
+        if call is None:
+            return False
+        return call.verb in ("delete", "evict") if ends else call.verb == "patch" and call.what == str(before.ref)
 
     @property
     def _calm(self) -> bool:
@@ -205,7 +213,7 @@ class Auditor:
     def _see_old_only(self) -> None:
         """Notes since when no instance of the new version takes requests."""
         new = str(self._at_work_on.to_version)
-        pods = (pod for pod in self.store.rows(POD) if self._is_ours(pod) and not pod.is_ending)
+        pods = (pod for pod in self.store.rows(POD) if self._counts(pod))
         there = (pod for pod in pods if self.nodes.is_there(pod.spec.get("nodeName", "")))
         if any(self._version(pod) == new for pod in there):
             self._old_only = None
@@ -250,7 +258,7 @@ class Auditor:
         left = sum(1 for one in pods if one.uid != pod.uid and not one.is_ending and one.is_ready)
         least = budget.spec.get("minAvailable", 0)
         if left < least:
-            self.found(f"{pod.metadata['name']} was deleted: {left} are left of the {least} that its budget wants")
+            self.found(f"{pod.metadata['name']} was taken: {left} are left of the {least} that its budget wants")
 
     def _serves(self, pod: Stored) -> bool:
         return pod.is_ready and self.nodes.is_there(pod.spec.get("nodeName", ""))

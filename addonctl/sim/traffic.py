@@ -5,9 +5,9 @@ pod of their own node. Probes ask each endpoint, and the Service; `SimSignals` g
 update, the account of the users is for who judges it afterwards.
 
 Behind a Service a client's flow stays with its pod. Where a pod leaves the endpoints that take new flows, some requests
-still reach it by flows of before, until those time out or the endpoint is gone altogether; what reaches a pod that has
-ended is lost. How many is fitted to a real CoreDNS behind a real kube-proxy: a rolling update without a drain lost 12
-of 33,000 queries in 20 updates, one that drains for 35 s lost 1, flows to old pods faded between 14 and 34 s.
+still reach it by flows of before, until those time out or the endpoint serves no more or is gone; what reaches a pod
+that has ended is lost. How many is fitted to a real CoreDNS behind a real kube-proxy: a rolling update without a drain
+lost 12 of 33,000 queries in 20 updates, one that drains for 35 s lost 1, flows to old pods faded between 14 and 34 s.
 
 Not modelled: kube-proxies of different nodes seeing changes at different times, and clients that ask again.
 """
@@ -192,7 +192,7 @@ class Traffic:
         if self._service is None or (found.name[0], name) != self._service:
             return
         endpoints = found.document["endpoints"]
-        there = {one["targetRef"]["uid"] for one in endpoints}
+        there = set(_of(endpoints, "serving"))  # the flows of one that does not serve are cleared
         led = _of(endpoints, "ready") or _of(endpoints, "serving")
         left = [uid for uid in self._led if uid not in led and uid in there]
         share = _OLD_FLOWS / len(self._led) if self._led else 0.0

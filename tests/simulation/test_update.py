@@ -138,7 +138,7 @@ def _as_budgets_allow(cluster: Cluster, what: Callable[[], object]) -> None:
 @pytest.mark.parametrize("behaviour", [Behaviour(), Behaviour(gets_ready=False)], ids=["sound", "never ready"])
 def test_workloads_are_put_back_however_many_had_the_new_version(kind: str, behaviour: Behaviour) -> None:
     cluster = Cluster(5, kind, behaviour, keeper=Kubectl)
-    reader, writer = cluster.hands.reader, cluster.hands.writer
+    reader, writer, clock = cluster.hands.reader, cluster.hands.writer, cluster.hands.clock
     old = reader.get(cluster.plan().steps[0].targets[0].ref)
     instances = Instances(reader, writer, old)
     given = cluster.keeper.given
@@ -149,10 +149,10 @@ def test_workloads_are_put_back_however_many_had_the_new_version(kind: str, beha
     assert set(cluster.images()) == {str(OLD)}, "nothing is taken up before it is released"
     for _ in range(9):
         with suppress(TooManyRequests):  # a budget keeps what is left of those that serve
-            instances.release(instances.look(), 9, [], last=True)
+            instances.release(instances.look(), 9, [], clock, last=True)
         cluster.world.advance(30)
     assert str(NEW) in cluster.images()
-    _as_budgets_allow(cluster, instances.revert)
+    _as_budgets_allow(cluster, lambda: instances.revert(clock))
     cluster.world.advance(120)
     instances.relax()
     cluster.world.advance(60)

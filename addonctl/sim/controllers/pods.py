@@ -4,6 +4,7 @@ Not modelled: requests of CPU and memory (a node holds so many pods), affinity b
 init containers. A kubelet acts on what the API server says at once; containers take the time that their images take.
 """
 
+import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -15,6 +16,7 @@ from addonctl.sim.store import POD, Change, Name, Store, Stored, is_ready
 from addonctl.sim.world import Later
 
 _BACK_OFF_S, _BACK_OFF_MAX_S = 10.0, 300.0
+_COMPARES_S = 10.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -151,6 +153,7 @@ class _Run:
     uid: str
     restarts: int = 0
     failures: int = 0
+    ready: bool = False
     next: Later | None = None
 
 
@@ -179,6 +182,21 @@ class Kubelets:
             self._begin(pod)
         elif pod.is_ending and change.before is not None and not change.before.is_ending:
             self._stop(pod)
+        elif pod.name in self._runs and is_ready(pod) is not self._runs[pod.name].ready:
+            self._world.after(self._compares_in_s(pod), lambda: self._put_right(pod.name, pod.uid))
+
+    def _compares_in_s(self, pod: Stored) -> float:
+        """Until the kubelet of the pod's node next compares what the API server has with what it knows."""
+        phase = zlib.crc32(pod.spec["nodeName"].encode()) / 2**32
+        return _COMPARES_S * (1 - (self._world.seconds / _COMPARES_S + phase) % 1)
+
+    def _put_right(self, name: Name, uid: str) -> None:
+        """What somebody else has said of a pod's readiness lasts until here."""
+        pod, run = self._store.get(POD, *name), self._runs.get(name)
+        if pod is None or run is None or run.uid != uid or not self._nodes.is_there(pod.spec["nodeName"]):
+            return
+        if is_ready(pod) is not run.ready:
+            self._store.set_status(pod, {**pod.status, "conditions": self._conditions(pod, run.ready)}, "kubelet")
 
     def _node_is_back(self, node: str) -> None:
         """Containers ran on, or come up again; what was to end meanwhile ends now."""
@@ -284,11 +302,7 @@ class Kubelets:
 
     def _set(self, pod: Stored, *, ready: bool, waiting: str = "", phase: str = "Running") -> None:
         run, stamp = self._runs[pod.name], self._world.stamp
-        was = pod.status.get("conditions")
-        kinds = ("ContainersReady", "Ready")
-        reason = "" if ready else "ContainersNotReady"
-        conditions = [one for one in was or () if one["type"] not in kinds]
-        conditions += [condition(kind, ready, reason, was, stamp) for kind in kinds]
+        run.ready = ready
         state: Document = {"waiting": {"reason": waiting}} if waiting else {"running": {"startedAt": stamp}}
         containers = [
             {
@@ -304,10 +318,16 @@ class Kubelets:
             **pod.status,
             "phase": phase,
             "podIP": pod.status.get("podIP") or self._address(),
-            "conditions": conditions,
+            "conditions": self._conditions(pod, ready),
             "containerStatuses": containers,
         }
         self._store.set_status(pod, status, "kubelet")
+
+    def _conditions(self, pod: Stored, ready: bool) -> list[Document]:
+        was, kinds = pod.status.get("conditions"), ("ContainersReady", "Ready")
+        reason = "" if ready else "ContainersNotReady"
+        others = [one for one in was or () if one["type"] not in kinds]
+        return [*others, *(condition(kind, ready, reason, was, self._world.stamp) for kind in kinds)]
 
     def _address(self) -> str:
         self._addresses += 1
