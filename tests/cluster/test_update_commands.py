@@ -19,7 +19,7 @@ from addonctl.model import live
 from addonctl.model.run import Phase
 from tests.cluster.changes import got
 from tests.cluster.lab import EKS_ADDONS, NAME, Lab, image_of
-from tests.cluster.traffic import Traffic
+from tests.cluster.traffic import Account, Traffic
 
 _NEWER = "v1.13.2-eksbuild.21"
 _NOT_BUILT = "v1.14.3-eksbuild.14"  # AWS offers it; its image is not to be had here
@@ -192,12 +192,12 @@ def test_a_run_whose_process_was_killed_is_resumed(user: User, phase: Phase) -> 
 @pytest.mark.prove
 def test_no_query_is_lost_in_thirty_updates(user: User, capsys: pytest.CaptureFixture[str]) -> None:
     """Up and down again and again, of an add-on that loses some by a stock rolling update, and by surge as well."""
-    versions = [_NEWER, EKS_ADDONS["coredns"]]
+    versions, account = [_NEWER, EKS_ADDONS["coredns"]], Account(0, 0, ())
     before = deployment(user.lab)
     for number in range(int(os.environ.get("ADDONCTL_UPDATES", "30"))):
         with traffic(user.lab) as asked:
             run = user.changes(*_UPDATE, "--to", versions[number % 2], code=0)
-        account = account + asked.account if number else asked.account
+        account += asked.account
         with capsys.disabled():
             lost = f"{len(account.lost_at)} of {account.sent} lost, now at {asked.account.lost_at}"
             print(f"update {number + 1}: {lasted(run):.0f} s; {lost}", flush=True)
