@@ -6,7 +6,6 @@ from addonctl.leaving import Leaving
 from addonctl.model import ObjectRef
 from addonctl.sim.clock import SimClock
 from addonctl.sim.controllers.serving import SLICE
-from addonctl.sim.objects import SimObjects
 from addonctl.sim.store import POD, Stored
 from tests.simulation.test_traffic import SPACE, Cluster
 
