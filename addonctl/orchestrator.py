@@ -42,6 +42,8 @@ from addonctl.model.run import (
 
 # A worker that is alive looks every few seconds, and no call takes longer than this.
 _MOVES_WITHIN = timedelta(seconds=180)
+# One instance follows another within this, pulled image and warmed caches included.
+_AN_INSTANCE_S = 60
 _WATCHED = (Phase.APPLY, Phase.SOAK, Phase.VERIFY)
 
 Advance = tuple[Run, tuple[Command, ...]]
@@ -228,11 +230,16 @@ def _limit_s(run: Run) -> int:
         Phase.CHECKPOINT: limits.checkpoint_s,
         Phase.BASELINE: limits.baseline_s + limits.harden_s,
         Phase.APPROVAL: limits.approval_s,
-        Phase.APPLY: limits.apply_s,
+        Phase.APPLY: max(limits.apply_s, _AN_INSTANCE_S * _of_wave(run)),
         Phase.SOAK: run.at_work_on.soak_s + limits.apply_s,
         Phase.VERIFY: limits.verify_s,
         Phase.ROLLING_BACK: limits.rolling_back_s,
     }.get(run.phase, 0)
+
+
+def _of_wave(run: Run) -> int:
+    waves = run.at_work_on.waves
+    return waves[run.wave].instances if waves else 1
 
 
 # ── Looks ───────────────────────────────────────────────────────────────────────────────────────────────────────

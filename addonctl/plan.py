@@ -524,9 +524,13 @@ def _objectives(addon: AddOn | None) -> Iterator[Objective]:
 
 
 def _loses(disruption: str, targets: Iterable[Target]) -> bool:
-    """Whether requests may be lost: by what carries them itself, or where nothing serves while an instance changes."""
-    alone = any(target.rollout is not Rollout.SURGE or target.instances < 2 for target in targets)
-    return alone or disruption.startswith("data-path")
+    """Whether requests may be lost: by what carries them itself, or where nothing serves while an instance changes.
+
+    DNS is asked through its Service, question by question: an instance leaves that before it ends.
+    """
+    if any(target.rollout is not Rollout.SURGE for target in targets):
+        return True
+    return disruption.startswith("data-path") and disruption != "data-path-dns"
 
 
 # ── The plan ────────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -579,13 +579,10 @@ def _step(step: Step) -> None:
     say(f"{step.installation}: {was} → {to}", "bold", first=f"{step.id}. ")
     waves = ", ".join(str(wave.instances) for wave in step.waves)
     meanwhile = DISRUPTIONS.get(step.disruption, step.disruption)
-    stops = f"; while it changes, {meanwhile}" if meanwhile else ""
-    lost = "; requests may be lost" if step.loses else ""
-    say(
-        f"{step.owner}; {counted(sum(w.instances for w in step.waves), 'instance')} in waves of {waves}{stops}{lost}",
-        QUIET,
-        "   ",
-    )
+    stops = f"while it changes, {meanwhile}; " if meanwhile else ""
+    lost = f"{stops}requests may be lost" if step.loses else "no request is to be lost"
+    instances = counted(sum(wave.instances for wave in step.waves), "instance")
+    say(f"{step.owner}; {instances} in waves of {waves}; {lost}", QUIET, "   ")
     actions(action_lines(step.do), "→ ", "   ")
     if step.skips:
         skipped = ", ".join(step.skips)

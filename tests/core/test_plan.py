@@ -60,7 +60,7 @@ def test_an_eks_addon_goes_there_and_back_with_all_that_it_has(demo: Assessment,
     assert step.waves == (Wave(instances=1, canary=True), Wave(instances=1))
     assert [objective.sli for objective in step.objectives] == ["ready", "dns"]
     assert step.targets[0].rollout is Rollout.SURGE
-    assert step.loses, "flows of UDP outlive the pod that they go to"
+    assert not step.loses, "an instance leaves its Service before it ends"
 
 
 def test_vpc_cni_moves_one_minor_at_a_time(demo: Assessment, catalog: Catalog) -> None:
