@@ -260,6 +260,18 @@ def test_a_version_may_be_bad_on_one_node_only() -> None:
     assert len(cluster.ready) == 2
 
 
+@pytest.mark.parametrize(
+    ("kind", "hashed"),
+    [("DaemonSet", "controller-revision-hash"), ("StatefulSet", "controller.kubernetes.io/hash")],
+)
+def test_the_selector_of_a_workload_finds_its_revisions(kind: str, hashed: str) -> None:
+    """Kubernetes labels a ControllerRevision as the pods of its template, and with its hash."""
+    cluster = Cluster()
+    cluster.rolled_out(cluster.workload(kind))
+    (found,) = cluster.objects.list(live.Kind("apps", "ControllerRevision"), NAMESPACE, "app=dns")
+    assert set(found.metadata["labels"]) == {"app", hashed}
+
+
 def test_a_stateful_set_goes_from_the_last_to_the_first_down_to_its_partition() -> None:
     cluster = Cluster()
     ref = cluster.workload("StatefulSet", replicas=3)

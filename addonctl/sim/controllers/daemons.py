@@ -43,13 +43,15 @@ class Revisions:
         return found
 
     def _document(self, workload: Stored, digest: str, number: int) -> Document:
+        """Labelled as the pods of its template are, so that the selector of its workload finds it."""
+        hashed = _STATEFUL_HASH if workload.served.kind == "StatefulSet" else HASH
         return {
             "apiVersion": "apps/v1",
             "kind": "ControllerRevision",
             "metadata": {
                 "name": f"{workload.metadata['name']}-{digest}",
                 "namespace": workload.name[0],
-                "labels": {_STATEFUL_HASH if workload.served.kind == "StatefulSet" else HASH: digest},
+                "labels": {**(at(workload.spec, "template", "metadata", "labels") or {}), hashed: digest},
                 "ownerReferences": [reference_to(workload)],
             },
             "data": {"spec": {"template": workload.spec["template"]}},
