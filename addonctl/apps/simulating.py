@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from typing import Any
 
+from addonctl.render.runs import why_text
 from addonctl.sim.faults import FAULTS
 from addonctl.sim.incidents import INCIDENTS
 from addonctl.sim.many import CONFIDENCE, Summary, chunks, most, quantile, simulated
@@ -56,7 +57,7 @@ def run(first: int, runs: int, mix: Mix, jobs: int) -> Summary:
 def told(first: int, mix: Mix, found: Summary) -> list[str]:
     """What is printed: a single run as a story, of many the counts; failing seeds with the least that they need."""
     if found.runs == 1 and not found.violations:
-        return list(story(drawn(first, mix)))
+        return list(story(drawn(first, mix), why_text))
     printed = list(lines(first, mix, found))
     if found.violations:
         printed += ["", *least_story(found.violations[0][0], mix)]
@@ -75,7 +76,7 @@ def least_story(seed: int, mix: Mix) -> list[str]:
     def fails(other: Outcome) -> bool:
         return other.end is outcome.end and {violation.what[:20] for violation in other.violations} >= told
 
-    return list(story(shrunk(outcome.scenario, fails)))
+    return list(story(shrunk(outcome.scenario, fails), why_text))
 
 
 def document(first: int, mix: Mix, found: Summary) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from typing import Any
 
 from addonctl.model.journal import Line, What
 from addonctl.model.plan import Plan, Step
-from addonctl.model.run import Phase, Run
+from addonctl.model.run import Phase, Run, Why
 from addonctl.sim.controllers import STEADY
 from addonctl.sim.controllers.nodes import Nodes
 from addonctl.sim.documents import Document, at, copied
@@ -105,9 +105,9 @@ class Auditor:
         return tuple(self._lines)
 
     @property
-    def why(self) -> str:
+    def why(self) -> Why | None:
         """Why the run turned back, as the journal has it."""
-        return str(self._run.why if self._run else "")
+        return self._run.why if self._run else None
 
     def _hear(self, run: Run | None, asked: Iterable[str]) -> None:
         """What people asked, where it counts: an approval that nobody waits for is none."""

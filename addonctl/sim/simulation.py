@@ -17,7 +17,7 @@ from addonctl.hands import Ports
 from addonctl.model import READY, Note, Objective, ObjectRef, live, owners
 from addonctl.model.journal import Line
 from addonctl.model.plan import Plan, Rollout, Step, Target, Wave
-from addonctl.model.run import Approved, Cancelled, Limits, NoWayBack, Paused, Phase, Resumed, Run
+from addonctl.model.run import Approved, Cancelled, Limits, NoWayBack, Paused, Phase, Resumed, Run, Why
 from addonctl.ports import Clock
 from addonctl.sim.auditor import Auditor, Violation
 from addonctl.sim.checkpoints import SimCheckpoints
@@ -471,8 +471,11 @@ def _without_one(one: Scenario) -> Iterator[Scenario]:
         yield replace(one, approval=False)
 
 
-def story(one: Scenario) -> Iterator[str]:
-    """A run in lines: what the cluster is, what happened when, and what was found wrong."""
+def story(one: Scenario, reason: Callable[[Why], str] = lambda why: type(why).__name__) -> Iterator[str]:
+    """A run in lines: what the cluster is, what happened when, what was found wrong, how it ended and for which reason.
+
+    `reason` says in words why a run turned back.
+    """
     outcome, drive = play(one)
     yield f"seed {one.seed}: {told(one)}"
     events = [(fault.at_s, f"fault: {fault.fault}, for {fault.lasts_s:.0f} s") for fault in one.faults]
@@ -492,4 +495,5 @@ def story(one: Scenario) -> Iterator[str]:
     events += [(violation.at_s, f"WRONG: {violation.what}") for violation in outcome.violations]
     for at_s, what in sorted(events, key=lambda event: event[0]):
         yield f"{at_s:9.1f} s  {what}"
-    yield f"{outcome.end}: {outcome.phase}, {drive.auditor.why}"
+    why = drive.auditor.why
+    yield f"{outcome.end}: {outcome.phase}" + (f", {reason(why)}" if why else "")

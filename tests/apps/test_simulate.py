@@ -26,6 +26,11 @@ def test_one_seed_is_told_as_a_story() -> None:
     assert last.split(":")[0] in set(End)
 
 
+def test_a_story_ends_with_its_reason_in_words() -> None:
+    last = run("--seed", "1", "--faults", "none").output.splitlines()[-1]
+    assert last.startswith("rolled back: rolled-back, answers: 6 of 6 failed, 0 of 19 of the others (chance ")
+
+
 def test_many_are_counted_with_their_mix_and_a_bound() -> None:
     found = run("--runs", "6", "--faults", "none", "--incidents", "none", "--jobs", "1")
     assert "6 updated" in " ".join(found.output.split())
