@@ -18,7 +18,6 @@ from addonctl.model import CRASHING, NOT_CREATED, NOT_PULLED, Guard, ObjectRef, 
 from addonctl.model.checkpoint import Checkpoint
 from addonctl.ports import Clock, ObjectReader, ObjectWriter
 
-_HASHES = ("pod-template-hash", "controller-revision-hash")
 _REVISIONS = {
     "Deployment": live.Kind("apps", "ReplicaSet"),
     "StatefulSet": live.Kind("apps", "ControllerRevision"),
@@ -106,12 +105,12 @@ class Instances:
 
     def look(self) -> Seen:
         """As the live objects show them now."""
-        workload = self.reader.get(self.ref).document
-        revisions = self._revisions(workload)
+        found = self.reader.get(self.ref)
+        workload, revisions = found.document, self._revisions(found.document)
         return Seen(
             of=_wanted(workload),
             instances=tuple(_instance(pod, self._is_new(pod, revisions)) for pod in self._pods(workload)),
-            as_it_was=_template(workload) == _template(self.old.document),
+            as_it_was=found.template == self.old.template,
         )
 
     def _pods(self, workload: Document) -> Iterator[Document]:
@@ -122,20 +121,19 @@ class Instances:
 
     def _revisions(self, workload: Document) -> Mapping[str, bool]:
         """Hash of a pod, or name of its revision → whether its template is another one than the checkpoint's."""
-        old, uid = _template(self.old.document), workload["metadata"].get("uid")
+        uid = workload["metadata"].get("uid")
         found: dict[str, bool] = {}
         for revision in self.reader.list(_REVISIONS[self.ref.kind], self.ref.namespace):
             if any(owner.get("uid") == uid for owner in revision.metadata.get("ownerReferences") or ()):
                 labels = revision.metadata.get("labels") or {}
-                held = revision.document.get("data") or revision.document
-                hashes = (revision.ref.name, *(labels[name] for name in _HASHES if name in labels))
-                found |= dict.fromkeys(hashes, _template(held) != old)
+                hashes = (revision.ref.name, *(labels[name] for name in live.REVISION_HASHES if name in labels))
+                found |= dict.fromkeys(hashes, revision.template != self.old.template)
         return found
 
     @staticmethod
     def _is_new(pod: Document, revisions: Mapping[str, bool]) -> bool:
         labels = pod["metadata"].get("labels") or {}
-        return any(revisions.get(labels.get(name, ""), False) for name in _HASHES)
+        return any(revisions.get(labels.get(name, ""), False) for name in live.REVISION_HASHES)
 
     # ── Changing ────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -327,16 +325,6 @@ def exists(reader: ObjectReader, ref: ObjectRef) -> live.Object | None:
         return reader.get(ref)
     except NotFound:
         return None
-
-
-def _template(document: Document) -> Document:
-    """A pod template without what a controller notes in it."""
-    template: dict[str, Any] = dict(document["spec"]["template"])
-    metadata = dict(template.get("metadata") or {})
-    metadata["labels"] = {k: v for k, v in (metadata.get("labels") or {}).items() if k not in _HASHES}
-    metadata.pop("creationTimestamp", None)
-    template.pop("$patch", None)  # a ControllerRevision says that it replaces
-    return {**template, "metadata": metadata}
 
 
 def _wanted(workload: Document) -> int:

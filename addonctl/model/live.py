@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from functools import cached_property
 from typing import Any
 
 from addonctl.model.cluster import ObjectRef
@@ -40,7 +41,11 @@ class Kind:
         return f"{self.kind}.{self.version}.{self.group}".replace("..", ".").rstrip(".")
 
 
-@dataclass(frozen=True, slots=True)
+REVISION_HASHES = ("pod-template-hash", "controller-revision-hash")
+"""The labels by which a pod, and the revision that it is of, tell which pod template that is."""
+
+
+@dataclass(frozen=True)
 class Object:
     """An object with every field, in the version that was requested."""
 
@@ -51,7 +56,7 @@ class Object:
         found: Mapping[str, Any] = self.document.get("metadata") or {}
         return found
 
-    @property
+    @cached_property
     def ref(self) -> ObjectRef:
         group = str(self.document.get("apiVersion", "")).rpartition("/")[0]
         return ObjectRef(
@@ -68,6 +73,16 @@ class Object:
     @property
     def resource_version(self) -> str:
         return str(self.metadata.get("resourceVersion", ""))
+
+    @cached_property
+    def template(self) -> Mapping[str, Any]:
+        """Of a workload, or of one of its revisions: the pod template, without what controllers note in it."""
+        held = self.document.get("data") or self.document  # a ControllerRevision's, and that says that it replaces
+        template = {name: value for name, value in held["spec"]["template"].items() if name != "$patch"}
+        metadata = dict(template.get("metadata") or {})
+        metadata.pop("creationTimestamp", None)
+        labels = {name: value for name, value in (metadata.get("labels") or {}).items() if name not in REVISION_HASHES}
+        return {**template, "metadata": {**metadata, "labels": labels}}
 
     @property
     def stored_versions(self) -> tuple[str, ...]:
