@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import click
 
 import addonctl
-from addonctl.apps import examples, run, updating
+from addonctl.apps import examples, rehearsing, run, updating
 from addonctl.apps import options as opt
 from addonctl.apps.shared import given_options, minor_of, print_document, refuse, source_options
 from addonctl.errors import AddonctlError, BadInput
@@ -354,15 +354,26 @@ def deps(
 @click.option("--to", default="", metavar="VERSION", help="The version to go to, `default` or `latest-compatible`.")
 @click.option("--git", "checkout", default="", metavar="DIR", help="Commit it there, for what Argo CD or Flux keep.")
 @opt.accept_risk
+@rehearsing.rehearsal_options
 @opt.output_option("table", "wide", "json", "yaml")
 def plan(
-    addon: str, target: str, to: str, checkout: str, accept_risk: tuple[str, ...], output: str, **source: Any
+    addon: str,
+    target: str,
+    to: str,
+    checkout: str,
+    accept_risk: tuple[str, ...],
+    rehearse: bool,
+    runs: int,
+    seed: int,
+    output: str,
+    **source: Any,
 ) -> None:
     """The steps that update ADDON to a version (--to), or all add-ons to what a Kubernetes needs (--target).
 
     Changes nothing. Preflight then says what speaks against it. Exits with 3 when the plan is not recommended: a
-    required finding of preflight is left whose risk was not accepted. With --git, a recommended change of an Argo CD
-    Application or a Flux HelmRelease is committed to a new branch of that checkout, and nothing is pushed.
+    required finding of preflight is left whose risk was not accepted, or it fails in a simulated twin of the cluster
+    (--rehearse) though nothing is in its way. With --git, a recommended change of an Argo CD Application or a Flux
+    HelmRelease is committed to a new branch of that checkout, and nothing is pushed.
     """
     from addonctl.apps import wiring
     from addonctl.preflight import check_accepted
@@ -375,6 +386,8 @@ def plan(
     accepted = check_accepted(accept_risk)
     made = manager.prepare_upgrade(wanted) if wanted else manager.prepare_update(addon, to)
     prepared = made.accepting(accepted)
+    if rehearse:
+        rehearsing.tried(manager, prepared, prepared.to_carry_out, None, None, runs=runs, seed=seed, output=output)
     style = screen.Style(wide=output == "wide")
     print_document(output, lambda: documents.plan_document(prepared), lambda: terminal.plan(prepared, style))
     if prepared.refusals:

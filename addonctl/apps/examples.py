@@ -54,9 +54,11 @@ EXAMPLES = {
         deps --context prod-eu-1 -o dot | dot -Tsvg > deps.svg""",
     "plan": """
         plan coredns --to latest-compatible --context prod-eu-1
-        plan --target 1.36 --context prod-eu-1""",
+        plan --target 1.36 --context prod-eu-1
+        plan coredns --to default --snapshot prod-eu-1.json.gz --rehearse""",
     "update": """
         update coredns --to default --context prod-eu-1 --dry-run
+        update coredns --to default --context prod-eu-1 --rehearse
         update coredns --to v1.13.2-eksbuild.21 --context prod-eu-1
         update coredns --to latest-compatible --eks prod-eu-1 --yes -o json""",
     "restore": """
@@ -116,6 +118,9 @@ EXAMPLES = {
         echo coredns v1.12.4-eksbuild.18 1.34 | addonctl catalog check -""",
     "catalog refresh": """
         catalog refresh --region eu-central-1 --profile prod""",
+    "twin": """
+        twin prod-eu-1.json.gz
+        twin --demo -o json""",
     "simulate": """
         simulate --seed 7
         simulate --runs 500 --jobs 2

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 import click
 
 from addonctl.apps import options as opt
+from addonctl.apps import rehearsing
 from addonctl.apps import run as edge
 from addonctl.apps.shared import print_document, source_options
 from addonctl.errors import AddonctlError, BadInput
@@ -43,7 +44,19 @@ _live = opt.live_options
 
 def attach(cli: click.Group) -> None:
     """Adds the commands to `addonctl`."""
-    for command in (update, restore, rollback, runs, watch, approve, pause, resume, cancel, checkpoint):
+    for command in (
+        update,
+        restore,
+        rollback,
+        runs,
+        watch,
+        approve,
+        pause,
+        resume,
+        cancel,
+        checkpoint,
+        rehearsing.twin,
+    ):
         cli.add_command(command)
 
 
@@ -60,6 +73,7 @@ def attach(cli: click.Group) -> None:
 )
 @_times
 @opt.accept_risk
+@rehearsing.rehearsal_options
 @_dry_run
 @_yes
 @_output
@@ -68,19 +82,28 @@ def update(
     to: str,
     manifests: str,
     output: str,
+    rehearse: bool,
+    runs: int,
+    seed: int,
     **given: Any,
 ) -> None:
     """Update ADDON, watched wave by wave; what degrades is put back as it was.
 
     Exits with 0 when it is updated, 3 when it is refused or not recommended, 4 when it was rolled back or cancelled,
-    5 when it is stuck and a person must look.
+    5 when it is stuck and a person must look. With --rehearse nothing is changed: the plan is tried in a simulated twin
+    of the cluster, and 3 says that it fails there though nothing is in its way.
     """
     from addonctl.adapters.manifest_files import ManifestFiles
 
     agreed = _Agreed.of(given)
     options = source_options(given)
     files = ManifestFiles().read(manifests) if manifests else None
-    prepared = _manager(options).prepare_update(addon, to, files)
+    manager = _manager(options)
+    prepared = manager.prepare_update(addon, to, files)
+    if rehearse:
+        prepared = prepared.accepting(agreed.accepted)
+        how = {"runs": runs, "seed": seed, "output": output}
+        rehearsing.tried(manager, prepared, agreed.plan(prepared), agreed.limits, files, **how)
     _carry_out(options, prepared, agreed, output)
 
 

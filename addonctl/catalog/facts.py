@@ -389,6 +389,7 @@ class AddOn:
     lifecycle: tuple[ReleaseCycle, ...] = ()  # newest first
     retirement: Retirement | None = None
     known_issues: tuple[KnownIssue, ...] = ()
+    incidents: tuple[str, ...] = ()  # updates of it that went wrong in public, by their names in sim/incidents.py
 
     @property
     def one_minor_at_a_time(self) -> bool:

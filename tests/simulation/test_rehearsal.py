@@ -1,0 +1,122 @@
+"""Rehearsals: the production code carries a plan out in the twin of a cluster, whoever keeps the add-on."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from addonctl.apps.rehearsing import _reads
+from addonctl.catalog import AddOn
+from addonctl.model.plan import Plan
+from addonctl.model.rehearsal import Rehearsed, Weather
+from addonctl.model.run import CommandFailed, GateFailed, Limits, Phase
+from addonctl.sim.blueprint import blueprint
+from addonctl.sim.incidents import INCIDENTS
+from addonctl.sim.rehearsal import Script, drawn, rehearsed, service_of, weather_of
+from addonctl.sim.simulation import End
+from tests.simulation.test_twin import assessed, manager
+
+COREDNS = "v1.13.2-eksbuild.21"
+
+
+def planned(addon: str, to: str) -> Plan:
+    return manager().prepare_update(addon, to).to_carry_out
+
+
+def script(addon: str = "coredns", to: str = COREDNS, **more: Any) -> Script:
+    plan = more.pop("plan", None) or planned(addon, to)
+    return Script(plan=plan, drawn=blueprint(assessed(), plan), limits=Limits(), reads=_reads, **more)
+
+
+def calm(addon: str, to: str) -> Rehearsed:
+    return rehearsed(script(addon, to), 0, 1)
+
+
+@pytest.mark.parametrize(
+    ("addon", "to"),
+    [
+        ("coredns", COREDNS),  # EKS, a Deployment behind a Service
+        ("aws-vpc-cni", "v1.18.6-eksbuild.1"),  # EKS, a DaemonSet, and no way back
+        ("cert-manager", "v1.20.0"),  # Helm, two Deployments
+        ("keda", "2.18.0"),  # Argo CD, which heals
+        ("external-secrets", "v0.21.0"),  # Flux
+    ],
+)
+def test_with_nothing_in_its_way_it_is_updated_whoever_keeps_it(addon: str, to: str) -> None:
+    found = calm(addon, to)
+    assert (found.weather, found.end, found.why) == (Weather.CALM, "updated", None)
+    assert [each.phase for each in found.passed][:3] == ["preflight", "checkpoint", "baseline"]
+    assert found.passed[-1].at_s == pytest.approx(found.took_s, abs=0.2)
+
+
+def test_in_several_steps_it_gets_to_the_last() -> None:
+    found = calm("aws-vpc-cni", "default")
+    assert found.end == "updated"
+    assert {each.step for each in found.passed} == set(range(5))
+    assert found.asked.lost > 0, "of each node's own pod requests are lost while it is replaced"
+
+
+def test_what_cannot_work_says_so() -> None:
+    """Nobody knows where the chart comes from: the real run would fail the same way."""
+    found = calm("kube-state-metrics", "2.18.0")
+    assert found.end == "rolled back"
+    assert isinstance(found.why, CommandFailed)
+
+
+def test_a_wrong_version_is_put_back_and_its_incident_told() -> None:
+    found = rehearsed(script(known=("COREDNS-04",)), 1, 1)
+    assert (found.weather, found.incident, found.end) == (Weather.INCIDENT, "COREDNS-04", "rolled back")
+    assert (found.shows, found.source) == (INCIDENTS["COREDNS-04"].what, INCIDENTS["COREDNS-04"].source)
+    assert isinstance(found.why, GateFailed)
+    assert found.back_s is not None
+    assert 0 < found.asked.wrong < found.asked.requests / 50
+
+
+def test_a_version_that_refuses_its_configuration_is_put_back() -> None:
+    found = rehearsed(script(known=("CFG-01",)), 1, 1)
+    assert (found.end, type(found.why)) == ("rolled back", CommandFailed)
+
+
+def test_harm_that_nobody_counts_is_missed_and_said_to_be() -> None:
+    """Of a pod network nothing is counted but readiness."""
+    found = rehearsed(script("aws-vpc-cni", "v1.18.6-eksbuild.1", known=("CIL-01",)), 1, 1)
+    assert (found.end, found.bad) == (End.MISSED.value, True)
+    assert found.asked.wrong > 1_000
+
+
+def test_the_same_seed_is_the_same_rehearsal_and_another_is_another() -> None:
+    tried = script()
+    once, again, other = (rehearsed(tried, 2, first) for first in (5, 5, 6))
+    assert once == again
+    assert (once.seed, once.asked) != (other.seed, other.asked)
+
+
+def test_what_is_drawn_is_of_the_addon_and_of_its_kind() -> None:
+    known = script(known=("COREDNS-04", "VPC-CNI-01"))
+    assert known.pool == ("COREDNS-04",)
+    any_ = script()
+    assert {INCIDENTS[name].kinds >= {"Deployment"} for name in any_.pool} == {True}
+    cases = [drawn(any_, number, 1) for number in range(40)]
+    assert [case.weather for case in cases[:4]] == [weather_of(number) for number in range(4)]
+    assert all(bool(case.incident) is (case.weather is Weather.INCIDENT) for case in cases)
+    assert not any(case.faults for case in cases if case.weather is Weather.CALM)
+
+
+def test_users_are_led_by_the_service_of_the_cluster() -> None:
+    tried = script()
+    (target,) = tried.plan.steps[0].targets
+    assert service_of(tried.drawn, target) == ("kube-system", "kube-dns")
+
+
+def test_a_plan_of_what_waits_for_an_approval_is_approved() -> None:
+    plan = planned("coredns", COREDNS)
+    asking = replace(plan, steps=tuple(replace(step, approval=True) for step in plan.steps))
+    found = rehearsed(script(plan=asking), 0, 1)
+    assert Phase.APPROVAL.value in [each.phase for each in found.passed]
+    assert found.end == "updated"
+
+
+def test_the_incidents_of_the_catalog_are_there_and_each_is_somebody_s() -> None:
+    addons: list[AddOn] = list(manager().catalog.addons.values())
+    named = [name for addon in addons for name in addon.incidents]
+    assert sorted(named) == sorted(INCIDENTS)
