@@ -4,10 +4,11 @@ adapters/knowledge.py and adapters/eks_table.py load them and parse versions.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import date
 from enum import StrEnum
 
+from addonctl.frozen import dataclass
 from addonctl.model import Due
 from addonctl.versions import Minor, Version, VersionRange
 

@@ -8,10 +8,11 @@ import hashlib
 import hmac
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from datetime import datetime
 from typing import Any
 
+from addonctl.frozen import dataclass
 from addonctl.model import live
 from addonctl.model.cluster import ObjectRef
 from addonctl.model.owners import Owner

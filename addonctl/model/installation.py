@@ -1,7 +1,8 @@
 """An add-on as found in a cluster, and who claims to manage it."""
 
-from dataclasses import dataclass, field
+from dataclasses import field
 
+from addonctl.frozen import dataclass
 from addonctl.model import owners
 from addonctl.model.cluster import ObjectRef
 from addonctl.model.finding import Evidence, Finding

@@ -3,8 +3,10 @@
 Used qualified (`owners.HelmRelease`), since the installers' own records have the same names.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import StrEnum
+
+from addonctl.frozen import dataclass
 
 
 class Method(StrEnum):

@@ -4,9 +4,10 @@ None means that it was not read, never that there is nothing; `unread` says why.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import StrEnum
 
+from addonctl.frozen import dataclass
 from addonctl.model.cluster import ObjectRef
 
 
