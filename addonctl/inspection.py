@@ -45,11 +45,12 @@ _VALUE = re.compile(r':"?([^",}]*)')
 
 @dataclass(frozen=True)
 class Inspection:
-    """Of one cluster. `eks` is None where AWS was not asked."""
+    """Of one cluster. `eks` is None where AWS was not asked; `configurations` leads to those that plans name."""
 
     objects: ports.ObjectReader
     schemas: ports.Schemas
     eks: ports.EksAddons | None = None
+    configurations: Callable[[], ports.Checkpoints] | None = None
 
     def facts(self, plan: Plan) -> Mapping[str, StepFacts]:
         """Step id → what was read for it. Raises nothing that reading may raise."""
@@ -73,9 +74,8 @@ class Inspection:
         if self.eks is None:
             unread[Fact.CONFIGURATION] = "AWS was not asked"
             return None
-        configuration = self.eks.describe(addon).configuration
-        found = {}
-        for version in _ends(step):
+        present, found = self.eks.describe(addon).configuration, {}
+        for version, configuration in self._ends(step, present):
             try:
                 schema = self.eks.configuration_schema(addon, str(version))
             except NotFound as error:
@@ -83,6 +83,21 @@ class Inspection:
                 continue
             found[str(version)] = self.schemas.violations(schema, configuration)
         return found
+
+    def _ends(self, step: Step, present: str) -> Iterator[tuple[Version, str]]:
+        """Each version with the configuration that it is to have; one that has it already is not asked."""
+        if step.to_version is not None:
+            yield step.to_version, self._wanted(step, present)
+        if step.from_version not in (None, step.to_version) and step.undo:
+            assert step.from_version is not None
+            yield step.from_version, present
+
+    def _wanted(self, step: Step, present: str) -> str:
+        if step.configuration is None:
+            return present
+        assert self.configurations is not None, "who plans a change of configuration keeps it"
+        goal = self.configurations().load(step.configuration.goal).eks
+        return goal.configuration if goal else present
 
     # ── Fields ──────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -113,13 +128,6 @@ def _read(fact: Fact, unread: dict[Fact, str], read: Callable[[], _T]) -> _T | N
     except AddonctlError as error:
         unread[fact] = error.what
         return None
-
-
-def _ends(step: Step) -> Iterator[Version]:
-    if step.to_version is not None:
-        yield step.to_version
-    if step.from_version is not None and step.undo:
-        yield step.from_version
 
 
 def _installed(step: Step) -> Iterator[ObjectRef]:

@@ -6,11 +6,12 @@
 Reading goes through the Source port and probing through the Prober port; the assessment itself is pure.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from addonctl.assessment import Assessment, assess, new_since
 from addonctl.catalog import Catalog
+from addonctl.configuring import Configuring, check_owner
 from addonctl.ecosystem import EcosystemAnalysis, ecosystem
 from addonctl.errors import BadInput
 from addonctl.inventory import take_inventory
@@ -19,9 +20,17 @@ from addonctl.model import Snapshot, View
 from addonctl.model.checkpoint import CheckpointEntry
 from addonctl.model.manifests import Manifests
 from addonctl.model.plan import Plan
-from addonctl.plan import checkpoint_plan, restore_plan, update_plan, upgrade_plan
+from addonctl.plan import (
+    check_premises,
+    checkpoint_plan,
+    restore_plan,
+    update_plan,
+    upgrade_plan,
+    with_configuration,
+)
 from addonctl.ports import Clock, Inspector, Prober, Source
 from addonctl.preflight import Prepared, preflight
+from addonctl.values import Values
 from addonctl.versions import Minor
 from addonctl.waivers import Waiver
 from addonctl.windows import Freeze, Window, closed
@@ -33,7 +42,7 @@ class Manager:
 
     `kubernetes` is the running minor, for sources that do not know it. `waivers` accept findings for a time. `prober`
     probes the add-ons of the live cluster that the source reads; None where the source is a file. `windows` and
-    `freezes` say when changes may begin.
+    `freezes` say when changes may begin. `configurer` finds what values change; None where the source is a file.
     """
 
     source: Source
@@ -44,6 +53,7 @@ class Manager:
     prober: Prober | None = None
     windows: tuple[Window, ...] = ()
     freezes: tuple[Freeze, ...] = ()
+    configurer: Callable[[], Configuring] | None = None
 
     def snapshot(self) -> Snapshot:
         """Everything read from the cluster."""
@@ -69,10 +79,34 @@ class Manager:
         """All that has to change for the control plane to get to `target`: see plan.upgrade_plan. Changes nothing."""
         return upgrade_plan(self.assess(target=target), self.catalog, target, self.clock.now())
 
-    def prepare_update(self, addon: str, to: str, manifests: Manifests | None = None) -> Prepared:
-        """`plan_update` with what speaks against it: see preflight. Changes nothing."""
-        assessment, now = self.assess(), self.clock.now()
-        return self._prepared(assessment, update_plan(assessment, self.catalog, addon, to, now, manifests))
+    def prepare_update(
+        self, addon: str, to: str = "", manifests: Manifests | None = None, values: Values | None = None
+    ) -> Prepared:
+        """`plan_update` with what speaks against it: see preflight. Changes nothing in the cluster.
+
+        `values` are to be merged over its configuration; without `to`, its version stays.
+        """
+        assessment, now, configured = self.assess(), self.clock.now(), bool(values)
+        plan = update_plan(assessment, self.catalog, addon, to, now, manifests, configured=configured)
+        return self._prepared(assessment, self._configured(plan, values) if values else plan)
+
+    def _configured(self, plan: Plan, values: Values) -> Plan:
+        check_owner(plan.steps[-1])
+        return with_configuration(plan, self._configurer().change(plan.cluster, plan.steps[-1], values))
+
+    def _configurer(self) -> Configuring:
+        if self.configurer is None:
+            raise BadInput("A configuration is read from a live cluster alone", "Give --context, or --eks.")
+        return self.configurer()
+
+    def prepare_saved(self, plan: Plan) -> Prepared:
+        """A plan that was made before, held against the cluster as it is now. Raises BadInput where that has moved."""
+        assessment = self.assess()
+        check_premises(plan, assessment)
+        for step in plan.steps:
+            if step.configuration is not None:
+                self._configurer().check(step)
+        return self._prepared(assessment, plan)
 
     def prepare_upgrade(self, target: Minor) -> Prepared:
         """`plan_upgrade` with what speaks against it: see preflight. Changes nothing."""

@@ -27,11 +27,13 @@ from addonctl.model import (
     Note,
     Objective,
     ObjectRef,
+    UpdateAddon,
     View,
     live,
     owners,
 )
 from addonctl.model.checkpoint import CheckpointEntry
+from addonctl.model.configuration import ConfigurationChange
 from addonctl.model.manifests import KEPT, Manifests, ManifestSet, versions_in
 from addonctl.model.plan import OpenQuestion, Plan, Premise, Rollout, Step, Target, Wave
 from addonctl.remediation import eks_addon, update_addon
@@ -47,6 +49,8 @@ _READY = Objective(sli=READY, controlled=False)
 _NOT_PRUNED = KEPT | {"Secret"}
 _NAMING = ("k8s-app", "app.kubernetes.io/name", "app.kubernetes.io/instance", "app.kubernetes.io/part-of", "app")
 _CLIENT_SIDE = "kubectl-client-side-apply"
+_WITH_ALL_OF_IT = "with the whole of the new configuration in the file:"
+_AS_IT_WAS = "with the configuration of before in the file:"
 _CONTROLLERS = ("Deployment", "StatefulSet", "DaemonSet")
 
 
@@ -60,10 +64,13 @@ def update_plan(
     to: str,
     now: datetime,
     manifests: Manifests | None = None,
+    *,
+    configured: bool = False,
 ) -> Plan:
     """An add-on (its id, or that of an installation) to a version: one by name, `default` or `latest-compatible`.
 
-    A plan without steps where it is there already; `manifests` of the same version are applied all the same. Raises
+    A plan without steps where it is there already; `manifests` of the same version are applied all the same. With
+    `configured` there is a last step that may change its configuration, also where the version stays (no `to`). Raises
     BadInput when it is not installed, or not once; when the running Kubernetes, its version or its owner is not known;
     for a version that is not offered for it, and for manifests of another one or of what is not kept as manifests.
     """
@@ -71,10 +78,63 @@ def update_plan(
     kubernetes = _running(assessment)
     row = _one(assessment, addon)
     row = replace(row, version=planner.present(row))
-    goal = planner.goal(row, to, kubernetes)
+    goal = planner.goal(row, to, kubernetes) if to else row.version
+    if configured and goal == row.version:
+        return _plan(assessment, f"{row.id} to another configuration", [planner.configuring(row, kubernetes)], now)
     if manifests is not None:
         return _plan(assessment, f"{row.id} to {to}", [planner.applying(row, goal, kubernetes, manifests)], now)
     return _plan(assessment, f"{row.id} to {to}", planner.steps(row, goal, kubernetes, kubernetes), now)
+
+
+def with_configuration(plan: Plan, change: ConfigurationChange | None) -> Plan:
+    """The plan, of which the last step changes the configuration as well; None: it is that already."""
+    *others, last = plan.steps
+    if change is None:
+        return plan if last.to_version != last.from_version else replace(plan, steps=tuple(others))
+    do, undo = (tuple(map(way, done)) for way, done in ((_configured, last.do), (_configured_back, last.undo)))
+    return replace(plan, steps=(*others, replace(last, configuration=change, do=do, undo=undo)))
+
+
+def _configured(action: Action) -> Action:
+    match action:
+        case UpdateAddon():
+            return replace(action, keep_configuration=False, values="configuration.json", why=_WITH_ALL_OF_IT)
+        case HelmUpgrade():
+            return replace(action, values="values.yaml")
+        case GitChange(change=change):
+            return replace(action, change=f"{change}, with the values given")
+    return action
+
+
+def _configured_back(action: Action) -> Action:
+    match action:
+        case UpdateAddon():
+            return replace(action, keep_configuration=False, values="configuration-before.json", why=_AS_IT_WAS)
+        case GitChange(change=change):
+            return replace(action, change=f"{change}, with the values of before")
+    return action
+
+
+def check_premises(plan: Plan, assessment: Assessment) -> None:
+    """Raises BadInput where a saved plan is not one of this cluster as it is now."""
+    if plan.cluster != assessment.cluster.name:
+        raise BadInput(f"Plan {plan.id} is one of {plan.cluster}", f"This is {assessment.cluster.name}.")
+    if plan.target is not None:
+        what = f"Plan {plan.id} is one for Kubernetes {plan.target}, which is upgraded between its steps"
+        raise BadInput(what, "Update its add-ons one by one, and upgrade the control plane in between.")
+    found = [text for each in plan.premises if (text := _moved(each, assessment.row(each.installation)))]
+    if found:
+        raise BadInput(f"Plan {plan.id} was made for what is no longer so: {'; '.join(found)}", "Plan anew.")
+
+
+def _moved(premise: Premise, row: Installation | None) -> str:
+    if row is None:
+        return f"{premise.installation} is not installed"
+    if str(row.version or "") != premise.version:
+        return f"{row.id} is at {row.version or 'no known version'}, not at {premise.version}"
+    if row.owner.type != premise.owner:
+        return f"{row.id} is kept by {row.owner}, not by a {premise.owner}"
+    return ""
 
 
 def chosen_plan(
@@ -281,6 +341,13 @@ class _Planner:
             step = self.step(row, was, stop, kubernetes, way)
             yield replace(step, skips=self._skipped(row, was, stop))
             was = stop
+
+    def configuring(self, row: Installation, kubernetes: Minor) -> Step:
+        """To the version that it has."""
+        was, listed = row.version, self._listed(row)
+        if was is None or listed is None or not isinstance(row.owner, owners.EksAddon):
+            return self.step(row, was, was, kubernetes, self._by_its_installer(row, was, kubernetes))
+        return self.step(row, was, was, kubernetes, self._by_eks(row, listed, was, was, kubernetes))
 
     def choosing(self, row: Installation, change: Sequence[Action], kubernetes: Minor) -> Step:
         """To a version that a person chooses."""

@@ -13,7 +13,7 @@ import click
 import addonctl
 from addonctl.apps import examples, rehearsing, run, updating
 from addonctl.apps import options as opt
-from addonctl.apps.shared import given_options, minor_of, print_document, refuse, source_options
+from addonctl.apps.shared import given_options, minor_of, print_document, refuse, source_options, values_given
 from addonctl.errors import AddonctlError, BadInput
 
 if TYPE_CHECKING:
@@ -352,6 +352,7 @@ def deps(
 @opt.source_options
 @opt.target
 @click.option("--to", default="", metavar="VERSION", help="The version to go to, `default` or `latest-compatible`.")
+@opt.values_options
 @click.option("--git", "checkout", default="", metavar="DIR", help="Commit it there, for what Argo CD or Flux keep.")
 @opt.accept_risk
 @rehearsing.rehearsal_options
@@ -368,7 +369,8 @@ def plan(
     output: str,
     **source: Any,
 ) -> None:
-    """The steps that update ADDON to a version (--to), or all add-ons to what a Kubernetes needs (--target).
+    """The steps that update ADDON to a version (--to) or configuration (--set, --values), or all add-ons to what a
+    Kubernetes needs (--target).
 
     Changes nothing. Preflight then says what speaks against it. Exits with 3 when the plan is not recommended: a
     required finding of preflight is left whose risk was not accepted, or it fails in a simulated twin of the cluster
@@ -379,17 +381,21 @@ def plan(
     from addonctl.preflight import check_accepted
     from addonctl.render import documents, screen, terminal
 
-    if bool(addon) == bool(target) or bool(addon) != bool(to):
-        raise BadInput("A plan needs one goal", "Give ADDON with --to VERSION, or --target KUBERNETES.")
+    values = values_given(source)
+    if bool(addon) == bool(target) or bool(addon) != bool(to or values):
+        fix = "Give ADDON with --to VERSION, --set or --values, or --target KUBERNETES."
+        raise BadInput("A plan needs one goal", fix)
     manager = wiring.manager(source_options(source))
     wanted = minor_of(target)
     accepted = check_accepted(accept_risk)
-    made = manager.prepare_upgrade(wanted) if wanted else manager.prepare_update(addon, to)
+    made = manager.prepare_upgrade(wanted) if wanted else manager.prepare_update(addon, to, values=values)
     prepared = made.accepting(accepted)
     if rehearse:
         rehearsing.tried(manager, prepared, prepared.to_carry_out, None, None, runs=runs, seed=seed, output=output)
     style = screen.Style(wide=output == "wide")
     print_document(output, lambda: documents.plan_document(prepared), lambda: terminal.plan(prepared, style))
+    if output in ("table", "wide"):
+        wiring.forget(prepared.plan)  # nobody can carry it out
     if prepared.refusals:
         sys.exit(run.EXIT_NOT_RECOMMENDED)
     for proposal in wiring.proposed(prepared.plan, checkout) if checkout else ():

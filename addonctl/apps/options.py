@@ -176,6 +176,24 @@ accept_risk = click.option(
     help="Go on in spite of a required finding of preflight; may be repeated.",
     shell_complete=_completes(_risks),
 )
+values_options = chain(
+    click.option(
+        "--set",
+        "sets",
+        multiple=True,
+        metavar="KEY=VALUE",
+        help="Change its configuration, written as for helm: a.b=1,c[0]=x; may be repeated.",
+    ),
+    click.option("--set-string", "strings", multiple=True, metavar="KEY=VALUE", help="The same, all of it text."),
+    click.option(
+        "--values",
+        "values_files",
+        multiple=True,
+        metavar="FILE",
+        type=click.Path(),
+        help="Change its configuration to what a YAML file says, beside the rest; may be repeated.",
+    ),
+)
 config = click.option(
     "--config",
     default="",

@@ -11,6 +11,7 @@ from addonctl.errors import BadInput
 
 if TYPE_CHECKING:
     from addonctl.apps.wiring import SourceOptions
+    from addonctl.values import Values
     from addonctl.versions import Minor
 
 
@@ -43,6 +44,17 @@ def minor_of(text: str) -> "Minor | None":
     from addonctl.versions import Minor
 
     return Minor.of(text) if text else None
+
+
+def values_given(given: dict[str, Any]) -> "Values":
+    """The values of --set, --set-string and --values, taken out of `given`; none: no configuration is to change."""
+    from addonctl.adapters import values_files
+
+    sets, strings, files = (given.pop(name) for name in ("sets", "strings", "values_files"))
+    values = values_files.given(files, sets, strings)
+    if not values and (sets or strings or files):
+        raise BadInput("The values given are empty", "Give what is to change.")
+    return values
 
 
 def print_document(output: str, document: Callable[[], Any], table: Callable[[], None]) -> None:

@@ -14,7 +14,7 @@ import click
 from addonctl.apps import options as opt
 from addonctl.apps import rehearsing
 from addonctl.apps import run as edge
-from addonctl.apps.shared import print_document, source_options
+from addonctl.apps.shared import given_options, print_document, refuse, source_options, values_given
 from addonctl.errors import AddonctlError, BadInput
 
 if TYPE_CHECKING:
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from addonctl.model.run import Limits, Run
     from addonctl.ports import Journal
     from addonctl.preflight import Prepared
+    from addonctl.values import Values
     from addonctl.worker import Worker
 
 EXIT_ROLLED_BACK, EXIT_STUCK = 4, 5
@@ -63,14 +64,16 @@ def attach(cli: click.Group) -> None:
 # ── Changes ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-@click.command(short_help="Update an add-on wave by wave, or put it back.")
-@opt.addon
+@click.command(short_help="Update or configure an add-on wave by wave, or put it back.")
+@opt.addon_or_none
 @_live
 @opt.kubernetes
-@click.option("--to", required=True, metavar="VERSION", help="The version, `default` or `latest-compatible`.")
+@click.option("--to", default="", metavar="VERSION", help="The version, `default` or `latest-compatible`.")
+@opt.values_options
 @click.option(
     "--manifests", default="", metavar="PATH", type=click.Path(), help="Its manifests, where it was applied as such."
 )
+@click.option("--plan", "saved", default="", metavar="FILE", type=click.Path(), help="Carry out a saved plan.")
 @_times
 @opt.accept_risk
 @rehearsing.rehearsal_options
@@ -81,6 +84,7 @@ def update(
     addon: str,
     to: str,
     manifests: str,
+    saved: str,
     output: str,
     rehearse: bool,
     runs: int,
@@ -89,22 +93,47 @@ def update(
 ) -> None:
     """Update ADDON, watched wave by wave; what degrades is put back as it was.
 
+    To another version (--to), another configuration (--set, --values), or both. With --plan FILE, a plan that was saved
+    with `addonctl plan -o json` is carried out, if the cluster is still as it was planned for.
+
     Exits with 0 when it is updated, 3 when it is refused or not recommended, 4 when it was rolled back or cancelled,
     5 when it is stuck and a person must look. With --rehearse nothing is changed: the plan is tried in a simulated twin
     of the cluster, and 3 says that it fails there though nothing is in its way.
     """
     from addonctl.adapters.manifest_files import ManifestFiles
 
-    agreed = _Agreed.of(given)
+    agreed, values = _Agreed.of(given), values_given(given)
     options = source_options(given)
+    _check_alone(rehearse=rehearse, values=values, saved=saved, addon=addon, to=to)
     files = ManifestFiles().read(manifests) if manifests else None
     manager = _manager(options)
-    prepared = manager.prepare_update(addon, to, files)
+    prepared = _of_file(manager, saved) if saved else manager.prepare_update(addon, to, files, values)
     if rehearse:
         prepared = prepared.accepting(agreed.accepted)
         how = {"runs": runs, "seed": seed, "output": output}
         rehearsing.tried(manager, prepared, agreed.plan(prepared), agreed.limits, files, **how)
-    _carry_out(options, prepared, agreed, output)
+    _carry_out(options, prepared, agreed._replace(is_saved=bool(saved)), output)
+
+
+def _check_alone(*, rehearse: bool, values: "Values", saved: str, addon: str, to: str) -> None:
+    """Raises BadInput where an update has no goal, or several."""
+    if saved:
+        beside = given_options("addon", "to", "manifests", "sets", "strings", "values_files")
+        refuse(["ADDON"] if addon else beside, "--plan", "The plan says what is changed.")
+    elif not addon or not (to or values):
+        raise BadInput("An update needs a goal", "Give ADDON with --to VERSION, --set or --values; or --plan FILE.")
+    if rehearse and (saved or values):
+        fix = "A twin knows no configuration: rehearse with --to VERSION alone."
+        refuse(given_options("saved", "sets", "strings", "values_files"), "--rehearse", fix)
+
+
+def _of_file(manager: "Manager", saved: str) -> "Prepared":
+    """A saved plan; the risks that were accepted when it was made stay so."""
+    from addonctl.adapters import plan_file
+    from addonctl.preflight import check_accepted
+
+    found = plan_file.read(saved)
+    return manager.prepare_saved(found.plan).accepting(check_accepted(found.accepted))
 
 
 @click.command(short_help="Bring an add-on back to a checkpoint.")
@@ -164,13 +193,17 @@ def _manager(options: "SourceOptions") -> "Manager":
 
 
 class _Agreed(NamedTuple):
-    """How a change is to be carried out: the risks taken, the time for each part, and whether anybody is asked."""
+    """How a change is to be carried out: the risks taken, the time for each part, and whether anybody is asked.
+
+    `is_saved`: the plan is in a file, and stays there.
+    """
 
     accepted: frozenset[str]
     limits: "Limits"
     soak_s: int | None
     dry_run: bool
     yes: bool
+    is_saved: bool = False
 
     @classmethod
     def of(cls, given: dict[str, Any]) -> "_Agreed":
@@ -196,6 +229,7 @@ class _Agreed(NamedTuple):
 
 def _carry_out(options: "SourceOptions", prepared: "Prepared", agreed: _Agreed, output: str) -> None:
     """Shows a plan, has it agreed to, and drives it; ends the command with the exit code of what came of it."""
+    from addonctl.apps import wiring
     from addonctl.render import documents, screen, terminal
 
     prepared = prepared.accepting(agreed.accepted)
@@ -203,6 +237,8 @@ def _carry_out(options: "SourceOptions", prepared: "Prepared", agreed: _Agreed, 
     if stops or output == "table":
         style = screen.Style()
         print_document(output, lambda: documents.plan_document(prepared), lambda: terminal.plan(prepared, style))
+    if stops and output == "table" and not agreed.is_saved:
+        wiring.forget(prepared.plan)  # nobody can carry it out
     if prepared.refusals:
         sys.stdout.flush()
         sys.exit(edge.EXIT_NOT_RECOMMENDED)

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from addonctl.adapters.notices import Notices
     from addonctl.adapters.sources.live import LiveCluster
     from addonctl.catalog import Catalog
+    from addonctl.configuring import Configuring
     from addonctl.executor import Executor
     from addonctl.model import live
     from addonctl.model.plan import Plan
@@ -105,6 +106,7 @@ class SourceOptions:
             self.namespace,
             self.timeout_s,
             self.progress,
+            configurations,
         )
 
     def _check(self) -> None:
@@ -141,7 +143,8 @@ def manager(
     source = options.source(known)
     prober = source if isinstance(source, ports.Prober) else None
     kubernetes = Minor.of(options.kubernetes) if options.kubernetes else None
-    return Manager(source, known, CLOCK, kubernetes, waivers, prober, windows, freezes)
+    configurer = (lambda: configuring(options)) if isinstance(source, ports.Inspector) else None
+    return Manager(source, known, CLOCK, kubernetes, waivers, prober, windows, freezes, configurer)
 
 
 def checkpoints() -> "CheckpointFolder":
@@ -150,6 +153,30 @@ def checkpoints() -> "CheckpointFolder":
 
     key = os.environ.get("ADDONCTL_KEY_FILE")
     return CheckpointFolder(state_dir() / "checkpoints", Path(key) if key else None)
+
+
+def configurations() -> "CheckpointFolder":
+    """The configurations that plans of this user name, stored as checkpoints are, beside them."""
+    from addonctl.adapters.checkpoints import CheckpointFolder
+
+    key = os.environ.get("ADDONCTL_KEY_FILE")
+    return CheckpointFolder(state_dir() / "configurations", Path(key) if key else None)
+
+
+def configuring(options: SourceOptions) -> "Configuring":
+    """What finds out what values change in the chosen live cluster."""
+    from addonctl.adapters.values_files import parsed
+    from addonctl.configuring import Configuring
+
+    return Configuring(executor(options, "").ports, parsed)
+
+
+def forget(plan: "Plan") -> None:
+    """Deletes the configurations that a plan names, which nobody is to carry out any more."""
+    for step in plan.steps:
+        if step.configuration is not None:
+            for id in (step.configuration.was, step.configuration.goal):
+                configurations().delete(id)
 
 
 def run_id(plan: "Plan") -> str:
@@ -198,6 +225,7 @@ def executor(options: SourceOptions, run_id: str, cluster: str = "") -> "Executo
             helm_writer=HelmBinary(releases, Path(options.kubeconfig) if options.kubeconfig else None, options.context),
             manifests=ManifestFiles(),
             checkpoints=checkpoints(),
+            configurations=configurations(),
             signals=ProbeSignals(live.connection),
             clock=CLOCK,
             assessor=BackgroundAssessor(Manager(live, catalog(), CLOCK).assess),

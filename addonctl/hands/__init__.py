@@ -5,7 +5,7 @@ waves, is in instances.py. Each method is safe to repeat: what it is for is read
 """
 
 from addonctl.errors import Invalid
-from addonctl.hands.base import Hand, NotYet, Ports, Present
+from addonctl.hands.base import Hand, Kept, NotYet, Ports, Present
 from addonctl.hands.eks import EksHand
 from addonctl.hands.gitops import ArgoHand, FluxHand
 from addonctl.hands.helm import HelmHand
@@ -13,7 +13,7 @@ from addonctl.hands.manifests import ManifestHand
 from addonctl.model import owners
 from addonctl.model.plan import Step
 
-__all__ = ["Hand", "NotYet", "Ports", "Present", "hand"]
+__all__ = ["Hand", "Kept", "NotYet", "Ports", "Present", "hand"]
 
 
 def hand(step: Step, ports: Ports) -> Hand:

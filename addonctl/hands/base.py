@@ -28,6 +28,7 @@ class Ports:
     helm_writer: ports.HelmWriter
     manifests: ports.ManifestReader
     assessor: ports.Assessor | None = None  # None: only the instances and the SLIs are watched
+    configurations: ports.Checkpoints | None = None  # None: none is changed
 
 
 class NotYet(Exception):
@@ -70,6 +71,14 @@ def as_written(step: Step, version: str) -> str:
     return str(next(same, version))
 
 
+def goal_of(step: Step, ports: Ports) -> Checkpoint | None:
+    """The state with the configuration that a step is to bring; None where it stays as it is."""
+    if step.configuration is None:
+        return None
+    assert ports.configurations is not None, "who plans a change of configuration keeps it"
+    return ports.configurations.load(step.configuration.goal)
+
+
 class Hand(Protocol):
     """One step's owner. `before` is the checkpoint of the step; a ticket is what the owner gave for a change."""
 
@@ -91,7 +100,7 @@ class Hand(Protocol):
         ...
 
     def change(self, before: Checkpoint, token: str) -> str:
-        """Tells the owner the step's version, with all else as it is; the ticket. Does not wait."""
+        """Tells the owner the step's version and configuration, with all else as it is; the ticket. Does not wait."""
         ...
 
     def revert(self, before: Checkpoint, token: str) -> str:

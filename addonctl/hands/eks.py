@@ -1,10 +1,10 @@
 """The hand for EKS add-ons: UpdateAddon, with all that the add-on has, followed by its update."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from addonctl.errors import Conflict, NotFound
-from addonctl.hands.base import Kept, NotYet, Ports, Present
+from addonctl.hands.base import Kept, NotYet, Ports, Present, goal_of
 from addonctl.model import live
 from addonctl.model.checkpoint import Checkpoint
 from addonctl.model.owners import EksAddon
@@ -37,7 +37,10 @@ class EksHand:
         """Nothing was held."""
 
     def change(self, before: Checkpoint, token: str) -> str:
-        return self._ask(_eks(before), str(self.step.to_version), token)
+        goal, wanted = goal_of(self.step, self.ports), _eks(before)
+        if goal is not None:
+            wanted = replace(wanted, configuration=_eks(goal).configuration)
+        return self._ask(wanted, str(self.step.to_version), token)
 
     def revert(self, before: Checkpoint, token: str) -> str:
         """In any case, since EKS may still describe what was before the change that is to be undone."""

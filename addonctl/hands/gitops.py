@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from addonctl.errors import Conflict, Invalid
-from addonctl.hands.base import Kept, NotYet, Ports, Present, as_written
+from addonctl.hands.base import Kept, NotYet, Ports, Present, as_written, goal_of
 from addonctl.instances import of_checkpoint
 from addonctl.model import live
 from addonctl.model.checkpoint import Checkpoint
@@ -37,8 +37,8 @@ class ArgoHand:
     def present(self) -> Present:
         """Raises Invalid where the version is not in the Application, Conflict where somebody else keeps that."""
         found = self._application()
-        place = self._place(found)
-        revision = str(_sources(found)[place].get("targetRevision"))
+        place = argo_place(self.step, found)
+        revision = str(argo_sources(found)[place].get("targetRevision"))
         self.ports.gitops.set_revision(self.owner, revision, source=place, dry_run=True)
         busy, unsynced = _argo_is_busy(found), _not_synced(found)
         changes = unsynced and _heals(found) and parse(revision) == self.step.from_version
@@ -54,7 +54,7 @@ class ArgoHand:
     def let_go(self, before: Checkpoint, token: str) -> None:
         """After an update the workloads are synchronised again: new manifests may say otherwise of what was held."""
         _resume(self.ports, self.owner, before)
-        if _sources(self._application()) == _sources(_manager(before)):
+        if argo_sources(self._application()) == argo_sources(_manager(before)):
             return
         refs = [each.ref for each in of_checkpoint(self.ports.reader, self.ports.writer, before)]
         try:
@@ -66,8 +66,12 @@ class ArgoHand:
     # ── Changing ────────────────────────────────────────────────────────────────────────────────────────────────
 
     def change(self, before: Checkpoint, token: str) -> str:
-        place = self._place(self._application())
-        self.ports.gitops.set_revision(self.owner, str(self.step.to_version), source=place)
+        goal = goal_of(self.step, self.ports)
+        if goal is not None:
+            self.ports.gitops.put_back(self.owner, _manager(goal))
+        else:
+            place = argo_place(self.step, self._application())
+            self.ports.gitops.set_revision(self.owner, str(self.step.to_version), source=place)
         automated = (_spec(_manager(before)).get("syncPolicy") or {}).get("automated") or {}
         return self._sync(token, prune=bool(automated.get("prune")))
 
@@ -76,7 +80,7 @@ class ArgoHand:
         if not self.ports.gitops.end_sync(self.owner):
             raise NotYet("Argo CD ends its synchronisation", _SOON_S)
         found = self._application()
-        if _sources(found) == _sources(_manager(before)) and not live.sync_token(
+        if argo_sources(found) == argo_sources(_manager(before)) and not live.sync_token(
             _operation_state(found).get("operation")
         ):
             return ""
@@ -112,7 +116,7 @@ class ArgoHand:
 
     def differences(self, before: Checkpoint) -> Iterator[str]:
         found = self._application()
-        if _sources(found) != _sources(_manager(before)):
+        if argo_sources(found) != argo_sources(_manager(before)):
             yield f"the source of {self.owner}"
         if _argo_is_busy(found):
             yield f"{self.owner} is being synchronised"
@@ -120,18 +124,22 @@ class ArgoHand:
     def _application(self) -> live.Object:
         return self.ports.reader.get(live.object_of(self.owner))
 
-    def _place(self, found: live.Object) -> int:
-        """Which source has the version: that with a chart, else with a tag; of several, that with the step's."""
-        sources = _sources(found)
-        exact = [n for n, each in enumerate(sources) if pinned(str(each.get("targetRevision") or "")) is not None]
-        charts = [n for n in exact if sources[n].get("chart")] or exact
-        ours = (self.step.from_version, self.step.to_version)
-        of_step = [n for n in charts if parse(sources[n]["targetRevision"]) in ours]
-        if not charts:
-            takes = ", ".join(str(each.get("targetRevision") or "HEAD") for each in sources) or "nothing"
-            what = f"The version of {self.step.addon} is not in {self.owner}, which takes {takes}"
-            raise Invalid(f"{what}: it is in the repository", "Change it there.")
-        return (of_step or charts)[0]
+
+def argo_place(step: Step, found: live.Object) -> int:
+    """Which source has the version: that with a chart, else with a tag; of several, that with the step's.
+
+    Raises Invalid where none has.
+    """
+    sources = argo_sources(found)
+    exact = [n for n, each in enumerate(sources) if pinned(str(each.get("targetRevision") or "")) is not None]
+    charts = [n for n in exact if sources[n].get("chart")] or exact
+    ours = (step.from_version, step.to_version)
+    of_step = [n for n in charts if parse(sources[n]["targetRevision"]) in ours]
+    if not charts:
+        takes = ", ".join(str(each.get("targetRevision") or "HEAD") for each in sources) or "nothing"
+        what = f"The version of {step.addon} is not in {step.owner}, which takes {takes}"
+        raise Invalid(f"{what}: it is in the repository", "Change it there.")
+    return (of_step or charts)[0]
 
 
 def _argo_is_busy(found: live.Object) -> str:
@@ -159,7 +167,8 @@ def _operation_state(found: live.Object) -> Document:
     return (found.document.get("status") or {}).get("operationState") or {}
 
 
-def _sources(found: live.Object) -> list[Document]:
+def argo_sources(found: live.Object) -> list[Document]:
+    """Of an Application, one or several."""
     spec = _spec(found)
     return list(spec.get("sources") or ([spec["source"]] if spec.get("source") else []))
 
@@ -212,11 +221,15 @@ class FluxHand:
         workloads = of_checkpoint(self.ports.reader, self.ports.writer, before)
         held = {each.ref: {k: v for k, v in each.hardened.items() if k != "paused"} for each in workloads}
         self.ports.gitops.hold(self.owner, held)
-        self.ports.gitops.set_revision(self.owner, str(self.step.to_version))
+        goal = goal_of(self.step, self.ports)
+        if goal is not None:
+            self.ports.gitops.put_back(self.owner, _manager(goal))
+        else:
+            self.ports.gitops.set_revision(self.owner, str(self.step.to_version))
         return token
 
     def revert(self, before: Checkpoint, token: str) -> str:
-        if _applied(self._release()) == _applied(_manager(before)):
+        if flux_applied(self._release()) == flux_applied(_manager(before)):
             return ""
         self.ports.gitops.put_back(self.owner, _manager(before))
         return token
@@ -228,7 +241,7 @@ class FluxHand:
 
     def differences(self, before: Checkpoint) -> Iterator[str]:
         found = self._release()
-        if _applied(found) != _applied(_manager(before)):
+        if flux_applied(found) != flux_applied(_manager(before)):
             yield f"the chart of {self.owner}"
         state, detail = _flux_says(found)
         if state is not OwnerState.DONE:
@@ -257,7 +270,8 @@ def _chart(found: live.Object) -> Document:
     return (_spec(found).get("chart") or {}).get("spec") or {}
 
 
-def _applied(found: live.Object) -> Document:
+def flux_applied(found: live.Object) -> Document:
+    """Of a HelmRelease, what says what is applied."""
     return {name: value for name, value in _spec(found).items() if name in _APPLIED}
 
 

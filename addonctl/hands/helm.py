@@ -1,4 +1,4 @@
-"""The hand for Helm releases: `helm upgrade` to the step's chart with the values that the release has, and back.
+"""The hand for Helm releases: `helm upgrade` to the step's chart with the values of the release or the plan, and back.
 
 Helm does not wait for what it applies: when that is taken up is decided in waves, so Deployments are paused meanwhile.
 Before Helm writes, the fields that were patched for the update are given up: what others own, its server-side apply
@@ -10,13 +10,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from addonctl.errors import Invalid
-from addonctl.hands.base import Kept, NotYet, Ports, Present, as_written
+from addonctl.hands.base import Kept, NotYet, Ports, Present, as_written, goal_of
 from addonctl.instances import Instances, of_checkpoint
 from addonctl.model import HelmUpgrade, live
 from addonctl.model.checkpoint import Checkpoint
 from addonctl.model.owners import HelmRelease
 from addonctl.model.plan import Step
 from addonctl.model.run import OwnerState
+from addonctl.values import Values
 from addonctl.versions import parse
 
 # So long Helm waits for each of a chart's hooks; what it applies it does not wait for.
@@ -59,16 +60,17 @@ class HelmHand:
 
     def change(self, before: Checkpoint, token: str) -> str:
         was, (*_, newest) = _release(before), self._settled()
-        if not self._is_changed(newest, was):
+        values = _release(goal_of(self.step, self.ports) or before).values
+        if not self._is_changed(newest, was, values):
             if newest.status.startswith(_PENDING):
                 self._roll_back(before, was.revision)
-            self._upgrade(before, str(self.step.to_version))
+            self._upgrade(before, str(self.step.to_version), values)
         for each in self._instances(before):
             each.harden()
         return self._ticket()
 
-    def _is_changed(self, newest: live.Release, was: live.Release) -> bool:
-        changed = newest.revision > was.revision and newest.status == "deployed" and newest.values == was.values
+    def _is_changed(self, newest: live.Release, was: live.Release, values: Values) -> bool:
+        changed = newest.revision > was.revision and newest.status == "deployed" and newest.values == values
         return changed and parse(newest.chart_version) == self.step.to_version
 
     def revert(self, before: Checkpoint, token: str) -> str:
@@ -80,7 +82,7 @@ class HelmHand:
             if kept:
                 self._roll_back(before, was.revision)
             else:
-                self._upgrade(before, was.chart_version)
+                self._upgrade(before, was.chart_version, was.values)
         return self._ticket()
 
     def _roll_back(self, before: Checkpoint, revision: int) -> None:
@@ -89,7 +91,7 @@ class HelmHand:
             self.owner.namespace, self.owner.name, revision=revision, timeout_s=_HOOK_S, wait=False
         )
 
-    def _upgrade(self, before: Checkpoint, version: str) -> None:
+    def _upgrade(self, before: Checkpoint, version: str, values: Values) -> None:
         chart = next((action for action in self.step.do if isinstance(action, HelmUpgrade)), None)
         if chart is None or not chart.chart:
             raise Invalid(f"Nobody knows where the chart of {self.owner} comes from", "Upgrade it with helm.")
@@ -100,7 +102,7 @@ class HelmHand:
             chart=chart.chart,
             repository=chart.repository,
             version=version,
-            values=_release(before).values,
+            values=values,
             timeout_s=_HOOK_S,
             wait=False,
         )

@@ -38,7 +38,8 @@ class UpdateAddon:
     """EKS UpdateAddon. Omitting the role would remove it, omitting the configuration would reset it: both are sent.
 
     `keep_configuration`: the add-on's current configurationValues are read again and sent, since a Snapshot does not
-    hold them; empty ones stay empty. `version` may be the installed one, to make EKS apply it again.
+    hold them; empty ones stay empty. `values` names a file with another configuration. `version` may be the installed
+    one, to make EKS apply it again.
     """
 
     cluster: str
@@ -46,6 +47,7 @@ class UpdateAddon:
     version: str
     role_arn: str = ""
     keep_configuration: bool = False
+    values: str = ""
     resolve_conflicts: str = "PRESERVE"
     why: str = ""
     type: str = field(default="update-addon", init=False)
@@ -77,6 +79,7 @@ class DeleteAddon:
 class HelmUpgrade:
     """`helm upgrade` with the release's values; if `version` is empty, `choose` tells a person how to pick one.
 
+    `values` names a file with values over those of the release.
     `chart` is a name in `repository` (an address), or a reference by itself: a path, `oci://…`.
     """
 
@@ -86,6 +89,7 @@ class HelmUpgrade:
     repository: str = ""
     version: str = ""
     choose: str = ""
+    values: str = ""
     type: str = field(default="helm-upgrade", init=False)
 
 

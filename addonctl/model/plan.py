@@ -10,6 +10,7 @@ from enum import StrEnum
 from addonctl.frozen import dataclass
 from addonctl.model.action import Action
 from addonctl.model.cluster import ObjectRef
+from addonctl.model.configuration import ConfigurationChange
 from addonctl.model.gate import Objective
 from addonctl.model.manifests import ManifestSet
 from addonctl.model.owners import Owner
@@ -53,6 +54,7 @@ class Step:
     requests may be lost by it, whatever is done. `soak_s`: so long each wave is watched. `targets` are its workloads,
     `objects` all that belongs to it. `ails`: it is known to be unhealthy, and changed all the same. `manifests` are to
     be applied, where its owner is who applies manifests. `restores`: the checkpoint that it goes to, if to no version.
+    `configuration`: what of it changes, where the version may stay.
     """
 
     id: str
@@ -77,6 +79,7 @@ class Step:
     ails: bool = False
     restores: str = ""
     manifests: ManifestSet | None = None
+    configuration: ConfigurationChange | None = None
 
     def __post_init__(self) -> None:
         assert self.undo or self.irreversible, f"step {self.id}: what cannot be undone says why"
@@ -123,5 +126,6 @@ class Plan:
         """Of what it does, not of when it was made: the same plan has the same id."""
         steps = (f"{s.installation} {s.from_version} {s.to_version} {s.restores} {s.do}" for s in self.steps)
         read = (step.manifests.sha256 for step in self.steps if step.manifests)
-        told = "\n".join([self.cluster, *steps, *read])
+        configured = (str(step.configuration.changes) for step in self.steps if step.configuration)
+        told = "\n".join([self.cluster, *steps, *read, *configured])
         return hashlib.sha256(told.encode()).hexdigest()[:12]

@@ -157,6 +157,8 @@ def _update_addon(action: UpdateAddon) -> str:
     words += ["--resolve-conflicts", action.resolve_conflicts]
     if action.role_arn:
         words += ["--service-account-role-arn", action.role_arn]
+    if action.values:
+        return command(*words, "--configuration-values", f"file://{action.values}")
     if not action.keep_configuration:
         return command(*words)
     current = command(
@@ -183,6 +185,7 @@ def _helm_upgrade(action: HelmUpgrade) -> Iterator[Line]:
         "--version",
         action.version,
         "--reset-then-reuse-values",
+        *(("--values", action.values) if action.values else ()),
         *_namespace(action.namespace),
     )
 

@@ -575,14 +575,17 @@ def _control_plane(cluster: str, at: Minor | None, to: Minor | None) -> Minor | 
 
 def _step(step: Step) -> None:
     was, to = step.from_version or "unknown", step.to_version or "a version that you choose"
+    moves = f"{was} → {to}" if was != to or step.configuration is None else f"stays {was}"
     print_line()
-    say(f"{step.installation}: {was} → {to}", "bold", first=f"{step.id}. ")
+    say(f"{step.installation}: {moves}", "bold", first=f"{step.id}. ")
     waves = ", ".join(str(wave.instances) for wave in step.waves)
     meanwhile = DISRUPTIONS.get(step.disruption, step.disruption)
     stops = f"while it changes, {meanwhile}; " if meanwhile else ""
     lost = f"{stops}requests may be lost" if step.loses else "no request is to be lost"
     instances = counted(sum(wave.instances for wave in step.waves), "instance")
     say(f"{step.owner}; {instances} in waves of {waves}; {lost}", QUIET, "   ")
+    for change in step.configuration.changes if step.configuration else ():
+        say(f"{change.key}: {change.was} → {change.to}", "", "   ")
     actions(action_lines(step.do), "→ ", "   ")
     if step.skips:
         skipped = ", ".join(step.skips)

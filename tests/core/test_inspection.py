@@ -11,8 +11,11 @@ from addonctl.adapters.schemas import JsonSchemas
 from addonctl.errors import Forbidden, NotFound
 from addonctl.inspection import Inspection, foreign_fields
 from addonctl.model import Note, ObjectRef, live, owners
+from addonctl.model.checkpoint import Checkpoint
+from addonctl.model.configuration import ConfigurationChange
 from addonctl.model.plan import Plan, Step
 from addonctl.model.preflight import Fact, ForeignField, StepFacts, Violation
+from addonctl.sim.checkpoints import SimCheckpoints
 from addonctl.sim.eks import Pace, SimEks, SimEksAddons
 from addonctl.sim.store import Store
 from addonctl.sim.weather import Call, Calm
@@ -113,6 +116,31 @@ def test_the_configuration_is_held_against_both_ends_of_the_step() -> None:
 
 def test_where_there_is_no_way_back_only_the_target_counts() -> None:
     assert read().configuration == {NEW: ()}
+
+
+def configured(to: str, goal: str) -> Mapping[str, tuple[Violation, ...]] | None:
+    """What is found of a step to a version and a configuration; at present it is `{"replicaCount": 2}`."""
+    store = SimCheckpoints()
+    addon = live.Addon(name="coredns", status="ACTIVE", version=to, configuration=goal)
+    entry = store.save(
+        Checkpoint(cluster="c", installation="i", addon="coredns", taken=NOW, owner=STEP.owner, eks=addon)
+    )
+    change = ConfigurationChange(changes=(), was="none", goal=entry.id)
+    step = replace(STEP, to_version=Version.of(to), irreversible="", undo=(Note("back"),), configuration=change)
+    plan = Plan(cluster="prod-eu-1", kubernetes=None, made=NOW, goal="", steps=(step,))
+    addons = SimEksAddons(eks('{"replicaCount": 2}', new=WORDS, old=NUMBERS))
+    reader = Objects(deployment(), CRD_DOCUMENT)
+    return Inspection(reader, JsonSchemas(), addons, lambda: store).facts(plan)["1"].configuration
+
+
+def test_another_configuration_is_held_against_the_target_and_the_present_one_against_the_way_back() -> None:
+    assert configured(NEW, '{"replicaCount": "three"}') == {NEW: (), OLD: ()}
+    assert configured(NEW, '{"replicaCount": 3}') == {NEW: (Violation("replicaCount", "must be string"),), OLD: ()}
+
+
+def test_where_the_version_stays_the_new_configuration_counts() -> None:
+    assert configured(OLD, '{"replicaCount": "three"}') == {OLD: (Violation("replicaCount", "must be integer"),)}
+    assert configured(OLD, '{"replicaCount": 3}') == {OLD: ()}
 
 
 def test_a_version_that_eks_does_not_know_is_unread_with_the_reason() -> None:

@@ -25,9 +25,10 @@ from addonctl.model import (
     live,
     owners,
 )
+from addonctl.model.configuration import ConfigurationChange, KeyChange
 from addonctl.model.manifests import Manifests
 from addonctl.model.plan import Plan, Rollout, Step, Wave
-from addonctl.plan import update_plan, upgrade_plan
+from addonctl.plan import check_premises, update_plan, upgrade_plan, with_configuration
 from addonctl.versions import Minor, Version
 from tests.builders import NOW
 from tests.judging import assessed
@@ -391,3 +392,92 @@ def test_from_every_version_a_way_leads_to_the_default_or_it_is_said_why_not(
             assert step.to_version in fit
             assert not step.skips or addon in ("vpc-cni", "eks-pod-identity-agent")
             assert bool(step.undo) is (step.from_version in fit)
+
+
+# ── Another configuration ───────────────────────────────────────────────────────────────────────────────────────────
+
+_CHANGE = ConfigurationChange(changes=(KeyChange("replicaCount", "2", "3"),), was="a1", goal="b2")
+
+
+@pytest.mark.parametrize("addon", ["coredns", "cert-manager", "keda", "external-secrets"])
+def test_a_configuration_may_change_where_the_version_stays(demo: Assessment, catalog: Catalog, addon: str) -> None:
+    plan = update_plan(demo, catalog, addon, "", NOW, configured=True)
+    (step,) = plan.steps
+    assert step.from_version == step.to_version
+    assert step.waves
+    (changed,) = with_configuration(plan, _CHANGE).steps
+    assert changed.configuration == _CHANGE
+    assert changed.do != step.do
+    assert changed.undo
+
+
+def test_eks_is_sent_the_whole_of_the_configuration_both_ways(demo: Assessment, catalog: Catalog) -> None:
+    (step,) = with_configuration(update_plan(demo, catalog, "coredns", "", NOW, configured=True), _CHANGE).steps
+    there, back = _updates(step)
+    assert there.version == back.version
+    assert there.role_arn == back.role_arn
+    assert (there.values, back.values) == ("configuration.json", "configuration-before.json")
+
+
+def test_of_several_steps_the_last_brings_the_configuration(demo: Assessment, catalog: Catalog) -> None:
+    plan = update_plan(demo, catalog, "vpc-cni", "default", NOW, configured=True)
+    *others, last = with_configuration(plan, _CHANGE).steps
+    assert len(others) > 1
+    assert {each.configuration for each in others} == {None}
+    assert last.configuration == _CHANGE
+
+
+def test_what_is_so_already_is_no_step(demo: Assessment, catalog: Catalog) -> None:
+    assert with_configuration(update_plan(demo, catalog, "coredns", "", NOW, configured=True), None).steps == ()
+    moving = update_plan(demo, catalog, "coredns", "latest-compatible", NOW, configured=True)
+    assert with_configuration(moving, None) == moving
+
+
+def test_the_id_of_a_plan_is_of_its_changes_too(demo: Assessment, catalog: Catalog) -> None:
+    plan = update_plan(demo, catalog, "coredns", "", NOW, configured=True)
+    more = replace(_CHANGE, changes=(KeyChange("replicaCount", "2", "4"),))
+    stored_elsewhere = replace(_CHANGE, was="c3", goal="d4")
+    ids = [with_configuration(plan, change).id for change in (_CHANGE, stored_elsewhere, more)]
+    assert ids[0] == ids[1] != ids[2]
+
+
+# ── Saved plans ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_plan_holds_while_nothing_has_moved(demo: Assessment, catalog: Catalog) -> None:
+    check_premises(update_plan(demo, catalog, "coredns", "latest-compatible", NOW), demo)
+
+
+def test_a_plan_for_another_version_is_refused_by_its_id(demo: Assessment, catalog: Catalog) -> None:
+    plan = update_plan(demo, catalog, "coredns", "latest-compatible", NOW)
+    moved = _at(demo, "coredns", Version.of("v1.13.2-eksbuild.21"))
+    with pytest.raises(BadInput, match=f"{plan.id}.*is at v1.13.2-eksbuild.21, not at") as caught:
+        check_premises(plan, moved)
+    assert caught.value.fix == "Plan anew."
+
+
+def test_a_plan_for_another_owner_is_refused(demo: Assessment, catalog: Catalog) -> None:
+    plan = update_plan(demo, catalog, "coredns", "latest-compatible", NOW)
+    others = (
+        replace(row, owner=owners.Manifest("kubectl")) if row.addon == "coredns" else row
+        for row in demo.inventory.installations
+    )
+    taken = replace(demo, inventory=replace(demo.inventory, installations=tuple(others)))
+    with pytest.raises(BadInput, match=r"is kept by .*, not by a"):
+        check_premises(plan, taken)
+
+
+def test_a_plan_for_what_is_gone_or_for_another_cluster_is_refused(demo: Assessment, catalog: Catalog) -> None:
+    plan = update_plan(demo, catalog, "coredns", "latest-compatible", NOW)
+    rows = tuple(row for row in demo.inventory.installations if row.addon != "coredns")
+    with pytest.raises(BadInput, match="is not installed"):
+        check_premises(plan, replace(demo, inventory=replace(demo.inventory, installations=rows)))
+    with pytest.raises(BadInput, match="one of prod-eu-9"):
+        check_premises(replace(plan, cluster="prod-eu-9"), demo)
+
+
+def test_a_plan_between_whose_steps_the_control_plane_moves_is_not_carried_out(
+    demo: Assessment, catalog: Catalog
+) -> None:
+    with pytest.raises(BadInput, match=r"one for Kubernetes 1\.36"):
+        check_premises(upgrade_plan(demo, catalog, Minor(1, 36), NOW), demo)

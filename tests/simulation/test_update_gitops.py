@@ -236,7 +236,7 @@ def test_what_the_new_manifests_say_of_the_strategy_is_so_in_the_end(heals: bool
     cluster = Cluster(1, keeper=lambda cluster: Argo(cluster, prune=True, selfHeal=heals))
     rolling = {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": 2, "maxUnavailable": 0}}
     assert isinstance(cluster.keeper, Argo)
-    cluster.keeper.manifests[str(NEW)] = manifests(str(NEW), "Deployment", strategy=rolling)
+    cluster.keeper.manifests[str(NEW)] = lambda _: manifests(str(NEW), "Deployment", strategy=rolling)
     run = cluster.update()
     assert run.phase is Phase.UPDATED
     assert cluster.world.until(lambda: cluster.spec["strategy"] == rolling, 60)
@@ -251,7 +251,8 @@ def test_what_one_version_has_and_the_other_has_not(bad_share: float, there: str
     for version, name in ((OLD, "old"), (NEW, "new")):
         metadata = {"name": name, "namespace": "kube-system"}
         config = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": {"a": "1"}}
-        cluster.keeper.manifests[str(version)] = [*cluster.keeper.manifests[str(version)], config]
+        others = cluster.keeper.manifests[str(version)]({})
+        cluster.keeper.manifests[str(version)] = lambda _, all_of=[*others, config]: all_of
     cluster.hands.gitops.sync(cluster.keeper.owner, "first")
     cluster.world.advance(300)
     run = cluster.update()

@@ -2,7 +2,7 @@
 
 import itertools
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime
 from types import MappingProxyType
@@ -10,6 +10,7 @@ from typing import Any, ClassVar, Protocol
 
 from addonctl.adapters.gitops import GitOpsObjects
 from addonctl.adapters.helm_binary import HelmSecrets
+from addonctl.adapters.values_files import parsed
 from addonctl.executor import Executor
 from addonctl.hands import Hand, Ports, hand
 from addonctl.model import Action, Answered, Apply, Counts, HelmUpgrade, Note, Objective, ObjectRef, live, owners
@@ -30,6 +31,7 @@ from addonctl.sim.objects import SimObjects
 from addonctl.sim.readiness import is_rolled_out
 from addonctl.sim.store import POD, Store, Stored, is_ready
 from addonctl.sim.world import World
+from addonctl.values import Values
 from addonctl.versions import Version
 from addonctl.worker import Worker
 
@@ -52,22 +54,31 @@ _ROLE = "arn:aws:iam::123456789012:role/dns"
 VALUES = {"password": "hunter2-hunter2"}
 
 
-def manifests(version: str, kind: str, **more: Any) -> list[Mapping[str, Any]]:
-    """`more`: of the workload's spec."""
+def manifests(version: str, kind: str, values: Values = MappingProxyType({}), **more: Any) -> list[Mapping[str, Any]]:
+    """`more`: of the workload's spec. Of `values`, `replicaCount`, `tag`, `level` and `corefile` count."""
     metadata = {"name": "dns", "namespace": "kube-system"}
     labels = {"app": "dns"}
-    containers = [{"name": "dns", "image": f"{_IMAGE}:{version}"}]
+    containers: list[dict[str, Any]] = [{"name": "dns", "image": f"{_IMAGE}:{values.get('tag', version)}"}]
+    if "level" in values:
+        containers[0]["env"] = [{"name": "LEVEL", "value": values["level"]}]
     spec: dict[str, Any] = {
         "selector": {"matchLabels": labels},
         "template": {"metadata": {"labels": labels}, "spec": {"containers": containers}},
     }
-    spec |= {} if kind == "DaemonSet" else {"replicas": INSTANCES}
+    spec |= {} if kind == "DaemonSet" else {"replicas": values.get("replicaCount", INSTANCES)}
     spec |= ({"serviceName": "dns"} if kind == "StatefulSet" else {}) | more
     budget = {"minAvailable": 1, "selector": {"matchLabels": labels}}
     return [
         {"apiVersion": "apps/v1", "kind": kind, "metadata": metadata, "spec": spec},
         {"apiVersion": "policy/v1", "kind": "PodDisruptionBudget", "metadata": metadata, "spec": budget},
+        *_corefile(values),
     ]
+
+
+def _corefile(values: Values) -> Iterator[Mapping[str, Any]]:
+    if "corefile" in values:
+        metadata = {"name": "corefile", "namespace": "kube-system"}
+        yield {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": {"Corefile": values["corefile"]}}
 
 
 class Keeper(Protocol):
@@ -94,6 +105,7 @@ class Keeper(Protocol):
 class Eks:
     owner, do = owners.EksAddon("dns"), Note("the new version")
     given: Manifests | None = None
+    configuration = ""
 
     def __init__(self, cluster: "Cluster") -> None:
         self._addons = SimEksAddons(cluster.eks)
@@ -103,7 +115,7 @@ class Eks:
             version=str(OLD),
             role_arn=_ROLE,
             identities=(),
-            configuration="",
+            configuration=self.configuration,
             resolve_conflicts=live.ResolveConflicts.OVERWRITE,
             token="first",
         )
@@ -124,6 +136,7 @@ class Helm:
     newer: ClassVar[Mapping[str, Any]] = MappingProxyType(
         {}
     )  # what the new version says of its workload beside the image
+    values: ClassVar[Mapping[str, Any]] = VALUES
     do = HelmUpgrade(
         namespace="kube-system", name="dns", chart="dns", repository="https://charts.example.com", version=str(NEW)
     )
@@ -131,20 +144,20 @@ class Helm:
     def __init__(self, cluster: "Cluster") -> None:
         def render(version: Version) -> Render:
             more = {**rolling_of(cluster.kind), **(self.newer if version == NEW else {})}
-            return lambda release, namespace, values: manifests(str(version), cluster.kind, **more)
+            return lambda release, namespace, values: manifests(str(version), cluster.kind, values, **more)
 
         where = f"{self.do.repository}/dns"
         charts = {(where, str(each)): Chart(name="dns", version=str(each), render=render(each)) for each in (OLD, NEW)}
         self.releases = HelmSecrets(SimObjects(cluster.store))
         self.program = SimHelm(cluster.store, charts, cluster.storm)
-        SimHelm(cluster.store, charts).install("kube-system", "dns", chart=where, version=str(OLD), values=VALUES)
+        SimHelm(cluster.store, charts).install("kube-system", "dns", chart=where, version=str(OLD), values=self.values)
 
     def is_settled(self) -> bool:
         return True
 
     def audit(self, version: Version) -> None:
         *older, newest = self.releases.history("kube-system", "dns")
-        assert (newest.chart_version, newest.status, newest.values) == (str(version), "deployed", VALUES)
+        assert (newest.chart_version, newest.status, newest.values) == (str(version), "deployed", self.values)
         assert "deployed" not in {each.status for each in older}
 
 
@@ -233,7 +246,10 @@ class Cluster:
         self.controllers = Controllers(self.store, as_in(table))
         for number in range(NODES):
             self.controllers.nodes.add(f"node-{number}", {"topology.kubernetes.io/zone": "ab"[number % 2]})
-        versions = {("dns", str(each)): (lambda _, each=each: manifests(str(each), kind)) for each in (OLD, NEW)}
+        versions = {
+            ("dns", str(each)): (lambda said, each=each: manifests(str(each), kind, parsed(said)))
+            for each in (OLD, NEW)
+        }
         self.eks = SimEks(self.store, versions, Pace(apply_s=5, poll_s=5))
         self.storm = Storm(self.world)
         self.scene = Scene(self.store, self.storm, self.controllers, self.eks)
@@ -248,6 +264,7 @@ class Cluster:
             eks=addons,
             eks_writer=addons,
             checkpoints=SimCheckpoints(),
+            configurations=SimCheckpoints(),
             signals=self,
             clock=SimClock(self.world),
             gitops=GitOpsObjects(objects, objects),

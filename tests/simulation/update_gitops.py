@@ -1,7 +1,8 @@
 """GitOps controllers that keep the add-on of update.py, and put back what others change."""
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from types import MappingProxyType
+from typing import Any, ClassVar
 
 from addonctl.errors import NotFound
 from addonctl.model import GitChange, live, owners
@@ -9,6 +10,7 @@ from addonctl.model.manifests import Manifests
 from addonctl.sim.gitops import ArgoCd, HelmController, crds
 from addonctl.sim.helm import Chart, SimHelm
 from addonctl.sim.objects import SimObjects
+from addonctl.values import Values
 from addonctl.versions import Version
 from tests.simulation.update import NEW, OLD, Cluster, manifests, rolling_of
 
@@ -54,15 +56,20 @@ class Argo(_Controller):
     """The manifests set what is patched for an update."""
 
     owner = owners.ArgoApplication("argocd", "dns")
+    values: ClassVar[Values] = MappingProxyType({})
 
     def __init__(self, cluster: Cluster, **automated: bool) -> None:
         def at_revision(source: Mapping[str, Any]) -> Iterable[Mapping[str, Any]]:
+            values = (source.get("helm") or {}).get("valuesObject") or self.values
             if (found := self.manifests.get(source["targetRevision"])) is None:
                 raise NotFound(f"there is no revision {source['targetRevision']}")
-            return found
+            return found(values)
 
         more = rolling_of(cluster.kind)
-        self.manifests = {str(each): manifests(str(each), cluster.kind, **more) for each in (OLD, NEW)}
+        self.manifests: dict[str, Callable[[Values], Iterable[Mapping[str, Any]]]] = {
+            str(each): (lambda values, each=each: manifests(str(each), cluster.kind, values, **more))
+            for each in (OLD, NEW)
+        }
         self.manifests["main"] = self.manifests[str(OLD)]
         cluster.store.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "argocd"}}, "somebody")
         self.controller = ArgoCd(cluster.store, at_revision)
@@ -87,7 +94,8 @@ class Flux(_Controller):
 
     def __init__(self, cluster: Cluster, **more: Any) -> None:
         def render(version: Version) -> Callable[..., list[Mapping[str, Any]]]:
-            return lambda release, namespace, values: manifests(str(version), cluster.kind, **rolling_of(cluster.kind))
+            more = rolling_of(cluster.kind)
+            return lambda release, namespace, values: manifests(str(version), cluster.kind, values, **more)
 
         charts = {("dns", str(each)): Chart(name="dns", version=str(each), render=render(each)) for each in (OLD, NEW)}
         self.controller = HelmController(cluster.store, SimHelm(cluster.store, charts))

@@ -3,7 +3,7 @@
 The cluster is named once and the connection is created when first needed, so the same cluster is read and probed.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -43,6 +43,7 @@ class LiveCluster:
     namespace: str = ""
     timeout_s: float | None = None
     progress: ports.Progress = ports.silent
+    configurations: Callable[[], ports.Checkpoints] | None = None
 
     def named(self, cluster: str) -> "LiveCluster":
         """See ports.Source: `cluster` is a context, unless this source has one already."""
@@ -90,7 +91,7 @@ class LiveCluster:
         read = view.snapshot
         region, name = self.place(read.cluster.context, read.cluster.name, read.cluster.server)
         eks = EksAddonApi(self.aws(region), name) if name and read.eks is not None else None
-        return Inspection(ApiObjects(self.connection), JsonSchemas(), eks).facts(plan)
+        return Inspection(ApiObjects(self.connection), JsonSchemas(), eks, self.configurations).facts(plan)
 
     def place(self, context: str, cluster: str, server: str) -> tuple[str, str]:
         """Region and name that EKS knows the cluster by, of its kubeconfig's names and address; empty: not known."""
