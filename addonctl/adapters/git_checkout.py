@@ -1,7 +1,7 @@
-"""A change of a version as a commit in a checkout of a GitOps repository: ports.GitOpsSource.
+"""A change of a version or of values as a commit in a checkout of a GitOps repository: ports.GitOpsSource.
 
 The commit is made beside the checkout's own files, index and HEAD, which stay as they are: only a branch is new. In the
-file nothing but the version changes, so comments and order stay.
+file nothing but these changes, so comments and order stay.
 """
 
 import os
@@ -9,11 +9,13 @@ import subprocess
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
+from addonctl.adapters import yaml_edit
 from addonctl.errors import BadInput, Conflict, Invalid, NotFound
 from addonctl.model import live
 from addonctl.model.owners import ArgoApplication, FluxHelmRelease
+from addonctl.values import Values
 from addonctl.versions import pinned
 
 if TYPE_CHECKING:
@@ -31,32 +33,40 @@ class GitCheckout:
         self._git("rev-parse", "--verify", "HEAD")
         self._folder = Path(self._git("rev-parse", "--show-toplevel").strip())
 
-    def propose(self, owner: ArgoApplication | FluxHelmRelease, version: str) -> live.Proposal:
+    def propose(
+        self, owner: ArgoApplication | FluxHelmRelease, version: str, values: Values | None = None
+    ) -> live.Proposal:
         found = list(self._places(owner))
         if not found:
             raise NotFound(f"{self._folder}: no file has {owner}", "Give the checkout of the repository that has it.")
         if len(found) > 1:
             files = ", ".join(file for file, *_ in found)
             raise Invalid(f"{self._folder}: {owner} is in several files: {files}", "Change it by hand.")
-        ((file, text, node),) = found
-        if node is None:
+        ((file, text, place),) = found
+        if place is None:
             raise Invalid(f"{file}: {owner} names no version", "Change it where the version is.")
-        changed = text[: node.start_mark.index] + _written(version, node.style) + text[node.end_mark.index :]
-        branch = f"addonctl/{owner.name}-{version}"
-        commit = self._committed(branch, file, changed, f"{owner.name} {version}")
-        return live.Proposal(branch=branch, commit=commit, file=file, was=node.value)
+        node = place.version
+        edits = [(node.start_mark.index, node.end_mark.index, _written(version, node.style))]
+        try:
+            edits += yaml_edit.edits(text, place.around, place.holding(values)) if values else ()
+        except Invalid as error:
+            raise Invalid(f"{file}: {error.what}", error.fix) from error
+        name = f"{owner.name}-{version}" + ("-values" if values else "")
+        message = f"{owner.name} {version}" + (" with other values" if values else "")
+        commit = self._committed(f"addonctl/{name}", file, yaml_edit.applied(text, edits), message)
+        return live.Proposal(branch=f"addonctl/{name}", commit=commit, file=file, was=node.value)
 
     def push(self, proposal: live.Proposal, remote: str = "origin") -> None:
         self._git("push", remote, f"refs/heads/{proposal.branch}")
 
     # ── Finding it ──────────────────────────────────────────────────────────────────────────────────────────────
 
-    def _places(self, owner: ArgoApplication | FluxHelmRelease) -> Iterator[tuple[str, str, "yaml.ScalarNode | None"]]:
+    def _places(self, owner: ArgoApplication | FluxHelmRelease) -> Iterator[tuple[str, str, "_Place | None"]]:
         """File, its text, and where the version stands in it."""
         for file in self._files(owner.name):
             text = self._git("show", f"HEAD:{file}")
             for node in _objects(text, owner):
-                yield file, text, _version(node, owner)
+                yield file, text, _place(node, owner)
 
     def _files(self, name: str) -> list[str]:
         found = self._git("grep", "-l", "-z", "-F", "-e", name, "HEAD", "--", *_MANIFESTS, none=1)
@@ -122,18 +132,40 @@ def _objects(text: str, owner: ArgoApplication | FluxHelmRelease) -> Iterator["y
             yield node
 
 
-def _version(node: "yaml.Node", owner: ArgoApplication | FluxHelmRelease) -> "yaml.ScalarNode | None":
+class _Place(NamedTuple):
+    """Where a version stands, and the mapping around it in which values go under some names."""
+
+    version: "yaml.ScalarNode"
+    around: "yaml.Node"
+    under: tuple[str, ...]
+
+    def holding(self, values: Values) -> Values:
+        """Values under those names. Raises Invalid where a text holds them: it would count no more."""
+        if self.under[0] == "helm" and _under(self.around, "helm", "values") is not None:
+            raise Invalid("its values are a text", "Change it by hand, or make it helm.valuesObject.")
+        for name in reversed(self.under):
+            values = {name: values}
+        return values
+
+
+def _place(node: "yaml.Node", owner: ArgoApplication | FluxHelmRelease) -> _Place | None:
     """Where the version stands: of several sources, in that with a chart."""
     import yaml
 
     if isinstance(owner, FluxHelmRelease):
-        found = [_under(node, "spec", "chart", "spec", "version")]
-    else:
-        several = _under(node, "spec", "sources")
-        sources = several.value if isinstance(several, yaml.SequenceNode) else [_under(node, "spec", "source")]
-        charts = [each for each in sources if _text(_under(each, "chart"))] or sources
-        found = [_under(each, "targetRevision") for each in charts]
-    return next((each for each in found if isinstance(each, yaml.ScalarNode) and pinned(each.value)), None)
+        version = _under(node, "spec", "chart", "spec", "version")
+        spec = _under(node, "spec")
+        if isinstance(version, yaml.ScalarNode) and pinned(version.value) and spec:
+            return _Place(version, spec, ("values",))
+        return None
+    several = _under(node, "spec", "sources")
+    sources = several.value if isinstance(several, yaml.SequenceNode) else [_under(node, "spec", "source")]
+    charts = [each for each in sources if _text(_under(each, "chart"))] or sources
+    for each in charts:
+        found = _under(each, "targetRevision")
+        if each and isinstance(found, yaml.ScalarNode) and pinned(found.value):
+            return _Place(found, each, ("helm", "valuesObject"))
+    return None
 
 
 def _under(node: "yaml.Node | None", *path: str) -> "yaml.Node | None":

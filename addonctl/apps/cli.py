@@ -398,7 +398,7 @@ def plan(
         wiring.forget(prepared.plan)  # nobody can carry it out
     if prepared.refusals:
         sys.exit(run.EXIT_NOT_RECOMMENDED)
-    for proposal in wiring.proposed(prepared.plan, checkout) if checkout else ():
+    for proposal in wiring.proposed(prepared.plan, checkout, values) if checkout else ():
         screen.note(f"{proposal.file}: {proposal.was} is changed on branch {proposal.branch}, which is not pushed.")
 
 

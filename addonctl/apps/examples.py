@@ -54,12 +54,16 @@ EXAMPLES = {
         deps --context prod-eu-1 -o dot | dot -Tsvg > deps.svg""",
     "plan": """
         plan coredns --to latest-compatible --context prod-eu-1
+        plan coredns --set replicaCount=3 --context prod-eu-1
+        plan coredns --to default -o json > plan.json
         plan --target 1.36 --context prod-eu-1
         plan coredns --to default --snapshot prod-eu-1.json.gz --rehearse""",
     "update": """
         update coredns --to default --context prod-eu-1 --dry-run
         update coredns --to default --context prod-eu-1 --rehearse
         update coredns --to v1.13.2-eksbuild.21 --context prod-eu-1
+        update coredns --set replicaCount=3 --context prod-eu-1
+        update --plan plan.json --context prod-eu-1
         update coredns --to latest-compatible --eks prod-eu-1 --yes -o json""",
     "restore": """
         restore e3efa4f6f1c2 --context prod-eu-1""",

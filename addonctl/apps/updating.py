@@ -292,7 +292,10 @@ def _drive(worker: "Worker", run: "Run", *, approved: bool = False) -> "Run":
 
     before = signal.signal(signal.SIGINT, interrupted)
     try:
-        return worker.telling(told).drive(run)
+        ended = worker.telling(told).drive(run)
+        if ended.phase is Phase.UPDATED:
+            wiring.forget(ended.plan)
+        return ended
     except (KeyboardInterrupt, AddonctlError) as error:
         _left(run.id, error)
     finally:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from addonctl.executor import Executor
     from addonctl.model import live
     from addonctl.model.plan import Plan
+    from addonctl.values import Values
     from addonctl.worker import Told, Worker
 
 CLOCK = SystemClock()
@@ -233,15 +234,15 @@ def executor(options: SourceOptions, run_id: str, cluster: str = "") -> "Executo
     )
 
 
-def proposed(plan: "Plan", folder: str) -> "Iterator[live.Proposal]":
-    """The steps of a plan that GitOps controllers carry out, as commits in a checkout."""
+def proposed(plan: "Plan", folder: str, values: "Values | None" = None) -> "Iterator[live.Proposal]":
+    """The steps of a plan that GitOps controllers carry out, as commits in a checkout; `values` come with the last."""
     from addonctl.adapters.git_checkout import GitCheckout
     from addonctl.model import owners
 
     checkout = GitCheckout(Path(folder))
     for step in plan.steps:
         if isinstance(step.owner, owners.ArgoApplication | owners.FluxHelmRelease) and step.to_version:
-            yield checkout.propose(step.owner, str(step.to_version))
+            yield checkout.propose(step.owner, str(step.to_version), values if step.configuration else None)
 
 
 def notices() -> "Notices":

@@ -5,6 +5,7 @@ from typing import Any, Protocol
 
 from addonctl.model import ObjectRef, live
 from addonctl.model.owners import ArgoApplication, FluxHelmRelease
+from addonctl.values import Values
 
 Held = Mapping[ObjectRef, Mapping[str, Any]]
 """Workload → fields of its spec, with the values that they keep."""
@@ -72,11 +73,13 @@ class GitOpsWriter(Protocol):
 class GitOpsSource(Protocol):
     """A checkout of the repository that a GitOps controller's objects come from."""
 
-    def propose(self, owner: ArgoApplication | FluxHelmRelease, version: str) -> live.Proposal:
-        """Commits the version for the owner's object, on a new branch; nothing is pushed. Twice is once.
+    def propose(
+        self, owner: ArgoApplication | FluxHelmRelease, version: str, values: Values | None = None
+    ) -> live.Proposal:
+        """Commits the version for the owner's object, and values over its own, on a new branch; nothing is pushed.
 
-        Raises NotFound where no file has the object, Invalid where several have it or it names no version, Conflict
-        where the branch is there already with something else.
+        Twice is once. Raises NotFound where no file has the object, Invalid where several have it, it names no version,
+        or values cannot be set in their place, Conflict where the branch is there already with something else.
         """
         ...
 

@@ -10,7 +10,7 @@ from addonctl.model.checkpoint import CheckpointEntry
 from addonctl.model.journal import Line, RunEntry, What
 from addonctl.model.run import Phase, Run
 from addonctl.render.escaping import plain
-from addonctl.render.runs import DOES, entry_text, lost, position, state_text, why_text
+from addonctl.render.runs import DOES, entry_text, lost, moves, position, state_text, why_text
 from addonctl.render.screen import BAD, CALM, FAIR, GOOD, QUIET, print_line, say, table, title
 from addonctl.render.tables import Cell, Column, Fit
 
@@ -83,7 +83,7 @@ class Follower:
 
         step = run.at_work_on
         shown = Text()
-        shown.append(f"{step.installation}  {step.from_version or '?'} → {step.to_version or '?'}\n", "bold")
+        shown.append(f"{step.installation}  {moves(step)}\n", "bold")
         shown.append(f"  {position(run)}{' (paused)' if run.paused else ''}\n", _ENDS.get(run.phase, CALM))
         if run.state is not None and run.state.of:
             shown.append(f"  {self._instances(run)}  {state_text(run.state)}\n")
@@ -114,7 +114,7 @@ def outcome(run: Run) -> None:
     style = _ENDS.get(run.phase, "bold")
     for number, step in enumerate(run.plan.steps):
         done = "" if number < run.step else f": {position(run) if number == run.step else 'not begun'}"
-        say(f"{step.installation}  {step.from_version or '?'} → {step.to_version or '?'}{done}", style)
+        say(f"{step.installation}  {moves(step)}{done}", style)
     if run.why is not None:
         say(f"{why_text(run.why)}", indent="  ")
     took = f"{seconds // 60} min {seconds % 60} s" if seconds >= 60 else f"{seconds} s"

@@ -6,6 +6,7 @@ from typing import Any
 from addonctl.model import Answered, Judgement, SliJudgement, Verdict
 from addonctl.model.checkpoint import Checkpoint, CheckpointEntry
 from addonctl.model.journal import Line, RunEntry
+from addonctl.model.plan import Step
 from addonctl.model.run import (
     CancelledBy,
     CommandFailed,
@@ -106,6 +107,14 @@ def state_text(state: StepState) -> str:
     return f"{state.updated} of {state.of} updated, {state.updated_ready} of them ready"
 
 
+def moves(step: Step, unknown: str = "?") -> str:
+    """From which version to which; where it stays, what changes instead."""
+    was, to = step.from_version or unknown, step.to_version or unknown
+    if step.configuration is None:
+        return f"{was} → {to}"
+    return f"{was}, configured" if was == to else f"{was} → {to}, configured"
+
+
 def position(run: Run) -> str:
     """What the run does now: its phase, wave and step."""
     step = run.at_work_on
@@ -166,6 +175,7 @@ def _step(run: Run, number: int) -> Document:
         "owner": str(step.owner),
         "from": str(step.from_version or ""),
         "to": str(step.to_version or ""),
+        "configuration": plain(step.configuration.changes) if step.configuration else [],
         "checkpoint": run.checkpoints[number] if number < len(run.checkpoints) else "",
         "state": state,
     }

@@ -575,7 +575,7 @@ def _control_plane(cluster: str, at: Minor | None, to: Minor | None) -> Minor | 
 
 def _step(step: Step) -> None:
     was, to = step.from_version or "unknown", step.to_version or "a version that you choose"
-    moves = f"{was} → {to}" if was != to or step.configuration is None else f"stays {was}"
+    moves = f"{was} → {to}" if was != to or step.configuration is None else f"{was}, configured"
     print_line()
     say(f"{step.installation}: {moves}", "bold", first=f"{step.id}. ")
     waves = ", ".join(str(wave.instances) for wave in step.waves)

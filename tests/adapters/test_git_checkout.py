@@ -2,13 +2,16 @@
 
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
+import yaml
 
 from addonctl import ports
 from addonctl.adapters.git_checkout import GitCheckout
 from addonctl.errors import BadInput, Conflict, Invalid, NotFound
 from addonctl.model.owners import ArgoApplication, FluxHelmRelease
+from addonctl.values import merged
 
 APPLICATION = """\
 # The team's DNS.
@@ -115,3 +118,89 @@ def test_what_cannot_be_proposed(folder: Path, tmp_path: Path) -> None:
         source.propose(FLUX, "1.1.0")
     with pytest.raises(BadInput, match="git rev-parse"):
         GitCheckout(tmp_path)
+
+
+# ── Values ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+_VALUES = """\
+apiVersion: argoproj.io/v1alpha1
+kind: Application
+metadata: {name: dns, namespace: argocd}
+spec:
+  source:
+    chart: dns
+    targetRevision: 1.0.0
+    helm:
+      releaseName: dns
+      valuesObject:
+        replicas: 2  # one a zone
+        level: "info"
+        nodes: {role: dns}
+        args:
+          - --verbose
+        text: |
+          several
+          lines
+
+    repoURL: https://charts.example.com
+  destination: {namespace: dns}  # é
+"""
+
+
+def proposed(folder: Path, text: str, values: dict[str, Any], owner: ArgoApplication | FluxHelmRelease = ARGO) -> str:
+    """The file on the branch, after its owner's object was written as `text`."""
+    file = "apps/dns.yaml" if owner is ARGO else "apps/flux.yaml"
+    if (folder / file).read_text() != text:
+        write(folder, file, text)
+    proposal = GitCheckout(folder).propose(owner, "1.0.0", values)
+    return git(folder, "show", f"{proposal.branch}:{proposal.file}")
+
+
+def test_values_are_set_in_their_place_and_nothing_else_changes(folder: Path) -> None:
+    values = {"replicas": 3, "level": "no", "nodes": {"role": "x y", "zone": "a"}, "new": {"a": [1, "b: c"]}}
+    shown = proposed(folder, _VALUES, values)
+    expected = _VALUES.replace("replicas: 2", "replicas: 3").replace('level: "info"', 'level: "no"')
+    expected = expected.replace("{role: dns}", '{role: "x y", zone: "a"}'.replace('"a"', "a"))
+    expected = expected.replace(
+        "          lines\n", "          lines\n        new:\n          a:\n          - 1\n          - 'b: c'\n"
+    )
+    assert shown == expected
+    helm = yaml.safe_load(shown)["spec"]["source"]["helm"]
+    assert helm["valuesObject"] == merged(yaml.safe_load(_VALUES)["spec"]["source"]["helm"]["valuesObject"], values)
+
+
+def test_where_there_are_none_they_are_added(folder: Path) -> None:
+    shown = proposed(folder, RELEASE, {"replicas": 3}, FLUX)
+    assert shown == f"{RELEASE}  values:\n    replicas: 3\n"
+
+
+def test_in_a_line_they_are_added_in_the_line(folder: Path) -> None:
+    application = APPLICATION.replace("    - chart: dns\n", "    - {chart: dns, targetRevision: 1.0.0}\n    - ref: x\n")
+    assert "{chart: dns, targetRevision: 1.0.0, helm: " in proposed(folder, application, {"replicas": 3})
+
+
+def test_with_a_version_both_are_in_one_commit(folder: Path) -> None:
+    write(folder, "apps/dns.yaml", _VALUES)
+    proposal = GitCheckout(folder).propose(ARGO, "1.1.0", {"replicas": 3})
+    assert proposal.branch == "addonctl/dns-1.1.0-values"
+    shown = git(folder, "show", f"{proposal.branch}:apps/dns.yaml")
+    assert shown == _VALUES.replace("1.0.0", "1.1.0").replace("replicas: 2", "replicas: 3")
+    assert GitCheckout(folder).propose(ARGO, "1.1.0", {"replicas": 3}) == proposal
+
+
+@pytest.mark.parametrize(
+    ("text", "values", "says"),
+    [
+        (_VALUES, {"args": []}, "args is written over several lines"),
+        (_VALUES, {"text": "x"}, "text is written over several lines"),
+        (_VALUES, {"level": None}, "level is to be taken away"),
+        (_VALUES, {"level": {"a": 1}}, "no mapping there"),
+        (_VALUES.replace("valuesObject:", "values: |"), {"level": "x"}, "its values are a text"),
+    ],
+)
+def test_what_cannot_be_set_in_its_place_is_left_to_a_person(
+    folder: Path, text: str, values: dict[str, Any], says: str
+) -> None:
+    with pytest.raises(Invalid, match=f"apps/dns.yaml: .*{says}"):
+        proposed(folder, text, values)
+    assert git(folder, "branch", "--list", "addonctl/*") == ""

@@ -719,6 +719,38 @@ def test_a_plan_needs_one_goal(goal: tuple[str, ...]) -> None:
     assert "A plan needs one goal" in done.stderr
 
 
+def test_a_configuration_is_changed_in_a_live_cluster_alone() -> None:
+    done = run("plan", "--demo", "coredns", "--set", "replicaCount=3")
+    assert done.returncode == 1
+    assert "read from a live cluster alone" in done.stderr
+
+
+def test_what_is_kept_as_manifests_has_no_values() -> None:
+    done = run("plan", "--demo", "argo-cd", "--set", "replicaCount=3")
+    assert done.returncode == 1
+    assert "--manifests" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        ((), "An update needs a goal"),
+        (("coredns",), "An update needs a goal"),
+        (("--to", "default"), "An update needs a goal"),
+        (("--plan", "plan.json", "--to", "default"), "--to and --plan cannot be used together"),
+        (("coredns", "--plan", "plan.json"), "ADDON and --plan cannot be used together"),
+        (("--plan", "/nonexistent/plan.json"), "cannot be read"),
+        (("coredns", "--values", "/nonexistent/values.yaml"), "cannot be read"),
+        (("coredns", "--set", "hunter2"), "--set: a key has no value"),
+    ],
+)
+def test_an_update_needs_one_goal(words: tuple[str, ...], says: str) -> None:
+    done = run("update", *words, "--context", "nowhere")
+    assert done.returncode == 1
+    assert says in done.stderr
+    assert "hunter2" not in done.stderr
+
+
 def test_the_doctor_answers_every_step_and_ends_with_1_where_one_is_no(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("KUBECONFIG", "/nonexistent")
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")

@@ -281,6 +281,12 @@ def test_a_configuration_that_only_the_old_version_rejects_blocks_the_way_back()
     assert codes(found(cluster(), facts=facts)) == ["PRE014"]
 
 
+def test_a_version_that_stays_is_asked_about_the_new_configuration_alone() -> None:
+    world, facts = cluster(), replace(ALL_READ, configuration={OLD: (BAD,)})
+    stays = update_plan(world, catalog(), "coredns", "", NOW, configured=True)
+    assert codes(found(world, plan=stays, facts=facts)) == ["PRE002"]
+
+
 def test_where_there_is_no_way_back_its_schema_is_nobodys_concern() -> None:
     known = catalog(offered(NEW, {"1.34": "*"}, "1.34"), offered(OLD, {"1.33": "*"}))
     facts = replace(ALL_READ, configuration={NEW: (), OLD: (BAD,)})

@@ -1,7 +1,8 @@
 """What is special about add-ons that Argo CD and Flux keep: nothing is fought over, and they are left as they were."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from addonctl.model import ObjectRef, live
 from addonctl.model.run import CommandFailed, Do, OwnerFailed, OwnerState, Phase, Run
 from addonctl.sim.controllers import Behaviour
 from addonctl.sim.faults import draw, schedule
+from addonctl.values import Values
 from addonctl.versions import Version
 from tests.simulation.test_update import as_left, audit
 from tests.simulation.test_update_helm import strike
@@ -243,6 +245,10 @@ def test_what_the_new_manifests_say_of_the_strategy_is_so_in_the_end(heals: bool
     assert cluster.world.until(keeper_of(cluster).is_settled, 60)
 
 
+def _whatever_its_values(documents: Iterable[Mapping[str, Any]], _: Values) -> Iterable[Mapping[str, Any]]:
+    return documents
+
+
 @pytest.mark.parametrize(("bad_share", "there"), [(0.0, "new"), (0.4, "old")])
 def test_what_one_version_has_and_the_other_has_not(bad_share: float, there: str) -> None:
     """It is pruned by our own synchronisation: Argo CD does not heal here."""
@@ -251,8 +257,8 @@ def test_what_one_version_has_and_the_other_has_not(bad_share: float, there: str
     for version, name in ((OLD, "old"), (NEW, "new")):
         metadata = {"name": name, "namespace": "kube-system"}
         config = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": {"a": "1"}}
-        others = cluster.keeper.manifests[str(version)]({})
-        cluster.keeper.manifests[str(version)] = lambda _, all_of=[*others, config]: all_of
+        of_version = [*cluster.keeper.manifests[str(version)]({}), config]
+        cluster.keeper.manifests[str(version)] = partial(_whatever_its_values, of_version)
     cluster.hands.gitops.sync(cluster.keeper.owner, "first")
     cluster.world.advance(300)
     run = cluster.update()

@@ -1,6 +1,7 @@
 """GitOps controllers that keep the add-on of update.py, and put back what others change."""
 
 from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from types import MappingProxyType
 from typing import Any, ClassVar
 
@@ -67,8 +68,7 @@ class Argo(_Controller):
 
         more = rolling_of(cluster.kind)
         self.manifests: dict[str, Callable[[Values], Iterable[Mapping[str, Any]]]] = {
-            str(each): (lambda values, each=each: manifests(str(each), cluster.kind, values, **more))
-            for each in (OLD, NEW)
+            str(version): partial(manifests, str(version), cluster.kind, **more) for version in (OLD, NEW)
         }
         self.manifests["main"] = self.manifests[str(OLD)]
         cluster.store.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "argocd"}}, "somebody")

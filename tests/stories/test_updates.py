@@ -11,6 +11,8 @@ from typing import Any
 
 import pytest
 
+from addonctl.adapters.values_files import parsed
+from addonctl.configuring import Configuring
 from addonctl.executor import Executor
 from addonctl.model.journal import Asked
 from addonctl.model.plan import Plan, Step
@@ -18,6 +20,7 @@ from addonctl.model.run import Approved, Cancelled, Limits, Paused, Phase, Resum
 from addonctl.render import live
 from addonctl.sim.controllers import Behaviour
 from addonctl.sim.journal import HOLD_S, Shelf, SimJournal
+from addonctl.values import Values
 from addonctl.versions import Version
 from addonctl.worker import Worker
 from tests.simulation.update import Cluster, Died, Mortal
@@ -28,7 +31,10 @@ _LIMITS = Limits(apply_s=600)
 
 @dataclass(frozen=True)
 class Story:
-    """`asks`: what people ask when the run is first in a phase; `dies`: the phase in which its worker is killed."""
+    """`asks`: what people ask when the run is first in a phase; `dies`: the phase in which its worker is killed.
+
+    With `values` the version stays, and those are given.
+    """
 
     name: str
     ends: Phase
@@ -37,6 +43,7 @@ class Story:
     asks: Mapping[Phase, tuple[Asked, ...]] = field(default_factory=dict)
     dies: Phase | None = None
     eks_fails: str = ""
+    values: Values = field(default_factory=dict)
 
 
 _ANA = "ana@laptop"
@@ -55,6 +62,19 @@ STORIES = (
         Phase.UPDATED,
         step={"undo": (), "irreversible": "AWS offers no dns v1.0.0-eksbuild.1 any more"},
         asks={Phase.APPROVAL: (Approved(_ANA),)},
+    ),
+    Story("another-configuration", Phase.UPDATED, values={"level": "debug", "replicaCount": 4}),
+    Story(
+        "a-configuration-that-breaks-it",
+        Phase.ROLLED_BACK,
+        {"others": {"eks/dns:broken": Behaviour(crashes_after_s=2)}},
+        values={"tag": "broken"},
+    ),
+    Story(
+        "a-configuration-and-its-worker-killed",
+        Phase.UPDATED,
+        values={"corefile": "a map that no pod is replaced for"},
+        dies=Phase.APPLY,
     ),
     Story("cancelled", Phase.CANCELLED, asks={Phase.SOAK: (Cancelled(_ANA),)}),
     Story("paused-and-resumed", Phase.UPDATED, asks={Phase.SOAK: (Paused(_ANA), Resumed("ben@laptop"))}),
@@ -91,6 +111,11 @@ def carried_out(story: Story) -> tuple[Run, SimJournal]:
 def _plan(cluster: Cluster, story: Story) -> Plan:
     plan = cluster.plan()
     step: Step = replace(plan.steps[0], **story.step)
+    if story.values:
+        step = replace(step, to_version=step.from_version)
+        change = Configuring(cluster.hands, parsed).change(plan.cluster, step, story.values)
+        step = replace(step, configuration=change)
+        return replace(plan, goal="dns/kube-system/dns to another configuration", steps=(step,))
     return replace(plan, goal=f"dns/kube-system/dns to {step.to_version}", steps=(step,))
 
 
