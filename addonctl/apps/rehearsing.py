@@ -9,6 +9,7 @@ import click
 from addonctl.apps import options as opt
 from addonctl.apps import run as edge
 from addonctl.apps.shared import print_document, source_options
+from addonctl.errors import BadInput
 
 if TYPE_CHECKING:
     from addonctl.manager import Manager
@@ -90,6 +91,8 @@ def tried(
     from addonctl.render import rehearsal as words
     from addonctl.render import screen, terminal
 
+    if any(step.configuration for step in plan.steps):
+        raise BadInput("A twin knows no configuration", "Rehearse with --to VERSION alone.")
     if how["output"] not in ("json", "yaml"):
         terminal.plan(prepared, screen.Style())
     if not plan.steps:

@@ -104,7 +104,7 @@ def update(
 
     agreed, values = _Agreed.of(given), values_given(given)
     options = source_options(given)
-    _check_alone(rehearse=rehearse, values=values, saved=saved, addon=addon, to=to)
+    _check_alone(saved, addon, to, values)
     files = ManifestFiles().read(manifests) if manifests else None
     manager = _manager(options)
     prepared = _of_file(manager, saved) if saved else manager.prepare_update(addon, to, files, values)
@@ -115,16 +115,13 @@ def update(
     _carry_out(options, prepared, agreed._replace(is_saved=bool(saved)), output)
 
 
-def _check_alone(*, rehearse: bool, values: "Values", saved: str, addon: str, to: str) -> None:
+def _check_alone(saved: str, addon: str, to: str, values: "Values") -> None:
     """Raises BadInput where an update has no goal, or several."""
     if saved:
         beside = given_options("addon", "to", "manifests", "sets", "strings", "values_files")
         refuse(["ADDON"] if addon else beside, "--plan", "The plan says what is changed.")
     elif not addon or not (to or values):
         raise BadInput("An update needs a goal", "Give ADDON with --to VERSION, --set or --values; or --plan FILE.")
-    if rehearse and (saved or values):
-        fix = "A twin knows no configuration: rehearse with --to VERSION alone."
-        refuse(given_options("saved", "sets", "strings", "values_files"), "--rehearse", fix)
 
 
 def _of_file(manager: "Manager", saved: str) -> "Prepared":
