@@ -60,8 +60,8 @@ class Configuring:
         try:
             was, _ = (self.ports.configurations.load(id) for id in (change.was, change.goal))
         except NotFound:
-            what = f"The configuration that the plan brings to {step.installation} is not kept on this machine"
-            raise BadInput(what, "Plan where you update: a plan holds no values.") from None
+            what = f"The configuration that the plan brings to {step.installation} is not kept here, or no longer"
+            raise BadInput(what, "Plan anew, where you update: a plan holds no values.") from None
         if comparable(step, hand(step, self.ports).kept()) != comparable(step, was):
             raise BadInput(f"The configuration of {step.installation} is not what the plan was made for", "Plan anew.")
 

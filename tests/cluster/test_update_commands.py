@@ -205,3 +205,35 @@ def test_no_query_is_lost_in_thirty_updates(user: User, capsys: pytest.CaptureFi
     assert account.lost_at == ()
     if number % 2:
         assert deployment(user.lab) == before
+
+
+def configuration(lab: Lab) -> str:
+    """What EKS says that CoreDNS is configured with."""
+    found = lab.eks.client("eks").describe_addon(clusterName=NAME, addonName="coredns")["addon"]
+    return str(found.get("configurationValues") or "{}")
+
+
+def test_a_configuration_by_a_saved_plan_and_its_rollback(
+    user: User, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before, was, file = deployment(user.lab), configuration(user.lab), tmp_path / "plan.json"
+    planned = ("plan", "coredns", "--set", "replicaCount=3", "--set-string", "note=hunter2-hunter2")
+    file.write_text(json.dumps(user.document(*planned, *user.place)))
+    with traffic(user.lab) as asked:
+        run = user.changes("update", "--plan", str(file), code=0)
+        configured, replicas = configuration(user.lab), deployment(user.lab)["spec"]["replicas"]
+        again, _, refused = user.runs("update", "--plan", str(file), "--yes", *user.place)
+        code, out, error = user.runs("rollback", run["id"], "--yes", *_SHORT, *user.place)
+    with capsys.disabled():
+        print(f"\n{user.runs('runs', run['id'])[1]}\n{refused}\n{out}\n{error}")
+        print(f"traffic: {len(asked.account.lost_at)} of {asked.account.sent} lost, at {asked.account.lost_at}")
+    assert run["outcome"] == "updated"
+    assert json.loads(configured) == {"replicaCount": 3, "note": "hunter2-hunter2"}
+    assert replicas == 3
+    assert again == 1, "nothing is done twice"
+    assert "configuration" in refused
+    assert code == 0, error
+    assert (deployment(user.lab), configuration(user.lab)) == (before, was)
+    assert "hunter2" not in file.read_text() + json.dumps(run) + out + error
+    assert b"hunter2" not in (tmp_path / "runs.db").read_bytes()
+    assert leases(user.lab) == []

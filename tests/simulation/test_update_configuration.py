@@ -261,7 +261,7 @@ def test_what_is_still_so_passes(keeper: Keepers) -> None:
 
 def test_a_plan_of_another_machine_has_no_values_here() -> None:
     step = step_of(Cluster(9, keeper=ByEks), {"level": "debug"})
-    with pytest.raises(BadInput, match="not kept on this machine"):
+    with pytest.raises(BadInput, match="not kept here"):
         configuring(Cluster(9, keeper=ByEks)).check(step)
 
 
