@@ -199,6 +199,17 @@ def test_all_that_is_needed_to_go_back_can_be_sent(side: Side) -> None:
         assert getattr(after, name) == getattr(before, name), name
 
 
+def test_another_configuration_at_the_same_version_and_back_to_the_letter(side: Side) -> None:
+    create(side)
+    changed = update(side, version=OLD, configuration='{"replicaCount":5}')
+    assert side.reader.update_status("coredns", changed.id).status == "Successful"
+    found = side.reader.describe("coredns")
+    assert (found.version, found.configuration) == (OLD, '{"replicaCount":5}')
+    assert (found.role_arn, found.identities) == (ROLE, (IDENTITY,))
+    update(side, "t-3", version=OLD)
+    assert side.reader.describe("coredns").configuration == VALUES
+
+
 def test_no_role_is_none(side: Side) -> None:
     """EKS cannot be told to drop a role but by leaving it out; the port says it outright."""
     create(side)

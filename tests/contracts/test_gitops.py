@@ -356,6 +356,21 @@ def test_what_is_applied_is_put_back_whole(side: Side) -> None:
     assert side.spec("HelmRelease", "dns") == {**before.document["spec"], "interval": "5m"}
 
 
+def test_values_of_an_application_are_set_and_put_back(side: Side) -> None:
+    """As helm/configuration has them: an object in the place of a text, with what is nested in it."""
+    owner = side.application("dns")
+    ref = live.object_of(owner)
+    side.objects.writer.patch(ref, {"spec": {"source": {"helm": {"values": "a: 1", "releaseName": "dns"}}}})
+    before = side.objects.reader.get(ref)
+    spec = before.document["spec"]
+    helm = {"releaseName": "dns", "valuesObject": {"a": 2, "b": {"c": [{"d": True}, "e"]}, "f": ""}}
+    wanted = {**spec, "source": {**spec["source"], "helm": helm}}
+    side.gitops.put_back(owner, live.Object({**before.document, "spec": wanted}))
+    assert side.spec("Application", "dns") == wanted
+    side.gitops.put_back(owner, before)
+    assert side.spec("Application", "dns") == spec
+
+
 def test_a_rehearsal_of_a_revision_changes_nothing(side: Side) -> None:
     owner = side.application("dns")
     assert side.gitops.set_revision(owner, "2.0.0", dry_run=True) == "1.0.0"

@@ -17,6 +17,7 @@ from addonctl.model.configuration import KeyChange
 from addonctl.model.plan import Step
 from addonctl.model.run import CommandFailed, GateFailed, Phase
 from addonctl.sim.controllers import Behaviour
+from addonctl.sim.faults import draw, schedule
 from addonctl.values import Values
 from tests.simulation.update import NEW, OLD, Cluster, Eks, Helm, Keeper, Kubectl
 from tests.simulation.update_gitops import Argo, Flux
@@ -155,6 +156,28 @@ def test_whenever_its_worker_dies_it_is_there_or_back(keeper: Keepers, seed: int
     assert run.phase is (Phase.ROLLED_BACK if seed % 2 else Phase.UPDATED), run.why
     assert kept(cluster) == (WAS if seed % 2 else {**WAS, **given})
     is_clean(cluster)
+
+
+@BY_ALL
+@pytest.mark.parametrize("seed", range(12))
+def test_in_any_storm_it_is_there_or_back(keeper: Keepers, seed: int) -> None:
+    """Faults of API server, owner, nodes and clocks, and a process that dies; never something in between."""
+    cluster = Cluster(seed, keeper=keeper, others=_BROKEN)
+    given = {"tag": "broken"} if seed % 3 == 0 else {"level": "debug", "corefile": "another"}
+    step = step_of(cluster, given)
+    before = configured_text(cluster)
+    quiet = schedule(cluster.scene, draw(cluster.scene, 6, 300))
+    run = cluster.update(step, crash=0.1)
+    cluster.world.advance(max(quiet - cluster.world.seconds, 0) + 120)
+    if run.phase is Phase.UPDATED:
+        assert seed % 3
+        assert kept(cluster) == {**WAS, **given}
+        assert levels(cluster) == {"debug"}
+    elif run.phase in (Phase.ROLLED_BACK, Phase.REFUSED):
+        assert configured_text(cluster) == before
+        assert levels(cluster) == {"info"}
+    else:
+        assert run.phase is Phase.STUCK
 
 
 # ── And back ────────────────────────────────────────────────────────────────────────────────────────────────────────
