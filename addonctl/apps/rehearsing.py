@@ -28,7 +28,7 @@ _FEW = 4
 rehearsal_options = opt.chain(
     click.option("--rehearse", is_flag=True, help="Try it in a simulated twin of the cluster; change nothing."),
     click.option("--runs", default=RUNS, show_default=True, type=click.IntRange(1), help="How many rehearsals."),
-    click.option("--seed", default=1, show_default=True, help="The seed of the first rehearsal."),
+    click.option("--seed", default=1, show_default=True, help="The seed of the first; each is one rehearsal."),
 )
 
 
@@ -115,6 +115,8 @@ def rehearsed(
     addons = (manager.catalog.find(step.addon) for step in plan.steps)
     known = tuple(dict.fromkeys(name for addon in addons if addon for name in addon.incidents))
     drawn = blueprint(manager.assess(), plan, given)
+    if not drawn.nodes:
+        raise BadInput("No node was read, and a plan is rehearsed on nodes", "Give a snapshot of the whole cluster.")
     script = Script(plan=plan, drawn=drawn, limits=limits, reads=_reads, known=known, given=given)
     progress, done = screen.progress(), []
     for one in _all(script, runs, first):
@@ -138,10 +140,10 @@ def _all(script: "Script", runs: int, first: int) -> "Iterator[Rehearsed]":
     from addonctl.sim.rehearsal import rehearsed
 
     if runs <= _FEW or processors() == 1:
-        yield from (rehearsed(script, number, first) for number in range(runs))
+        yield from (rehearsed(script, seed) for seed in range(first, first + runs))
         return
     with ProcessPoolExecutor(processors(), initializer=_begin, initargs=(script,)) as pool:
-        yield from pool.map(_one, range(runs), [first] * runs)
+        yield from pool.map(_one, range(first, first + runs))
 
 
 _scripts: "list[Script]" = []
@@ -152,10 +154,10 @@ def _begin(script: "Script") -> None:
     _scripts[:] = [script]
 
 
-def _one(number: int, first: int) -> "Rehearsed":
+def _one(seed: int) -> "Rehearsed":
     from addonctl.sim.rehearsal import rehearsed
 
-    return rehearsed(_scripts[0], number, first)
+    return rehearsed(_scripts[0], seed)
 
 
 def _reads(objects: "SimObjects") -> "tuple[GitOpsWriter, HelmReleases]":

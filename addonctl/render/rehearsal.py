@@ -46,7 +46,9 @@ def rehearsal(found: Rehearsal) -> None:
     lacks(found.carried)
     calm = found.under(Weather.CALM)
     good = sum(run.end == "updated" for run in calm)
-    if found.recommended:
+    if not calm:
+        say("In none of these runs nothing was in its way: give more of them.", QUIET)
+    elif found.recommended:
         say(f"Updated in {good} of {len(calm)} runs in which nothing was in its way.", GOOD)
     else:
         say(f"Not recommended: with nothing in its way it was updated in {good} of {len(calm)} runs only.", BAD)
@@ -83,6 +85,8 @@ def _wrong(found: Rehearsal) -> None:
         say(_told(run), BAD if run.bad else "", first=f"seed {run.seed}  ")
     if len(other) > _TOLD_MOST:
         say(f"and {len(other) - _TOLD_MOST} more: -o json has all", QUIET)
+    if other:
+        say("One of them again: --runs 1 --seed SEED", QUIET)
 
 
 def _told(run: Rehearsed) -> str:

@@ -177,8 +177,9 @@ class _Drawing:
     def first(self) -> Iterator[Document]:
         """Namespaces and definitions."""
         known = {each.name: each for each in self.assessment.snapshot.namespaces}
-        spaces = dict.fromkeys((*known, *(ref.namespace for ref in self.taken if ref.namespace), *_spaces(self.rows)))
-        for name in spaces:
+        refs = self.objects if self.plan is None else self.taken
+        spaces = dict.fromkeys((*known, *(ref.namespace for ref in refs), *_spaces(self.rows)))
+        for name in filter(None, spaces):
             labels = dict(known[name].labels) if name in known else {}
             yield {**_NAMESPACE, "metadata": {"name": name, "labels": labels}}
         yield from self.documents(each.ref for each in self.assessment.snapshot.crds)

@@ -68,9 +68,9 @@ class Script:
                 yield target
 
 
-def weather_of(number: int) -> Weather:
-    """Of the run of that number: a quarter is calm, a quarter has faults, half have an incident."""
-    return (Weather.CALM, Weather.INCIDENT, Weather.FAULTS, Weather.INCIDENT)[number % 4]
+def weather_of(seed: int) -> Weather:
+    """Of four seeds in a row one is calm, one has faults, two have an incident, the second of them with faults."""
+    return (Weather.INCIDENT, Weather.CALM, Weather.INCIDENT, Weather.FAULTS)[seed % 4]
 
 
 # ── Drawing ─────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -89,8 +89,8 @@ class Case:
     random: Random
 
 
-def drawn(script: Script, number: int, first: int) -> Case:
-    seed, weather = first + number, weather_of(number)
+def drawn(script: Script, seed: int) -> Case:
+    weather = weather_of(seed)
     random = Random(f"{seed}/rehearsal")
     incident, does, target = "", STEADY, _seen(script)
     if weather is Weather.INCIDENT and script.pool:
@@ -99,7 +99,7 @@ def drawn(script: Script, number: int, first: int) -> Case:
         target = target if target in befallen else random.choice(befallen)
         does = INCIDENTS[incident].on(tuple(node.name for node in script.drawn.nodes), random)
     faults: tuple[str, ...] = ()
-    if weather is Weather.FAULTS or (incident and number % 4 == 3):
+    if weather is Weather.FAULTS or (incident and seed % 4 == 0):
         faults = tuple(random.choice(tuple(FAULTS)) for _ in range(random.randint(1, _FAULTS_MOST)))
     return Case(
         seed=seed,
@@ -298,9 +298,9 @@ class _Journal(SimJournal):
             raise _NoEnd
 
 
-def rehearsed(script: Script, number: int, first: int) -> Rehearsed:
-    """The run of that number, the first of which has the seed `first`."""
-    case = drawn(script, number, first)
+def rehearsed(script: Script, seed: int) -> Rehearsed:
+    """One run, with all that its seed draws."""
+    case = drawn(script, seed)
     stage = Stage(script, case)
     world, traffic = stage.world, stage.traffic
     traffic.settle()

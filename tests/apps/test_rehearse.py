@@ -8,9 +8,12 @@ from click.testing import CliRunner, Result
 
 from addonctl.adapters.sources.saved import Demo
 from addonctl.apps.cli import cli
+from addonctl.errors import BadInput
 from addonctl.model.rehearsal import Rehearsal, Rehearsed, Weather
 
 _PLAN = ("plan", "coredns", "--to", "v1.13.2-eksbuild.21", "--demo", "--rehearse")
+
+_SECOND = ("--runs", "1", "--seed", "2")
 
 
 def run(*words: str) -> Result:
@@ -42,6 +45,12 @@ def test_a_rehearsal_is_told_with_its_seeds_and_where_what_went_wrong_comes_from
     assert "Updated in 1 of 1 runs in which nothing was in its way." in found.output
 
 
+def test_one_seed_can_be_tried_again_by_itself() -> None:
+    both, again = (json.loads(run(*_PLAN, *words, "-o", "json").output)["runs"] for words in (("--runs", "2"), _SECOND))
+    assert both[1:] == again
+    assert "In none of these runs nothing was in its way" in run(*_PLAN, *_SECOND).output
+
+
 def test_as_json_in_one_process_or_in_several() -> None:
     few, many = (json.loads(run(*_PLAN, "--runs", runs, "-o", "json").output) for runs in ("4", "6"))
     assert few["runs"] == many["runs"][:4]
@@ -64,6 +73,26 @@ def test_nothing_to_do_is_nothing_to_rehearse() -> None:
     found = run("plan", "coredns", "--to", "v1.12.4-eksbuild.18", "--demo", "--rehearse")
     assert found.exit_code == 0
     assert "REHEARSED" not in found.output
+
+
+def test_without_nodes_nothing_is_rehearsed(tmp_path: Path) -> None:
+    image = "602401143452.dkr.ecr.eu-central-1.amazonaws.com/eks/coredns:v1.12.4-eksbuild.18"
+    (tmp_path / "dns.yaml").write_text(_MANIFEST.replace("IMAGE", image))
+    words = ("-f", str(tmp_path), "--kubernetes", "1.34", "--rehearse")
+    with pytest.raises(BadInput, match="No node was read"):
+        run("plan", "coredns", "--to", "v1.13.2-eksbuild.21", *words)
+
+
+_MANIFEST = """
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: coredns, namespace: kube-system, labels: {k8s-app: kube-dns}}
+spec:
+  selector: {matchLabels: {k8s-app: kube-dns}}
+  template:
+    metadata: {labels: {k8s-app: kube-dns}}
+    spec: {containers: [{name: coredns, image: IMAGE}]}
+"""
 
 
 @pytest.mark.parametrize(("ends", "recommended"), [(("updated", "stuck"), True), (("rolled back", "updated"), False)])

@@ -29,7 +29,7 @@ def script(addon: str = "coredns", to: str = COREDNS, **more: Any) -> Script:
 
 
 def calm(addon: str, to: str) -> Rehearsed:
-    return rehearsed(script(addon, to), 0, 1)
+    return rehearsed(script(addon, to), 1)
 
 
 @pytest.mark.parametrize(
@@ -64,7 +64,7 @@ def test_what_cannot_work_says_so() -> None:
 
 
 def test_a_wrong_version_is_put_back_and_its_incident_told() -> None:
-    found = rehearsed(script(known=("COREDNS-04",)), 1, 1)
+    found = rehearsed(script(known=("COREDNS-04",)), 2)
     assert (found.weather, found.incident, found.end) == (Weather.INCIDENT, "COREDNS-04", "rolled back")
     assert (found.shows, found.source) == (INCIDENTS["COREDNS-04"].what, INCIDENTS["COREDNS-04"].source)
     assert isinstance(found.why, GateFailed)
@@ -73,20 +73,20 @@ def test_a_wrong_version_is_put_back_and_its_incident_told() -> None:
 
 
 def test_a_version_that_refuses_its_configuration_is_put_back() -> None:
-    found = rehearsed(script(known=("CFG-01",)), 1, 1)
+    found = rehearsed(script(known=("CFG-01",)), 2)
     assert (found.end, type(found.why)) == ("rolled back", CommandFailed)
 
 
 def test_harm_that_nobody_counts_is_missed_and_said_to_be() -> None:
     """Of a pod network nothing is counted but readiness."""
-    found = rehearsed(script("aws-vpc-cni", "v1.18.6-eksbuild.1", known=("CIL-01",)), 1, 1)
+    found = rehearsed(script("aws-vpc-cni", "v1.18.6-eksbuild.1", known=("CIL-01",)), 2)
     assert (found.end, found.bad) == (End.MISSED.value, True)
     assert found.asked.wrong > 1_000
 
 
 def test_the_same_seed_is_the_same_rehearsal_and_another_is_another() -> None:
     tried = script()
-    once, again, other = (rehearsed(tried, 2, first) for first in (5, 5, 6))
+    once, again, other = (rehearsed(tried, seed) for seed in (3, 3, 7))
     assert once == again
     assert (once.seed, once.asked) != (other.seed, other.asked)
 
@@ -96,8 +96,9 @@ def test_what_is_drawn_is_of_the_addon_and_of_its_kind() -> None:
     assert known.pool == ("COREDNS-04",)
     any_ = script()
     assert {INCIDENTS[name].kinds >= {"Deployment"} for name in any_.pool} == {True}
-    cases = [drawn(any_, number, 1) for number in range(40)]
-    assert [case.weather for case in cases[:4]] == [weather_of(number) for number in range(4)]
+    cases = [drawn(any_, seed) for seed in range(40)]
+    assert [case.weather for case in cases[:4]] == [weather_of(seed) for seed in range(4)]
+    assert sorted(case.weather for case in cases[:4]) == ["calm", "faults", "incident", "incident"]
     assert all(bool(case.incident) is (case.weather is Weather.INCIDENT) for case in cases)
     assert not any(case.faults for case in cases if case.weather is Weather.CALM)
 
@@ -111,7 +112,7 @@ def test_users_are_led_by_the_service_of_the_cluster() -> None:
 def test_a_plan_of_what_waits_for_an_approval_is_approved() -> None:
     plan = planned("coredns", COREDNS)
     asking = replace(plan, steps=tuple(replace(step, approval=True) for step in plan.steps))
-    found = rehearsed(script(plan=asking), 0, 1)
+    found = rehearsed(script(plan=asking), 1)
     assert Phase.APPROVAL.value in [each.phase for each in found.passed]
     assert found.end == "updated"
 
