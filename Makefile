@@ -32,7 +32,8 @@ lint: $(VENV)/installed-dev
 docs: $(VENV)/installed-dev
 	$(BIN)/python scripts/check_docs.py
 
-# PARTS: of control-plane, simulated, helm, nodes (these four if none is named), more-coredns, popeye, argocd.
+# PARTS: of control-plane, simulated, helm, nodes (these four if none is named), more-coredns, faulty, flagger,
+# popeye, argocd.
 cluster: $(VENV)/installed-dev
 	$(BIN)/python -m tests.cluster build $(PARTS)
 
@@ -55,10 +56,10 @@ bench: $(VENV)/installed-dev
 
 # What takes longer than .ci/run may; its figures belong into the note of a release.
 prove: bench simulation
-	$(BIN)/python -m tests.cluster build control-plane nodes helm simulated popeye argocd
+	$(BIN)/python -m tests.cluster build control-plane nodes helm simulated faulty flagger popeye argocd
 	$(BIN)/python -m tests.cluster starts 20
 	$(BIN)/python -m pytest tests/contracts/test_journal_kills.py tests/cluster -m "" -rs
-	for script in cluster_scan faults_beside_popeye updates_beside_peers; do $(BIN)/python -m bench.$$script || exit 1; done
+	for script in cluster_scan faults_beside_popeye bad_versions_beside_peers updates_beside_peers; do $(BIN)/python -m bench.$$script || exit 1; done
 
 # A million simulated updates, or RUNS of them; NIGHT keeps what is done, and the same command goes on.
 RUNS ?= 1000000

@@ -132,10 +132,13 @@ CONTAINERD = _go_install(
     tags="no_btrfs no_devmapper no_zfs",
 )
 HELM = _go_install("helm", "helm.sh/helm/v4/cmd/helm@v4.3.1")
+_FLAGGER = "github.com/fluxcd/flagger"
+FLAGGER = _go_install("flagger", f"{_FLAGGER}/cmd/flagger@v1.36.1")
 POPEYE = _module("popeye", "github.com/derailed/popeye", "popeye")
 # Controller and repo server are one binary, which looks at the name it is called by.
 ARGOCD = _module("argocd", f"{_ARGOCD}/cmd", "argocd")
 _WITNESS = _module("witness", ".", "witness")
+FAULTY = _module("faulty", ".", "faulty")
 _COREDNS = {
     version: _go_install(f"coredns-{version}", f"github.com/coredns/coredns@{version}")
     for version in (*COREDNS, *COREDNS_MORE)
@@ -161,8 +164,12 @@ def _image(name: str, binary: Artefact, file: str, entry: str) -> Artefact:
     return Artefact(f"image-{binary.name}", (name, entry, str(binary.folder), (HERE / "oci.py").read_text()), make)
 
 
-def _proxy_image(folder: Path) -> None:
-    """kube-proxy with the packet filter that it calls, and the libraries of that."""
+def coredns_binary(version: str) -> Path:
+    return _COREDNS[version].folder / "coredns"
+
+
+def proxy_files() -> dict[str, Path]:
+    """kube-proxy with the packet filter that it calls, and the libraries of that: path in an image → file."""
     tool = Path(shutil.which("xtables-nft-multi") or "/usr/sbin/xtables-nft-multi").resolve()
     files = {"usr/sbin/kube-proxy": CONTROL_PLANE.folder / "kubernetes"}
     for name in ("iptables", "iptables-save", "iptables-restore", "ip6tables", "ip6tables-save", "ip6tables-restore"):
@@ -172,8 +179,11 @@ def _proxy_image(folder: Path) -> None:
     # An extension whose own library is absent is only missed when a rule needs it: `statistic`, for a second endpoint.
     extensions = list(next(Path("/usr/lib").glob("*/xtables")).glob("*.so"))
     libraries = {*extensions, *(found for file in (tool, conntrack, *extensions) for found in _libraries(file))}
-    files |= {str(library).lstrip("/"): library for library in libraries}
-    write_image(folder / "image.tar", PROXY_NAME, files, ("/usr/sbin/kube-proxy",))
+    return files | {str(library).lstrip("/"): library for library in libraries}
+
+
+def _proxy_image(folder: Path) -> None:
+    write_image(folder / "image.tar", PROXY_NAME, proxy_files(), ("/usr/sbin/kube-proxy",))
 
 
 def _libraries(binary: Path) -> Iterable[Path]:
@@ -265,6 +275,7 @@ ARGOCD_CRDS = _from_module(
     [f"manifests/crds/{kind}-crd.yaml" for kind in ("application", "applicationset", "appproject")],
     "crds.yaml",
 )
+FLAGGER_CRDS = _from_module("flagger-crds", f"{_FLAGGER}@v1.36.1", ["artifacts/flagger/crd.yaml"], "crds.yaml")
 GATEKEEPER_CHART = _chart("gatekeeper-chart", f"github.com/open-policy-agent/gatekeeper/v3@{GATEKEEPER}", "gatekeeper")
 
 # What each part adds; within a part, an image comes after its binary.
@@ -290,6 +301,8 @@ PARTS: Mapping[str, tuple[Artefact, ...]] = {
         *(_COREDNS[version] for version in COREDNS_MORE),
         *(_COREDNS_IMAGES[version] for version in COREDNS_MORE),
     ),
+    "faulty": (FAULTY,),
+    "flagger": (FLAGGER, FLAGGER_CRDS),
     "popeye": (POPEYE,),
     "argocd": (ARGOCD, ARGOCD_CRDS),
 }

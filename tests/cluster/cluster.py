@@ -148,6 +148,11 @@ class Cluster:
         for node in self._nodes:
             node.name_image(image, name)
 
+    def import_images(self, file: Path) -> None:
+        """Takes the images of a tar on every real node."""
+        for node in self._nodes:
+            node.import_images(file)
+
     def simulate_nodes(self, count: int) -> None:
         """Adds nodes that kwok plays; their pods run nothing."""
         if not any("kwok" in line for line in self._records.noted("process")):

@@ -12,8 +12,9 @@ import re
 import shlex
 import sys
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
@@ -86,6 +87,18 @@ def _leave_out(document: Any, path: Sequence[tuple[str, str, str]]) -> None:
         document.remove(inner)
 
 
+@dataclass(frozen=True)
+class Served:
+    """What EKS serves as a version of an add-on: an image of the nodes (empty: there is none), and its objects.
+
+    `changed` changes each of them; when all are applied, EKS says that it is still at work for `works_s`.
+    """
+
+    image: str
+    changed: Callable[[dict[str, Any]], None]
+    works_s: float = 0
+
+
 class Lab:
     """`with Lab() as lab:` gives `lab.cluster`, `lab.eks`, and `lab.environment` for a process that works on both."""
 
@@ -96,6 +109,7 @@ class Lab:
         self.eks = EksServer(packaged_table())
         self._with_argocd = argocd
         self.update_s = _UPDATE_S  # so long EKS waits for an update
+        self.served: dict[tuple[str, str], Served] = {}  # by add-on and version; of the others, what they are built of
 
     def __enter__(self) -> Self:
         with ExitStack() as stack:
@@ -155,14 +169,20 @@ class Lab:
 
         A version that is not built here is applied all the same: its pods cannot pull their image, as after a mistake.
         """
-        for built in build.upstream_images(addon, version):
-            self.cluster.name_image(built, image_of(addon, version))
+        served = self.served.get((addon, version))
+        built = ([served.image] if served.image else []) if served else build.upstream_images(addon, version)
+        for image in built:
+            self.cluster.name_image(image, image_of(addon, version))
         objects = ApiObjects(connect(None, str(self.cluster.kubeconfig)))
         try:
             for document in eks_objects(addon, version, values):
+                if served:
+                    served.changed(document)
                 apply_as_eks(objects, document, resolve)
         except AddonctlError as error:
             raise Conflict(error.what) from error
+        if served:
+            self._ended.wait(served.works_s)
         try:
             self.cluster.ready(_WORKLOADS[addon], timeout_s=self.update_s)
         except RuntimeError as error:

@@ -74,6 +74,8 @@ class Node:
         folder, socket, tools = self.folder, self.folder / "c.sock", build.CONTAINERD.folder
         (folder / "containerd.toml").write_text(_CONTAINERD.format(folder=folder, pause=build.PAUSE_IMAGE))
         (folder / "cni" / "10.conflist").write_text(json.dumps(self._cni()))
+        (folder / "registries" / "_default").mkdir(parents=True)
+        (folder / "registries" / "_default" / "hosts.toml").write_text(_NO_REGISTRY)
         self.records.note("containerd", f"{tools}/ctr {socket}")
         name = f"containerd-{self.number}"
         self.records.spawn(
@@ -86,7 +88,11 @@ class Node:
         )
         self.records.wait_for(name, lambda: bool(sh(tools / "ctr", "-a", socket, "version")))
         for image in build.images():
-            self._ctr("import", image)
+            self.import_images(image)
+
+    def import_images(self, file: Path) -> None:
+        """Takes the images of a tar."""
+        self._ctr("import", file)
 
     def name_image(self, image: str, name: str) -> None:
         """Gives an image of this node another name; kubelet then finds it under that one, too."""
@@ -141,6 +147,8 @@ def _address(number: int) -> str:
     return f"10.250.0.{10 + number}"
 
 
+# Whoever pulls is refused at once, where the name of a registry that nobody can reach would take a minute to look up.
+_NO_REGISTRY = 'server = "http://127.0.0.1:9"\n'
 # Without CAP_SYS_RESOURCE runc cannot lower a pod's OOM score: restrict_oom_score_adj makes containerd not ask.
 # Every containerd would bind the one socket of its NRI plugin, and now and then the second dies of that at its start.
 _CONTAINERD = """\
@@ -153,6 +161,8 @@ address = "{folder}/c.sock"
 disable = true
 [plugins."io.containerd.cri.v1.images".pinned_images]
 sandbox = "{pause}"
+[plugins."io.containerd.cri.v1.images".registry]
+config_path = "{folder}/registries"
 [plugins."io.containerd.cri.v1.runtime"]
 restrict_oom_score_adj = true
 [plugins."io.containerd.cri.v1.runtime".cni]

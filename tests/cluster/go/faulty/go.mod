@@ -1,0 +1,3 @@
+module addonctl/cluster/faulty
+
+go 1.26.0
