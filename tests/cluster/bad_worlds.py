@@ -255,6 +255,8 @@ class ByManifests(World):
         super().settle(addon)
         if addon == GATEKEEPER:
             self.cluster.apply(json.dumps(_TEMPLATE))
+            kind = "crd/k8straffic.constraints.gatekeeper.sh"
+            wait_for("a constraint's kind", lambda: bool(self.cluster.kubectl("get", kind, "-o", "name")), 60)
 
 
 _TEMPLATE = {
