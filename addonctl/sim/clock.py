@@ -12,7 +12,7 @@ class SimClock:
         self._world, self._off_by = world, timedelta()
 
     def now(self) -> datetime:
-        return self._world.now + self._off_by
+        return self._world.now + self._off_by if self._off_by else self._world.now
 
     def sleep(self, seconds: float) -> None:
         self._world.advance(seconds)

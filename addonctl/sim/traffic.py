@@ -14,8 +14,8 @@ Not modelled: kube-proxies of different nodes seeing changes at different times,
 
 import math
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from random import Random
 
@@ -97,8 +97,11 @@ class Account:
     by_pod: dict[str, Tally] = field(default_factory=dict)
     lost: list[Lost] = field(default_factory=list)
 
-    def add(self, pod: str, tally: Tally) -> None:
-        self.by_pod.setdefault(pod, Tally()).add(tally)
+    def of(self, pod: str) -> Tally:
+        found = self.by_pod.get(pod)
+        if found is None:
+            found = self.by_pod[pod] = Tally()
+        return found
 
     @property
     def whole(self) -> Tally:
@@ -153,6 +156,11 @@ class Traffic:
         self.harm_since: int | None = None  # when an instance first failed more than is usual, by what it does
         self._pods: dict[str, Stored] = {}
         self._does: dict[str, tuple[Behaviour, ...]] = {}
+        # Worked out when it is asked for, until something changes: what is wrong with those that answer, None with those
+        # that do not; whom the users of each node ask; whom probes ask.
+        self._present: dict[str, tuple[Behaviour, ...] | None] = {}
+        self._nodes_asked: tuple[list[str], dict[str, str]] | None = None
+        self._probed: list[str] | None = None
         self._led: tuple[str, ...] = ()
         self._flows: dict[str, _Flows] = {}
         self._settled, self._owed, self._probes_owed, self._turn = self.world.micros, 0.0, 0.0, 0
@@ -162,8 +170,9 @@ class Traffic:
     def _listen(self, controllers: Controllers) -> None:
         self._store.listen(POD, self._pod_changed)
         self._store.listen(SLICE, self._slice_changed)
-        controllers.kubelets.before_change.append(self.settle)
-        controllers.nodes.before_change.append(self.settle)
+        self._store.listen(NODE, lambda change: self._forget())
+        controllers.kubelets.before_change.append(self._before_change)
+        controllers.nodes.before_change.append(self._before_change)
         for pod in self._store.rows(POD):
             self._note(pod)
         for found in self._store.rows(SLICE):
@@ -171,7 +180,16 @@ class Traffic:
 
     # ── Who takes requests ──────────────────────────────────────────────────────────────────────────────────────
 
+    def _before_change(self) -> None:
+        self.settle()
+        self._forget()
+
+    def _forget(self) -> None:
+        self._present.clear()
+        self._nodes_asked = self._probed = None
+
     def _pod_changed(self, change: Change) -> None:
+        self._forget()
         if change.after is None:
             self._pods.pop(change.stored.uid, None)
         else:
@@ -201,12 +219,21 @@ class Traffic:
         self._flows |= {uid: _Flows(now, share) for uid in left}
         self._led = led
 
-    def _answering(self, uid: str) -> Stored | None:
-        """The pod, where its containers run on a machine that is there."""
-        pod = self._pods.get(uid)
-        if pod is None or uid not in self._kubelets.running:
-            return None
-        return pod if self._nodes.is_there(pod.spec["nodeName"]) else None
+    def _answering(self, uid: str) -> tuple[Behaviour, ...] | None:
+        """What is wrong with a pod whose containers run on a machine that is there; None: nobody answers."""
+        if uid not in self._present:
+            pod = self._pods.get(uid)
+            runs = pod is not None and uid in self._kubelets.running and self._nodes.is_there(pod.spec["nodeName"])
+            self._present[uid] = self._troubles(pod) if pod is not None and runs else None
+        return self._present[uid]
+
+    def _troubles(self, pod: Stored) -> tuple[Behaviour, ...]:
+        """What those of its containers do that do not always answer well."""
+        found = self._does.get(pod.uid)
+        if found is None:
+            all_ = (self._behave(one["image"], pod.spec["nodeName"]) for one in pod.spec["containers"])
+            found = self._does[pod.uid] = tuple(one for one in all_ if one.wrong or one.late or one.leaks)
+        return found
 
     # ── Asking ──────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -223,15 +250,13 @@ class Traffic:
         probes, self._probes_owed = divmod(self._probes_owed + self.probe_rps * seconds, 1)
         middle = (since + until) // 2
         if self._service is None:
-            by_user = self._by_node(int(requests))
-            probed = [uid for uid, pod in self._pods.items() if pod.is_ready and not pod.is_ending]
+            by_user, probed = self._by_node(int(requests)), self._all_ready()
         else:
-            by_user, probed = self._through_service(int(requests), middle), list(self._led)
+            by_user, probed = self._through_service(int(requests), middle), self._led
         for uid, asked in by_user.items():
-            tally = self._answers(uid, asked, middle)
-            self.users.add(uid, tally)
-            if tally.lost:
-                self.users.note_lost(since, until, tally.lost, self._why(uid))
+            lost = self._answer(self.users.of(uid), uid, asked, middle)
+            if lost:
+                self.users.note_lost(since, until, lost, self._why(uid))
         self._probe(int(probes), probed, middle)
 
     def _through_service(self, requests: int, middle: int) -> dict[str, int]:
@@ -242,51 +267,67 @@ class Traffic:
         return asked | self._evenly(requests - sum(asked.values()), self._led)
 
     def _by_node(self, requests: int) -> dict[str, int]:
-        """Those on each node that runs ask its pod, a ready one if there are several."""
-        names = [node.metadata["name"] for node in self._store.rows(NODE)]
-        nodes = [name for name in names if self._nodes.is_there(name) or self._nodes.is_cut_off(name)]
-        serving: dict[str, str] = {}
-        for uid in self._kubelets.running:
-            pod = self._pods.get(uid)
-            if pod is not None and (pod.is_ready or pod.spec["nodeName"] not in serving):
-                serving[pod.spec["nodeName"]] = uid
+        """Those on each node that runs ask its pod."""
+        if self._nodes_asked is None:
+            names = [node.metadata["name"] for node in self._store.rows(NODE)]
+            nodes = [name for name in names if self._nodes.is_there(name) or self._nodes.is_cut_off(name)]
+            self._nodes_asked = nodes, self._serving()
+        nodes, serving = self._nodes_asked
         asked: dict[str, int] = {}
         for node, share in self._evenly(requests, nodes).items():
             uid = serving.get(node, "")
             asked[uid] = asked.get(uid, 0) + share
         return asked
 
-    def _evenly(self, requests: int, among: Iterable[str]) -> dict[str, int]:
+    def _serving(self) -> dict[str, str]:
+        """The pod of each node, a ready one if there are several."""
+        serving: dict[str, str] = {}
+        for uid in self._kubelets.running:
+            pod = self._pods.get(uid)
+            if pod is not None and (pod.is_ready or pod.spec["nodeName"] not in serving):
+                serving[pod.spec["nodeName"]] = uid
+        return serving
+
+    def _all_ready(self) -> list[str]:
+        if self._probed is None:
+            self._probed = [uid for uid, pod in self._pods.items() if pod.is_ready and not pod.is_ending]
+        return self._probed
+
+    def _evenly(self, requests: int, names: Sequence[str]) -> dict[str, int]:
         """Each the same, and whose turn it is one more; where there is nobody, nobody is asked."""
-        names = list(among)
         if not names:
             return {"": requests} if requests else {}
         each, over = divmod(requests, len(names))
         self._turn = (self._turn + over) % len(names)
+        if not over:
+            return dict.fromkeys(names, each)
         return {name: each + ((place - self._turn) % len(names) < over) for place, name in enumerate(names)}
 
-    def _answers(self, uid: str, asked: int, middle: int) -> Tally:
-        pod = self._answering(uid)
-        if pod is None:
-            return Tally(asked, lost=asked)
+    def _answer(self, tally: Tally, uid: str, asked: int, middle: int) -> int:
+        """Counts what a pod makes of so many requests; how many of them nobody answers."""
+        tally.requests += asked
+        troubles = self._answering(uid)
+        if troubles is None:
+            tally.lost += asked
+            return asked
+        if troubles or self.usual:
+            self._answer_badly(tally, troubles, asked, middle, self._kubelets.running[uid])
+        return 0
+
+    def _answer_badly(
+        self, tally: Tally, troubles: Iterable[Behaviour], asked: int, middle: int, started: int
+    ) -> None:
         wrong, late = 0.0, 0.0
-        for does in self._troubled(pod):
-            mine = does.answers((middle - self._kubelets.running[uid]) / _SECOND)
+        for does in troubles:
+            mine = does.answers((middle - started) / _SECOND)
             wrong, late = max(wrong, mine[0]), max(late, mine[1])
         if not wrong and not late and not self.usual:
-            return Tally(asked)
+            return
         if self.harm_since is None and wrong + late > 0:
             self.harm_since = middle
         failed = some(self._random, asked, max(wrong, self.usual))
-        return Tally(asked, failed, some(self._random, asked - failed, late))
-
-    def _troubled(self, pod: Stored) -> tuple[Behaviour, ...]:
-        """What those of its containers do that do not always answer well."""
-        found = self._does.get(pod.uid)
-        if found is None:
-            all_ = (self._behave(one["image"], pod.spec["nodeName"]) for one in pod.spec["containers"])
-            found = self._does[pod.uid] = tuple(one for one in all_ if one.wrong or one.late or one.leaks)
-        return found
+        tally.wrong += failed
+        tally.late += some(self._random, asked - failed, late)
 
     def _why(self, uid: str) -> str:
         if not uid:
@@ -296,15 +337,18 @@ class Traffic:
             return "its node is lost"
         return "flows of before" if uid in self._flows else "the pod has ended or crashed"
 
-    def _probe(self, probes: int, pods: list[str], middle: int) -> None:
+    def _probe(self, probes: int, pods: Sequence[str], middle: int) -> None:
         """Half of them through the Service, where there is one; of those that reach no pod, nobody knows which."""
         by_pod: dict[str, Tally] = {}
         through = {} if self._service is None else self._through_service(probes // 2, middle)
-        for uid, asked in through.items():
-            by_pod.setdefault("", Tally()).add(self._answers(uid, asked, middle))
+        if through:
+            together = by_pod[""] = Tally()
+            for uid, asked in through.items():
+                self._answer(together, uid, asked, middle)
         for uid, asked in self._evenly(probes - sum(through.values()), pods).items():
             if uid:
-                by_pod[uid] = self._answers(uid, asked, middle)
+                tally = by_pod[uid] = Tally()
+                self._answer(tally, uid, asked, middle)
         self.counted({uid: tally for uid, tally in by_pod.items() if tally.requests})
 
 
@@ -338,7 +382,10 @@ class SimSignals:
             if at <= since:
                 break
             for uid, tally in by_pod.items():
-                whole.setdefault(uid, Tally()).add(tally)
+                if uid in whole:
+                    whole[uid].add(tally)
+                else:
+                    whole[uid] = replace(tally)
         return tuple(
             Answered(sli=self._sli, counts=Counts(tally.requests, tally.bad), pod=uid) for uid, tally in whole.items()
         )

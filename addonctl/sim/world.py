@@ -57,13 +57,16 @@ class World:
         self._streams: dict[str, Random] = {}
         self._trace = hashlib.blake2b(digest_size=16)
         self._stamped = (-1, "")
+        self._shown = (0, self.beginning)
 
     # ── Time ────────────────────────────────────────────────────────────────────────────────────────────────────
 
     @property
     def now(self) -> datetime:
         """The present moment, aware, in UTC."""
-        return self.beginning + timedelta(microseconds=self._micros)
+        if self._shown[0] != self._micros:
+            self._shown = self._micros, self.beginning + timedelta(microseconds=self._micros)
+        return self._shown[1]
 
     @property
     def micros(self) -> int:
