@@ -38,11 +38,15 @@ class Storm:
         self._rules: list[Rule] = []
 
     def before(self, call: Call) -> None:
+        if not self._rules:
+            return
         for rule in list(self._rules):
             if not rule.is_after and rule.strikes(call):
                 self._strike(rule, call)
 
     def after(self, call: Call) -> None:
+        if not self._rules:
+            return
         for rule in list(self._rules):
             if rule.is_after and rule.strikes(call):
                 self._strike(rule, call)

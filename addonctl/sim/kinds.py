@@ -34,17 +34,18 @@ class Served:
     has_status: bool = False
     has_generation: bool = False
     key: Key = field(init=False, repr=False)
+    preferred: str = field(init=False, repr=False)
+    stored_as: str = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "key", (self.group, self.kind))
+        object.__setattr__(self, "preferred", self.api_version(self.versions[0]))
+        object.__setattr__(self, "stored_as", self.api_version(self.storage))
 
     def api_version(self, version: str = "") -> str:
-        chosen = version or self.versions[0]
-        return f"{self.group}/{chosen}" if self.group else chosen
-
-    @property
-    def stored_as(self) -> str:
-        return self.api_version(self.storage)
+        if not version:
+            return self.preferred
+        return f"{self.group}/{version}" if self.group else version
 
 
 _WITH_STATUS = frozenset(
@@ -91,7 +92,7 @@ class Kinds:
     """What is served at present."""
 
     def __init__(self) -> None:
-        self._served: dict[Key, Served] = {one.key: one for one in (*_built_in(), *_MORE)}
+        self._served: dict[Key, Served] = dict(_BUILT_IN)
         self._crds: dict[str, Key] = {}
 
     def served(self, key: Key) -> Served | None:
@@ -157,6 +158,9 @@ def _built_in() -> Iterable[Served]:
             has_status=one.kind in _WITH_STATUS,
             has_generation=one.kind in _WITH_GENERATION,
         )
+
+
+_BUILT_IN = {one.key: one for one in (*_built_in(), *_MORE)}
 
 
 _VERSION = re.compile(r"v(\d+)(?:(alpha|beta)(\d+))?")

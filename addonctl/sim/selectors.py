@@ -22,14 +22,20 @@ _TERM = re.compile(
 def parsed(text: str) -> Test:
     """The test that a selector is; an empty one takes everything. Raises Invalid where it is none."""
     tests: list[Test] = []
+    equal: dict[str, str] = {}
     place = 0
     while place < len(text):
         term = _TERM.match(text, place)
         if term is None:
             raise Invalid(f"{text[:80]!r} is no label selector", "Write it as kubectl does: `app in (a,b)`.")
-        tests.append(_test(term))
+        if term["is"] in ("=", "==") and term["key"] not in equal:
+            equal[term["key"]] = term["value"]
+        else:
+            tests.append(_test(term))
         place = term.end()
-    return lambda labels: all(test(labels) for test in tests)
+    if not tests:  # as most are
+        return lambda labels: labels.items() >= equal.items()
+    return lambda labels: labels.items() >= equal.items() and all(test(labels) for test in tests)
 
 
 def _test(term: re.Match[str]) -> Test:
@@ -59,10 +65,9 @@ def selects(selector: Mapping[str, Any] | None, labels: Labels) -> bool:
     """Whether a LabelSelector of an object takes these labels; none takes nothing, an empty one everything."""
     if selector is None:
         return False
-    for key, value in (selector.get("matchLabels") or {}).items():
-        if labels.get(key) != value:
-            return False
-    return all(
-        _one(one["key"], one["operator"], frozenset(one.get("values") or ()))(labels)
-        for one in selector.get("matchExpressions") or ()
+    if not labels.items() >= (selector.get("matchLabels") or {}).items():
+        return False
+    expressions = selector.get("matchExpressions")
+    return not expressions or all(
+        _one(one["key"], one["operator"], frozenset(one.get("values") or ()))(labels) for one in expressions
     )

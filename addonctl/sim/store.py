@@ -147,6 +147,7 @@ class Store:
         self.kinds = kinds.Kinds()
         self.version = 0
         self._rows: dict[Key, dict[Name, Stored]] = {}
+        self._names: dict[Key, list[Name]] = {}  # of the rows, in order, until one comes or goes
         self._log: dict[Key, list[Change]] = {}
         self._forgotten: dict[Key, int] = {}
         self._forgotten_all = 0
@@ -172,8 +173,13 @@ class Store:
 
     def rows(self, key: Key, namespace: str = "") -> list[Stored]:
         """All present states of a kind, in the order in which the server lists them."""
-        rows = self._rows.get(key) or {}
-        return [rows[name] for name in sorted(rows) if not namespace or name[0] == namespace]
+        rows = self._rows.get(key)
+        if not rows:
+            return []
+        names = self._names.get(key)
+        if names is None:
+            names = self._names[key] = sorted(rows)
+        return [rows[name] for name in names if not namespace or name[0] == namespace]
 
     def stored_kinds(self) -> list[Key]:
         """The kinds of which there are objects."""
@@ -397,6 +403,7 @@ class Store:
         """The object is gone, whatever held it."""
         present = self._present(stored)
         del self._rows[stored.served.key][stored.name]
+        self._names.pop(stored.served.key, None)
         self.version += 1
         metadata = {**present.metadata, "resourceVersion": str(self.version)}
         last = Stored(present.served, {**present.document, "metadata": metadata}, present.managers, self.version)
@@ -468,6 +475,8 @@ class Store:
         document["metadata"]["resourceVersion"] = str(self.version)
         stored = Stored(served, document, managers, self.version)
         self._rows.setdefault(served.key, {})[stored.name] = stored
+        if present is None:
+            self._names.pop(served.key, None)
         if served.key == CRD:
             stored = self._defined(stored, present)
         self._happened(Change(self.version, self.world.micros, present, stored))

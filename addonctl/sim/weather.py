@@ -4,12 +4,10 @@ The world itself has no weather: controllers act on the store directly. faults.p
 may have calm weather in the same world, as an auditor has.
 """
 
-from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(NamedTuple):
     """One call through a port: `port` is objects, eks or helm; `verb` the port's own; `what` it is about."""
 
     port: str
