@@ -9,10 +9,11 @@ its change, by fields that the checkpoint can put back. Called by executor.py.
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any
 
 from addonctl.errors import Conflict, NotFound
+from addonctl.frozen import dataclass, replace
 from addonctl.leaving import Leaving, is_ready
 from addonctl.model import CRASHING, NOT_CREATED, NOT_PULLED, Guard, ObjectRef, live
 from addonctl.model.checkpoint import Checkpoint
@@ -105,35 +106,17 @@ class Instances:
 
     def look(self) -> Seen:
         """As the live objects show them now."""
-        found = self.reader.get(self.ref)
-        workload, revisions = found.document, self._revisions(found.document)
-        return Seen(
-            of=_wanted(workload),
-            instances=tuple(_instance(pod, self._is_new(pod, revisions)) for pod in self._pods(workload)),
-            as_it_was=found.template == self.old.template,
-        )
+        workload = self.reader.get(self.ref)
+        return _seen(self.old, workload, self._selected(workload, self._revisions), self._selected(workload, _PODS))
 
-    def _pods(self, workload: Document) -> Iterator[Document]:
-        selector = workload["spec"]["selector"].get("matchLabels", {})
-        labels = ",".join(f"{key}={value}" for key, value in selector.items())
-        for pod in self.reader.list(_PODS, self.ref.namespace, labels):
-            yield pod.document
+    @property
+    def _revisions(self) -> live.Kind:
+        return _REVISIONS[self.ref.kind]
 
-    def _revisions(self, workload: Document) -> Mapping[str, bool]:
-        """Hash of a pod, or name of its revision → whether its template is another one than the checkpoint's."""
-        uid = workload["metadata"].get("uid")
-        found: dict[str, bool] = {}
-        for revision in self.reader.list(_REVISIONS[self.ref.kind], self.ref.namespace):
-            if any(owner.get("uid") == uid for owner in revision.metadata.get("ownerReferences") or ()):
-                labels = revision.metadata.get("labels") or {}
-                hashes = (revision.ref.name, *(labels[name] for name in live.REVISION_HASHES if name in labels))
-                found |= dict.fromkeys(hashes, revision.template != self.old.template)
-        return found
-
-    @staticmethod
-    def _is_new(pod: Document, revisions: Mapping[str, bool]) -> bool:
-        labels = pod["metadata"].get("labels") or {}
-        return any(revisions.get(labels.get(name, ""), False) for name in live.REVISION_HASHES)
+    def _selected(self, workload: live.Object, kind: live.Kind) -> live.Listing:
+        """Its pods or revisions: both have the labels of its template."""
+        selector = workload.document["spec"]["selector"].get("matchLabels", {})
+        return self.reader.list(kind, self.ref.namespace, ",".join(f"{key}={value}" for key, value in selector.items()))
 
     # ── Changing ────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -268,23 +251,24 @@ class Instances:
 
         Below the partition that is the revision of before the update; once all had the new one, it is that.
         """
-        workload = self.reader.get(self.ref).document
-        current = (workload.get("status") or {}).get("currentRevision", "")
-        return _down_to(0 if self._revisions(workload).get(current, False) else _NONE)
+        workload = self.reader.get(self.ref)
+        revisions = self._selected(workload, self._revisions)
+        current = (workload.document.get("status") or {}).get("currentRevision", "")
+        return _down_to(0 if _versions(self.old, workload, revisions).get(current, False) else _NONE)
 
     def _replace(self, nodes: frozenset[str] | None, *, new: bool, staying: int = 0) -> bool:
         """Ends the pods of one version on some nodes, or all but those `staying`; whether there was none left.
 
         Raises TooManyRequests where a PodDisruptionBudget forbids it at present.
         """
-        workload = self.reader.get(self.ref).document
-        revisions = self._revisions(workload)
+        workload = self.reader.get(self.ref)
+        versions = _versions(self.old, workload, self._selected(workload, self._revisions))
         found = [
             pod
-            for pod in self._pods(workload)
+            for pod in (each.document for each in self._selected(workload, _PODS))
             if (nodes is None or pod["spec"].get("nodeName") in nodes)
             and not _is_ending(pod)
-            and self._is_new(pod, revisions) is new
+            and _is_new(pod, versions) is new
         ]
         found.sort(key=lambda pod: (is_ready(pod), pod["spec"].get("nodeName", "")))
         going = found[: max(len(found) - staying, 0)]
@@ -327,14 +311,41 @@ def exists(reader: ObjectReader, ref: ObjectRef) -> live.Object | None:
         return None
 
 
+@lru_cache(maxsize=16)
+def _seen(old: live.Object, workload: live.Object, revisions: live.Listing, pods: live.Listing) -> Seen:
+    """What the same objects show is the same: mostly nothing has changed since the last look."""
+    versions = _versions(old, workload, revisions)
+    return Seen(
+        of=_wanted(workload.document),
+        instances=tuple(_instance(pod, _is_new(pod.document, versions)) for pod in pods),
+        as_it_was=workload.template == old.template,
+    )
+
+
+def _versions(old: live.Object, workload: live.Object, revisions: live.Listing) -> Mapping[str, bool]:
+    """Hash of a pod, or name of its revision → whether its template is another one than the checkpoint's."""
+    found: dict[str, bool] = {}
+    for revision in revisions:
+        if any(owner.get("uid") == workload.uid for owner in revision.metadata.get("ownerReferences") or ()):
+            labels = revision.metadata.get("labels") or {}
+            hashes = (revision.ref.name, *(labels[name] for name in live.REVISION_HASHES if name in labels))
+            found |= dict.fromkeys(hashes, revision.template != old.template)
+    return found
+
+
+def _is_new(pod: Document, versions: Mapping[str, bool]) -> bool:
+    labels = pod["metadata"].get("labels") or {}
+    return any(versions.get(labels.get(name, ""), False) for name in live.REVISION_HASHES)
+
+
 def _wanted(workload: Document) -> int:
     if workload["kind"] == "DaemonSet":
         return int((workload.get("status") or {}).get("desiredNumberScheduled", 0))
     return int(workload["spec"].get("replicas", 1))
 
 
-def _instance(pod: Document, new: bool) -> Instance:
-    found = live.Object(pod)
+def _instance(found: live.Object, new: bool) -> Instance:
+    pod = found.document
     return Instance(
         uid=found.uid,
         ref=found.ref,

@@ -93,13 +93,20 @@ class Object:
     def __str__(self) -> str:
         return str(self.ref)
 
+    def __hash__(self) -> int:
+        return self._hash
+
+    @cached_property
+    def _hash(self) -> int:
+        return hash((self.uid, self.resource_version))
+
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """All objects of a list at one moment; a watch may continue from it."""
+    """All objects of a list at one moment; a watch may continue from it. Those with the same objects are equal."""
 
     objects: tuple[Object, ...]
-    resource_version: str
+    resource_version: str = field(compare=False)
 
     def __iter__(self) -> Iterator[Object]:
         return iter(self.objects)
