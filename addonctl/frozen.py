@@ -8,14 +8,17 @@ by one: a third of the time that `addonctl findings` takes. Here one piece of so
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import MISSING, Field, FrozenInstanceError, fields
+from functools import cache
+from operator import attrgetter
 from types import MemberDescriptorType
 from typing import TYPE_CHECKING, Any, NoReturn
 
-__all__ = ["dataclass"]
+__all__ = ["dataclass", "replace"]
 
 if TYPE_CHECKING:
-    from dataclasses import dataclass
+    from dataclasses import dataclass, replace
 else:
+    from dataclasses import replace as described_replace
 
     def dataclass(*, frozen: bool, slots: bool = False, kw_only: bool = False) -> Callable[[type], Any]:
         """The decorator: dataclasses' own of that name, for classes that are frozen."""
@@ -28,6 +31,33 @@ else:
             return _with_methods(described(init=False, repr=False, eq=False, slots=slots, kw_only=kw_only)(cls))
 
         return made
+
+    def replace(value: Any, /, **changes: Any) -> Any:
+        """dataclasses' own of that name, three times as fast where a class has nothing to check or to work out."""
+        shape = _shape(type(value))
+        if shape is None:
+            return described_replace(value, **changes)
+        read, setters, by_name = shape
+        new = object.__new__(type(value))
+        for put, held in zip(setters, read(value), strict=True):
+            put(new, held)
+        for name, held in changes.items():
+            by_name[name](new, held)
+        return new
+
+
+Setter = Callable[[Any, Any], None]
+
+
+@cache
+def _shape(cls: Any) -> tuple[Callable[[Any], tuple[Any, ...]], tuple[Setter, ...], dict[str, Setter]] | None:
+    """How a value of a class is read and set as a whole; None where `__init__` does more than that."""
+    own = fields(cls)
+    slots = {field.name: getattr(cls, field.name, None) for field in own if field.init}
+    setters = {name: slot.__set__ for name, slot in slots.items() if isinstance(slot, MemberDescriptorType)}
+    if not 2 <= len(setters) == len(own) or hasattr(cls, "__post_init__"):
+        return None
+    return attrgetter(*setters), tuple(setters.values()), setters
 
 
 def _with_methods(cls: Any) -> Any:

@@ -91,7 +91,7 @@ def simulated(seeds: Iterable[int], mix: Mix) -> Summary:
 
 @contextmanager
 def _collected_later() -> Iterator[None]:
-    """A world is one big cycle, half a megabyte of garbage once its run is over: looking for it meanwhile finds none."""
+    """A world is one big cycle, half a megabyte of garbage once its run is over: looking for it before finds none."""
     was_on = gc.isenabled()
     gc.disable()
     try:

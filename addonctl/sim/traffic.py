@@ -156,7 +156,7 @@ class Traffic:
         self.harm_since: int | None = None  # when an instance first failed more than is usual, by what it does
         self._pods: dict[str, Stored] = {}
         self._does: dict[str, tuple[Behaviour, ...]] = {}
-        # Worked out when it is asked for, until something changes: what is wrong with those that answer, None with those
+        # Worked out when it is asked for, until something changes: what is wrong with those that answer, None of those
         # that do not; whom the users of each node ask; whom probes ask.
         self._present: dict[str, tuple[Behaviour, ...] | None] = {}
         self._nodes_asked: tuple[list[str], dict[str, str]] | None = None
@@ -252,7 +252,7 @@ class Traffic:
         if self._service is None:
             by_user, probed = self._by_node(int(requests)), self._all_ready()
         else:
-            by_user, probed = self._through_service(int(requests), middle), self._led
+            by_user, probed = self._through_service(int(requests), middle), list(self._led)
         for uid, asked in by_user.items():
             lost = self._answer(self.users.of(uid), uid, asked, middle)
             if lost:
@@ -314,9 +314,7 @@ class Traffic:
             self._answer_badly(tally, troubles, asked, middle, self._kubelets.running[uid])
         return 0
 
-    def _answer_badly(
-        self, tally: Tally, troubles: Iterable[Behaviour], asked: int, middle: int, started: int
-    ) -> None:
+    def _answer_badly(self, tally: Tally, troubles: Iterable[Behaviour], asked: int, middle: int, started: int) -> None:
         wrong, late = 0.0, 0.0
         for does in troubles:
             mine = does.answers((middle - started) / _SECOND)

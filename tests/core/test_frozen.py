@@ -17,6 +17,13 @@ from addonctl import frozen
 Decorator = Callable[..., Callable[[type], Any]]
 
 
+@frozen.dataclass(frozen=True, slots=True, kw_only=True)
+class Plain:
+    name: str
+    count: int = 0
+    parts: tuple[int, ...] = ()
+
+
 def classes(decorator: Decorator) -> tuple[Any, Any, Any]:
     """The same three with one decorator or the other: with slots, a subclass of it, and one without slots."""
 
@@ -123,3 +130,15 @@ def test_they_can_be_copied_and_pickled() -> None:
     match made:
         case Kept(name, labels):
             assert (name, labels) == ("a", {"b": "c"})
+
+
+def test_replacing_is_as_dataclasses_have_it() -> None:
+    for one in (Plain(name="a", parts=(1,)), classes(frozen.dataclass)[0](name="a")):
+        assert frozen.replace(one, count=2) == replace(one, count=2) != one
+        assert frozen.replace(one) == one
+        assert frozen.replace(one) is not one
+
+
+def test_what_a_class_checks_is_checked_when_its_values_are_replaced() -> None:
+    with pytest.raises(AssertionError):
+        frozen.replace(classes(frozen.dataclass)[0](name="a"), count=-1)
