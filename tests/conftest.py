@@ -1,5 +1,6 @@
 """What several suites share: the catalog, and the folder of real inputs, which not every checkout has beside it."""
 
+import gc
 import os
 from pathlib import Path
 
@@ -15,6 +16,11 @@ settings.load_profile("any machine")
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--renew", action="store_true", help="tests/stories: write the golden files anew")
+
+
+def pytest_collection_finish() -> None:
+    """What is loaded by now stays: the collector need not look through it again and again."""
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")

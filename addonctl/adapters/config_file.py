@@ -95,11 +95,11 @@ def load(given: str = "") -> Settings:
 def _settings(body: bytes, path: Path) -> Settings:
     import yaml
 
+    from addonctl.adapters import yaml_loader
     from addonctl.adapters.knowledge import unknown_keys
-    from addonctl.adapters.sources.manifests import yaml_loader
 
     try:
-        facts = yaml.load(body, Loader=yaml_loader()) or {}
+        facts = yaml.load(body, Loader=yaml_loader.usual()) or {}
         if isinstance(facts, dict):
             facts = {key: [] if value is None else value for key, value in facts.items()}
         said = shapes.convert(facts, _File)

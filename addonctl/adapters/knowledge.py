@@ -11,13 +11,12 @@ from typing import Any, TypeVar, get_args, get_type_hints
 import msgspec
 import yaml
 
-from addonctl.adapters import eks_table, encoding, shapes
+from addonctl.adapters import eks_table, encoding, shapes, yaml_loader
 from addonctl.catalog import AddOn, Catalog, Kubernetes
 from addonctl.errors import BadInput
 
 _Fact = TypeVar("_Fact", AddOn, Kubernetes)
 _DATA = resources.files("addonctl") / "data"
-_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 def load(cache_dir: Path | None = None) -> Catalog:
@@ -40,7 +39,7 @@ def _kubernetes() -> Kubernetes:
 
 def _read(file: Traversable, kind: type[_Fact]) -> _Fact:
     try:
-        facts = yaml.load(file.read_bytes(), Loader=_LOADER)
+        facts = yaml.load(file.read_bytes(), Loader=yaml_loader.plain())
         return shapes.convert(facts, kind, dec_hook=encoding.decode)
     except (yaml.YAMLError, msgspec.ValidationError) as error:
         raise BadInput(f"{file.name}: {error}", f"Its fields are those of addonctl.catalog.{kind.__name__}.") from error

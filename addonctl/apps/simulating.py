@@ -12,21 +12,23 @@ from addonctl.sim.many import CONFIDENCE, Summary, chunks, most, quantile, simul
 from addonctl.sim.scenario import Mix, drawn
 from addonctl.sim.simulation import End, Outcome, shrunk, simulate, story
 
-# Runs that a process is given at once: some seconds of work.
+# Runs that a process is given at once, at most: some seconds of work.
 _CHUNK = 50
+# So few take no longer than other processes take to start.
+_FEW = 5
 
 
 def summary(first: int, runs: int, mix: Mix, jobs: int) -> Iterator[Summary]:
-    """The summary of all runs so far, after each part of them."""
+    """The summary of all runs so far, after each part of them; each process is given at least two parts."""
     whole = Summary()
-    if jobs == 1 or runs <= _CHUNK:
-        for seeds in chunks(first, runs, _CHUNK):
+    parts = list(chunks(first, runs, min(_CHUNK, -(-runs // (2 * jobs)))))
+    if jobs == 1 or runs <= _FEW:
+        for seeds in parts:
             whole.join(simulated(seeds, mix))
             yield whole
         return
     with ProcessPoolExecutor(jobs) as pool:
-        parts = [pool.submit(simulated, seeds, mix) for seeds in chunks(first, runs, _CHUNK)]
-        for part in as_completed(parts):
+        for part in as_completed([pool.submit(simulated, seeds, mix) for seeds in parts]):
             whole.join(part.result())
             yield whole
 

@@ -17,10 +17,9 @@ import pytest
 import urllib3
 import yaml
 
-from addonctl.adapters import api_reader
+from addonctl.adapters import api_reader, yaml_loader
 from addonctl.adapters.decoders import KINDS
 from addonctl.adapters.decoding import Decoder
-from addonctl.adapters.sources import manifests
 from addonctl.catalog import Catalog
 from addonctl.inventory import take_inventory
 from addonctl.model import View
@@ -87,7 +86,7 @@ class Api:
 
 
 def objects(path: Path) -> Iterator[dict[str, Any]]:
-    for document in yaml.load_all(gzip.decompress(path.read_bytes()), Loader=manifests.yaml_loader()):
+    for document in yaml.load_all(gzip.decompress(path.read_bytes()), Loader=yaml_loader.usual()):
         if isinstance(document, dict):
             yield from document["items"] if str(document.get("kind", "")).endswith("List") else (document,)
 

@@ -14,8 +14,8 @@ import pytest
 import yaml
 
 from addonctl import ports
+from addonctl.adapters import yaml_loader
 from addonctl.adapters.gitops import GitOpsObjects
-from addonctl.adapters.sources.manifests import yaml_loader
 from addonctl.errors import Conflict, Invalid, NotFound, NotServed
 from addonctl.model import ObjectRef, live
 from addonctl.model.owners import ArgoApplication, FluxHelmRelease, FluxKustomization
@@ -50,7 +50,7 @@ def published_crds(folder: Path) -> Iterator[dict[str, Any]]:
     names = {f"{plural}.{group}" for group, _, plural in KINDS.values()}
     for file in PUBLISHED:
         text = gzip.decompress((folder / "manifests" / file).read_bytes())
-        for document in yaml.load_all(text, Loader=yaml_loader()):
+        for document in yaml.load_all(text, Loader=yaml_loader.usual()):
             if isinstance(document, dict) and document.get("metadata", {}).get("name") in names:
                 yield document
 

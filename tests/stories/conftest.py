@@ -54,7 +54,6 @@ def at_work(folder: Path) -> Iterator[None]:
         _warm_up()
         gc.freeze()  # a fork that collects would copy all of it
         yield
-        gc.unfreeze()
         wiring.catalog.cache_clear()
 
 

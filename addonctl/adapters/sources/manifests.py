@@ -15,14 +15,14 @@ import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime
-from functools import cache, partial
+from functools import partial
 from pathlib import Path
 from typing import IO, Any, NoReturn, cast
 
 import msgspec
 
 from addonctl import ports
-from addonctl.adapters import redact, shapes
+from addonctl.adapters import redact, shapes, yaml_loader
 from addonctl.adapters.decoders import CONFIG_MAPS, KINDS
 from addonctl.adapters.decoding import NOT_JSON, Decoder, Kind, Tally, refuse_bombs
 from addonctl.adapters.sources import snapshot_file
@@ -48,9 +48,11 @@ _FILES_MAX = 100_000
 _PIECE_BYTES = 1 << 20
 # How many broken documents are named; the rest are counted.
 _NAMED_MAX = 20
-YAML_MARKER = re.compile(rb"^---(?=\s|$)", re.MULTILINE)
+# What begins with a letter or a dash is found ten times as fast as what begins with `^`, so that comes second.
+YAML_MARKER = re.compile(rb"---(?<=^---)(?=\s|$)", re.MULTILINE)
+_MAY_BE_ALIAS = re.compile(rb"\*[\w-]")  # libyaml's names of anchors are of these
 _ALIAS = re.compile(rb"(?:^|[\s\[,{:-])\*[^\s*\"']", re.MULTILINE)
-_IS_CRD = re.compile(rb"^kind:[ \t]*[\"']?CustomResourceDefinition\b", re.MULTILINE)
+_IS_CRD = re.compile(rb"kind:(?<=^kind:)[ \t]*[\"']?CustomResourceDefinition\b", re.MULTILINE)
 # The schema of a version: its key, and below it every line that is blank or indented deeper.
 _SCHEMA = re.compile(rb"^( *)openAPIV3Schema:[ \t]*\r?\n(?:\1 .*(?:\n|\Z)|[ \t\r]*\n)+", re.MULTILINE)
 # Former groups of kinds that have moved; files may still use them.
@@ -232,26 +234,6 @@ def _kind_of_file(source: str) -> str:
     return ""
 
 
-_NOT_CORE = ("tag:yaml.org,2002:timestamp", "tag:yaml.org,2002:value")
-
-
-@cache
-def yaml_loader() -> Any:
-    """A YAML loader without dates and `=`: Kubernetes' times are strings, and `=` is an operator in Prometheus CRDs."""
-    import yaml
-
-    base = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-
-    class Loader(base):  # type: ignore[misc, valid-type]
-        pass
-
-    Loader.yaml_implicit_resolvers = {
-        first: [(tag, pattern) for tag, pattern in resolvers if tag not in _NOT_CORE]
-        for first, resolvers in base.yaml_implicit_resolvers.items()
-    }
-    return Loader
-
-
 def _yaml_value(document: bytes) -> Any:
     """Parses a document without the schemas of CRDs: nothing uses them, and they are nine tenths of all YAML.
 
@@ -271,7 +253,9 @@ def _yaml_value(document: bytes) -> Any:
 def loaded(document: bytes) -> Any:
     import yaml
 
-    value = yaml.load(document, Loader=yaml_loader())
+    if not _MAY_BE_ALIAS.search(document):
+        return yaml.load(document, Loader=yaml_loader.plain())
+    value = yaml.load(document, Loader=yaml_loader.usual())
     if _ALIAS.search(document):
         refuse_bombs(value)
     return value
