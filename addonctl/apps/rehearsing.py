@@ -113,7 +113,7 @@ def rehearsed(
     from addonctl.sim.rehearsal import Script
 
     addons = (manager.catalog.find(step.addon) for step in plan.steps)
-    known = tuple(dict.fromkeys(name for addon in addons if addon for name in addon.incidents))
+    known = {addon.id: addon.incidents for addon in addons if addon and addon.incidents}
     drawn = blueprint(manager.assess(), plan, given)
     if not drawn.nodes:
         raise BadInput("No node was read, and a plan is rehearsed on nodes", "Give a snapshot of the whole cluster.")
@@ -127,7 +127,7 @@ def rehearsed(
         goal=plan.goal,
         plan=plan.id,
         runs=tuple(done),
-        incidents=script.pool,
+        incidents=tuple(dict.fromkeys(name for _, name in script.pool)),
         known=bool(known),
         carried=drawn.carried,
     )

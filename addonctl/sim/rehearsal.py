@@ -6,17 +6,18 @@ are any, else of any. `rehearsed` is one run; the same seed is the same run. App
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field
+from datetime import datetime
 from random import Random
 from typing import Any
 
 from addonctl.errors import Conflict
 from addonctl.executor import Executor
 from addonctl.hands import Ports
-from addonctl.model import READY
+from addonctl.model import READY, Answered
 from addonctl.model.journal import Line
 from addonctl.model.manifests import Manifests
-from addonctl.model.plan import Plan, Target
+from addonctl.model.plan import Plan, Step, Target
 from addonctl.model.rehearsal import Asked, Blueprint, KeptPlan, Passed, Rehearsed, Weather
 from addonctl.model.run import Approved, Limits, NoWayBack, Phase, Run
 from addonctl.ports import GitOpsWriter, HelmReleases
@@ -47,25 +48,38 @@ Reads = Callable[[SimObjects], tuple[GitOpsWriter, HelmReleases]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Script:
-    """What is rehearsed. `known` are the incidents of the add-ons, by their names in incidents.py; none: of any."""
+    """What is rehearsed. `known`: add-on → its incidents, by their names in incidents.py; none of any: all of them."""
 
     plan: Plan
     drawn: Blueprint
     limits: Limits
     reads: Reads
-    known: tuple[str, ...] = ()
+    known: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     given: Manifests | None = None
 
     @property
-    def pool(self) -> tuple[str, ...]:
-        """The incidents that may befall its workloads."""
-        return tuple(name for name in self.known or INCIDENTS if list(self.befalls(INCIDENTS[name])))
+    def lasts(self) -> tuple[Step, ...]:
+        """The last step of each installation: it brings the version that runs from then on."""
+        return tuple({step.installation: step for step in self.plan.steps}.values())
 
-    def befalls(self, incident: Incident) -> Iterator[Target]:
-        for target in self.plan.steps[-1].targets:
-            fits = target.ref.kind in incident.kinds and incident.replicas in (0, target.instances)
-            if target.instances and fits:
-                yield target
+    @property
+    def pool(self) -> tuple[tuple[Step, str], ...]:
+        """The steps that may bring a wrong version, each with an incident that may befall its workloads."""
+        known = any(self.known.get(step.addon) for step in self.lasts)
+        return tuple(
+            (step, name)
+            for step in self.lasts
+            for name in self.known.get(step.addon, () if known else tuple(INCIDENTS))
+            if list(befallen(step, INCIDENTS[name]))
+        )
+
+
+def befallen(step: Step, incident: Incident) -> Iterator[Target]:
+    """The workloads of a step that an incident may befall."""
+    for target in step.targets:
+        fits = target.ref.kind in incident.kinds and incident.replicas in (0, target.instances)
+        if target.instances and fits:
+            yield target
 
 
 def weather_of(seed: int) -> Weather:
@@ -78,9 +92,10 @@ def weather_of(seed: int) -> Weather:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Case:
-    """What one run has against it: `does` befalls the new images of `target`, whose users are counted."""
+    """What one run has against it: `does` befalls the images that `step` brings of `target`."""
 
     seed: int
+    step: Step
     weather: Weather
     incident: str
     does: Behaviour
@@ -92,17 +107,20 @@ class Case:
 def drawn(script: Script, seed: int) -> Case:
     weather = weather_of(seed)
     random = Random(f"{seed}/rehearsal")
-    incident, does, target = "", STEADY, _seen(script)
+    incident, does, step = "", STEADY, script.plan.steps[-1]
+    target = seen(script, step)
     if weather is Weather.INCIDENT and script.pool:
-        incident = random.choices(script.pool, [INCIDENTS[name].weight for name in script.pool])[0]
-        befallen = list(script.befalls(INCIDENTS[incident]))
-        target = target if target in befallen else random.choice(befallen)
+        weights = [INCIDENTS[name].weight for _, name in script.pool]
+        step, incident = random.choices(script.pool, weights)[0]
+        target, may = seen(script, step), list(befallen(step, INCIDENTS[incident]))
+        target = target if target in may else random.choice(may)
         does = INCIDENTS[incident].on(tuple(node.name for node in script.drawn.nodes), random)
     faults: tuple[str, ...] = ()
     if weather is Weather.FAULTS or (incident and seed % 4 == 0):
         faults = tuple(random.choice(tuple(FAULTS)) for _ in range(random.randint(1, _FAULTS_MOST)))
     return Case(
         seed=seed,
+        step=step,
         weather=weather,
         incident=incident,
         does=does,
@@ -112,9 +130,9 @@ def drawn(script: Script, seed: int) -> Case:
     )
 
 
-def _seen(script: Script) -> Target | None:
-    """The workload whose users are counted where nothing befalls another: one behind a Service, if there is one."""
-    targets = [each for each in script.plan.steps[-1].targets if each.instances]
+def seen(script: Script, step: Step) -> Target | None:
+    """The workload of a step whose users are counted: one behind a Service, if there is one."""
+    targets = [each for each in step.targets if each.instances]
     behind = (each for each in targets if service_of(script.drawn, each) is not None)
     nodes = (each for each in targets if each.ref.kind == "DaemonSet")
     return next(behind, None) or next(nodes, None) or next(iter(targets), None)
@@ -160,27 +178,28 @@ class Stage:
 
     def __init__(self, script: Script, case: Case) -> None:
         self.script, self.case, self.plan = script, case, script.plan
-        last = script.plan.steps[-1]
-        self.version = str(last.to_version or "")
+        version = str(case.step.to_version or "")
         behaviours: dict[str, Behaviour] = {}
         if case.target is not None and case.incident:
-            new = _images(workload_of(script.drawn, case.target, self.version))
+            new = _images(workload_of(script.drawn, case.target, version))
             behaviours = dict.fromkeys(new - _images(workload_of(script.drawn, case.target)), case.does)
-        refused = (self.version,) if case.does.rejects else ()
+        refused = ((case.step.installation, version),) if case.does.rejects else ()
         self.twin = Twin(script.drawn, case.seed, behaviours, refused)
         self.world, self.store = self.twin.world, self.twin.store
         self.clock, self.storm = SimClock(self.world), Storm(self.world)
-        self.traffic = self._traffic(self.twin.behave)
-        self.scene = Scene(self.store, self.storm, self.twin.controllers, self.twin.eks, (self.clock,), self.traffic)
+        self.traffic = {step.installation: self._traffic(step, self.twin.behave) for step in script.lasts}
+        about = self.traffic[case.step.installation]
+        self.scene = Scene(self.store, self.storm, self.twin.controllers, self.twin.eks, (self.clock,), about)
         self.faults = tuple(self._faults())
 
-    def _traffic(self, behave: Behave) -> Traffic:
+    def _traffic(self, step: Step, behave: Behave) -> Traffic:
         """Where nobody is led to a workload by a Service, and it is none of each node, nobody asks."""
-        target = self.case.target
+        mine = step.installation == self.case.step.installation
+        target = self.case.target if mine else seen(self.script, step)
         service = service_of(self.script.drawn, target) if target else None
         workload = workload_of(self.script.drawn, target) if target else None
         by_node = target is not None and target.ref.kind == "DaemonSet" and service is None
-        if service is None and not by_node and workload is not None and self.sli:
+        if service is None and not by_node and workload is not None and sli_of(step):
             service = self._led_to(workload)
         asked = service is not None or by_node
         return Traffic(
@@ -192,10 +211,18 @@ class Stage:
             probe_rps=PROBE_RPS if asked else 0.0,
         )
 
+    def settle(self) -> Tally:
+        """What users of all installations were answered up to now."""
+        whole = Tally()
+        for each in self.traffic.values():
+            each.settle()
+            whole.add(each.users.whole)
+        return whole
+
     def _led_to(self, workload: Mapping[str, Any]) -> Name:
         """Where the SLI of an add-on is counted and no Service leads to it, as the server does by its own way."""
         space, labels = workload["metadata"]["namespace"], workload["spec"]["selector"]["matchLabels"]
-        metadata = {"name": "asked-by-the-rehearsal", "namespace": space}
+        metadata = {"name": f"{workload['metadata']['name']}-asked-by-the-rehearsal", "namespace": space}
         service = {"apiVersion": "v1", "kind": "Service", "metadata": metadata, "spec": {"selector": labels}}
         self.store.create(service, "rehearsal")
         self.world.advance(10)
@@ -207,11 +234,6 @@ class Stage:
             if FAULTS[name].needs <= self.scene.has:
                 yield begins(self.case.random, name, now_s, _WITHIN_S)
 
-    @property
-    def sli(self) -> str:
-        named = (each.sli for each in self.plan.steps[-1].objectives if each.sli != READY)
-        return next(named, "")
-
     def ports(self) -> Ports:
         objects, addons = SimObjects(self.store, weather=self.storm), SimEksAddons(self.twin.eks, self.storm)
         gitops, helm = self.script.reads(objects)
@@ -221,7 +243,7 @@ class Stage:
             eks=addons,
             eks_writer=addons,
             checkpoints=SimCheckpoints(),
-            signals=SimSignals(self.traffic, self.clock, self.sli),
+            signals=_Signals(self),
             clock=self.clock,
             gitops=gitops,
             helm=helm,
@@ -232,11 +254,11 @@ class Stage:
     # ── What is left ────────────────────────────────────────────────────────────────────────────────────────────
 
     def versions_left(self) -> tuple[bool, bool]:
-        """Whether pods of the plan's workloads run the present images, and the newest ones."""
+        """Whether pods of the workloads of the step at work run the present images, and the newest ones."""
         old = new = False
-        for target in self.plan.steps[-1].targets:
+        for target in self.case.step.targets:
             was = _images(workload_of(self.script.drawn, target))
-            to = _images(workload_of(self.script.drawn, target, self.version))
+            to = _images(workload_of(self.script.drawn, target, str(self.case.step.to_version or "")))
             workload = workload_of(self.script.drawn, target)
             for pod in self._pods(workload, target) if was != to and workload else ():
                 runs = frozenset(str(each["image"]) for each in pod.spec["containers"])
@@ -247,6 +269,28 @@ class Stage:
         for pod in self.store.rows(POD, target.ref.namespace):
             if selects(workload["spec"]["selector"], pod.labels) and not pod.is_ending:
                 yield pod
+
+
+def sli_of(step: Step) -> str:
+    """The SLI of a step beside readiness; empty: it has none."""
+    return next((each.sli for each in step.objectives if each.sli != READY), "")
+
+
+class _Signals:
+    """ports.Signals of all installations, each counted by its own SLI."""
+
+    def __init__(self, stage: Stage) -> None:
+        self._of = {
+            step.installation: SimSignals(stage.traffic[step.installation], stage.clock, sli_of(step))
+            for step in stage.script.lasts
+        }
+
+    def counted(self, step: Step, since: datetime) -> tuple[Answered, ...]:
+        return self._of[step.installation].counted(step, since)
+
+    def close(self) -> None:
+        for each in self._of.values():
+            each.close()
 
 
 class _Given:
@@ -302,15 +346,14 @@ def rehearsed(script: Script, seed: int) -> Rehearsed:
     """One run, with all that its seed draws."""
     case = drawn(script, seed)
     stage = Stage(script, case)
-    world, traffic = stage.world, stage.traffic
-    traffic.settle()
-    before, began_s = replace(traffic.users.whole), world.seconds
+    world = stage.world
+    before, began_s = stage.settle(), world.seconds
     quiet_s = schedule(stage.scene, stage.faults)
     journal = _Journal(stage, max(quiet_s, began_s) + bound_s(script.plan, script.limits))
     run = _driven(stage, journal)
     ended_s = world.seconds
     world.advance(max(quiet_s - ended_s, 0) + _REST_S)
-    traffic.settle()
+    users = stage.settle()
     end = _end(stage, run, ended_s)
     incident = INCIDENTS.get(case.incident)
     return Rehearsed(
@@ -325,7 +368,7 @@ def rehearsed(script: Script, seed: int) -> Rehearsed:
         shows=incident.what if incident else "",
         source=incident.source if incident else "",
         faults=tuple(fault.fault for fault in stage.faults),
-        asked=_less(traffic.users.whole, before),
+        asked=_less(users, before),
         passed=tuple(journal.passed),
     )
 
@@ -362,11 +405,11 @@ def _end(stage: Stage, run: Run, ended_s: float) -> End:
     if run.phase is not Phase.UPDATED and run.phase not in _ENDS:
         return End.STUCK
     old, new = stage.versions_left()
-    if (old and new) or (run.phase is Phase.UPDATED and old and len(stage.plan.steps) == 1):
+    if (old and new) or (run.phase is Phase.UPDATED and old):
         return End.WRONG
     if run.phase is not Phase.UPDATED:
         return _ENDS[run.phase]
     if not harmful(stage.case.does):
         return End.UPDATED
-    since = stage.traffic.harm_since
+    since = stage.traffic[stage.case.step.installation].harm_since
     return End.LATENT if since is None or since > round((ended_s - _NOTICED_S) * 1e6) else End.MISSED

@@ -34,14 +34,14 @@ _GIT = "git"
 
 
 class Twin:
-    """A world with a cluster in it. `faulty`: versions whose configuration their owner refuses."""
+    """A world with a cluster in it. `refused`: installations, and versions that do not take their configuration."""
 
     def __init__(
         self,
         drawn: Blueprint,
         seed: int,
         behaviours: Mapping[str, Behaviour] | None = None,
-        refused: Iterable[str] = (),
+        refused: Iterable[tuple[str, str]] = (),
     ) -> None:
         self.drawn, self.world = drawn, World(seed)
         self.store = Store(self.world)
@@ -181,7 +181,7 @@ class Twin:
 
     def _rendered(self, kept: KeptPlan, version: str) -> Rendered:
         def render() -> list[Document]:
-            if version in self._refused:
+            if any((each, version) in self._refused for each in kept.installations):
                 raise Invalid("The configuration is not one of the new version", reason="InvalidParameter")
             return [copied(each) for each in kept.versions[version]]
 

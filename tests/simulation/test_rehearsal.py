@@ -14,6 +14,7 @@ from addonctl.sim.blueprint import blueprint
 from addonctl.sim.incidents import INCIDENTS
 from addonctl.sim.rehearsal import Script, drawn, rehearsed, service_of, weather_of
 from addonctl.sim.simulation import End
+from addonctl.versions import Minor
 from tests.simulation.test_twin import assessed, manager
 
 COREDNS = "v1.13.2-eksbuild.21"
@@ -64,7 +65,7 @@ def test_what_cannot_work_says_so() -> None:
 
 
 def test_a_wrong_version_is_put_back_and_its_incident_told() -> None:
-    found = rehearsed(script(known=("COREDNS-04",)), 2)
+    found = rehearsed(script(known={"coredns": ("COREDNS-04",)}), 2)
     assert (found.weather, found.incident, found.end) == (Weather.INCIDENT, "COREDNS-04", "rolled back")
     assert (found.shows, found.source) == (INCIDENTS["COREDNS-04"].what, INCIDENTS["COREDNS-04"].source)
     assert isinstance(found.why, GateFailed)
@@ -73,13 +74,13 @@ def test_a_wrong_version_is_put_back_and_its_incident_told() -> None:
 
 
 def test_a_version_that_refuses_its_configuration_is_put_back() -> None:
-    found = rehearsed(script(known=("CFG-01",)), 2)
+    found = rehearsed(script(known={"coredns": ("CFG-01",)}), 2)
     assert (found.end, type(found.why)) == ("rolled back", CommandFailed)
 
 
 def test_harm_that_nobody_counts_is_missed_and_said_to_be() -> None:
     """Of a pod network nothing is counted but readiness."""
-    found = rehearsed(script("aws-vpc-cni", "v1.18.6-eksbuild.1", known=("CIL-01",)), 2)
+    found = rehearsed(script("aws-vpc-cni", "v1.18.6-eksbuild.1", known={"aws-vpc-cni": ("CIL-01",)}), 2)
     assert (found.end, found.bad) == (End.MISSED.value, True)
     assert found.asked.wrong > 1_000
 
@@ -92,15 +93,29 @@ def test_the_same_seed_is_the_same_rehearsal_and_another_is_another() -> None:
 
 
 def test_what_is_drawn_is_of_the_addon_and_of_its_kind() -> None:
-    known = script(known=("COREDNS-04", "VPC-CNI-01"))
-    assert known.pool == ("COREDNS-04",)
+    known = script(known={"coredns": ("COREDNS-04", "VPC-CNI-01")})
+    assert [name for _, name in known.pool] == ["COREDNS-04"]
     any_ = script()
-    assert {INCIDENTS[name].kinds >= {"Deployment"} for name in any_.pool} == {True}
+    assert {INCIDENTS[name].kinds >= {"Deployment"} for _, name in any_.pool} == {True}
     cases = [drawn(any_, seed) for seed in range(40)]
     assert [case.weather for case in cases[:4]] == [weather_of(seed) for seed in range(4)]
     assert sorted(case.weather for case in cases[:4]) == ["calm", "faults", "incident", "incident"]
     assert all(bool(case.incident) is (case.weather is Weather.INCIDENT) for case in cases)
     assert not any(case.faults for case in cases if case.weather is Weather.CALM)
+
+
+def test_of_several_addons_each_may_be_the_wrong_one_and_each_is_counted_by_its_own_sli() -> None:
+    plan = manager().prepare_upgrade(Minor.of("1.36")).to_carry_out
+    both = script(plan=plan, known={"coredns": ("COREDNS-04",), "aws-vpc-cni": ("VPC-CNI-07",)})
+    assert [step.addon for step in both.lasts] == ["aws-vpc-cni", "coredns"]
+    cases = [drawn(both, seed) for seed in range(60)]
+    assert {(case.step.addon, case.incident) for case in cases if case.incident} == {
+        ("coredns", "COREDNS-04"),
+        ("aws-vpc-cni", "VPC-CNI-07"),
+    }
+    assert rehearsed(both, 1).end == "updated"
+    of_network = next(case.seed for case in cases if case.incident == "VPC-CNI-07")
+    assert rehearsed(both, of_network).end in ("rolled back", "no way back")
 
 
 def test_users_are_led_by_the_service_of_the_cluster() -> None:
