@@ -42,10 +42,10 @@ from tests.cluster.cluster import DNS_ADDRESS, Cluster
 from tests.cluster.traffic import Accounted, Calls, Traffic
 
 # A soak of the default length would be a minute; whoever is caught is caught before.
-TIMES = ("--baseline", "5s", "--soak", "45s", "--timeout", "40s")
+TIMES = ("--baseline", "5s", "--soak", "30s", "--timeout", "30s")
 _PATIENCE_S = 600
 _LOOK_S = 0.25
-_LINGERS_S = 3  # requests that are asked after the end, and are lost, are ours as well
+_LINGERS_S = 2  # requests that are asked after the end, and are lost, are ours as well
 _PODS = live.Kind("", "Pod")
 
 

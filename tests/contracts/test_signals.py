@@ -682,6 +682,50 @@ def test_what_is_no_verdict_in_time_is_a_failure_of_that_pod(lab: Lab, webhooks:
     held.set()
 
 
+def admitting(request: Request) -> Answer:
+    review = json.loads(request.body)["request"]
+    return Answer(body={"response": {"uid": review["uid"], "allowed": True}})
+
+
+def test_a_pod_that_denies_what_those_of_the_beginning_admit_fails(lab: Lab, webhooks: Served) -> None:
+    api = Api([Behind("old", webhooks(admitting))], webhooks=[hook(**_IGNORED)])
+    signals, asked = lab.signals(api), step("admission")
+    after(signals, asked, so_many(2, "old", sli="admission"))
+    api.pods = [*api.pods, Behind("new", webhooks())]
+    found = after(signals, asked, so_many(4, "old", "new", sli="admission"))
+    assert (found["admission", "old"].rate, found["admission", "new"].rate) == (0, 1)
+    api.pods = api.pods[1:]
+    assert after(signals, asked, so_many(4, "new", sli="admission"))["admission", "new"].rate == 1
+
+
+def test_what_the_pods_of_the_beginning_come_to_deny_all_may_deny(lab: Lab, webhooks: Served) -> None:
+    """Somebody has made a policy meanwhile."""
+    policy = threading.Event()
+    old = webhooks(lambda request: verdict(request) if policy.is_set() else admitting(request))
+    api = Api([Behind("old", old)], webhooks=[hook(**_IGNORED)])
+    signals, asked = lab.signals(api), step("admission")
+    after(signals, asked, so_many(2, "old", sli="admission"))
+    policy.set()
+    after(signals, asked, so_many(2, "old", sli="admission"))
+    api.pods = [*api.pods, Behind("new", webhooks())]
+    found = after(signals, asked, so_many(4, "old", "new", sli="admission"))
+    assert {counts.failed for counts in found.values()} == {0}
+
+
+def test_dry_runs_that_are_denied_after_they_were_admitted_fail(lab: Lab) -> None:
+    denies = threading.Event()
+    denied = refusal(403, 'admission webhook "check.example" denied the request: no')
+
+    def special(request: Request) -> Answer | None:
+        return denied if request.method == "POST" and denies.is_set() else None
+
+    signals, asked = lab.signals(Api(webhooks=[hook()], special=special)), step("admission")
+    assert after(signals, asked, so_many(2, sli="admission"))["admission", ""].rate == 0
+    denies.set()
+    after(signals, asked, so_many(2, sli="admission"))
+    assert after(signals, asked, so_many(2, sli="admission"))["admission", ""].rate == 1
+
+
 def test_a_webhook_that_an_update_moves_does_not_fail(lab: Lab, webhooks: Served) -> None:
     """Its configuration is read again before its new pods fail where it was."""
 

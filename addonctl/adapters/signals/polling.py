@@ -127,7 +127,10 @@ class MetricsPolling(Polling):
 
 
 class AdmissionPolling(Polling):
-    """Dry runs of what webhooks of the step must judge, in turn. See webhooks.py."""
+    """Dry runs of what webhooks of the step must judge, in turn. See webhooks.py.
+
+    A webhook that denies what it has admitted fails those who ask, for all that can be told from here.
+    """
 
     _reviews: Sequence[Review] = ()
     _turn = 0
@@ -137,6 +140,7 @@ class AdmissionPolling(Polling):
     ) -> None:
         super().__init__(sli, connection, tally, rate, ended)
         self._targets = targets
+        self._admitted: set[str] = set()
 
     def find(self) -> bool:
         self._reviews = StepWebhooks(self._targets).reviews() or self._reviews
@@ -149,7 +153,10 @@ class AdmissionPolling(Polling):
     def ask(self) -> bool:
         self._turn += 1
         self.connection.dry_run(self._now.path, json.dumps(self._now.document).encode())
+        self._admitted.add(self._now.webhook)
         return True
 
     def health(self, error: AddonctlError) -> Health:
+        if self._now.webhook in self._admitted and f'"{self._now.webhook}" denied the request' in error.what:
+            return Health.DEGRADED
         return admission_health(error, self._now.webhook)

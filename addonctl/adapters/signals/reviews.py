@@ -1,10 +1,11 @@
 """The SLI `admission`, pod by pod: each pod behind a webhook's Service is sent a review, as the API server would.
 
 So webhooks are counted that a dry run tells nothing of, too: those whose failurePolicy is Ignore, with conditions and
-selectors, or for kinds of which there is no sample. Any verdict is right; none within the time, or what is no verdict,
-is not. What is sent says that it is a dry run, and goes only to webhooks that declare to have no side effects then. A
-webhook counts from its first verdict on, since it may be one that answers to nobody but the API server; and a failure
-only if its configuration, read afterwards, is the same: an update may move it.
+selectors, or for kinds of which there is no sample. A verdict is right, if it is the one of the pods of the beginning:
+a new pod that denies what they admit fails; what they come to deny themselves, a policy denies. None within the time,
+or what is no verdict, is not. What is sent says that it is a dry run, and goes only to webhooks that declare to have
+no side effects then. A webhook counts from its first verdict on, since it may be one that answers to nobody but the
+API server; and a failure only if its configuration, read afterwards, is the same: an update may move it.
 """
 
 import json
@@ -32,6 +33,8 @@ class ReviewProbing(PodProbing):
     def __init__(self, *given: Any) -> None:
         super().__init__("admission", *given)
         self.proven: set[str] = set()  # webhooks that have given a verdict, by name
+        self._first: frozenset[str] = frozenset()  # the pods of the beginning
+        self._admitted: dict[str, bool] = {}  # whether they do, by webhook
 
     def find(self) -> Served | None:
         """The Service of the first webhook, with all webhooks behind the same port of it."""
@@ -49,6 +52,14 @@ class ReviewProbing(PodProbing):
 
     def asker(self, pod: Pod) -> Asker:
         return ReviewAsker(self, pod)
+
+    def is_right(self, webhook: str, uid: str, *, admits: bool) -> bool:
+        """Whether a verdict of a pod is one that the pods of the beginning give, too."""
+        if not self._first:
+            self._first = frozenset(self.view.pods)
+        if uid in self._first:
+            self._admitted[webhook] = admits
+        return admits or not self._admitted.get(webhook, False)
 
 
 class ReviewAsker(Asker):
@@ -82,11 +93,11 @@ class ReviewAsker(Asker):
         judge = self._judges[self._turn % len(self._judges)]
         if judge.name in self._reviews.proven:
             self.pending[self._turn] = now
-        good = self._judged(line, judge)
+        admits = self._judged(line, judge)
         self.answered = True
-        if good:
+        if admits is not None:
             self._reviews.proven.add(judge.name)
-            self.count(True)
+            self.count(self._reviews.is_right(judge.name, self._uid, admits=admits))
         else:
             self.doubt(self.pending.values())
         self.pending.clear()
@@ -103,7 +114,7 @@ class ReviewAsker(Asker):
             self._reviews.suspects = True
             super().doubt(asked)
 
-    def _judged(self, line: "Webhooks", judge: Judge) -> bool:
+    def _judged(self, line: "Webhooks", judge: Judge) -> bool | None:
         """Raises OSError where there is no answer; one that is late is none, whatever was answered before."""
         try:
             return line.judged(judge)
@@ -121,8 +132,8 @@ class Webhooks:
         self._end, self._http = end, HTTPConnection("webhook")
         self._http.auto_open = 0
 
-    def judged(self, judge: Judge) -> bool:
-        """Whether a review was answered by a verdict on it. Raises OSError."""
+    def judged(self, judge: Judge) -> bool | None:
+        """Whether a made-up object was admitted; None: that is no verdict on it. Raises OSError."""
         id = str(uuid.uuid4())
         headers = {"Content-Type": "application/json", "Host": judge.host}
         try:
@@ -133,7 +144,7 @@ class Webhooks:
             body = answer.read(_ANSWER_BYTES)
         except HTTPException as error:
             raise ConnectionError(f"no HTTP: {type(error).__name__}") from error
-        return answer.status == 200 and _is_verdict(body, id)
+        return _verdict(body, id) if answer.status == 200 else None
 
     def _secured(self, host: str) -> ssl.SSLSocket:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
@@ -144,9 +155,10 @@ class Webhooks:
         self._http.close()
 
 
-def _is_verdict(body: bytes, id: str) -> bool:
+def _verdict(body: bytes, id: str) -> bool | None:
     try:
         response = json.loads(body)["response"]
-        return response["uid"] == id and isinstance(response["allowed"], bool)
+        allowed = response["allowed"]
+        return allowed if response["uid"] == id and isinstance(allowed, bool) else None
     except (ValueError, TypeError, KeyError):
-        return False
+        return None
