@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from addonctl.model import Snapshot
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@opt.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": run.HELP_COLUMNS})
 @click.version_option(addonctl.__version__, message="%(prog)s %(version)s")
 def cli() -> None:
     """Finds, checks and manages the add-ons of Amazon EKS clusters.
@@ -275,7 +275,7 @@ def compat(
 @opt.target
 @opt.output
 @opt.no_headers
-@click.option(
+@opt.option(
     "--fail-on",
     type=click.Choice(["no", "unknown", "never"]),
     default="never",
@@ -351,9 +351,9 @@ def deps(
 @opt.addon_or_none
 @opt.source_options
 @opt.target
-@click.option("--to", default="", metavar="VERSION", help="The version to go to, `default` or `latest-compatible`.")
+@opt.option("--to", default="", metavar="VERSION", help="The version to go to, `default` or `latest-compatible`.")
 @opt.values_options
-@click.option("--git", "checkout", default="", metavar="DIR", help="Commit it there, for what Argo CD or Flux keep.")
+@opt.option("--git", "checkout", default="", metavar="DIR", help="Commit it there, for what Argo CD or Flux keep.")
 @opt.accept_risk
 @rehearsing.rehearsal_options
 @opt.output_option("table", "wide", "json", "yaml")
@@ -438,8 +438,8 @@ def snapshot() -> None:
 
 @snapshot.command("save", short_help="Read a cluster and save it to a file.")
 @opt.source_options
-@click.argument("file", required=False, default="", type=click.Path(dir_okay=False))
-@click.option("--force", is_flag=True, help="Overwrite FILE if it exists.")
+@opt.argument("file", required=False, default="", type=opt.FILE)
+@opt.option("--force", is_flag=True, help="Overwrite FILE if it exists.")
 def snapshot_save(file: str, force: bool, **source: Any) -> None:
     """Read a cluster and save it to FILE, by default CLUSTER-DATE.snap; - is standard output.
 
@@ -464,8 +464,8 @@ def snapshot_save(file: str, force: bool, **source: Any) -> None:
 
 
 @snapshot.command("show", short_help="What a file holds, and what could not be read.")
-@click.argument("file", type=click.Path(dir_okay=False))
-@click.option("--raw", is_flag=True, help="Print the whole snapshot as JSON.")
+@opt.argument("file", type=opt.FILE)
+@opt.option("--raw", is_flag=True, help="Print the whole snapshot as JSON.")
 @opt.output
 def snapshot_show(file: str, raw: bool, output: str) -> None:
     """The contents of FILE: how many objects of each kind, and what could not be read."""
@@ -483,8 +483,8 @@ def snapshot_show(file: str, raw: bool, output: str) -> None:
 
 
 @snapshot.command("diff", short_help="What changed between two files.")
-@click.argument("old", type=click.Path(dir_okay=False))
-@click.argument("new", type=click.Path(dir_okay=False))
+@opt.argument("old", type=opt.FILE)
+@opt.argument("new", type=opt.FILE)
 @opt.output
 def snapshot_diff(old: str, new: str, output: str) -> None:
     """What changed among the add-ons from OLD to NEW."""
@@ -539,7 +539,7 @@ def catalog_show(addon: str, output: str) -> None:
 
 @catalog_group.command("versions")
 @opt.addon
-@click.option("--kubernetes", default="", metavar="VERSION", help="Only versions for this Kubernetes.")
+@opt.option("--kubernetes", default="", metavar="VERSION", help="Only versions for this Kubernetes.")
 @opt.output
 @opt.no_headers
 def catalog_versions(addon: str, kubernetes: str, output: str, no_headers: bool) -> None:
@@ -554,10 +554,10 @@ def catalog_versions(addon: str, kubernetes: str, output: str, no_headers: bool)
 
 @catalog_group.command("check", short_help="Whether a version supports a Kubernetes.")
 @opt.addon
-@click.argument("version", required=False, default="")
-@click.option("--kubernetes", default="", metavar="VERSION", help="The Kubernetes to check for, such as 1.35.")
+@opt.argument("version", required=False, default="")
+@opt.option("--kubernetes", default="", metavar="VERSION", help="The Kubernetes to check for, such as 1.35.")
 @opt.output
-@click.option(
+@opt.option(
     "--fail-on",
     type=click.Choice(["no", "unknown", "never"]),
     default="never",
@@ -606,10 +606,10 @@ def catalog_refresh(region: str, profile: str) -> None:
 
 
 @cli.command(short_help="The least permissions that addonctl needs.")
-@click.option("--for", "purpose", type=click.Choice(["read", "update"]), default="read", show_default=True)
-@click.option("--iam", is_flag=True, help="Only the IAM policy, as JSON.")
-@click.option("--cluster-role", is_flag=True, help="Only the ClusterRole, as YAML.")
-@click.option("--probe", is_flag=True, help="Include what --probe needs beyond reading; updates always probe.")
+@opt.option("--for", "purpose", type=click.Choice(["read", "update"]), default="read", show_default=True)
+@opt.option("--iam", is_flag=True, help="Only the IAM policy, as JSON.")
+@opt.option("--cluster-role", is_flag=True, help="Only the ClusterRole, as YAML.")
+@opt.option("--probe", is_flag=True, help="Include what --probe needs beyond reading; updates always probe.")
 def rbac(purpose: str, iam: bool, cluster_role: bool, probe: bool) -> None:
     """The least ClusterRole and IAM policy that reading needs, or updating.
 
@@ -655,7 +655,7 @@ def doctor(output: str, **source: Any) -> None:
 
 
 @cli.command(short_help="Print the completion script of a shell.")
-@click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
+@opt.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
 def completion(shell: str) -> None:
     """Print the completion script of SHELL: `source <(addonctl completion bash)`."""
     from click.shell_completion import get_completion_class
@@ -668,11 +668,11 @@ def completion(shell: str) -> None:
 
 
 @cli.command(short_help="Updates in simulated clusters, with faults drawn by seed.")
-@click.option("--seed", default=1, show_default=True, help="The first seed; each is one run, always the same.")
-@click.option("--runs", default=1, show_default=True, type=click.IntRange(1), help="How many seeds.")
-@click.option("--faults", default="", metavar="NAMES", help="Faults of the infrastructure, by comma; `none`; all.")
-@click.option("--incidents", default="", metavar="IDS", help="What may be wrong with versions, by comma; `none`; all.")
-@click.option("--jobs", default=0, type=click.IntRange(0), help="Processes; one a processor by default.")
+@opt.option("--seed", default=1, show_default=True, help="The first seed; each is one run, always the same.")
+@opt.option("--runs", default=1, show_default=True, type=click.IntRange(1), help="How many seeds.")
+@opt.option("--faults", default="", metavar="NAMES", help="Faults of the infrastructure, by comma; `none`; all.")
+@opt.option("--incidents", default="", metavar="IDS", help="What may be wrong with versions, by comma; `none`; all.")
+@opt.option("--jobs", default=0, type=click.IntRange(0), help="Processes; one a processor by default.")
 @opt.output
 def simulate(seed: int, runs: int, faults: str, incidents: str, jobs: int, output: str) -> None:
     """Updates add-ons in simulated clusters while nodes are lost, APIs fail and versions are bad.
@@ -707,7 +707,7 @@ def version(output: str) -> None:
 
 
 @cli.command("help", short_help="The help of a command.")
-@click.argument("command", nargs=-1)
+@opt.argument("command", nargs=-1)
 @click.pass_context
 def help_(ctx: click.Context, command: tuple[str, ...]) -> None:
     """The help of COMMAND, as `addonctl COMMAND --help` shows it."""

@@ -2,22 +2,75 @@
 
 import re
 from collections.abc import Callable, Iterable
-from typing import Any
+from functools import cache, partial
+from typing import TYPE_CHECKING, Any
 
 import click
-from click.shell_completion import CompletionItem
 
-Command = Callable[..., Any]
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
+
+Function = Callable[..., Any]
 _SECONDS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600}
-_DURATION = re.compile(r"(\d{1,6})(ms|s|m|h)", re.ASCII)
+_DURATION = r"(?a)(\d{1,6})(ms|s|m|h)"
 _LONGEST_S = 3600
 SEVERITIES = ("info", "recommended", "required")
 
 
-def chain(*options: Callable[[Command], Command]) -> Callable[[Command], Command]:
-    def decorate(command: Command) -> Command:
-        for option in reversed(options):
-            command = option(command)
+def chain(*options: Callable[[Function], Function]) -> Callable[[Function], Function]:
+    def decorate(command: Function) -> Function:
+        for each in reversed(options):
+            command = each(command)
+        return command
+
+    return decorate
+
+
+# ── Made when they are looked at: the help of the whole group shows no option of its commands ─────────────────────
+
+
+class Command(click.Command):
+    """A command that makes its parameters when somebody looks at them."""
+
+    @property
+    def params(self) -> list[click.Parameter]:
+        self._params[:] = [each if isinstance(each, click.Parameter) else each() for each in self._params]
+        return self._params
+
+    @params.setter
+    def params(self, params: Iterable[Any]) -> None:
+        self._params = list(params)
+
+
+class Group(Command, click.Group):
+    """A group of such commands and groups."""
+
+    command_class = Command
+    group_class = type
+
+
+def command(**settings: Any) -> Callable[[Function], Command]:
+    return click.command(cls=Command, **settings)
+
+
+def group(**settings: Any) -> Callable[[Function], Group]:
+    return click.group(cls=Group, **settings)
+
+
+def option(*declared: str, **settings: Any) -> Callable[[Function], Function]:
+    """click.option, for these commands: all that share it have the same one."""
+    return _later(partial(click.Option, declared, **settings))
+
+
+def argument(*declared: str, **settings: Any) -> Callable[[Function], Function]:
+    return _later(partial(click.Argument, declared, **settings))
+
+
+def _later(make: Callable[[], click.Parameter]) -> Callable[[Function], Function]:
+    made = cache(make)
+
+    def decorate(command: Function) -> Function:
+        command.__dict__.setdefault("__click_params__", []).append(made)  # where click's own decorators put theirs
         return command
 
     return decorate
@@ -26,8 +79,10 @@ def chain(*options: Callable[[Command], Command]) -> Callable[[Command], Command
 # ── Completion: the catalog and kubeconfigs are only loaded when a shell asks ─────────────────────────────────────
 
 
-def _completes(values: Callable[[click.Context], Iterable[str]]) -> Callable[..., list[CompletionItem]]:
-    def complete(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+def _completes(values: Callable[[click.Context], Iterable[str]]) -> Callable[..., "list[CompletionItem]"]:
+    def complete(ctx: click.Context, param: click.Parameter, incomplete: str) -> "list[CompletionItem]":
+        from click.shell_completion import CompletionItem
+
         try:
             return [CompletionItem(value) for value in values(ctx) if value.startswith(incomplete)]
         except Exception:  # noqa: BLE001 - shell completion cannot show errors
@@ -83,7 +138,7 @@ completes_runs = _completes(_runs)
 def duration_s(text: str) -> float:
     """Seconds, in kubectl's format: 30s, 2m, 1m30s; a plain number is seconds. Raises click.BadParameter."""
     whole = f"{text}s" if text.isdecimal() else text
-    parts = _DURATION.findall(whole)
+    parts = re.findall(_DURATION, whole)
     seconds = sum(int(number) * _SECONDS[unit] for number, unit in parts)
     if "".join(number + unit for number, unit in parts) != whole or not 0 < seconds <= _LONGEST_S:
         raise click.BadParameter(f"{text!r} is not a duration such as 30s or 2m, of at most an hour")
@@ -104,16 +159,17 @@ def _into_file(ctx: click.Context, param: click.Parameter, path: str) -> None:
 
 # ── Options ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
-_region = click.option("--region", default="", help="AWS region; by default the cluster's, or $AWS_REGION.")
-_profile = click.option("--profile", default="", help="AWS profile; by default $AWS_PROFILE.")
+PATH, FILE = click.Path(), click.Path(dir_okay=False)
+_region = option("--region", default="", help="AWS region; by default the cluster's, or $AWS_REGION.")
+_profile = option("--profile", default="", help="AWS profile; by default $AWS_PROFILE.")
 aws_options = chain(_region, _profile)
 live_options = chain(
-    click.option("--context", default="", help="Context of the kubeconfig.", shell_complete=_completes(_contexts)),
-    click.option("--kubeconfig", default="", help="Path of the kubeconfig.", type=click.Path()),
-    click.option("-n", "--namespace", default="", help="Read namespaced objects of this namespace only."),
-    click.option("--eks", default="", metavar="CLUSTER", help="An EKS cluster by name; needs no kubeconfig."),
+    option("--context", default="", help="Context of the kubeconfig.", shell_complete=_completes(_contexts)),
+    option("--kubeconfig", default="", help="Path of the kubeconfig.", type=PATH),
+    option("-n", "--namespace", default="", help="Read namespaced objects of this namespace only."),
+    option("--eks", default="", metavar="CLUSTER", help="An EKS cluster by name; needs no kubeconfig."),
     aws_options,
-    click.option(
+    option(
         "--request-timeout",
         "timeout_s",
         default="",
@@ -122,7 +178,7 @@ live_options = chain(
         help="How long to wait for one response of a server, such as 10s or 2m; 30s by default.",
     ),
 )
-kubernetes = click.option(
+kubernetes = option(
     "--kubernetes",
     default="",
     metavar="VERSION",
@@ -131,8 +187,8 @@ kubernetes = click.option(
 )
 source_options = chain(
     live_options,
-    click.option("--snapshot", default="", metavar="FILE", help="Read a saved snapshot.", type=click.Path()),
-    click.option(
+    option("--snapshot", default="", metavar="FILE", help="Read a saved snapshot.", type=PATH),
+    option(
         "-f",
         "--filename",
         "files",
@@ -140,20 +196,20 @@ source_options = chain(
         metavar="PATH",
         help="Read manifests, dumps or bundles: files, folders, archives, - for standard input.",
     ),
-    click.option("--demo", is_flag=True, help="Read the demo cluster that comes with addonctl."),
+    option("--demo", is_flag=True, help="Read the demo cluster that comes with addonctl."),
     kubernetes,
 )
 
 
-def output_option(*formats: str, default: str = "table") -> Callable[[Command], Command]:
+def output_option(*formats: str, default: str = "table") -> Callable[[Function], Function]:
     """`-o`, with the formats of a command."""
     return chain(
-        click.option("-o", "--output", type=click.Choice(formats), default=default, show_default=True),
-        click.option(
+        option("-o", "--output", type=click.Choice(formats), default=default, show_default=True),
+        option(
             "-O",
             "--output-file",
             metavar="FILE",
-            type=click.Path(dir_okay=False),
+            type=FILE,
             callback=_into_file,
             expose_value=False,
             help="Write the output to FILE.",
@@ -162,14 +218,14 @@ def output_option(*formats: str, default: str = "table") -> Callable[[Command], 
 
 
 output = output_option("table", "wide", "json", "yaml")
-target = click.option(
+target = option(
     "--target",
     default="",
     metavar="VERSION",
     help="The Kubernetes to prepare for; the next minor by default.",
     shell_complete=_completes(_minors),
 )
-accept_risk = click.option(
+accept_risk = option(
     "--accept-risk",
     multiple=True,
     metavar="CODE",
@@ -177,63 +233,63 @@ accept_risk = click.option(
     shell_complete=_completes(_risks),
 )
 values_options = chain(
-    click.option(
+    option(
         "--set",
         "sets",
         multiple=True,
         metavar="KEY=VALUE",
         help="Change its configuration, written as for helm: a.b=1,c[0]=x; may be repeated.",
     ),
-    click.option("--set-string", "strings", multiple=True, metavar="KEY=VALUE", help="The same, all of it text."),
-    click.option(
+    option("--set-string", "strings", multiple=True, metavar="KEY=VALUE", help="The same, all of it text."),
+    option(
         "--values",
         "values_files",
         multiple=True,
         metavar="FILE",
-        type=click.Path(),
+        type=PATH,
         help="Change its configuration to what a YAML file says, beside the rest; may be repeated.",
     ),
 )
-config = click.option(
+config = option(
     "--config",
     default="",
     metavar="FILE",
-    type=click.Path(),
+    type=PATH,
     help="Settings with waivers; by default $ADDONCTL_CONFIG or ~/.config/addonctl/config.yaml.",
 )
 finding_options = chain(
-    click.option(
+    option(
         "--only",
         multiple=True,
         metavar="WHAT",
         help="Only findings of a severity, a code (HLT001, HLT), an add-on or an object; repeatable.",
         shell_complete=_completes(_findings),
     ),
-    click.option(
+    option(
         "--since",
         default="",
         metavar="SNAPSHOT",
-        type=click.Path(),
+        type=PATH,
         help="Only findings that are new or more severe since this older snapshot.",
     ),
     config,
-    click.option("--show-waived", is_flag=True, help="List waived findings as well."),
+    option("--show-waived", is_flag=True, help="List waived findings as well."),
 )
-probe = click.option(
+probe = option(
     "--probe", is_flag=True, help="Probe add-ons: a DNS query, dry runs of admission and volume claims, metrics."
 )
-no_headers = click.option("--no-headers", is_flag=True, help="Print rows only: no headers, no notes.")
+no_headers = option("--no-headers", is_flag=True, help="Print rows only: no headers, no notes.")
 fail_options = chain(
-    click.option(
+    option(
         "--fail-on",
         type=click.Choice([*SEVERITIES, "never"]),
         default="never",
         show_default=True,
         help="Exit with 2 when a finding is at least this severe, with 1 when something could not be read.",
     ),
-    click.option("--allow-gaps", is_flag=True, help="With --fail-on: pass although parts could not be read."),
+    option("--allow-gaps", is_flag=True, help="With --fail-on: pass although parts could not be read."),
 )
-addon = click.argument("addon", shell_complete=_completes(_addons))
-addon_or_none = click.argument("addon", required=False, default="", shell_complete=_completes(_addons))
-addons = click.argument("addons", nargs=-1, metavar="[ADDON]...", shell_complete=_completes(_addons))
-code_or_none = click.argument("code", required=False, default="", shell_complete=_completes(_codes))
+addon = argument("addon", shell_complete=_completes(_addons))
+addon_or_none = argument("addon", required=False, default="", shell_complete=_completes(_addons))
+addons = argument("addons", nargs=-1, metavar="[ADDON]...", shell_complete=_completes(_addons))
+code_or_none = argument("code", required=False, default="", shell_complete=_completes(_codes))

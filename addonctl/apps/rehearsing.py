@@ -26,16 +26,16 @@ RUNS = 20
 # So few runs are done before processes for them have begun.
 _FEW = 4
 rehearsal_options = opt.chain(
-    click.option("--rehearse", is_flag=True, help="Try it in a simulated twin of the cluster; change nothing."),
-    click.option("--runs", default=RUNS, show_default=True, type=click.IntRange(1), help="How many rehearsals."),
-    click.option("--seed", default=1, show_default=True, help="The seed of the first; each is one rehearsal."),
+    opt.option("--rehearse", is_flag=True, help="Try it in a simulated twin of the cluster; change nothing."),
+    opt.option("--runs", default=RUNS, show_default=True, type=click.IntRange(1), help="How many rehearsals."),
+    opt.option("--seed", default=1, show_default=True, help="The seed of the first; each is one rehearsal."),
 )
 
 
-@click.command(short_help="A simulated twin of a cluster, and what it lacks.")
-@click.argument("snapshot_file", metavar="[SNAPSHOT]", required=False, default="", type=click.Path())
+@opt.command(short_help="A simulated twin of a cluster, and what it lacks.")
+@opt.argument("snapshot_file", metavar="[SNAPSHOT]", required=False, default="", type=opt.PATH)
 @opt.source_options
-@click.option("--seed", default=1, show_default=True, help="What decides all chance in it.")
+@opt.option("--seed", default=1, show_default=True, help="What decides all chance in it.")
 @opt.output
 def twin(snapshot_file: str, seed: int, output: str, **source: Any) -> None:
     """Builds a simulated twin of the cluster of SNAPSHOT, or of a live one, and lets it come to rest.

@@ -3,7 +3,6 @@
 A change is planned, shown, agreed to, and then driven by a worker in this process, which may be stopped and resumed.
 """
 
-import signal
 import sys
 from collections.abc import Callable
 from types import FrameType
@@ -32,14 +31,14 @@ if TYPE_CHECKING:
 
 EXIT_ROLLED_BACK, EXIT_STUCK = 4, 5
 _output = opt.output_option("table", "json", "yaml")
-_yes = click.option("-y", "--yes", is_flag=True, help="Do not ask; for pipelines.")
+_yes = opt.option("-y", "--yes", is_flag=True, help="Do not ask; for pipelines.")
 _times = opt.chain(
-    click.option("--baseline", default="", metavar="DURATION", help="How long it is watched before; 30s by default."),
-    click.option("--soak", default="", metavar="DURATION", help="How long each wave is watched; 1m by default."),
-    click.option("--timeout", default="", metavar="DURATION", help="How long a wave may take; 20m by default."),
+    opt.option("--baseline", default="", metavar="DURATION", help="How long it is watched before; 30s by default."),
+    opt.option("--soak", default="", metavar="DURATION", help="How long each wave is watched; 1m by default."),
+    opt.option("--timeout", default="", metavar="DURATION", help="How long a wave may take; 20m by default."),
 )
-_dry_run = click.option("--dry-run", is_flag=True, help="Print the plan, change nothing.")
-_run_id = click.argument("run_id", metavar="RUN", shell_complete=opt.completes_runs)
+_dry_run = opt.option("--dry-run", is_flag=True, help="Print the plan, change nothing.")
+_run_id = opt.argument("run_id", metavar="RUN", shell_complete=opt.completes_runs)
 _live = opt.live_options
 
 
@@ -64,16 +63,16 @@ def attach(cli: click.Group) -> None:
 # ── Changes ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-@click.command(short_help="Update or configure an add-on wave by wave, or put it back.")
+@opt.command(short_help="Update or configure an add-on wave by wave, or put it back.")
 @opt.addon_or_none
 @_live
 @opt.kubernetes
-@click.option("--to", default="", metavar="VERSION", help="The version, `default` or `latest-compatible`.")
+@opt.option("--to", default="", metavar="VERSION", help="The version, `default` or `latest-compatible`.")
 @opt.values_options
-@click.option(
-    "--manifests", default="", metavar="PATH", type=click.Path(), help="Its manifests, where it was applied as such."
+@opt.option(
+    "--manifests", default="", metavar="PATH", type=opt.PATH, help="Its manifests, where it was applied as such."
 )
-@click.option("--plan", "saved", default="", metavar="FILE", type=click.Path(), help="Carry out a saved plan.")
+@opt.option("--plan", "saved", default="", metavar="FILE", type=opt.PATH, help="Carry out a saved plan.")
 @_times
 @opt.accept_risk
 @rehearsing.rehearsal_options
@@ -133,8 +132,8 @@ def _of_file(manager: "Manager", saved: str) -> "Prepared":
     return manager.prepare_saved(found.plan).accepting(check_accepted(found.accepted))
 
 
-@click.command(short_help="Bring an add-on back to a checkpoint.")
-@click.argument("checkpoint_id", metavar="CHECKPOINT")
+@opt.command(short_help="Bring an add-on back to a checkpoint.")
+@opt.argument("checkpoint_id", metavar="CHECKPOINT")
 @_live
 @opt.kubernetes
 @_times
@@ -152,7 +151,7 @@ def restore(checkpoint_id: str, output: str, **given: Any) -> None:
     _carry_out(options, prepared, agreed, output)
 
 
-@click.command(short_help="Put back what a run has updated.")
+@opt.command(short_help="Put back what a run has updated.")
 @_run_id
 @_live
 @opt.kubernetes
@@ -267,6 +266,8 @@ def _driven(options: "SourceOptions", prepared: "Prepared", agreed: _Agreed) -> 
 
 def _drive(worker: "Worker", run: "Run", *, approved: bool = False) -> "Run":
     """Drives a run to its end. The first Ctrl-C makes it go back, the second leaves it as it is, to be resumed."""
+    import signal
+
     from addonctl.apps import wiring
     from addonctl.model.run import Approved, Cancelled, Phase
 
@@ -331,8 +332,8 @@ def _told(run: "Run", output: str) -> NoReturn:
 # ── Runs ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-@click.command(short_help="What was changed, by whom, and what came of it.")
-@click.argument("run_id", metavar="[RUN]", required=False, default="", shell_complete=opt.completes_runs)
+@opt.command(short_help="What was changed, by whom, and what came of it.")
+@opt.argument("run_id", metavar="[RUN]", required=False, default="", shell_complete=opt.completes_runs)
 @_output
 @opt.no_headers
 def runs(run_id: str, output: str, no_headers: bool) -> None:
@@ -351,7 +352,7 @@ def runs(run_id: str, output: str, no_headers: bool) -> None:
     print_document(output, lambda: words.run_document(run, lines), lambda: live.run_details(run, lines))
 
 
-@click.command(short_help="Follow a run until it ends.")
+@opt.command(short_help="Follow a run until it ends.")
 @_run_id
 @_output
 def watch(run_id: str, output: str) -> None:
@@ -379,7 +380,7 @@ def _asks(run_id: str, asked: "Callable[[str], Asked]", then: str) -> None:
     screen.note(f"Run {entry.id} {then}.{nobody}")
 
 
-@click.command(short_help="Agree to what a run waits for.")
+@opt.command(short_help="Agree to what a run waits for.")
 @_run_id
 def approve(run_id: str) -> None:
     """Agree to the step that RUN waits with, also if it was paused; without it the step is not begun."""
@@ -388,7 +389,7 @@ def approve(run_id: str) -> None:
     _asks(run_id, Approved, "goes on with what it waited for")
 
 
-@click.command(short_help="Let a run begin nothing new.")
+@opt.command(short_help="Let a run begin nothing new.")
 @_run_id
 def pause(run_id: str) -> None:
     """Let RUN begin no other wave or step until it is resumed; going back is not held up."""
@@ -397,7 +398,7 @@ def pause(run_id: str) -> None:
     _asks(run_id, Paused, "begins nothing new until it is resumed")
 
 
-@click.command(short_help="Let a run go back to how it was.")
+@opt.command(short_help="Let a run go back to how it was.")
 @_run_id
 def cancel(run_id: str) -> None:
     """Let RUN go back to its checkpoint."""
@@ -406,7 +407,7 @@ def cancel(run_id: str) -> None:
     _asks(run_id, Cancelled, "goes back to how it was")
 
 
-@click.command(short_help="Go on with a run that was paused, or left.")
+@opt.command(short_help="Go on with a run that was paused, or left.")
 @_run_id
 @_live
 @_output
@@ -451,7 +452,7 @@ def _await_worker(journal: "Journal", id: str) -> None:
 # ── Checkpoints ─────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-@click.group(short_help="What is kept to go back to.")
+@opt.group(short_help="What is kept to go back to.")
 def checkpoint() -> None:
     """What is kept of add-ons to go back to: each update makes one. They may hold secrets, and are never printed."""
 
@@ -487,7 +488,7 @@ def checkpoint_create(addon: str, **source: Any) -> None:
 
 
 @checkpoint.command("show", short_help="What a checkpoint holds, without its contents.")
-@click.argument("checkpoint_id", metavar="CHECKPOINT")
+@opt.argument("checkpoint_id", metavar="CHECKPOINT")
 @_output
 def checkpoint_show(checkpoint_id: str, output: str) -> None:
     """What CHECKPOINT holds: which objects, never their contents."""
@@ -500,7 +501,7 @@ def checkpoint_show(checkpoint_id: str, output: str) -> None:
 
 
 @checkpoint.command("delete", short_help="Delete a checkpoint.")
-@click.argument("checkpoint_id", metavar="CHECKPOINT")
+@opt.argument("checkpoint_id", metavar="CHECKPOINT")
 def checkpoint_delete(checkpoint_id: str) -> None:
     """Delete CHECKPOINT; runs that made it cannot be rolled back any more."""
     from addonctl.apps import wiring
@@ -513,8 +514,8 @@ def checkpoint_delete(checkpoint_id: str) -> None:
 
 
 @checkpoint.command("export", short_help="Write checkpoints to a tar file.")
-@click.argument("file", type=click.Path(dir_okay=False))
-@click.argument("checkpoint_ids", metavar="[CHECKPOINT]...", nargs=-1)
+@opt.argument("file", type=opt.FILE)
+@opt.argument("checkpoint_ids", metavar="[CHECKPOINT]...", nargs=-1)
 def checkpoint_export(file: str, checkpoint_ids: tuple[str, ...]) -> None:
     """Write checkpoints to FILE, a new tar that only you can read; all of them if none is named."""
     from addonctl.apps import wiring
