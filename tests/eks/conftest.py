@@ -1,10 +1,21 @@
 """A fresh AWS for each test that wants one."""
 
 from collections.abc import Iterator
+from functools import cache
 
+import botocore.session
 import pytest
+from botocore.loaders import create_loader
 
 from tests.eks.server import EksServer, packaged_table
+
+
+@pytest.fixture(scope="session", autouse=True)
+def descriptions() -> Iterator[None]:
+    """botocore's descriptions of AWS's APIs are read once, not by each session again, for half a second."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(botocore.session, "create_loader", cache(create_loader))
+        yield
 
 
 @pytest.fixture(scope="session")
