@@ -12,6 +12,7 @@ put back, against the rehearsals that were. Folders hold NUMBER.rehearsal.json a
 import argparse
 import json
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -172,10 +173,12 @@ def in_the_lab(updates: Iterable[tuple[str, str]], folder: Path) -> None:
 
     if absent := build.missing("control-plane", "nodes", "helm"):
         raise SystemExit(f"The lab needs {', '.join(absent)}: python -m tests.cluster build")
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # the lab is cleaned up on the way out
     with Lab() as lab:
         lab.update_s = 600  # as in life, EKS waits longer than a wave lasts
         environment = {**os.environ, **lab.environment, "ADDONCTL_STATE_DIR": str(folder / "state")}
-        for number, (addon, version) in enumerate(updates, start=1):
+        done = len(list(folder.glob("*.run.json")))  # of a lab before
+        for number, (addon, version) in enumerate(updates, start=done + 1):
             words = ("update", addon, "--to", version, "--eks", NAME, *_TIMES, "-o", "json")
             for kind, more in (("rehearsal", ("--rehearse", "--runs", str(REHEARSALS))), ("run", ("--yes",))):
                 document = _said(environment, *words, *more)
