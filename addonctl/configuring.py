@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from addonctl.errors import BadInput, Invalid, NotFound
 from addonctl.hands import Kept, Ports, hand
 from addonctl.hands.configuration import Parse, comparable, configured, overruled, values_in
-from addonctl.model import owners
+from addonctl.model import CreateAddon, live, owners
 from addonctl.model.checkpoint import Checkpoint
 from addonctl.model.configuration import ConfigurationChange
 from addonctl.model.plan import Step
@@ -36,6 +36,8 @@ class Configuring:
 
     def change(self, cluster: str, step: Step, given: Values) -> ConfigurationChange | None:
         """What the values given change; None: nothing. Raises BadInput or Invalid where it cannot be changed."""
+        if creation := next((each for each in step.do if isinstance(each, CreateAddon)), None):
+            return self._created(cluster, step, creation, given)
         check_owner(step)
         kept = hand(step, self.ports).kept()
         present = values_in(step, kept, self.parse)
@@ -51,6 +53,12 @@ class Configuring:
             raise Invalid(what, "Change its parameters.")
         was, goal = (self._stored(cluster, step, state) for state in (kept, configured(step, kept, wanted)))
         return ConfigurationChange(changes=found, was=was, goal=goal)
+
+    def _created(self, cluster: str, step: Step, creation: CreateAddon, given: Values) -> ConfigurationChange:
+        """The whole configuration of what EKS does not keep yet."""
+        addon = live.Addon(name=creation.addon, status="", version="")
+        was, goal = (self._stored(cluster, step, state) for state in (Kept(), configured(step, Kept(eks=addon), given)))
+        return ConfigurationChange(changes=changes({}, given), was=was, goal=goal)
 
     def check(self, step: Step) -> None:
         """Raises BadInput where what a step of a saved plan changes is not kept here, or not so any more."""

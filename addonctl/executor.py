@@ -60,7 +60,7 @@ class Executor:
             leases.keep(self.ports.writer, run, since, now)
             if len(run.checkpoints) <= run.step:
                 return Looked(state=StepState(of=0, updated=0, ready=0, updated_ready=0), served=served)
-            looks = [each.look() for each in self._instances(run)]
+            looks = self._created(run) if step.creates else [each.look() for each in self._instances(run)]
             owner, detail = self._hand(step).state(run.ticket)
         except AddonctlError as error:
             return Looked(state=None, unread=error.what)
@@ -139,14 +139,16 @@ class Executor:
         """Refuses where the world is not the one that the plan was made for, or somebody else is at work in it."""
         leases.take(self.ports.reader, self.ports.writer, run, self.ports.clock.now())
         found = self._hand(step).present()
-        if found.version != str(step.from_version):
-            was = f"the plan was made for {step.from_version}"
+        if found.version != str(step.from_version or ""):
+            was = f"the plan was made for {step.from_version or 'none'}"
             raise Invalid(f"{step.installation} is at {found.version}, {was}", "Plan anew.")
         self._not_busy(step, found)
         if found.unsettled:
             raise Invalid(
                 f"{step.installation} cannot be changed now: {found.unsettled}", "Update it once that is over."
             )
+        if step.creates:
+            return self._check_absent(step)
         if step.configuration and not self._is_configured(step, step.configuration.was):
             raise Invalid(f"The configuration of {step.installation} is not what the plan was made for", "Plan anew.")
         others = [str(each.ref) for each in step.targets if each.ref.kind not in KINDS]
@@ -156,6 +158,18 @@ class Executor:
         if missing:
             raise Invalid(f"{', '.join(missing)} of {step.installation} is not there", "Plan anew.")
         return ""
+
+    def _check_absent(self, step: Step) -> str:
+        there = [str(each.ref) for each in step.targets if exists(self.ports.reader, each.ref)]
+        if there:
+            raise Invalid(f"{', '.join(there)} is there already", "Adopt it.")
+        return ""
+
+    def _created(self, run: Run) -> list[Seen]:
+        """What a creation has brought so far, which is new; without a ticket, what is there is somebody else's."""
+        targets = run.at_work_on.targets if run.ticket else ()
+        found = filter(None, (exists(self.ports.reader, each.ref) for each in targets))
+        return [Instances(self.ports.reader, self.ports.writer, each).look().all_new() for each in found]
 
     @staticmethod
     def _not_busy(step: Step, found: Present) -> None:

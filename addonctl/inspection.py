@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 from addonctl import ports
 from addonctl.errors import AddonctlError, NotFound
-from addonctl.model import ObjectRef, live, owners
+from addonctl.model import CreateAddon, ObjectRef, live, owners
 from addonctl.model.owners import Owner
 from addonctl.model.plan import Plan, Step
 from addonctl.model.preflight import Fact, ForeignField, StepFacts, Violation
@@ -59,8 +59,8 @@ class Inspection:
     def _step(self, step: Step) -> StepFacts:
         unread: dict[Fact, str] = {}
         configuration = fields = stored = None
-        if isinstance(step.owner, owners.EksAddon):
-            name = step.owner.name
+        name = _eks_name(step)
+        if name:
             configuration = _read(Fact.CONFIGURATION, unread, lambda: self._configuration(step, name, unread))
         fields = _read(Fact.FIELDS, unread, lambda: tuple(self._fields(step)))
         stored = _read(Fact.STORED_VERSIONS, unread, lambda: self._stored(step))
@@ -74,7 +74,8 @@ class Inspection:
         if self.eks is None:
             unread[Fact.CONFIGURATION] = "AWS was not asked"
             return None
-        present, found = self.eks.describe(addon).configuration, {}
+        present = "" if _creation(step) else self.eks.describe(addon).configuration
+        found = {}
         for version, configuration in self._ends(step, present):
             try:
                 schema = self.eks.configuration_schema(addon, str(version))
@@ -88,7 +89,7 @@ class Inspection:
         """Each version with the configuration that it is to have; one that has it already is not asked."""
         if step.to_version is not None:
             yield step.to_version, self._wanted(step, present)
-        if step.from_version not in (None, step.to_version) and step.undo:
+        if step.from_version not in (None, step.to_version) and step.undo and not _creation(step):
             assert step.from_version is not None
             yield step.from_version, present
 
@@ -120,6 +121,17 @@ class Inspection:
                 except NotFound:
                     continue
         return found
+
+
+def _creation(step: Step) -> CreateAddon | None:
+    return next((each for each in step.do if isinstance(each, CreateAddon)), None)
+
+
+def _eks_name(step: Step) -> str:
+    """Of the add-on that EKS keeps, or is to keep."""
+    if creation := _creation(step):
+        return creation.addon
+    return step.owner.name if isinstance(step.owner, owners.EksAddon) else ""
 
 
 def _read(fact: Fact, unread: dict[Fact, str], read: Callable[[], _T]) -> _T | None:

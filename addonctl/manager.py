@@ -23,6 +23,7 @@ from addonctl.model.plan import Plan
 from addonctl.plan import (
     check_premises,
     checkpoint_plan,
+    creation_plan,
     restore_plan,
     update_plan,
     upgrade_plan,
@@ -89,6 +90,16 @@ class Manager:
         assessment, now, configured = self.assess(), self.clock.now(), bool(values)
         plan = update_plan(assessment, self.catalog, addon, to, now, manifests, configured=configured)
         return self._prepared(assessment, self._configured(plan, values) if values else plan)
+
+    def prepare_creation(
+        self, addon: str, to: str = "", values: Values | None = None, adopt: str = "", role_arn: str = ""
+    ) -> Prepared:
+        """An EKS add-on that is not there, or with `adopt` over what somebody applied: see plan.creation_plan."""
+        assessment, now = self.assess(), self.clock.now()
+        plan = creation_plan(assessment, self.catalog, addon, to, now, adopt, role_arn)
+        if values:
+            plan = with_configuration(plan, self._configurer().change(plan.cluster, plan.steps[-1], values))
+        return self._prepared(assessment, plan)
 
     def _configured(self, plan: Plan, values: Values) -> Plan:
         check_owner(plan.steps[-1])

@@ -17,7 +17,9 @@ from addonctl.model import (
     READY,
     Action,
     Apply,
+    CreateAddon,
     Delete,
+    DeleteAddon,
     GitChange,
     HelmRelease,
     HelmRollback,
@@ -99,6 +101,8 @@ def _configured(action: Action) -> Action:
     match action:
         case UpdateAddon():
             return replace(action, keep_configuration=False, values="configuration.json", why=_WITH_ALL_OF_IT)
+        case CreateAddon():
+            return replace(action, values="configuration.json")
         case HelmUpgrade():
             return replace(action, values="values.yaml")
         case GitChange(change=change):
@@ -177,6 +181,56 @@ def _changeable(row: Installation) -> Installation:
     return row
 
 
+# ── Into EKS's keeping ──────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def creation_plan(
+    assessment: Assessment, catalog: Catalog, addon: str, to: str, now: datetime, adopt: str = "", role_arn: str = ""
+) -> Plan:
+    """An EKS add-on that is not there, at a version (empty: EKS's default), or with `adopt` over what somebody applied.
+
+    `adopt` is what EKS does with fields that others set, PRESERVE or OVERWRITE. Raises BadInput where EKS does not
+    offer it, where it is there already, or is kept by what would go on with it; where nobody knows its workloads.
+    """
+    planner, kubernetes = _Planner(assessment, catalog), _running(assessment)
+    name = catalog.eks_name(addon)
+    if name is None or name not in catalog.eks.addons:
+        raise BadInput(f"EKS offers no add-on {addon}", "See `addonctl catalog list`.")
+    row = _adoptable(assessment, catalog, name, addon, adopt)
+    listed = catalog.eks.addons[name]
+    goal = planner.offered_version(listed, to or DEFAULT, kubernetes)
+    if goal is None:
+        raise BadInput(f"AWS offers no {name} for Kubernetes {kubernetes}", "See `addonctl matrix`.")
+    action = CreateAddon(
+        cluster=assessment.cluster.name,
+        addon=name,
+        version=str(goal),
+        role_arn=role_arn,
+        resolve_conflicts=adopt or "NONE",
+    )
+    step = planner.creating(action, listed, goal, kubernetes) if row is None else planner.adopting(row, action, goal)
+    return _plan(assessment, f"{name} as an EKS add-on", [replace(step, kubernetes=kubernetes)], now)
+
+
+def _adoptable(assessment: Assessment, catalog: Catalog, name: str, addon: str, adopt: str) -> Installation | None:
+    """The installation to be adopted; None: there is none, and none was asked for."""
+    known = catalog.find(name)
+    ids = {addon, name, known.id if known else name}
+    found = [each for each in assessment.inventory.installations if ids & {each.addon, each.id, each.eks_addon}]
+    kept = next((each for each in found if isinstance(each.owner, owners.EksAddon)), None)
+    if kept is not None:
+        raise BadInput(f"{kept.id} is an EKS add-on already", f"Update it: addonctl update {addon} --to VERSION")
+    if not adopt:
+        if found:
+            what = f"{found[0].id} is installed, by {found[0].owner}"
+            raise BadInput(what, "Have EKS take it over: --adopt overwrite, or --adopt preserve.")
+        return None
+    row = _one(assessment, addon)
+    if not isinstance(row.owner, owners.Manifest):
+        raise BadInput(f"{row.id} is kept by {row.owner}, which would go on with it", "Take it from there first.")
+    return row
+
+
 # ── Back to checkpoints ─────────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -205,6 +259,9 @@ def _held(assessment: Assessment, entry: CheckpointEntry) -> Installation:
     """The installation that a checkpoint is one of."""
     if entry.cluster != assessment.cluster.name:
         raise BadInput(f"Checkpoint {entry.id[:12]} is one of {entry.cluster}", f"This is {assessment.cluster.name}.")
+    if not entry.version:
+        what = f"Before checkpoint {entry.id[:12]} there was nothing of {entry.installation}"
+        raise BadInput(what, "Delete it: aws eks delete-addon.")
     row = _one(assessment, entry.installation)
     if row.owner.type != entry.owner:
         raise BadInput(f"{row.id} had another owner then: {entry.owner}", "What one installed another cannot restore.")
@@ -307,11 +364,16 @@ class _Planner:
             if to in (DEFAULT, LATEST):
                 raise BadInput(f"No table says which versions of {row.addon} there are", "Name one with --to.")
             return Version.of(to)
+        return self.offered_version(listed, to, kubernetes) or row.version
+
+    @staticmethod
+    def offered_version(listed: EksAddonVersions, to: str, kubernetes: Minor) -> Version | None:
+        """A version that AWS offers, by its name or as the default or newest; of these None where there is none."""
         fit = listed.offered(kubernetes)
         if to == LATEST:
-            return max(fit, default=row.version)
+            return max(fit, default=None)
         if to == DEFAULT:
-            return listed.preferred(fit, kubernetes) or row.version
+            return listed.preferred(fit, kubernetes)
         wanted = Version.of(to)
         if wanted not in fit:
             newest = ", ".join(map(str, sorted(fit, reverse=True)[:3])) or "none"
@@ -361,6 +423,37 @@ class _Planner:
         )
         step = self.step(row, self.present(row), parse(entry.version), kubernetes, way)
         return replace(step, restores=entry.id)
+
+    def creating(self, action: CreateAddon, listed: EksAddonVersions, goal: Version, kubernetes: Minor) -> Step:
+        """Its workloads are those that it usually has, so that it can be watched; of how many nobody knows."""
+        addon = self.catalog.find(action.addon)
+        namespace = listed.namespace or (addon.install.eks.namespace if addon and addon.install.eks else "")
+        usual = addon.fingerprints.workloads if addon else ()
+        refs = [ObjectRef.of(each.kind, each.name, each.namespace or namespace) for each in usual]
+        targets = tuple(Target(ref=ref, rollout=Rollout.AT_ONCE, instances=0) for ref in dict.fromkeys(refs))
+        if not addon or not targets or not namespace:
+            what = f"Nobody knows which workloads {action.addon} brings, by which it could be watched"
+            raise BadInput(what, f"Create it by hand: aws eks create-addon --addon-name {action.addon}")
+        return Step(
+            id="",
+            installation=f"{addon.id}/{namespace}/{action.addon}",
+            addon=addon.id,
+            owner=owners.EksAddon(action.addon),
+            from_version=None,
+            to_version=goal,
+            do=(action,),
+            undo=(DeleteAddon(cluster=action.cluster, addon=action.addon),),
+            kubernetes=kubernetes,
+            targets=targets,
+            waves=(Wave(instances=1, canary=True),),
+            objectives=tuple(_objectives(addon)),
+        )
+
+    def adopting(self, row: Installation, action: CreateAddon, goal: Version) -> Step:
+        """With its workloads as they are, in waves; back is the add-on deleted, and its objects as they were."""
+        delete = DeleteAddon(cluster=action.cluster, addon=action.addon, preserve=True)
+        way = _Way((action,), (delete, Note(f"Put the objects of {row.addon} back as they were.")))
+        return self.step(row, self.present(row), goal, _running(self.assessment), way)
 
     def applying(self, row: Installation, goal: Version | None, kubernetes: Minor, manifests: Manifests) -> Step:
         """Manifests that somebody gives, and the end of what they no longer hold."""

@@ -16,6 +16,7 @@ from addonctl.model import EksIssue, EksUpdate, live
 
 _T = TypeVar("_T")
 _RESET = "{}"  # configurationValues cannot be unset; EKS treats this as empty
+_MARK = "addonctl/step"  # a tag
 _TOKEN = re.compile(r"[!-~]{1,64}")
 
 
@@ -57,12 +58,15 @@ class EksAddonApi:
         resolve_conflicts: live.ResolveConflicts,
         namespace: str,
         token: str,
+        mark: str = "",
     ) -> live.Addon:
         wanted = self._wanted(addon, version, role_arn, identities, resolve_conflicts, token)
         if configuration:
             wanted["configurationValues"] = configuration
         if namespace:
             wanted["namespaceConfig"] = {"namespace": namespace}
+        if mark:
+            wanted["tags"] = {_MARK: mark}
         return self._addon(_asked(lambda: self._eks.create_addon(**wanted)["addon"], configuration))
 
     def update(
@@ -121,6 +125,7 @@ class EksAddonApi:
             configuration=said.get("configurationValues") or "",
             issues=_issues((said.get("health") or {}).get("issues")),
             modified=said.get("modifiedAt"),
+            mark=(said.get("tags") or {}).get(_MARK, ""),
         )
 
     def _identity(self, arn: str) -> live.Identity:

@@ -15,6 +15,9 @@ UPDATE_RULES: tuple[dict[str, Any], ...] = (
 
 UPDATE_ACTIONS: tuple[tuple[str, str], ...] = (
     ("eks:UpdateAddon", "addon/*/*/*"),
+    ("eks:CreateAddon", "cluster/*"),
+    ("eks:DeleteAddon", "addon/*/*/*"),
+    ("eks:TagResource", "addon/*/*/*"),
     ("eks:DescribeAddonConfiguration", "*"),
     ("eks:CreatePodIdentityAssociation", "cluster/*"),
     ("eks:UpdatePodIdentityAssociation", "podidentityassociation/*/*"),

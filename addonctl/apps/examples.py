@@ -65,6 +65,9 @@ EXAMPLES = {
         update coredns --set replicaCount=3 --context prod-eu-1
         update --plan plan.json --context prod-eu-1
         update coredns --to latest-compatible --eks prod-eu-1 --yes -o json""",
+    "create": """
+        create metrics-server --eks prod-eu-1
+        create coredns --adopt overwrite --context prod-eu-1 --dry-run""",
     "restore": """
         restore e3efa4f6f1c2 --context prod-eu-1""",
     "rollback": """

@@ -46,6 +46,7 @@ def attach(cli: click.Group) -> None:
     """Adds the commands to `addonctl`."""
     for command in (
         update,
+        create,
         restore,
         rollback,
         runs,
@@ -130,6 +131,34 @@ def _of_file(manager: "Manager", saved: str) -> "Prepared":
 
     found = plan_file.read(saved)
     return manager.prepare_saved(found.plan).accepting(check_accepted(found.accepted))
+
+
+@opt.command(short_help="Create an EKS add-on, or have EKS take one over.")
+@opt.addon
+@_live
+@opt.kubernetes
+@opt.option("--to", default="", metavar="VERSION", help="The version; EKS's default for the cluster by default.")
+@opt.values_options
+@opt.option("--role", default="", metavar="ARN", help="The IAM role of its ServiceAccount.")
+@opt.option(
+    "--adopt",
+    type=click.Choice(["overwrite", "preserve"]),
+    help="Over what was applied by hand; what EKS does with fields that are set there.",
+)
+@_times
+@opt.accept_risk
+@_dry_run
+@_yes
+@_output
+def create(addon: str, to: str, role: str, adopt: str | None, output: str, **given: Any) -> None:
+    """Have EKS install ADDON, watched until it serves; what does not is deleted again.
+
+    With --adopt it is one that was applied by hand: EKS takes it over wave by wave, and back is as it was.
+    """
+    agreed, values = _Agreed.of(given), values_given(given)
+    options = source_options(given)
+    prepared = _manager(options).prepare_creation(addon, to, values, (adopt or "").upper(), role)
+    _carry_out(options, prepared, agreed, output)
 
 
 @opt.command(short_help="Bring an add-on back to a checkpoint.")

@@ -6,11 +6,12 @@ waves, is in instances.py. Each method is safe to repeat: what it is for is read
 
 from addonctl.errors import Invalid
 from addonctl.hands.base import Hand, Kept, NotYet, Ports, Present
+from addonctl.hands.creation import AdoptHand, CreateHand
 from addonctl.hands.eks import EksHand
 from addonctl.hands.gitops import ArgoHand, FluxHand
 from addonctl.hands.helm import HelmHand
 from addonctl.hands.manifests import ManifestHand
-from addonctl.model import owners
+from addonctl.model import CreateAddon, owners
 from addonctl.model.plan import Step
 
 __all__ = ["Hand", "Kept", "NotYet", "Ports", "Present", "hand"]
@@ -18,7 +19,12 @@ __all__ = ["Hand", "Kept", "NotYet", "Ports", "Present", "hand"]
 
 def hand(step: Step, ports: Ports) -> Hand:
     """The hand for a step's owner. Raises Invalid where there is none."""
+    creation = next((each for each in step.do if isinstance(each, CreateAddon)), None)
     match step.owner:
+        case owners.EksAddon() if creation:
+            return CreateHand(step, creation, ports)
+        case owners.Manifest() if creation:
+            return AdoptHand(step, step.owner, creation, ports)
         case owners.EksAddon():
             return EksHand(step, step.owner, ports)
         case owners.HelmRelease(name=name) if name:

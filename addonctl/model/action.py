@@ -55,11 +55,14 @@ class UpdateAddon:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CreateAddon:
-    """EKS CreateAddon, at EKS's default version if `version` is empty."""
+    """EKS CreateAddon, at EKS's default version if `version` is empty; `values` names a file with its configuration."""
 
     cluster: str
     addon: str
     version: str = ""
+    role_arn: str = ""
+    values: str = ""
+    resolve_conflicts: str = "NONE"
     why: str = ""
     type: str = field(default="create-addon", init=False)
 

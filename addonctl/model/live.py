@@ -209,6 +209,7 @@ class Addon:
     configuration: str = field(default="", repr=False)  # JSON or YAML, as its owner sent it
     issues: tuple[EksIssue, ...] = ()
     modified: datetime | None = None
+    mark: str = ""  # that whoever created it gave it; ours alone are read
 
 
 # ── Helm releases ───────────────────────────────────────────────────────────────────────────────────────────────

@@ -8,12 +8,12 @@ from datetime import datetime
 from enum import StrEnum
 
 from addonctl.frozen import dataclass
-from addonctl.model.action import Action
+from addonctl.model.action import Action, CreateAddon
 from addonctl.model.cluster import ObjectRef
 from addonctl.model.configuration import ConfigurationChange
 from addonctl.model.gate import Objective
 from addonctl.model.manifests import ManifestSet
-from addonctl.model.owners import Owner
+from addonctl.model.owners import EksAddon, Owner
 from addonctl.versions import Minor, Version, VersionRange
 
 
@@ -80,6 +80,11 @@ class Step:
     restores: str = ""
     manifests: ManifestSet | None = None
     configuration: ConfigurationChange | None = None
+
+    @property
+    def creates(self) -> bool:
+        """Whether there is nothing of it yet."""
+        return isinstance(self.owner, EksAddon) and any(isinstance(each, CreateAddon) for each in self.do)
 
     def __post_init__(self) -> None:
         assert self.undo or self.irreversible, f"step {self.id}: what cannot be undone says why"

@@ -55,8 +55,12 @@ class EksAddonWriter(Protocol):
         resolve_conflicts: live.ResolveConflicts,
         namespace: str,
         token: str,
+        mark: str = "",
     ) -> live.Addon:
-        """The add-on, CREATING; an empty `namespace` is EKS's default. Raises Conflict also when it already exists."""
+        """The add-on, CREATING; an empty `namespace` is EKS's default. Raises Conflict also when it already exists.
+
+        `mark` is kept with it, and describe tells it.
+        """
         ...
 
     def update(

@@ -95,6 +95,10 @@ def _found(plan: Plan, assessment: Assessment, catalog: Catalog, facts: Mapping[
         for step in plan.steps
         if assessment.row(step.installation) is not None
     ]
+    for step in plan.steps:
+        if step.creates:
+            case = Case(plan, step, assessment, catalog, facts.get(step.id, NOTHING_READ))
+            yield from configuration.target(case)
     yield from before.cluster(cases, assessment)
     firsts = {case.row.id: case for case in reversed(cases)}
     for case in firsts.values():

@@ -53,12 +53,14 @@ class Case:
     @property
     def subject(self) -> InstallationRef:
         """Of what is so now."""
-        return InstallationRef(self.row.id, self.row.addon)
+        return InstallationRef(self.step.installation, self.step.addon)
 
     @property
     def way(self) -> InstallationRef:
         """Of what this step does, as several steps of one installation may."""
-        return InstallationRef(self.row.id, self.row.addon, topic=f"to {self.step.to_version or 'another version'}")
+        return InstallationRef(
+            self.step.installation, self.step.addon, topic=f"to {self.step.to_version or 'another version'}"
+        )
 
     # ── Its workloads ───────────────────────────────────────────────────────────────────────────────────────────
 

@@ -96,8 +96,7 @@ def _what(action: Action) -> Iterator[Line]:
         case UpdateAddon():
             yield Line(LineKind.COMMAND, _update_addon(action))
         case CreateAddon():
-            version = ("--addon-version", action.version) if action.version else ()
-            yield _command(*_eks("create-addon", action.cluster, action.addon), *version)
+            yield _command(*_create_addon(action))
         case DeleteAddon():
             preserve = ("--preserve",) if action.preserve else ()
             yield _command(*_eks("delete-addon", action.cluster, action.addon), *preserve)
@@ -146,6 +145,18 @@ def _run(action: CommandLine) -> str:
 
 def _eks(verb: str, cluster: str, addon: str) -> tuple[str, ...]:
     return ("aws", "eks", verb, "--cluster-name", cluster, "--addon-name", addon)
+
+
+def _create_addon(action: CreateAddon) -> Iterator[str]:
+    yield from _eks("create-addon", action.cluster, action.addon)
+    if action.version:
+        yield from ("--addon-version", action.version)
+    if action.role_arn:
+        yield from ("--service-account-role-arn", action.role_arn)
+    if action.values:
+        yield from ("--configuration-values", f"file://{action.values}")
+    if action.resolve_conflicts != "NONE":
+        yield from ("--resolve-conflicts", action.resolve_conflicts)
 
 
 # There must be a configuration to send back even if there is none: `--output text` prints null as "None".

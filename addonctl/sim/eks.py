@@ -162,7 +162,9 @@ class SimEks:
         update = self._begun(wanted, resolve)
         addon.before, addon.late_until = addon.said, self.world.micros + round(self.pace.late_s * 1e6)
         was = addon.said
-        addon.said = replace(wanted, status="UPDATING", arn=was.arn, namespace=was.namespace, modified=self.world.now)
+        addon.said = replace(
+            wanted, status="UPDATING", arn=was.arn, namespace=was.namespace, mark=was.mark, modified=self.world.now
+        )
         addon.resolve, addon.update_id = resolve, update.id
         self._tokens[token] = self._updates[wanted.name, update.id] = update
         self._go_on(addon, self.pace.apply_s, lambda: self._apply(addon))
@@ -336,9 +338,10 @@ class SimEksAddons:
         resolve_conflicts: live.ResolveConflicts,
         namespace: str,
         token: str,
+        mark: str = "",
     ) -> live.Addon:
         wanted = _wanted(addon, version, role_arn, identities, configuration, token)
-        wanted = replace(wanted, namespace=namespace)
+        wanted = replace(wanted, namespace=namespace, mark=mark)
         return self._asked("CreateAddon", addon, lambda: self._eks.create(wanted, resolve_conflicts, token), True)
 
     def update(

@@ -180,6 +180,12 @@ def test_what_was_created_is_described_to_the_letter(side: Side) -> None:
     assert "hunter2" not in repr(found)
 
 
+def test_a_mark_stays_with_what_was_created(side: Side) -> None:
+    assert create(side, mark="a1b2").mark == "a1b2"
+    update(side)
+    assert side.reader.describe("coredns").mark == "a1b2"
+
+
 def test_all_that_is_needed_to_go_back_can_be_sent(side: Side) -> None:
     create(side)
     before = side.reader.describe("coredns")

@@ -14,7 +14,9 @@ from addonctl.errors import BadInput
 from addonctl.model import (
     Application,
     Apply,
+    CreateAddon,
     Delete,
+    DeleteAddon,
     FluxHelmRelease,
     GitChange,
     HelmRollback,
@@ -25,10 +27,18 @@ from addonctl.model import (
     live,
     owners,
 )
+from addonctl.model.checkpoint import CheckpointEntry
 from addonctl.model.configuration import ConfigurationChange, KeyChange
 from addonctl.model.manifests import Manifests
 from addonctl.model.plan import Plan, Rollout, Step, Wave
-from addonctl.plan import check_premises, update_plan, upgrade_plan, with_configuration
+from addonctl.plan import (
+    check_premises,
+    creation_plan,
+    restore_plan,
+    update_plan,
+    upgrade_plan,
+    with_configuration,
+)
 from addonctl.versions import Minor, Version
 from tests.builders import NOW
 from tests.judging import assessed
@@ -481,3 +491,81 @@ def test_a_plan_between_whose_steps_the_control_plane_moves_is_not_carried_out(
 ) -> None:
     with pytest.raises(BadInput, match=r"one for Kubernetes 1\.36"):
         check_premises(upgrade_plan(demo, catalog, Minor(1, 36), NOW), demo)
+
+
+# ── Into EKS's keeping ──────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_what_is_not_there_is_created_and_watched_by_its_usual_workloads(demo: Assessment, catalog: Catalog) -> None:
+    (step,) = creation_plan(demo, catalog, "snapshot-controller", "", NOW).steps
+    (create,), (delete,) = step.do, step.undo
+    assert isinstance(create, CreateAddon)
+    assert isinstance(delete, DeleteAddon)
+    assert (create.addon, create.version, create.resolve_conflicts) == (
+        "snapshot-controller",
+        str(step.to_version),
+        "NONE",
+    )
+    assert step.creates
+    assert step.from_version is None
+    assert ("Deployment", "kube-system") in {(each.ref.kind, each.ref.namespace) for each in step.targets}
+    assert [each.sli for each in step.objectives] == ["ready"]
+
+
+def test_a_version_that_is_not_offered_is_not_created(demo: Assessment, catalog: Catalog) -> None:
+    with pytest.raises(BadInput, match=r"AWS offers no snapshot-controller v0\.0\.1"):
+        creation_plan(demo, catalog, "snapshot-controller", "v0.0.1-eksbuild.1", NOW)
+
+
+@pytest.mark.parametrize(
+    ("addon", "adopt", "says"),
+    [
+        ("coredns", "", "is an EKS add-on already"),
+        ("coredns", "OVERWRITE", "is an EKS add-on already"),
+        ("cert-manager", "", "is installed, by helm release"),
+        ("cert-manager", "OVERWRITE", "which would go on with it"),
+        ("snapshot-controller", "OVERWRITE", "is not installed here"),
+        ("argo-cd", "", "EKS offers no add-on argo-cd"),
+    ],
+)
+def test_what_eks_cannot_be_given_is_refused(
+    demo: Assessment, catalog: Catalog, addon: str, adopt: str, says: str
+) -> None:
+    with pytest.raises(BadInput, match=says):
+        creation_plan(demo, catalog, addon, "", NOW, adopt)
+
+
+def test_what_was_applied_is_adopted_in_waves_and_handed_back(demo: Assessment, catalog: Catalog) -> None:
+    rows = tuple(
+        replace(row, owner=owners.Manifest("kubectl"), claims=()) if row.addon == "coredns" else row
+        for row in demo.inventory.installations
+    )
+    by_hand = replace(demo, inventory=replace(demo.inventory, installations=rows))
+    (step,) = creation_plan(by_hand, catalog, "coredns", "latest-compatible", NOW, "OVERWRITE").steps
+    (create,), (delete, *_) = step.do, step.undo
+    assert isinstance(create, CreateAddon)
+    assert isinstance(delete, DeleteAddon)
+    assert (create.resolve_conflicts, delete.preserve) == ("OVERWRITE", True)
+    assert not step.creates
+    assert step.waves == (Wave(instances=1, canary=True), Wave(instances=1))
+    with pytest.raises(BadInput, match="is installed, by") as caught:
+        creation_plan(by_hand, catalog, "coredns", "", NOW)
+    assert "--adopt" in caught.value.fix
+
+
+def test_back_to_nothing_is_no_restoring(demo: Assessment, catalog: Catalog) -> None:
+    entry = CheckpointEntry(
+        id="ab12",
+        cluster=demo.cluster.name,
+        installation="coredns/kube-system/coredns",
+        addon="coredns",
+        owner="eks-addon",
+        taken=NOW,
+        bytes=1,
+        objects=0,
+        crds=0,
+        custom_resources=0,
+        secrets_withheld=0,
+    )
+    with pytest.raises(BadInput, match="there was nothing of coredns"):
+        restore_plan(demo, catalog, "back", [entry], NOW)

@@ -114,7 +114,7 @@ class State:
             "addonArn": arn,
             "createdAt": now,
             "modifiedAt": now,
-            "tags": {},
+            "tags": dict(wanted.get("tags") or {}),
             "owner": info.get("owner") or "aws",
             "publisher": info.get("publisher") or "eks",
         }
