@@ -221,8 +221,8 @@ class Executor:
         if step.restores:
             return self._compare_with(self.ports.checkpoints.load(step.restores), step, strictly=False)
         found = self._hand(step).present()
-        if found.version != str(step.to_version):
-            raise NotYet(f"{step.installation} is at {found.version}, not at {step.to_version}", _LATE_S)
+        if found.version != str(step.to_version or ""):
+            raise NotYet(f"{step.installation} is at {found.version}, not at {step.to_version or 'none'}", _LATE_S)
         self._not_busy(step, found)
         if step.configuration and not self._is_configured(step, step.configuration.goal):
             raise NotYet(f"the configuration of {step.installation} is not what it is to be", _LATE_S)

@@ -24,6 +24,7 @@ from addonctl.plan import (
     check_premises,
     checkpoint_plan,
     creation_plan,
+    letting_go_plan,
     restore_plan,
     update_plan,
     upgrade_plan,
@@ -100,6 +101,11 @@ class Manager:
         if values:
             plan = with_configuration(plan, self._configurer().change(plan.cluster, plan.steps[-1], values))
         return self._prepared(assessment, plan)
+
+    def prepare_letting_go(self, addon: str) -> Prepared:
+        """An EKS add-on that EKS is to forget, while its objects stay: see plan.letting_go_plan."""
+        assessment = self.assess()
+        return self._prepared(assessment, letting_go_plan(assessment, self.catalog, addon, self.clock.now()))
 
     def _configured(self, plan: Plan, values: Values) -> Plan:
         check_owner(plan.steps[-1])

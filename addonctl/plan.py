@@ -53,6 +53,7 @@ _NAMING = ("k8s-app", "app.kubernetes.io/name", "app.kubernetes.io/instance", "a
 _CLIENT_SIDE = "kubectl-client-side-apply"
 _WITH_ALL_OF_IT = "with the whole of the new configuration in the file:"
 _AS_IT_WAS = "with the configuration of before in the file:"
+_ALL = "with the role, the identities and the configuration that it had:"
 _CONTROLLERS = ("Deployment", "StatefulSet", "DaemonSet")
 
 
@@ -210,6 +211,21 @@ def creation_plan(
     )
     step = planner.creating(action, listed, goal, kubernetes) if row is None else planner.adopting(row, action, goal)
     return _plan(assessment, f"{name} as an EKS add-on", [replace(step, kubernetes=kubernetes)], now)
+
+
+def letting_go_plan(assessment: Assessment, catalog: Catalog, addon: str, now: datetime) -> Plan:
+    """An EKS add-on that EKS is to forget, while its objects stay. Raises BadInput where it is none."""
+    planner, kubernetes, row = _Planner(assessment, catalog), _running(assessment), _one(assessment, addon)
+    if not isinstance(row.owner, owners.EksAddon):
+        raise BadInput(f"{row.id} is kept by {row.owner}, not by EKS", "Take it from there.")
+    cluster, name = assessment.cluster.name, row.owner.name
+    back = CreateAddon(cluster=cluster, addon=name, version=str(row.version), resolve_conflicts="PRESERVE", why=_ALL)
+    way = _Way((DeleteAddon(cluster=cluster, addon=name, preserve=True),), (back,))
+    listed = catalog.eks.addons.get(name)
+    if listed is None or row.version not in listed.offered(kubernetes):
+        way = _Way(way.do, (), f"AWS offers no {name} {row.version} for Kubernetes {kubernetes} any more")
+    step = planner.step(row, row.version, None, kubernetes, way)
+    return _plan(assessment, f"{row.id} out of EKS's keeping", [step], now)
 
 
 def _adoptable(assessment: Assessment, catalog: Catalog, name: str, addon: str, adopt: str) -> Installation | None:

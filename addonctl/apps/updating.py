@@ -47,6 +47,7 @@ def attach(cli: click.Group) -> None:
     for command in (
         update,
         create,
+        delete,
         restore,
         rollback,
         runs,
@@ -159,6 +160,30 @@ def create(addon: str, to: str, role: str, adopt: str | None, output: str, **giv
     options = source_options(given)
     prepared = _manager(options).prepare_creation(addon, to, values, (adopt or "").upper(), role)
     _carry_out(options, prepared, agreed, output)
+
+
+@opt.command(short_help="Take an add-on out of EKS's keeping.")
+@opt.addon
+@_live
+@opt.kubernetes
+@opt.option("--preserve", is_flag=True, help="Leave its objects in the cluster, as they are.")
+@_times
+@opt.accept_risk
+@_dry_run
+@_yes
+@_output
+def delete(addon: str, preserve: bool, output: str, **given: Any) -> None:
+    """Have EKS forget ADDON, whose objects stay: from then on they are kept by hand.
+
+    They are watched; where they degrade, or EKS says that it failed, EKS takes the add-on back as it had it.
+    `addonctl create ADDON --adopt` is the way back later.
+    """
+    agreed = _Agreed.of(given)
+    options = source_options(given)
+    if not preserve:
+        fix = "Give --preserve; with its objects: aws eks delete-addon, or helm uninstall."
+        raise BadInput("An add-on is not deleted with its objects", fix)
+    _carry_out(options, _manager(options).prepare_letting_go(addon), agreed, output)
 
 
 @opt.command(short_help="Bring an add-on back to a checkpoint.")

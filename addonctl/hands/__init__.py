@@ -6,7 +6,7 @@ waves, is in instances.py. Each method is safe to repeat: what it is for is read
 
 from addonctl.errors import Invalid
 from addonctl.hands.base import Hand, Kept, NotYet, Ports, Present
-from addonctl.hands.creation import AdoptHand, CreateHand
+from addonctl.hands.creation import AdoptHand, CreateHand, LetGoHand
 from addonctl.hands.eks import EksHand
 from addonctl.hands.gitops import ArgoHand, FluxHand
 from addonctl.hands.helm import HelmHand
@@ -25,6 +25,8 @@ def hand(step: Step, ports: Ports) -> Hand:
             return CreateHand(step, creation, ports)
         case owners.Manifest() if creation:
             return AdoptHand(step, step.owner, creation, ports)
+        case owners.EksAddon(name=name) if step.lets_go:
+            return LetGoHand(step, name, ports)
         case owners.EksAddon():
             return EksHand(step, step.owner, ports)
         case owners.HelmRelease(name=name) if name:

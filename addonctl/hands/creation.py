@@ -1,4 +1,5 @@
-"""The hands that bring an add-on into EKS's keeping: CreateAddon, of what is not there or over what somebody applied.
+"""The hands that bring an add-on into EKS's keeping, and out of it: CreateAddon, of what is not there or over what
+somebody applied, and DeleteAddon that leaves the objects.
 
 What was created has a mark, so that going back deletes nothing that somebody else created at the same moment. EKS says
 of a creation only what state the add-on is in.
@@ -10,6 +11,7 @@ from dataclasses import dataclass
 
 from addonctl.errors import Invalid, NotFound
 from addonctl.hands.base import Kept, NotYet, Ports, Present, goal_of
+from addonctl.hands.eks import alike
 from addonctl.hands.manifests import ManifestHand
 from addonctl.model import live
 from addonctl.model.action import CreateAddon
@@ -91,10 +93,7 @@ class CreateHand:
             yield f"EKS add-on {found.name}, which is still there"
 
     def _found(self) -> live.Addon | None:
-        try:
-            return self.ports.eks.describe(self.wanted.addon)
-        except NotFound:
-            return None
+        return _described(self.ports, self.wanted.addon)
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +139,76 @@ class AdoptHand:
     def differences(self, before: Checkpoint) -> Iterator[str]:
         yield from self._eks.differences(before)
         yield from self._objects.differences(before)
+
+
+@dataclass(frozen=True, slots=True)
+class LetGoHand:
+    """EKS forgets the add-on, and its objects stay as they are; back is EKS's creation over them."""
+
+    step: Step
+    name: str
+    ports: Ports
+
+    def present(self) -> Present:
+        found = _described(self.ports, self.name)
+        if found is None:
+            return Present("")
+        return Present(found.version, f"EKS says {found.status}" if found.status in _AT_WORK else "")
+
+    def kept(self) -> Kept:
+        return Kept(eks=_described(self.ports, self.name))
+
+    def hold(self, before: Checkpoint) -> None:
+        """EKS writes to the cluster only when it is asked to."""
+
+    def let_go(self, before: Checkpoint, token: str) -> None:
+        """Nothing was held."""
+
+    def change(self, before: Checkpoint, token: str) -> str:
+        self.ports.eks_writer.delete(self.name, preserve=True)
+        return token
+
+    def revert(self, before: Checkpoint, token: str) -> str:
+        """As the checkpoint has it; objects that EKS owns are no conflict, and what others set stays."""
+        found, was = _described(self.ports, self.name), before.eks
+        assert was is not None, f"the checkpoint of {before.installation} is one of an EKS add-on"
+        if found is not None and found.status == "DELETING":
+            raise NotYet(f"EKS deletes {self.name}", _SOON_S)
+        if found is None:
+            self.ports.eks_writer.create(
+                self.name,
+                version=was.version,
+                role_arn=was.role_arn,
+                identities=was.identities,
+                configuration=was.configuration,
+                resolve_conflicts=live.ResolveConflicts.PRESERVE,
+                namespace=was.namespace,
+                token=token,
+                mark=was.mark,
+            )
+        return token
+
+    def state(self, ticket: str) -> tuple[OwnerState, str]:
+        """It is done when EKS knows nothing of it; what EKS keeps is as far as EKS says."""
+        found = _described(self.ports, self.name)
+        if not ticket:
+            return OwnerState.IDLE, ""
+        if found is None:
+            return OwnerState.DONE, ""
+        detail = "; ".join(f"{each.code}: {each.message}" for each in found.issues)
+        return _STATES.get(found.status, OwnerState.FAILED), detail
+
+    def differences(self, before: Checkpoint) -> Iterator[str]:
+        found = _described(self.ports, self.name)
+        if found is None or before.eks is None or not alike(found, before.eks) or found.version != before.eks.version:
+            yield f"EKS add-on {self.name}"
+
+
+def _described(ports: Ports, name: str) -> live.Addon | None:
+    try:
+        return ports.eks.describe(name)
+    except NotFound:
+        return None
 
 
 def _mark(before: Checkpoint) -> str:

@@ -75,7 +75,7 @@ class EksHand:
 
     def differences(self, before: Checkpoint) -> Iterator[str]:
         was, now = _eks(before), self.ports.eks.describe(self.owner.name)
-        if now.version != was.version or not _alike(now, was):
+        if now.version != was.version or not alike(now, was):
             yield f"EKS add-on {now.name}"
 
 
@@ -84,7 +84,7 @@ def _eks(before: Checkpoint) -> live.Addon:
     return before.eks
 
 
-def _alike(one: live.Addon, other: live.Addon) -> bool:
+def alike(one: live.Addon, other: live.Addon) -> bool:
     """Whether EKS keeps the same beside the version; a configuration that was reset is described as `{}`."""
     mine, its = ((each.role_arn, each.identities, each.configuration.replace("{}", "")) for each in (one, other))
     return mine == its

@@ -8,7 +8,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from addonctl.frozen import dataclass
-from addonctl.model.action import Action, CreateAddon
+from addonctl.model.action import Action, CreateAddon, DeleteAddon
 from addonctl.model.cluster import ObjectRef
 from addonctl.model.configuration import ConfigurationChange
 from addonctl.model.gate import Objective
@@ -85,6 +85,11 @@ class Step:
     def creates(self) -> bool:
         """Whether there is nothing of it yet."""
         return isinstance(self.owner, EksAddon) and any(isinstance(each, CreateAddon) for each in self.do)
+
+    @property
+    def lets_go(self) -> bool:
+        """Whether its owner is to forget it, while its objects stay."""
+        return any(isinstance(each, DeleteAddon) for each in self.do)
 
     def __post_init__(self) -> None:
         assert self.undo or self.irreversible, f"step {self.id}: what cannot be undone says why"

@@ -110,6 +110,10 @@ def state_text(state: StepState) -> str:
 def moves(step: Step, unknown: str = "?") -> str:
     """From which version to which; where it stays, what changes instead."""
     was, to = step.from_version or unknown, step.to_version or unknown
+    if step.creates:
+        return f"{to}, created"
+    if step.lets_go:
+        return f"{was}, let go"
     if step.configuration is None:
         return f"{was} → {to}"
     return f"{was}, configured" if was == to else f"{was} → {to}, configured"

@@ -34,6 +34,7 @@ from addonctl.model.plan import Plan, Rollout, Step, Wave
 from addonctl.plan import (
     check_premises,
     creation_plan,
+    letting_go_plan,
     restore_plan,
     update_plan,
     upgrade_plan,
@@ -569,3 +570,23 @@ def test_back_to_nothing_is_no_restoring(demo: Assessment, catalog: Catalog) -> 
     )
     with pytest.raises(BadInput, match="there was nothing of coredns"):
         restore_plan(demo, catalog, "back", [entry], NOW)
+
+
+def test_what_eks_forgets_it_can_be_given_back(demo: Assessment, catalog: Catalog) -> None:
+    (step,) = letting_go_plan(demo, catalog, "coredns", NOW).steps
+    assert step.lets_go
+    assert (step.to_version, step.irreversible) == (None, "")
+    (back,) = step.undo
+    assert isinstance(back, CreateAddon)
+    assert back.version == str(step.from_version)
+    assert step.waves == (Wave(instances=1, canary=True), Wave(instances=1))
+
+
+def test_what_eks_does_not_offer_any_more_it_is_never_given_back(demo: Assessment, catalog: Catalog) -> None:
+    (step,) = letting_go_plan(demo, catalog, "vpc-cni", NOW).steps
+    assert "AWS offers no vpc-cni v1.17.1-eksbuild.1" in step.irreversible
+
+
+def test_what_eks_does_not_keep_it_cannot_forget(demo: Assessment, catalog: Catalog) -> None:
+    with pytest.raises(BadInput, match="kept by helm release"):
+        letting_go_plan(demo, catalog, "cert-manager", NOW)

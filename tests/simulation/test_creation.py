@@ -8,12 +8,13 @@ import pytest
 from addonctl.adapters.values_files import parsed
 from addonctl.configuring import Configuring
 from addonctl.errors import NotFound
+from addonctl.hands import NotYet
 from addonctl.model import READY, CreateAddon, DeleteAddon, Note, Objective, ObjectRef, live, owners
 from addonctl.model.plan import Rollout, Step, Target, Wave
-from addonctl.model.run import CommandFailed, OwnerFailed, Phase
+from addonctl.model.run import CommandFailed, OwnerFailed, OwnerState, Phase
 from addonctl.sim.controllers import Behaviour
 from addonctl.sim.faults import draw, schedule
-from tests.simulation.update import NEW, OLD, Cluster, Kubectl
+from tests.simulation.update import NEW, OLD, Cluster, Kubectl, checkpoint, hand_of
 
 DEPLOYMENT = ObjectRef.of("Deployment", "dns", "kube-system")
 _BAD = {
@@ -188,6 +189,46 @@ def test_one_that_breaks_is_handed_back_as_it_was(does: Behaviour, crash: float)
     assert live.normalised(after.document) == live.normalised(before.document)
     assert ("eks", "Apply") not in cluster.managers
     assert cluster.lost == 0
+
+
+# ── Let go ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def letting_go(cluster: Cluster) -> Step:
+    do = DeleteAddon(cluster="prod-eu-1", addon="dns", preserve=True)
+    return replace(cluster.plan().steps[0], to_version=None, do=(do,), undo=(Note("as it was"),))
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_eks_forgets_it_and_its_objects_stay(seed: int) -> None:
+    cluster = Cluster(seed)
+    before = cluster.hands.reader.get(DEPLOYMENT)
+    run = cluster.update(letting_go(cluster), crash=0.1 * (seed % 2))
+    assert run.phase is Phase.UPDATED, run.why
+    assert is_gone(cluster)
+    assert set(cluster.images()) == {str(OLD)}
+    assert live.normalised(cluster.hands.reader.get(DEPLOYMENT).document) == live.normalised(before.document)
+    assert cluster.lost == 0
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_who_cancels_has_it_back_in_eks_as_it_was(seed: int) -> None:
+    cluster = Cluster(seed)
+    was = cluster.hands.eks.describe("dns")
+    before, hand = checkpoint(cluster, letting_go(cluster)), hand_of(cluster, letting_go(cluster))
+    hand.change(before, "one")
+    with pytest.raises(NotYet, match="deletes"):
+        hand.revert(before, "two")
+    cluster.world.advance(60)
+    assert hand.state("one") == (OwnerState.DONE, "")
+    assert list(hand.differences(before)) == ["EKS add-on dns"]
+    assert hand.revert(before, "two") == hand.revert(before, "two") == "two"
+    assert hand.state("two") == (OwnerState.AT_WORK, "")
+    cluster.world.advance(120)
+    assert hand.state("two") == (OwnerState.DONE, "")
+    assert list(hand.differences(before)) == []
+    found = cluster.hands.eks.describe("dns")
+    assert (found.version, found.role_arn, found.configuration) == (was.version, was.role_arn, was.configuration)
 
 
 def test_with_preserve_what_was_set_by_hand_stays() -> None:
