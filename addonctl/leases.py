@@ -8,6 +8,7 @@ journal knows how far it was. Called by executor.py.
 import hashlib
 from collections.abc import Mapping
 from datetime import datetime
+from functools import cache
 from typing import Any
 
 from addonctl.errors import Conflict, Invalid, NotFound
@@ -86,6 +87,7 @@ def _held(reader: ObjectReader, run: Run, now: datetime) -> tuple[str, str]:
     )
 
 
+@cache
 def _name(installation: str) -> str:
     return f"addonctl-{hashlib.sha256(installation.encode()).hexdigest()[:12]}"
 

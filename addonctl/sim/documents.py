@@ -10,14 +10,17 @@ from typing import Any
 from addonctl.errors import Invalid
 
 Document = dict[str, Any]
+_SCALARS = frozenset({str, int, float, bool, type(None)})
 
 
 def copied(value: Any) -> Any:
     """A deep copy of a JSON value. Anything else in it is a bug of the caller's."""
-    if isinstance(value, str | int | float | None):
+    if type(value) in _SCALARS:
         return value
     if isinstance(value, Mapping):
         return {key: copied(held) for key, held in value.items()}
+    if isinstance(value, str | int | float):  # an enumeration's
+        return value
     assert isinstance(value, Sequence), f"no JSON value: {type(value).__name__}"
     return [copied(held) for held in value]
 
@@ -25,7 +28,7 @@ def copied(value: Any) -> Any:
 def at(value: Any, *path: str) -> Any:
     """What stands under a path of names, None where nothing does."""
     for name in path:
-        if not isinstance(value, Mapping):
+        if type(value) is not dict and not isinstance(value, Mapping):
             return None
         value = value.get(name)
     return value

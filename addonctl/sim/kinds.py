@@ -9,6 +9,7 @@ import base64
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from operator import is_
 from typing import Any
 
 from addonctl import resources
@@ -239,28 +240,40 @@ _RULES: Mapping[str, Callable[[Document, Served], None]] = {
 }
 
 
-def defaulted(document: Document, served: Served) -> Document:
-    """As the server keeps what was said: without what is empty, with what it sets by itself and nobody owns."""
+def defaulted(document: Document, served: Served, before: Document | None = None) -> Document:
+    """As the server keeps what was said: without what is empty, with what it sets by itself and nobody owns.
+
+    What a document shares with the one `before` it needs no look.
+    """
     if served.custom:
         return document
     fill = _DEFAULTS.get(served.kind)
-    kept: Document = _without_empty(document)
+    kept: Document = _without_empty(document, before)
     return fill(kept) if fill else kept
 
 
 # Go's types leave these out where they are empty or zero; an empty `emptyDir` or `securityContext` says something.
+_SCALARS = frozenset({str, int, float, bool, type(None)})
 _EMPTY = ("data", "binaryData", "stringData", "labels", "annotations", "nodeSelector", "minReadySeconds")
 
 
-def _without_empty(value: Any) -> Any:
+def _without_empty(value: Any, before: Any = None) -> Any:
     """The same value where there is nothing to leave out, so that states share their parts."""
+    if value is before or type(value) in _SCALARS:
+        return value
     if type(value) is list:
         items = [_without_empty(held) for held in value]
-        return value if all(new is old for new, old in zip(items, value, strict=True)) else items
+        return value if all(map(is_, items, value)) else items
     if type(value) is not dict:
         return value
-    result = {name: _without_empty(held) for name, held in value.items() if held != [] and (held or name not in _EMPTY)}
-    same = len(result) == len(value) and all(held is value[name] for name, held in result.items())
+    was = before if type(before) is dict else {}
+    result, same = {}, True
+    for name, held in value.items():
+        if held == [] or (not held and name in _EMPTY):
+            same = False
+            continue
+        kept = result[name] = _without_empty(held, was.get(name))
+        same = same and kept is held
     return value if same else result
 
 

@@ -287,7 +287,8 @@ class Store:
         before = present.document if present is not None else {"metadata": {}}
         document = fields.applied(before, wanted, dropped, custom=served.custom)
         kinds.check(document, served)
-        return self._stored(served, present, kinds.defaulted(document, served), managers, dry_run=dry_run)
+        document = kinds.defaulted(document, served, before)
+        return self._stored(served, present, document, managers, dry_run=dry_run)
 
     def _managers_after_apply(
         self, present: Stored | None, served: Served, wanted: Fields, manager: str, force: bool
@@ -328,7 +329,7 @@ class Store:
         before, document = _with_managers_of(stored, document)
         document = _within(stored, document, subresource)
         kinds.check(document, stored.served)
-        document = kinds.defaulted(document, stored.served)
+        document = kinds.defaulted(document, stored.served, stored.document)
         managers = self._taken_over(before, document, manager, "status" if subresource == "status" else "")
         return self._stored(stored.served, stored, document, managers, dry_run=dry_run)
 
