@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 
 from addonctl.frozen import replace
 from addonctl.gate import judged, observed, opened
-from addonctl.model import Answered, GateSettings, Guard, Verdict
+from addonctl.model import READY, Answered, GateSettings, Guard, Objective, Verdict
 from addonctl.model.plan import Plan
 from addonctl.model.run import (
     Approved,
@@ -42,6 +42,8 @@ from addonctl.model.run import (
 
 # A worker that is alive looks every few seconds, and no call takes longer than this.
 _MOVES_WITHIN = timedelta(seconds=180)
+# In so many looks an SLI that can be asked for has given a count.
+_LOOKS = 4
 # One instance follows another within this, pulled image and warmed caches included.
 _AN_INSTANCE_S = 60
 _WATCHED = (Phase.APPLY, Phase.SOAK, Phase.VERIFY)
@@ -191,8 +193,17 @@ def _next_step(run: Run, now: datetime) -> Run:
 
 
 def _changing(run: Run, now: datetime, by: str = "") -> Run:
-    gate = opened(run.settings, run.at_work_on.objectives, run.baseline)
-    return _entered(replace(run, changed=True, gate=gate), Phase.APPLY, now, Do.CHANGE, Do.RELEASE, by=by)
+    watched, unwatched = _objectives(run)
+    gate = opened(run.settings, watched, run.baseline)
+    run = _entered(replace(run, changed=True, gate=gate), Phase.APPLY, now, Do.CHANGE, Do.RELEASE, by=by)
+    return replace(run, timeline=(*run.timeline[:-1], replace(run.timeline[-1], unwatched=unwatched)))
+
+
+def _objectives(run: Run) -> tuple[tuple[Objective, ...], tuple[str, ...]]:
+    """Those that the gate is to watch, and the SLIs that it cannot: nobody could ask for them before the change."""
+    step, asked = run.at_work_on, {each.sli for each in run.baseline if (each.updated + each.control).requests}
+    watched = tuple(each for each in step.objectives if each.sli in asked or each.sli == READY or step.ails)
+    return watched, tuple(each.sli for each in step.objectives if each not in watched)
 
 
 # ── Turning back ────────────────────────────────────────────────────────────────────────────────────────────────
@@ -279,11 +290,16 @@ def _before_the_change(run: Run, seen: Looked, now: datetime) -> Run:
         troubles = tuple(dict.fromkeys((*(troubles or ()), *seen.troubles)))
     run = replace(run, baseline=(*run.baseline, *seen.samples), troubles=troubles)
     watched = (now - run.since).total_seconds() >= run.limits.baseline_s
-    if run.todo or not watched or seen.state is None or not _as_ready_as_before(run, seen.state):
+    if run.todo or not watched or seen.state is None or not _as_ready_as_before(run, seen.state) or _may_count(run):
         return run
     if run.at_work_on.approval or run.at_work_on.irreversible:
         return _entered(run, Phase.APPROVAL, now)
     return run if run.paused else _changing(run, now)
+
+
+def _may_count(run: Run) -> bool:
+    """Whether an SLI that has given no count may still give one: probes that have just begun need a look or two."""
+    return bool(_objectives(run)[1]) and len({each.at for each in run.baseline}) < _LOOKS
 
 
 def _while_changing(run: Run, seen: Looked, now: datetime) -> Run:

@@ -216,7 +216,8 @@ Why = GateFailed | NoVerdict | TookTooLong | CommandFailed | OwnerFailed | Cance
 class Entry:
     """A line of a run's timeline: a phase was entered, and why if it was a turn.
 
-    `judgement`: what the gate said last of the phase before, where one was open.
+    `judgement`: what the gate said last of the phase before, where one was open. `unwatched`: SLIs that gave no count
+    before the change that begins here, and so cannot tell anything after it.
     """
 
     at: datetime
@@ -226,6 +227,7 @@ class Entry:
     why: Why | None = None
     judgement: Judgement | None = None
     by: str = ""  # who approved
+    unwatched: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

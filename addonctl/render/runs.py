@@ -135,7 +135,8 @@ def entry_text(entry: Entry, run: Run) -> str:
     by = f", approved by {entry.by}" if entry.by else ""
     told = entry.why and not (entry.phase.ended and any(each.why == entry.why for each in run.timeline[:-1]))
     why = f": {why_text(entry.why)}" if entry.why and told else ""
-    return f"{PHASES[entry.phase]}{wave}{by}{why}"
+    blind = f"; without {', '.join(entry.unwatched)}: nothing was counted before the change" if entry.unwatched else ""
+    return f"{PHASES[entry.phase]}{wave}{by}{blind}{why}"
 
 
 def lost(served: Iterable[Answered]) -> Iterator[str]:
@@ -194,6 +195,7 @@ def _entry(entry: Entry) -> Document:
         "wave": entry.wave + 1,
         "why": why,
         "by": entry.by,
+        "unwatched": list(entry.unwatched),
     }
 
 

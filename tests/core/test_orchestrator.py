@@ -163,7 +163,21 @@ def test_the_baseline_is_watched_for_as_long_as_it_takes() -> None:
     assert advance(run, Looked(state=None, unread="time-out"), at)[0].phase is Phase.BASELINE
     assert advance(run, Looked(state=replace(_OLD, ready=5)), at)[0].phase is Phase.BASELINE
     assert advance(replace(run, paused=True), Looked(state=_OLD), at)[0].phase is Phase.BASELINE
-    assert advance(run, Looked(state=_OLD), at)[0].phase is Phase.APPLY
+    assert advance(run, Looked(state=_OLD), at)[0].phase is Phase.BASELINE, "no SLI has given a count"
+    assert advance(run, Looked(state=_OLD, samples=_good(run)), at)[0].phase is Phase.APPLY
+
+
+def test_what_gives_no_count_before_the_change_is_not_watched_after_it_and_the_timeline_says_so() -> None:
+    run = replace(_upto(Phase.BASELINE), todo=())
+    for seconds in range(0, 60, 10):
+        silent = Sample(sli="ready", at=run.since + _later(seconds), updated=Counts(), control=Counts(60))
+        run, _ = advance(run, Looked(state=_OLD, samples=(silent,)), silent.at)
+        assert (run.phase is Phase.APPLY) is (seconds >= 30)
+        if run.phase is Phase.APPLY:
+            break
+    assert run.gate is not None
+    assert "dns" not in {each.sli for each in run.gate.watched}
+    assert run.timeline[-1].unwatched == ("dns",)
 
 
 def test_the_gate_knows_how_it_was_before() -> None:
