@@ -983,7 +983,8 @@ _TABLE = (
         title="Not everything could be checked",
         severity=Severity.RECOMMENDED,
         capability=Capability.PREFLIGHT,
-        why="What was not read may hide a risk: silence about it means nothing.",
+        why="What was not read may hide a risk: silence about it means nothing. An update of which an SLI gives no "
+        "count before the change is refused unless this risk is accepted.",
         fix="Give the permissions that are missing, or plan against the live cluster.",
     ),
     Check(

@@ -7,7 +7,7 @@ its change, by fields that the checkpoint can put back. Called by executor.py.
 """
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from functools import lru_cache
 from typing import Any
@@ -36,8 +36,9 @@ _TROUBLES = {
 }
 # Pods of a StatefulSet from this ordinal on take a new version up: none has it, however many there will be.
 _NONE = 2**31 - 1
-# A new pod serves so long before the next old one goes: the gate looks twice in between.
-_SERVES_S = 10
+# A Deployment by itself ends no old pod before a new one is ready for so long. That is longer than it takes until
+# another worker has taken the run over: what nobody holds any more does not roll on before.
+_HELD_S = 60
 # The controllers take so long to make one instance follow another, at most.
 _FOLLOWS_S, _LOOK_S = 10.0, 0.25
 Document = Mapping[str, Any]
@@ -133,8 +134,13 @@ class Instances:
         if (self.old.document["spec"].get("strategy") or {}).get("type") == "Recreate":
             return {"paused": True}
         rolling = {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": 1, "maxUnavailable": 0}}
-        serves_s = max(self.old.document["spec"].get("minReadySeconds", 0), _SERVES_S)
-        return {"paused": True, "strategy": rolling, "minReadySeconds": serves_s}
+        most = self.old.document["spec"].get("progressDeadlineSeconds", 600) - 1
+        return {"paused": True, "strategy": rolling, "minReadySeconds": min(self._min_ready_s + _HELD_S, most)}
+
+    @property
+    def _min_ready_s(self) -> int:
+        """As the add-on wants it."""
+        return int(self.old.document["spec"].get("minReadySeconds", 0))
 
     def harden(self) -> None:
         """Sets them until `relax`."""
@@ -188,31 +194,49 @@ class Instances:
             if last:
                 self._merge({"paused": False})
             return True
-        spare = len(seen.staying) > seen.of
-        if spare and not self._all_serve(seen):
-            return False
-        going = _first_to_go(seen) if spare else None
-        if going is None or Leaving(self.reader, self.writer, clock).leave(going.ref):
-            self._follow(seen, going, clock)
+        if len(seen.staying) <= seen.of:
+            self._unpaused(clock, lambda now: now.updated > seen.updated)
+        elif seen.updated_ready == seen.updated:
+            self._follow(seen, clock)
         return False
 
-    def _all_serve(self, seen: Seen) -> bool:
-        """Whether every new instance has served for as long as it must before an old one goes."""
-        if seen.updated_ready < seen.updated:
-            return False
+    def _follow(self, seen: Seen, clock: Clock) -> None:
+        """An old instance goes for a new one that serves: first out of traffic, then by the hand of the Deployment.
+
+        That ends what is not ready first, also while it is paused if it has all new ones that it wants.
+        """
+        going = _first_to_go(seen)
+        if going and not Leaving(self.reader, self.writer, clock).leave(going.ref):
+            return
+        held, fewer = self.hardened["minReadySeconds"], len(seen.staying) - 1
+        self._merge({"minReadySeconds": self._min_ready_s})
+        if self._until(clock, lambda now: self._all_available(now) or len(now.staying) <= fewer):
+            more = min(seen.updated + 1, seen.of)
+            if seen.updated < seen.of:
+                self._unpaused(clock, lambda now: now.updated >= more, minReadySeconds=held)
+            else:
+                self._until(clock, lambda now: len(now.staying) <= fewer)
+        else:
+            self._merge({"minReadySeconds": held})
+
+    def _unpaused(self, clock: Clock, until: Callable[[Seen], bool], **spec: int) -> None:
+        """Unpauses the Deployment until it has done one thing."""
+        self._merge({"paused": False, **spec})
+        self._until(clock, until)
+        self._merge({"paused": True})
+
+    def _until(self, clock: Clock, so: Callable[[Seen], bool]) -> bool:
+        """Waits for what controllers do within a moment; whether they did."""
+        for _ in range(round(_FOLLOWS_S / _LOOK_S)):
+            if so(self.look()):
+                return True
+            clock.sleep(_LOOK_S)
+        return False
+
+    def _all_available(self, seen: Seen) -> bool:
+        """Whether the Deployment counts every ready instance as available."""
         status = self.reader.get(self.ref).document.get("status") or {}
         return int(status.get("availableReplicas", 0)) >= seen.ready
-
-    def _follow(self, seen: Seen, going: Instance | None, clock: Clock) -> None:
-        """Unpauses it until an old instance has gone or a new one has come, whichever is next, or both."""
-        self._merge({"paused": False})
-        for _ in range(round(_FOLLOWS_S / _LOOK_S)):
-            clock.sleep(_LOOK_S)
-            now = self.look()
-            gone = going is None or going.uid not in {each.uid for each in now.staying}
-            if gone and now.updated > min(seen.updated, seen.of - 1):
-                break
-        self._merge({"paused": True})
 
     def revert(self, clock: Clock) -> None:
         """The old template at once; a Deployment's old pods are still there, the others' are made anew."""
@@ -232,7 +256,7 @@ class Instances:
     def _rolls_back(self) -> Document:
         """Fields by which the old version comes back: all of it at once, and no more is down meanwhile than may be."""
         spec = self.old.document["spec"]
-        found: dict[str, Any] = {"paused": False, "minReadySeconds": spec.get("minReadySeconds", 0)}
+        found: dict[str, Any] = {"paused": False, "minReadySeconds": self._min_ready_s}
         strategy = spec.get("strategy") or {}
         if strategy.get("type") == "Recreate":
             return found

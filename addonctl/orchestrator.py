@@ -27,6 +27,7 @@ from addonctl.model.run import (
     GateFailed,
     Limits,
     Looked,
+    NotCounted,
     NoVerdict,
     NoWayBack,
     OwnerFailed,
@@ -202,7 +203,7 @@ def _changing(run: Run, now: datetime, by: str = "") -> Run:
 def _objectives(run: Run) -> tuple[tuple[Objective, ...], tuple[str, ...]]:
     """Those that the gate is to watch, and the SLIs that it cannot: nobody could ask for them before the change."""
     step, asked = run.at_work_on, {each.sli for each in run.baseline if (each.updated + each.control).requests}
-    watched = tuple(each for each in step.objectives if each.sli in asked or each.sli == READY or step.ails)
+    watched = tuple(each for each in step.objectives if each.sli in asked or each.sli == READY)
     return watched, tuple(each.sli for each in step.objectives if each not in watched)
 
 
@@ -290,16 +291,16 @@ def _before_the_change(run: Run, seen: Looked, now: datetime) -> Run:
         troubles = tuple(dict.fromkeys((*(troubles or ()), *seen.troubles)))
     run = replace(run, baseline=(*run.baseline, *seen.samples), troubles=troubles)
     watched = (now - run.since).total_seconds() >= run.limits.baseline_s
-    if run.todo or not watched or seen.state is None or not _as_ready_as_before(run, seen.state) or _may_count(run):
+    if run.todo or not watched or seen.state is None or not _as_ready_as_before(run, seen.state):
         return run
+    uncounted = _objectives(run)[1] if not run.at_work_on.ails else ()
+    if uncounted and len({each.at for each in run.baseline}) < _LOOKS:
+        return run
+    if uncounted and not run.at_work_on.blind:
+        return _turned_back(run, NotCounted(uncounted), now)
     if run.at_work_on.approval or run.at_work_on.irreversible:
         return _entered(run, Phase.APPROVAL, now)
     return run if run.paused else _changing(run, now)
-
-
-def _may_count(run: Run) -> bool:
-    """Whether an SLI that has given no count may still give one: probes that have just begun need a look or two."""
-    return bool(_objectives(run)[1]) and len({each.at for each in run.baseline}) < _LOOKS
 
 
 def _while_changing(run: Run, seen: Looked, now: datetime) -> Run:

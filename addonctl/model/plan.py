@@ -52,9 +52,9 @@ class Step:
     `kubernetes` runs while it is carried out. `skips` are minors that it leaps over though the add-on moves one at a
     time: they are not offered. `disruption` is the class of what stops meanwhile, in the catalog's words; `loses`:
     requests may be lost by it, whatever is done. `soak_s`: so long each wave is watched. `targets` are its workloads,
-    `objects` all that belongs to it. `ails`: it is known to be unhealthy, and changed all the same. `manifests` are to
-    be applied, where its owner is who applies manifests. `restores`: the checkpoint that it goes to, if to no version.
-    `configuration`: what of it changes, where the version may stay.
+    `objects` all that belongs to it. `ails`: it is known to be unhealthy, and changed all the same; `blind`: also where
+    an SLI cannot be counted. `manifests` are to be applied, where its owner is who applies manifests. `restores`: the
+    checkpoint that it goes to, if to no version. `configuration`: what of it changes, where the version may stay.
     """
 
     id: str
@@ -77,6 +77,7 @@ class Step:
     loses: bool = False
     approval: bool = False
     ails: bool = False
+    blind: bool = False
     restores: str = ""
     manifests: ManifestSet | None = None
     configuration: ConfigurationChange | None = None

@@ -175,6 +175,13 @@ class NoVerdict:
 
 
 @dataclass(frozen=True, slots=True)
+class NotCounted:
+    """Nothing was counted of these SLIs before the change, so nobody could judge them after it."""
+
+    slis: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class TookTooLong:
     """`waited_for`: why the last command was not carried out, where it was one that it waited for."""
 
@@ -208,7 +215,7 @@ class NoWayBack:
     instead: "Why"
 
 
-Why = GateFailed | NoVerdict | TookTooLong | CommandFailed | OwnerFailed | CancelledBy | NoWayBack
+Why = GateFailed | NoVerdict | NotCounted | TookTooLong | CommandFailed | OwnerFailed | CancelledBy | NoWayBack
 """Why a run turned back, or stopped."""
 
 

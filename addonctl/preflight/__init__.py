@@ -21,7 +21,7 @@ from addonctl.preflight.case import Case
 __all__ = ["Prepared", "check_accepted", "preflight"]
 
 
-_UNHEALTHY, _IRREVERSIBLE = "PRE006", "PRE010"
+_UNHEALTHY, _IRREVERSIBLE, _UNREAD = "PRE006", "PRE010", "PRE023"
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,10 +38,9 @@ class Prepared:
 
     @property
     def to_carry_out(self) -> Plan:
-        """The plan for a run: what is known to be unhealthy is changed all the same where that risk was accepted."""
-        if _UNHEALTHY not in self.accepted:
-            return self.plan
-        return replace(self.plan, steps=tuple(replace(step, ails=True) for step in self.plan.steps))
+        """The plan for a run: what is unhealthy, or cannot be counted, is changed where that risk was accepted."""
+        ails, blind = _UNHEALTHY in self.accepted, _UNREAD in self.accepted
+        return replace(self.plan, steps=tuple(replace(each, ails=ails, blind=blind) for each in self.plan.steps))
 
     @property
     def approved(self) -> bool:

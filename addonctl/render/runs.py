@@ -13,6 +13,7 @@ from addonctl.model.run import (
     Do,
     Entry,
     GateFailed,
+    NotCounted,
     NoVerdict,
     NoWayBack,
     OwnerFailed,
@@ -65,6 +66,9 @@ def why_text(why: Why) -> str:
             return "; ".join(evidence(judgement))
         case NoVerdict(seconds, judgement):
             return f"no verdict for {seconds} s: {'; '.join(evidence(judgement))}"
+        case NotCounted(slis):
+            names = ", ".join(slis)
+            return f"nothing was counted of {names}, so nobody could judge it after the change (--accept-risk PRE023)"
         case TookTooLong(phase, seconds, state, waited_for):
             seen = f" ({state_text(state)})" if state and state.of else ""
             return f"too long: {PHASES[phase]} for {seconds} s{seen}{waited_for and f': {waited_for}'}"

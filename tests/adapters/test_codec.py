@@ -40,6 +40,7 @@ from addonctl.model.run import (
     Entry,
     GateFailed,
     Limits,
+    NotCounted,
     NoVerdict,
     NoWayBack,
     OwnerFailed,
@@ -94,6 +95,7 @@ JUDGEMENT = Judgement(
 WHYS: tuple[Why, ...] = (
     GateFailed(JUDGEMENT),
     NoVerdict(120, JUDGEMENT),
+    NotCounted(("dns",)),
     TookTooLong(Phase.APPLY, 1200, STATE, "throttled"),
     CommandFailed(Do.CHANGE, "refused"),
     OwnerFailed("InsufficientNumberOfReplicas"),

@@ -17,6 +17,7 @@ from addonctl.model.run import (
     GateFailed,
     Limits,
     Looked,
+    NotCounted,
     OwnerState,
     Paused,
     Phase,
@@ -167,14 +168,26 @@ def test_the_baseline_is_watched_for_as_long_as_it_takes() -> None:
     assert advance(run, Looked(state=_OLD, samples=_good(run)), at)[0].phase is Phase.APPLY
 
 
-def test_what_gives_no_count_before_the_change_is_not_watched_after_it_and_the_timeline_says_so() -> None:
-    run = replace(_upto(Phase.BASELINE), todo=())
+def _silent(run: Run) -> Run:
+    """After six looks that counted no DNS."""
     for seconds in range(0, 60, 10):
         silent = Sample(sli="ready", at=run.since + _later(seconds), updated=Counts(), control=Counts(60))
-        run, _ = advance(run, Looked(state=_OLD, samples=(silent,)), silent.at)
-        assert (run.phase is Phase.APPLY) is (seconds >= 30)
-        if run.phase is Phase.APPLY:
-            break
+        if run.phase is Phase.BASELINE:
+            run, _ = advance(replace(run, todo=()), Looked(state=_OLD, samples=(silent,)), silent.at)
+    return run
+
+
+def test_what_gives_no_count_before_the_change_could_not_be_judged_after_it() -> None:
+    run = _silent(_upto(Phase.BASELINE))
+    assert run.why == NotCounted(("dns",))
+    assert run.ending is Phase.REFUSED
+    assert not run.changed
+
+
+def test_who_accepts_that_updates_without_it_and_the_timeline_says_so() -> None:
+    before = _upto(Phase.BASELINE)
+    run = _silent(replace(before, plan=replace(before.plan, steps=(replace(before.at_work_on, blind=True),))))
+    assert run.phase is Phase.APPLY
     assert run.gate is not None
     assert "dns" not in {each.sli for each in run.gate.watched}
     assert run.timeline[-1].unwatched == ("dns",)

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from types import MappingProxyType
 
-from addonctl.model import Counts, Guard, Note, Objective, Sample, owners
+from addonctl.model import NOTHING, Counts, Guard, Note, Objective, Sample, owners
 from addonctl.model.plan import Plan, Step, Wave
 from addonctl.model.run import Command, Do, Done, Event, Failed, Limits, Looked, OwnerState, Run, StepState, Tick
 from addonctl.orchestrator import advance, started
@@ -34,7 +34,8 @@ class Trouble:
     unread: float = 0.0
     permanent: frozenset[Do] = frozenset()
     crash: float = 0.0  # the process dies after a command and before its answer is stored
-    silent: bool = False  # nothing is counted
+    silent: bool = False  # nothing is counted once the new version is there
+    uncounted: bool = False  # nothing is ever counted
 
 
 @dataclass
@@ -144,7 +145,9 @@ class World:
         )
 
     def _samples(self) -> tuple[Sample, ...]:
-        if self.trouble.silent:
+        if self.trouble.uncounted:
+            return (Sample(sli="ready", at=self.now, updated=NOTHING, control=Counts(self.of)),)
+        if self.trouble.silent and self.told:
             return ()
         new, old = (_REQUESTS * n // self.of for n in (self.ready_new, self.of - self.updated))
         bad = sum(self.chance.random() < self.trouble.bad_share for _ in range(new))

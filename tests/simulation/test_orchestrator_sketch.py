@@ -16,6 +16,7 @@ from addonctl.model.run import (
     Do,
     Event,
     GateFailed,
+    NotCounted,
     NoVerdict,
     NoWayBack,
     OwnerFailed,
@@ -88,6 +89,14 @@ def test_what_fails_before_the_change_refuses_it(do: Do) -> None:
     run = carried_out(world, plan())
     assert (run.phase, run.why) == (Phase.REFUSED, CommandFailed(do, "refused"))
     assert not {Do.CHANGE, Do.RELEASE} & set(world.did)
+    _whole(world, run)
+
+
+def test_what_cannot_be_counted_is_not_updated() -> None:
+    world = World(1, Trouble(uncounted=True))
+    run = carried_out(world, plan())
+    assert (run.phase, run.why) == (Phase.REFUSED, NotCounted(("dns",)))
+    assert Do.CHANGE not in world.did
     _whole(world, run)
 
 

@@ -152,6 +152,8 @@ class Deployments:
         digest = self._hashes.of(found)
         new = next((one for one in sets if one.labels.get(HASH) == digest), None)
         old = [one for one in sets if one is not new]
+        if new is not None:
+            new = self._with_min_ready(new, found.spec.get("minReadySeconds", 0))
         if found.spec.get("paused"):
             self._scale_paused(found, new, old)
         elif found.spec["strategy"]["type"] == "Recreate":
@@ -159,6 +161,13 @@ class Deployments:
         else:
             self._roll(found, self._current(found, new, old, digest), old)
         self._finish(name)
+
+    def _with_min_ready(self, one: Stored, seconds: int) -> Stored:
+        if one.spec.get("minReadySeconds", 0) == seconds:
+            return one
+        rest = {name: value for name, value in one.spec.items() if name != "minReadySeconds"}
+        spec = {**rest, "minReadySeconds": seconds} if seconds else rest
+        return self._store.update(one, {**one.document, "spec": spec})
 
     def _current(self, found: Stored, new: Stored | None, old: Sequence[Stored], digest: str) -> Stored:
         """The ReplicaSet of the present template, with the newest revision."""
@@ -223,12 +232,18 @@ class Deployments:
     def _scale_paused(self, found: Stored, new: Stored | None, old: Sequence[Stored]) -> None:
         """A paused Deployment stays as it is between its sets, and is scaled, surge included, in the largest of them.
 
+        Once all of the new are available the old ones go, though it is paused.
+
         Kubernetes scales all of them in proportion; with sets as small as these that is the same but for one pod.
         """
         active = [one for one in (*([new] if new else ()), *old) if one.spec["replicas"]]
         if not active:
             return
         wanted, total = found.spec["replicas"], sum(one.spec["replicas"] for one in active)
+        if new is not None and len(active) > 1 and new.spec["replicas"] == wanted == _available(new):
+            for one in old:
+                self._scale(one, 0)
+            return
         if len(active) > 1:
             wanted += share((found.spec["strategy"].get("rollingUpdate") or {}).get("maxSurge"), wanted, up=True)
         largest = max(active, key=lambda one: one.spec["replicas"])
