@@ -40,7 +40,7 @@ _NONE = 2**31 - 1
 # another worker has taken the run over: what nobody holds any more does not roll on before.
 _HELD_S = 60
 # The controllers take so long to make one instance follow another, at most.
-_FOLLOWS_S, _LOOK_S = 10.0, 0.25
+_FOLLOWS_S, _LOOK_S = 5.0, 0.25
 Document = Mapping[str, Any]
 
 
@@ -116,8 +116,7 @@ class Instances:
 
     def _selected(self, workload: live.Object, kind: live.Kind) -> live.Listing:
         """Its pods or revisions: both have the labels of its template."""
-        selector = workload.document["spec"]["selector"].get("matchLabels", {})
-        return self.reader.list(kind, self.ref.namespace, ",".join(f"{key}={value}" for key, value in selector.items()))
+        return self.reader.list(kind, self.ref.namespace, _selector(workload.document))
 
     # ── Changing ────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -210,14 +209,12 @@ class Instances:
             return
         held, fewer = self.hardened["minReadySeconds"], len(seen.staying) - 1
         self._merge({"minReadySeconds": self._min_ready_s})
-        if self._until(clock, lambda now: self._all_available(now) or len(now.staying) <= fewer):
-            more = min(seen.updated + 1, seen.of)
-            if seen.updated < seen.of:
-                self._unpaused(clock, lambda now: now.updated >= more, minReadySeconds=held)
-            else:
-                self._until(clock, lambda now: len(now.staying) <= fewer)
-        else:
+        if not self._until(clock, lambda now: len(now.staying) <= fewer or self._available_new() >= now.updated):
             self._merge({"minReadySeconds": held})
+        elif seen.updated < seen.of:
+            self._unpaused(clock, lambda now: now.updated > seen.updated, minReadySeconds=held)
+        else:
+            self._until(clock, lambda now: len(now.staying) <= fewer)
 
     def _unpaused(self, clock: Clock, until: Callable[[Seen], bool], **spec: int) -> None:
         """Unpauses the Deployment until it has done one thing."""
@@ -233,10 +230,16 @@ class Instances:
             clock.sleep(_LOOK_S)
         return False
 
-    def _all_available(self, seen: Seen) -> bool:
-        """Whether the Deployment counts every ready instance as available."""
-        status = self.reader.get(self.ref).document.get("status") or {}
-        return int(status.get("availableReplicas", 0)) >= seen.ready
+    def _available_new(self) -> int:
+        """How many new instances the Deployment counts as available."""
+        sets = self._owned(self.reader.get(self.ref).document)
+        counts = (
+            (each.document.get("status") or {}).get("availableReplicas", 0) for each in sets if self._is_of_new(each)
+        )
+        return sum(counts)
+
+    def _is_of_new(self, revision: live.Object) -> bool:
+        return revision.template != self.old.template
 
     def revert(self, clock: Clock) -> None:
         """The old template at once; a Deployment's old pods are still there, the others' are made anew."""
@@ -349,17 +352,33 @@ def _seen(old: live.Object, workload: live.Object, revisions: live.Listing, pods
 def _versions(old: live.Object, workload: live.Object, revisions: live.Listing) -> Mapping[str, bool]:
     """Hash of a pod, or name of its revision → whether its template is another one than the checkpoint's."""
     found: dict[str, bool] = {}
+    for revision in _owned(workload, revisions):
+        labels = revision.metadata.get("labels") or {}
+        hashes = (revision.ref.name, *(labels[name] for name in live.REVISION_HASHES if name in labels))
+        found |= dict.fromkeys(hashes, revision.template != old.template)
+    return found
+
+
+def _owned(workload: live.Object, revisions: live.Listing) -> Iterator[live.Object]:
     for revision in revisions:
         if any(owner.get("uid") == workload.uid for owner in revision.metadata.get("ownerReferences") or ()):
-            labels = revision.metadata.get("labels") or {}
-            hashes = (revision.ref.name, *(labels[name] for name in live.REVISION_HASHES if name in labels))
-            found |= dict.fromkeys(hashes, revision.template != old.template)
-    return found
+            yield revision
 
 
 def _is_new(pod: Document, versions: Mapping[str, bool]) -> bool:
     labels = pod["metadata"].get("labels") or {}
     return any(versions.get(labels.get(name, ""), False) for name in live.REVISION_HASHES)
+
+
+def _selector(workload: Document) -> str:
+    """A workload's selector in kubectl's syntax."""
+    selector = workload["spec"]["selector"]
+    terms = [f"{key}={value}" for key, value in (selector.get("matchLabels") or {}).items()]
+    for each in selector.get("matchExpressions") or ():
+        among = f"({','.join(each.get('values') or ())})"
+        words = {"In": f"{each['key']} in {among}", "NotIn": f"{each['key']} notin {among}", "Exists": each["key"]}
+        terms.append(words.get(each["operator"], f"!{each['key']}"))
+    return ",".join(terms)
 
 
 def _wanted(workload: Document) -> int:

@@ -265,8 +265,8 @@ class Auditor:
 
     # ── Afterwards ──────────────────────────────────────────────────────────────────────────────────────────────
 
-    def judge(self, run: Run) -> None:
-        """What is left of a run that has ended, when nothing disturbs the world any more."""
+    def judge(self, run: Run, lost: int) -> None:
+        """What is left of a run that has ended, when nothing disturbs the world any more; `lost` requests of users."""
         step = self.plan.steps[run.step]
         self._check_journal(run)
         self._check_waves(run)
@@ -279,6 +279,8 @@ class Auditor:
             self._check_as_before(step, str(step.to_version))
             if run.step + 1 < len(self.plan.steps):
                 self.found(f"updated after {run.step + 1} of {len(self.plan.steps)} steps")
+        if lost and self._calm and self.scenario.kind == DEPLOYMENT:
+            self.found(f"{lost} requests were lost, and nothing was in its way")
         self._check_turn(run)
         self._check_times(run)
         self._check_leases()

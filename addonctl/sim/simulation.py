@@ -397,7 +397,7 @@ def play(one: Scenario) -> tuple[Outcome, Drive]:
     world.advance(max(drive.quiet_s - world.seconds, 0) + _REST_S)
     drive.stage.traffic.settle()
     if run.phase.ended:
-        auditor.judge(run)
+        auditor.judge(run, drive.stage.traffic.users.whole.lost)
     outcome = Outcome(
         scenario=one,
         end=_end(drive, run, round((began + took_s) * 1e6)),

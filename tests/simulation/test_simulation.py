@@ -161,7 +161,7 @@ def test_the_auditor_finds(what: str) -> None:
     run = drive.to_the_end()
     assert run.phase is Phase.UPDATED
     TAMPERING[what](drive)
-    drive.auditor.judge(run)
+    drive.auditor.judge(run, 0)
     assert any(what in violation.what for violation in drive.auditor.violations), drive.auditor.violations
 
 
@@ -178,7 +178,7 @@ def test_going_back_without_a_fault_is_found() -> None:
     run = drive.to_the_end()
     drive.world.advance(60)
     drive.auditor.scenario = PLAIN
-    drive.auditor.judge(run)
+    drive.auditor.judge(run, 0)
     assert [violation.what[:11] for violation in drive.auditor.violations] == ["rolled-back"]
 
 
