@@ -13,11 +13,12 @@ from addonctl import leases
 from addonctl.errors import AddonctlError, Invalid, NotAllowed
 from addonctl.hands import Hand, NotYet, Ports, Present, hand
 from addonctl.hands.configuration import comparable
-from addonctl.instances import KINDS, Instance, Instances, Seen, exists, of_checkpoint
+from addonctl.instances import Instance, Instances, Seen, exists
 from addonctl.model import NOTHING, READY, Answered, Counts, Guard, ObjectRef, Sample, live
 from addonctl.model.checkpoint import Checkpoint, CheckpointEntry
 from addonctl.model.plan import Step
 from addonctl.model.run import Command, Do, Done, Event, Failed, Looked, OwnerState, Phase, Run, StepState
+from addonctl.rollouts import KINDS, of_checkpoint
 
 # A wave goes on within seconds; what an owner describes may be of some seconds before.
 _ROLLS_S, _LATE_S = 1.0, 5.0
@@ -116,19 +117,19 @@ class Executor:
                 return self.checkpoint(run.plan.cluster, step).id
             case Do.HARDEN:
                 self._hand(step).hold(self._held(run))
-                return self._each(run, Instances.harden)
+                return self._each(run, lambda each: each.harden())
             case Do.CHANGE:
                 return self._change(run, step, command.id)
             case Do.RELEASE:
                 return self._release(run, step, command.wave)
             case Do.RELAX:
-                self._each(run, Instances.relax)
+                self._each(run, lambda each: each.relax())
                 self._hand(step).let_go(self._held(run), command.id)
                 return ""
             case Do.COMPARE:
                 return self._compare(run, step)
             case Do.REVERT_WORKLOADS:
-                return self._each(run, lambda each: each.revert(self.ports.clock))
+                return self._each(run, lambda each: each.revert())
             case Do.REVERT_OWNER:
                 return self._hand(step).revert(self._held(run), command.id)
 
@@ -184,7 +185,7 @@ class Executor:
         """Those that stay: what goes is deleted as it is, once the others serve."""
         manifests = run.at_work_on.manifests
         gone = manifests.gone if manifests else ()
-        held = of_checkpoint(self.ports.reader, self.ports.writer, self._held(run))
+        held = of_checkpoint(self.ports.reader, self.ports.writer, self.ports.clock, self._held(run))
         return tuple(each for each in held if each.ref not in gone)
 
     def _each(self, run: Run, what: Callable[[Instances], None]) -> str:
@@ -209,7 +210,7 @@ class Executor:
         so_far, last = step.waves[: wave + 1], wave + 1 == len(step.waves)
         so_many = sum(each.instances for each in so_far)
         nodes = [node for each in so_far for node in each.nodes]
-        done = [each.release(now, so_many, nodes, self.ports.clock, last=last) for each, now in seen]
+        done = [each.release(now, so_many, nodes, last=last) for each, now in seen]
         if not all(done):
             raise NotYet("the wave takes the new version up", _ROLLS_S)
         return ""

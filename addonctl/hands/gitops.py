@@ -11,12 +11,12 @@ from typing import Any
 
 from addonctl.errors import Conflict, Invalid
 from addonctl.hands.base import Kept, NotYet, Ports, Present, as_written, goal_of
-from addonctl.instances import of_checkpoint
 from addonctl.model import live
 from addonctl.model.checkpoint import Checkpoint
 from addonctl.model.owners import ArgoApplication, FluxHelmRelease
 from addonctl.model.plan import Step
 from addonctl.model.run import OwnerState
+from addonctl.rollouts import of_checkpoint
 from addonctl.versions import parse, pinned
 
 _SOON_S = 2.0
@@ -48,7 +48,7 @@ class ArgoHand:
         return Kept(manager=self._application())
 
     def hold(self, before: Checkpoint) -> None:
-        workloads = of_checkpoint(self.ports.reader, self.ports.writer, before)
+        workloads = of_checkpoint(self.ports.reader, self.ports.writer, self.ports.clock, before)
         self.ports.gitops.hold(self.owner, {each.ref: each.hardened for each in workloads})
 
     def let_go(self, before: Checkpoint, token: str) -> None:
@@ -56,7 +56,7 @@ class ArgoHand:
         _resume(self.ports, self.owner, before)
         if argo_sources(self._application()) == argo_sources(_manager(before)):
             return
-        refs = [each.ref for each in of_checkpoint(self.ports.reader, self.ports.writer, before)]
+        refs = [each.ref for each in of_checkpoint(self.ports.reader, self.ports.writer, self.ports.clock, before)]
         try:
             self.ports.gitops.sync(self.owner, token, only=refs)
         except Conflict as busy:
@@ -218,7 +218,7 @@ class FluxHand:
 
     def change(self, before: Checkpoint, token: str) -> str:
         """Helm would set what the chart sets, so the chart is told the temporary settings; none has `paused`."""
-        workloads = of_checkpoint(self.ports.reader, self.ports.writer, before)
+        workloads = of_checkpoint(self.ports.reader, self.ports.writer, self.ports.clock, before)
         held = {each.ref: {k: v for k, v in each.hardened.items() if k != "paused"} for each in workloads}
         self.ports.gitops.hold(self.owner, held)
         goal = goal_of(self.step, self.ports)

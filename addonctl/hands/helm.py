@@ -11,12 +11,13 @@ from dataclasses import dataclass, replace
 
 from addonctl.errors import Invalid
 from addonctl.hands.base import Kept, NotYet, Ports, Present, as_written, goal_of
-from addonctl.instances import Instances, of_checkpoint
+from addonctl.instances import Instances
 from addonctl.model import HelmUpgrade, live
 from addonctl.model.checkpoint import Checkpoint
 from addonctl.model.owners import HelmRelease
 from addonctl.model.plan import Step
 from addonctl.model.run import OwnerState
+from addonctl.rollouts import of_checkpoint
 from addonctl.values import Values
 from addonctl.versions import parse
 
@@ -112,7 +113,7 @@ class HelmHand:
             each.disown()
 
     def _instances(self, before: Checkpoint) -> tuple[Instances, ...]:
-        return of_checkpoint(self.ports.reader, self.ports.writer, before)
+        return of_checkpoint(self.ports.reader, self.ports.writer, self.ports.clock, before)
 
     # ── Looking ─────────────────────────────────────────────────────────────────────────────────────────────────
 

@@ -14,7 +14,7 @@ from typing import Any
 
 from addonctl.errors import BadInput, Conflict, NotFound, NotServed
 from addonctl.hands.base import Kept, NotYet, Ports, Present
-from addonctl.instances import TEMPORARY, Instances, exists, of_checkpoint
+from addonctl.instances import TEMPORARY, Instances, exists
 from addonctl.model import ObjectRef, live
 from addonctl.model.checkpoint import Checkpoint, secret_print
 from addonctl.model.manifests import KEPT, ManifestSet, versions_in
@@ -22,6 +22,7 @@ from addonctl.model.owners import Manifest
 from addonctl.model.plan import Step
 from addonctl.model.run import OwnerState
 from addonctl.ports import ObjectReader
+from addonctl.rollouts import of_checkpoint
 
 # A kind is served, and an object that is being written comes to rest, within seconds.
 _SOON_S, _STARTING_S = 1.0, 2.0
@@ -111,7 +112,7 @@ class ManifestHand:
         return given.sha256
 
     def _instances(self, before: Checkpoint) -> tuple[Instances, ...]:
-        return of_checkpoint(self.ports.reader, self.ports.writer, before)
+        return of_checkpoint(self.ports.reader, self.ports.writer, self.ports.clock, before)
 
     def _given(self) -> ManifestSet:
         assert self.step.manifests is not None, f"step {self.step.id} has manifests"

@@ -13,10 +13,10 @@ import pytest
 
 from addonctl.errors import TooManyRequests
 from addonctl.executor import Executor
-from addonctl.instances import Instances
 from addonctl.model import ObjectRef, live, owners
 from addonctl.model.plan import Wave
 from addonctl.model.run import CommandFailed, Do, Entry, GateFailed, OwnerFailed, Phase, Run, TookTooLong
+from addonctl.rollouts import instances_of
 from addonctl.sim.controllers import Behaviour
 from addonctl.sim.eks import SimEksAddons
 from addonctl.sim.faults import draw, schedule
@@ -140,7 +140,7 @@ def test_workloads_are_put_back_however_many_had_the_new_version(kind: str, beha
     cluster = Cluster(5, kind, behaviour, keeper=Kubectl)
     reader, writer, clock = cluster.hands.reader, cluster.hands.writer, cluster.hands.clock
     old = reader.get(cluster.plan().steps[0].targets[0].ref)
-    instances = Instances(reader, writer, old)
+    instances = instances_of(reader, writer, clock, old)
     given = cluster.keeper.given
     assert given is not None
     instances.harden()
@@ -149,10 +149,10 @@ def test_workloads_are_put_back_however_many_had_the_new_version(kind: str, beha
     assert set(cluster.images()) == {str(OLD)}, "nothing is taken up before it is released"
     for _ in range(9):
         with suppress(TooManyRequests):  # a budget keeps what is left of those that serve
-            instances.release(instances.look(), 9, [], clock, last=True)
+            instances.release(instances.look(), 9, [], last=True)
         cluster.world.advance(30)
     assert str(NEW) in cluster.images()
-    _as_budgets_allow(cluster, lambda: instances.revert(clock))
+    _as_budgets_allow(cluster, instances.revert)
     cluster.world.advance(120)
     instances.relax()
     cluster.world.advance(60)
