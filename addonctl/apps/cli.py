@@ -358,16 +358,7 @@ def deps(
 @rehearsing.rehearsal_options
 @opt.output_option("table", "wide", "json", "yaml")
 def plan(
-    addon: str,
-    target: str,
-    to: str,
-    checkout: str,
-    accept_risk: tuple[str, ...],
-    rehearse: bool,
-    runs: int,
-    seed: int,
-    output: str,
-    **source: Any,
+    addon: str, target: str, to: str, checkout: str, accept_risk: tuple[str, ...], output: str, **source: Any
 ) -> None:
     """The steps that update ADDON to a version (--to) or configuration (--set, --values), or all add-ons to what a
     Kubernetes needs (--target).
@@ -381,7 +372,7 @@ def plan(
     from addonctl.preflight import check_accepted
     from addonctl.render import documents, screen, terminal
 
-    values = values_given(source)
+    values, rehearsal = values_given(source), rehearsing.asked(source)
     if bool(addon) == bool(target) or bool(addon) != bool(to or values):
         fix = "Give ADDON with --to VERSION, --set or --values, or --target KUBERNETES."
         raise BadInput("A plan needs one goal", fix)
@@ -390,8 +381,8 @@ def plan(
     accepted = check_accepted(accept_risk)
     made = manager.prepare_upgrade(wanted) if wanted else manager.prepare_update(addon, to, values=values)
     prepared = made.accepting(accepted)
-    if rehearse:
-        rehearsing.tried(manager, prepared, prepared.to_carry_out, None, None, runs=runs, seed=seed, output=output)
+    if rehearsal:
+        rehearsing.tried(manager, prepared, prepared.to_carry_out, None, output, rehearsal)
     style = screen.Style(wide=output == "wide")
     print_document(output, lambda: documents.plan_document(prepared), lambda: terminal.plan(prepared, style))
     if output in ("table", "wide"):

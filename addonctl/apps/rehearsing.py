@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
 import click
 
@@ -75,37 +75,40 @@ def twin_of(manager: "Manager", seed: int) -> "TwinState":
 # ── Rehearsals ──────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def tried(
-    manager: "Manager",
-    prepared: "Prepared",
-    plan: "Plan",
-    limits: "Limits | None",
-    given: "Manifests | None",
-    **how: Any,
-) -> NoReturn:
-    """Rehearses a plan, prints what became of it, and exits: with 3 where preflight or the calm runs speak against it.
+class Wanted(NamedTuple):
+    """How often, and from which seed on, a plan is rehearsed."""
 
-    `how`: runs, seed and output, as they were asked for.
-    """
+    runs: int
+    seed: int
+
+
+def asked(given: dict[str, Any]) -> Wanted | None:
+    """Takes the options of a rehearsal out of `given`; None where none is wanted."""
+    wanted = Wanted(given.pop("runs"), given.pop("seed"))
+    return wanted if given.pop("rehearse") else None
+
+
+def tried(
+    manager: "Manager", prepared: "Prepared", plan: "Plan", limits: "Limits | None", output: str, wanted: Wanted
+) -> NoReturn:
+    """Rehearses a plan, prints what became of it, and exits: with 3 where preflight or calm runs speak against it."""
     from addonctl.model.run import Limits
     from addonctl.render import rehearsal as words
     from addonctl.render import screen, terminal
 
     if any(step.configuration for step in plan.steps):
         raise BadInput("A twin knows no configuration", "Rehearse with --to VERSION alone.")
-    if how["output"] not in ("json", "yaml"):
+    if output not in ("json", "yaml"):
         terminal.plan(prepared, screen.Style())
     if not plan.steps:
         sys.exit(0)
-    found = rehearsed(manager, plan, limits or Limits(), given, how["runs"], how["seed"])
-    print_document(how["output"], lambda: words.rehearsal_document(found), lambda: words.rehearsal(found))
+    found = rehearsed(manager, plan, limits or Limits(), wanted)
+    print_document(output, lambda: words.rehearsal_document(found), lambda: words.rehearsal(found))
     sys.stdout.flush()
     sys.exit(0 if found.recommended and not prepared.refusals else edge.EXIT_NOT_RECOMMENDED)
 
 
-def rehearsed(
-    manager: "Manager", plan: "Plan", limits: "Limits", given: "Manifests | None", runs: int, first: int
-) -> "Rehearsal":
+def rehearsed(manager: "Manager", plan: "Plan", limits: "Limits", wanted: Wanted) -> "Rehearsal":
     """A plan in the twin of the manager's cluster, once for each of so many seeds."""
     from addonctl.model.rehearsal import Rehearsal
     from addonctl.render import screen
@@ -114,14 +117,15 @@ def rehearsed(
 
     addons = (manager.catalog.find(step.addon) for step in plan.steps)
     known = {addon.id: addon.incidents for addon in addons if addon and addon.incidents}
+    given = _manifests(plan)
     drawn = blueprint(manager.assess(), plan, given)
     if not drawn.nodes:
         raise BadInput("No node was read, and a plan is rehearsed on nodes", "Give a snapshot of the whole cluster.")
     script = Script(plan=plan, drawn=drawn, limits=limits, reads=_reads, known=known, given=given)
     progress, done = screen.progress(), []
-    for one in _all(script, runs, first):
+    for one in _all(script, wanted.runs, wanted.seed):
         done.append(one)
-        progress("rehearsals", len(done), runs)
+        progress("rehearsals", len(done), wanted.runs)
     return Rehearsal(
         cluster=drawn.cluster,
         goal=plan.goal,
@@ -131,6 +135,14 @@ def rehearsed(
         known=bool(known),
         carried=drawn.carried,
     )
+
+
+def _manifests(plan: "Plan") -> "Manifests | None":
+    """The manifests that a plan is to apply."""
+    from addonctl.adapters.manifest_files import ManifestFiles
+
+    paths = [step.manifests.path for step in plan.steps if step.manifests]
+    return ManifestFiles().read(paths[0]) if paths else None
 
 
 def _all(script: "Script", runs: int, first: int) -> "Iterator[Rehearsed]":

@@ -87,9 +87,6 @@ def update(
     manifests: str,
     saved: str,
     output: str,
-    rehearse: bool,
-    runs: int,
-    seed: int,
     **given: Any,
 ) -> None:
     """Update ADDON, watched wave by wave; what degrades is put back as it was.
@@ -103,16 +100,16 @@ def update(
     """
     from addonctl.adapters.manifest_files import ManifestFiles
 
+    rehearsal = rehearsing.asked(given)
     agreed, values = _Agreed.of(given), values_given(given)
     options = source_options(given)
     _check_alone(saved, addon, to, values)
     files = ManifestFiles().read(manifests) if manifests else None
     manager = _manager(options)
     prepared = _of_file(manager, saved) if saved else manager.prepare_update(addon, to, files, values)
-    if rehearse:
+    if rehearsal:
         prepared = prepared.accepting(agreed.accepted)
-        how = {"runs": runs, "seed": seed, "output": output}
-        rehearsing.tried(manager, prepared, agreed.plan(prepared), agreed.limits, files, **how)
+        rehearsing.tried(manager, prepared, agreed.plan(prepared), agreed.limits, output, rehearsal)
     _carry_out(options, prepared, agreed._replace(is_saved=bool(saved)), output)
 
 

@@ -1,20 +1,24 @@
 """Rehearsals: the production code carries a plan out in the twin of a cluster, whoever keeps the add-on."""
 
+import json
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from addonctl.adapters.manifest_files import ManifestFiles
+from addonctl.apps import rehearsing
 from addonctl.apps.rehearsing import _reads
 from addonctl.catalog import AddOn
 from addonctl.model.plan import Plan
 from addonctl.model.rehearsal import Rehearsed, Weather
 from addonctl.model.run import CommandFailed, GateFailed, Limits, Phase
-from addonctl.sim.blueprint import blueprint
+from addonctl.sim.blueprint import at_version, blueprint
 from addonctl.sim.incidents import INCIDENTS
 from addonctl.sim.rehearsal import Script, drawn, rehearsed, service_of, weather_of
 from addonctl.sim.simulation import End
-from addonctl.versions import Minor
+from addonctl.versions import Minor, Version
 from tests.simulation.test_twin import assessed, manager
 
 COREDNS = "v1.13.2-eksbuild.21"
@@ -48,6 +52,16 @@ def test_with_nothing_in_its_way_it_is_updated_whoever_keeps_it(addon: str, to: 
     assert (found.weather, found.end, found.why) == (Weather.CALM, "updated", None)
     assert [each.phase for each in found.passed][:3] == ["preflight", "checkpoint", "baseline"]
     assert found.passed[-1].at_s == pytest.approx(found.took_s, abs=0.2)
+
+
+def test_manifests_that_are_given_are_what_is_applied_in_the_twin(tmp_path: Path) -> None:
+    (kept,) = blueprint(assessed(), planned("cluster-autoscaler", "1.34.0")).kept
+    new = [at_version(dict(each), Version.of("v1.33.0"), Version.of("v1.34.0")) for each in kept.versions[kept.present]]
+    (tmp_path / "new.yaml").write_text("\n---\n".join(json.dumps(each) for each in new))
+    given = ManifestFiles().read(str(tmp_path / "new.yaml"))
+    plan = manager().prepare_update("cluster-autoscaler", "v1.34.0", given).to_carry_out
+    (found,) = rehearsing.rehearsed(manager(), plan, Limits(), rehearsing.Wanted(1, 1)).runs
+    assert (found.end, found.why) == ("updated", None)
 
 
 def test_in_several_steps_it_gets_to_the_last() -> None:
