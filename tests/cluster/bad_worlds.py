@@ -134,7 +134,8 @@ class ByEks(World):
 
     def owned(self, addon: str) -> Any:
         found = self.lab.eks.client("eks").describe_addon(clusterName=NAME, addonName=addon)["addon"]
-        return {key: found.get(key) for key in ("addonVersion", "status", "configurationValues")}
+        configuration = found.get("configurationValues") or "{}"  # the one may become the other
+        return {"version": found["addonVersion"], "status": found["status"], "configuration": configuration}
 
 
 class ByHelm(World):

@@ -302,6 +302,20 @@ def test_each_pod_is_asked_at_the_rate_for_the_name_of_its_cluster(lab: Lab, dir
     assert b"\x0akubernetes\x07default\x03svc\x04corp\x07example\x00" in one.queries[-1]
 
 
+def test_pods_that_come_later_get_half_of_the_queries(lab: Lab, direct: bool) -> None:
+    api = Api([Behind("1", lab.dns()), Behind("2", lab.dns())])
+    signals, asked = lab.signals(api, 20, direct=direct), step("dns")
+    after(signals, asked, so_many(1, "1", "2"))
+    api.pods.append(Behind("new", lab.dns()))
+    after(signals, asked, so_many(1, "new"))
+    began = time.monotonic()
+    found = after(signals, asked, so_many(20, "new"))
+    lasted = time.monotonic() - began
+    shares = {"1": 5, "2": 5, "new": 10}
+    for uid, share in shares.items():
+        assert found["dns", uid].requests == pytest.approx(share * lasted, rel=0.3)
+
+
 def test_pods_are_asked_at_their_addresses_where_these_answer_else_through_the_api_server(lab: Lab) -> None:
     near = lab.dns()
     signals = lab.signals(Api([Behind("1", near)]))

@@ -26,7 +26,7 @@ from addonctl.model.plan import Step
 # An answer that comes later is of no use to those who asked, and threads end as soon.
 _TIMEOUT_S = 1.5
 _CLOSED_S = 2.0
-# Of three pods, one that fails a fifth of its queries is told from the others in 12 s; at half the rate in 24.
+# Half of it goes to new pods: one that fails a fifth of its queries is told from two others in some 8 s.
 _RATE = 20.0
 # The API server passes each of these requests on: more of them would burden it.
 _METRICS_RATE, _ADMISSION_RATE = 2.0, 5.0

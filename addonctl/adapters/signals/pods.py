@@ -63,12 +63,16 @@ class PodProbing(threading.Thread):
         self._service: Served | None = None
         self.found_at, self.suspects, self._due = 0.0, False, 0.0
         self._known: list[str] = []  # pods, as they appeared
+        self.first: frozenset[str] = frozenset()  # those of the beginning
         self._askers: dict[str, Asker] = {}
 
-    @property
-    def interval_s(self) -> float:
-        """Between two requests to one of those that are asked."""
-        return len(self._askers) / self._rate
+    def interval_s(self, uid: str) -> float:
+        """Between two requests to one of those asked. Pods that came later get half of all, to be judged soon."""
+        later = [each for each in list(self._askers) if each and each not in self.first]
+        before = len(self._askers) - len(later)
+        if not later or not before:
+            return len(self._askers) / self._rate
+        return 2 * (len(later) if uid in later else before) / self._rate
 
     def run(self) -> None:
         while not self.ended.wait(min(max(self._due - time.monotonic(), 0), SHORTLY_S)):
@@ -112,6 +116,7 @@ class PodProbing(threading.Thread):
 
     def _ask_pods(self, pods: Mapping[str, Pod]) -> None:
         """A thread for each that is to be asked, and none for others."""
+        self.first = self.first or frozenset(pods)
         self._known = [*(uid for uid in self._known if uid in pods), *(uid for uid in pods if uid not in self._known)]
         some = len(self._known) > _PODS
         chosen = self._known[: _PODS // 2] + self._known[-_PODS // 2 :] if some else self._known
@@ -183,7 +188,7 @@ class Asker(threading.Thread):
 
     def asked(self, now: float) -> None:
         """One was made: the next is due at the usual pace, and none to make up for lost time."""
-        self._next = max(self._next + self._probing.interval_s, now)
+        self._next = max(self._next + self._probing.interval_s(self._uid), now)
 
     def doubt(self, asked: Iterable[float]) -> None:
         """What was not answered has failed if the pod serves: that is known later. For the Service it is known now."""

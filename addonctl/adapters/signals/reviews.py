@@ -33,8 +33,7 @@ class ReviewProbing(PodProbing):
     def __init__(self, *given: Any) -> None:
         super().__init__("admission", *given)
         self.proven: set[str] = set()  # webhooks that have given a verdict, by name
-        self._first: frozenset[str] = frozenset()  # the pods of the beginning
-        self._admitted: dict[str, bool] = {}  # whether they do, by webhook
+        self._admitted: dict[str, bool] = {}  # whether the pods of the beginning do, by webhook
 
     def find(self) -> Served | None:
         """The Service of the first webhook, with all webhooks behind the same port of it."""
@@ -55,9 +54,7 @@ class ReviewProbing(PodProbing):
 
     def is_right(self, webhook: str, uid: str, *, admits: bool) -> bool:
         """Whether a verdict of a pod is one that the pods of the beginning give, too."""
-        if not self._first:
-            self._first = frozenset(self.view.pods)
-        if uid in self._first:
+        if uid in self.first:
             self._admitted[webhook] = admits
         return admits or not self._admitted.get(webhook, False)
 
