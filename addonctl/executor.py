@@ -18,7 +18,7 @@ from addonctl.model import NOTHING, READY, Answered, Counts, Guard, ObjectRef, S
 from addonctl.model.checkpoint import Checkpoint, CheckpointEntry
 from addonctl.model.plan import Step
 from addonctl.model.run import Command, Do, Done, Event, Failed, Looked, OwnerState, Phase, Run, StepState
-from addonctl.rollouts import KINDS, of_checkpoint
+from addonctl.rollouts import KINDS, instances_of, of_checkpoint
 
 # A wave goes on within seconds; what an owner describes may be of some seconds before.
 _ROLLS_S, _LATE_S = 1.0, 5.0
@@ -170,7 +170,8 @@ class Executor:
         """What a creation has brought so far, which is new; without a ticket, what is there is somebody else's."""
         targets = run.at_work_on.targets if run.ticket else ()
         found = filter(None, (exists(self.ports.reader, each.ref) for each in targets))
-        return [Instances(self.ports.reader, self.ports.writer, each).look().all_new() for each in found]
+        ways = (self.ports.reader, self.ports.writer, self.ports.clock)
+        return [instances_of(*ways, each).look().all_new() for each in found]
 
     @staticmethod
     def _not_busy(step: Step, found: Present) -> None:
@@ -183,6 +184,8 @@ class Executor:
 
     def _instances(self, run: Run) -> tuple[Instances, ...]:
         """Those that stay: what goes is deleted as it is, once the others serve."""
+        if run.at_work_on.removes:
+            return ()
         manifests = run.at_work_on.manifests
         gone = manifests.gone if manifests else ()
         held = of_checkpoint(self.ports.reader, self.ports.writer, self.ports.clock, self._held(run))

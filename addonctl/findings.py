@@ -995,6 +995,14 @@ _TABLE = (
         why="The settings name maintenance windows or a freeze, so that somebody is there, or nothing is at stake.",
         fix="Wait for the next window.",
     ),
+    Check(
+        code="PRE025",
+        title="Another add-on cannot run without it",
+        severity=Severity.REQUIRED,
+        capability=Capability.PREFLIGHT,
+        why="It is to be deleted, and what needs it fails then, or soon.",
+        fix="Delete what needs it first, or give it another one.",
+    ),
 )
 
 CHECKS: Mapping[str, Check] = MappingProxyType({check.code: check for check in _TABLE})

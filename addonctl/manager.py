@@ -25,6 +25,7 @@ from addonctl.plan import (
     checkpoint_plan,
     creation_plan,
     letting_go_plan,
+    removal_plan,
     restore_plan,
     update_plan,
     upgrade_plan,
@@ -101,6 +102,11 @@ class Manager:
         if values:
             plan = with_configuration(plan, self._configurer().change(plan.cluster, plan.steps[-1], values))
         return self._prepared(assessment, plan)
+
+    def prepare_removal(self, addon: str) -> Prepared:
+        """An add-on deleted with its objects: see plan.removal_plan."""
+        assessment = self.assess()
+        return self._prepared(assessment, removal_plan(assessment, self.catalog, addon, self.clock.now()))
 
     def prepare_letting_go(self, addon: str) -> Prepared:
         """An EKS add-on that EKS is to forget, while its objects stay: see plan.letting_go_plan."""

@@ -349,7 +349,9 @@ def _complete(state: StepState) -> bool:
 def _soaked(run: Run, state: StepState, now: datetime) -> Run:
     """Goes on after a pass that has lasted; holds on unknown, and turns back when that lasts."""
     assert run.judgement is not None
-    if run.judgement.verdict is Verdict.UNKNOWN or state.updated_ready < _released(run, state):
+    told = not run.at_work_on.removes  # nothing is counted of what is gone: only what breaks elsewhere
+    unknown = told and run.judgement.verdict is Verdict.UNKNOWN
+    if unknown or state.updated_ready < _released(run, state):
         since = run.unknown_since or now
         lasted = (now - since).total_seconds()
         if lasted > run.limits.hold_s:

@@ -17,6 +17,7 @@ from addonctl.model import (
     READY,
     Action,
     Apply,
+    CommandLine,
     CreateAddon,
     Delete,
     DeleteAddon,
@@ -226,6 +227,22 @@ def letting_go_plan(assessment: Assessment, catalog: Catalog, addon: str, now: d
         way = _Way(way.do, (), f"AWS offers no {name} {row.version} for Kubernetes {kubernetes} any more")
     step = planner.step(row, row.version, None, kubernetes, way)
     return _plan(assessment, f"{row.id} out of EKS's keeping", [step], now)
+
+
+def removal_plan(assessment: Assessment, catalog: Catalog, addon: str, now: datetime) -> Plan:
+    """An add-on that EKS or Helm keeps, deleted with its objects. Raises BadInput for what others keep."""
+    planner, kubernetes, row = _Planner(assessment, catalog), _running(assessment), _one(assessment, addon)
+    match row.owner:
+        case owners.EksAddon(name=name):
+            do: Action = DeleteAddon(cluster=assessment.cluster.name, addon=name)
+        case owners.HelmRelease(namespace=namespace, name=name) if name:
+            do = CommandLine(("helm", "uninstall", name, "-n", namespace))
+        case _:
+            raise BadInput(f"{row.id} is kept by {row.owner}", "Delete it there.")
+    way = _Way((do,), (), "what is deleted is gone: a new one has neither its custom resources nor what others set")
+    step = planner.step(row, planner.present(row), None, kubernetes, way)
+    alone = replace(step, removes=True, objectives=(), waves=(Wave(instances=1),), loses=True)
+    return _plan(assessment, f"{row.id} deleted", [alone], now)
 
 
 def _adoptable(assessment: Assessment, catalog: Catalog, name: str, addon: str, adopt: str) -> Installation | None:
@@ -444,7 +461,7 @@ class _Planner:
         """Its workloads are those that it usually has, so that it can be watched; of how many nobody knows."""
         addon = self.catalog.find(action.addon)
         namespace = listed.namespace or (addon.install.eks.namespace if addon and addon.install.eks else "")
-        usual = addon.fingerprints.workloads if addon else ()
+        usual = [each for each in addon.fingerprints.workloads if each.kind in _CONTROLLERS] if addon else []
         refs = [ObjectRef.of(each.kind, each.name, each.namespace or namespace) for each in usual]
         targets = tuple(Target(ref=ref, rollout=Rollout.AT_ONCE, instances=0) for ref in dict.fromkeys(refs))
         if not addon or not targets or not namespace:

@@ -69,7 +69,8 @@ EXAMPLES = {
         create metrics-server --eks prod-eu-1
         create coredns --adopt overwrite --context prod-eu-1 --dry-run""",
     "delete": """
-        delete coredns --preserve --context prod-eu-1""",
+        delete coredns --preserve --context prod-eu-1
+        delete metrics-server --accept-risk PRE010 --context prod-eu-1""",
     "restore": """
         restore e3efa4f6f1c2 --context prod-eu-1""",
     "rollback": """

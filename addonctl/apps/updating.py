@@ -159,7 +159,7 @@ def create(addon: str, to: str, role: str, adopt: str | None, output: str, **giv
     _carry_out(options, prepared, agreed, output)
 
 
-@opt.command(short_help="Take an add-on out of EKS's keeping.")
+@opt.command(short_help="Delete an add-on, or have EKS forget it.")
 @opt.addon
 @_live
 @opt.kubernetes
@@ -170,17 +170,17 @@ def create(addon: str, to: str, role: str, adopt: str | None, output: str, **giv
 @_yes
 @_output
 def delete(addon: str, preserve: bool, output: str, **given: Any) -> None:
-    """Have EKS forget ADDON, whose objects stay: from then on they are kept by hand.
+    """Delete ADDON with its objects, as EKS or Helm does it, while the rest of the cluster is watched.
 
-    They are watched; where they degrade, or EKS says that it failed, EKS takes the add-on back as it had it.
-    `addonctl create ADDON --adopt` is the way back later.
+    There is no way back, so that risk has to be accepted (PRE010), and that of what cannot run without it (PRE025).
+    With --preserve EKS forgets the add-on and its objects stay: they are watched, and given back to EKS where they
+    degrade. `addonctl create ADDON --adopt` is the way back later.
     """
     agreed = _Agreed.of(given)
     options = source_options(given)
-    if not preserve:
-        fix = "Give --preserve; with its objects: aws eks delete-addon, or helm uninstall."
-        raise BadInput("An add-on is not deleted with its objects", fix)
-    _carry_out(options, _manager(options).prepare_letting_go(addon), agreed, output)
+    manager = _manager(options)
+    prepared = manager.prepare_letting_go(addon) if preserve else manager.prepare_removal(addon)
+    _carry_out(options, prepared, agreed, output)
 
 
 @opt.command(short_help="Bring an add-on back to a checkpoint.")

@@ -11,6 +11,7 @@ from addonctl.hands.eks import EksHand
 from addonctl.hands.gitops import ArgoHand, FluxHand
 from addonctl.hands.helm import HelmHand
 from addonctl.hands.manifests import ManifestHand
+from addonctl.hands.removal import EksRemoving, HelmRemoving, RemoveHand
 from addonctl.model import CreateAddon, owners
 from addonctl.model.plan import Step
 
@@ -21,6 +22,10 @@ def hand(step: Step, ports: Ports) -> Hand:
     """The hand for a step's owner. Raises Invalid where there is none."""
     creation = next((each for each in step.do if isinstance(each, CreateAddon)), None)
     match step.owner:
+        case owners.EksAddon() if step.removes:
+            return RemoveHand(step, EksRemoving(step.owner, ports))
+        case owners.HelmRelease(name=name) if name and step.removes:
+            return RemoveHand(step, HelmRemoving(step, step.owner, ports))
         case owners.EksAddon() if creation:
             return CreateHand(step, creation, ports)
         case owners.Manifest() if creation:

@@ -55,6 +55,7 @@ class Step:
     `objects` all that belongs to it. `ails`: it is known to be unhealthy, and changed all the same; `blind`: also where
     an SLI cannot be counted. `manifests` are to be applied, where its owner is who applies manifests. `restores`: the
     checkpoint that it goes to, if to no version. `configuration`: what of it changes, where the version may stay.
+    `removes`: it is deleted with its objects, so that nothing of it is left to be watched.
     """
 
     id: str
@@ -81,6 +82,7 @@ class Step:
     restores: str = ""
     manifests: ManifestSet | None = None
     configuration: ConfigurationChange | None = None
+    removes: bool = False
 
     @property
     def creates(self) -> bool:
@@ -90,7 +92,7 @@ class Step:
     @property
     def lets_go(self) -> bool:
         """Whether its owner is to forget it, while its objects stay."""
-        return any(isinstance(each, DeleteAddon) for each in self.do)
+        return any(isinstance(each, DeleteAddon) and each.preserve for each in self.do)
 
     def __post_init__(self) -> None:
         assert self.undo or self.irreversible, f"step {self.id}: what cannot be undone says why"

@@ -55,7 +55,15 @@ class Prepared:
 
 
 # Of what is so now, once an installation; of what a step does, once a step.
-_OF_INSTALLATIONS = (before.busy, before.unhealthy, before.needs, rollout.pauses, rollout.blind, admission.unanswered)
+_OF_INSTALLATIONS = (
+    before.busy,
+    before.unhealthy,
+    before.needs,
+    rollout.pauses,
+    rollout.blind,
+    admission.unanswered,
+)
+_OF_REMOVALS = (before.busy, before.needed, reversal.irreversible)
 _OF_STEPS = (
     configuration.target,
     configuration.way_back,
@@ -89,15 +97,13 @@ def _found(plan: Plan, assessment: Assessment, catalog: Catalog, facts: Mapping[
     yield from versions.questions(plan, assessment)
     if not plan.steps:
         return
-    cases = [
-        Case(plan, step, assessment, catalog, facts.get(step.id, NOTHING_READ))
-        for step in plan.steps
-        if assessment.row(step.installation) is not None
-    ]
-    for step in plan.steps:
-        if step.creates:
-            case = Case(plan, step, assessment, catalog, facts.get(step.id, NOTHING_READ))
-            yield from configuration.target(case)
+    everything = [Case(plan, step, assessment, catalog, facts.get(step.id, NOTHING_READ)) for step in plan.steps]
+    for case in everything:
+        of_kind = _OF_REMOVALS if case.step.removes else (configuration.target,) if case.step.creates else ()
+        for of_step in of_kind:
+            yield from of_step(case)
+    known = (case for case in everything if assessment.row(case.step.installation) is not None)
+    cases = [case for case in known if not case.step.removes]
     yield from before.cluster(cases, assessment)
     firsts = {case.row.id: case for case in reversed(cases)}
     for case in firsts.values():

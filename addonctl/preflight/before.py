@@ -1,5 +1,5 @@
 """How things are before a plan starts: another change under way, what is unhealthy, a cluster not at rest (PRE001,
-PRE006, PRE007, PRE021), and whether this is a time for changes (PRE024).
+PRE006, PRE007, PRE021), what needs it (PRE025), and whether this is a time for changes (PRE024).
 """
 
 from collections.abc import Iterator, Sequence
@@ -71,6 +71,19 @@ def needs(case: Case) -> Iterator[Finding]:
         if broken:
             subject = InstallationRef(case.row.id, case.row.addon, topic=f"needs {dependency.target}")
             yield finding("PRE021", subject, *(told(each, CHECKS[each.code].title) for each in broken))
+
+
+@makes("PRE025")
+def needed(case: Case) -> Iterator[Finding]:
+    """What cannot run without what is to be deleted."""
+    found = case.assessment.dependencies.addons if case.step.removes else ()
+    shown = [
+        Evidence(kind="add-on", subject=each.source, detail=f"needs {each.target}")
+        for each in found
+        if each.target == case.row.id and each.strength is Strength.HARD
+    ]
+    if shown:
+        yield finding("PRE025", case.subject, *shown)
 
 
 @makes("PRE007")

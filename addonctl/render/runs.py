@@ -116,8 +116,8 @@ def moves(step: Step, unknown: str = "?") -> str:
     was, to = step.from_version or unknown, step.to_version or unknown
     if step.creates:
         return f"{to}, created"
-    if step.lets_go:
-        return f"{was}, let go"
+    if step.lets_go or step.removes:
+        return f"{was}, {'deleted' if step.removes else 'let go'}"
     if step.configuration is None:
         return f"{was} → {to}"
     return f"{was}, configured" if was == to else f"{was} → {to}, configured"

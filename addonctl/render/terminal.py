@@ -577,6 +577,7 @@ def _step(step: Step) -> None:
     was, to = step.from_version or "unknown", step.to_version or "a version that you choose"
     moves = f"{was} → {to}" if was != to or step.configuration is None else f"{was}, configured"
     moves = f"{to}, created" if step.creates else f"{was}, let go" if step.lets_go else moves
+    moves = f"{was}, deleted" if step.removes else moves
     print_line()
     say(f"{step.installation}: {moves}", "bold", first=f"{step.id}. ")
     waves = ", ".join(str(wave.instances) for wave in step.waves)

@@ -731,12 +731,6 @@ def test_what_is_kept_as_manifests_has_no_values() -> None:
     assert "--manifests" in done.stderr
 
 
-def test_an_add_on_is_not_deleted_with_its_objects() -> None:
-    done = run("delete", "coredns", "--context", "nowhere")
-    assert done.returncode == 1
-    assert "--preserve" in done.stderr
-
-
 @pytest.mark.parametrize(
     ("words", "says"),
     [

@@ -22,6 +22,8 @@ from addonctl.model import (
     HelmRollback,
     HelmUpgrade,
     Note,
+    Severity,
+    Strength,
     UpdateAddon,
     View,
     live,
@@ -35,11 +37,13 @@ from addonctl.plan import (
     check_premises,
     creation_plan,
     letting_go_plan,
+    removal_plan,
     restore_plan,
     update_plan,
     upgrade_plan,
     with_configuration,
 )
+from addonctl.preflight import preflight
 from addonctl.versions import Minor, Version
 from tests.builders import NOW
 from tests.judging import assessed
@@ -590,3 +594,37 @@ def test_what_eks_does_not_offer_any_more_it_is_never_given_back(demo: Assessmen
 def test_what_eks_does_not_keep_it_cannot_forget(demo: Assessment, catalog: Catalog) -> None:
     with pytest.raises(BadInput, match="kept by helm release"):
         letting_go_plan(demo, catalog, "cert-manager", NOW)
+
+
+@pytest.mark.parametrize(("addon", "does"), [("coredns", "DeleteAddon"), ("cert-manager", "CommandLine")])
+def test_what_is_deleted_is_gone_and_nothing_of_it_is_watched(
+    demo: Assessment, catalog: Catalog, addon: str, does: str
+) -> None:
+    (step,) = removal_plan(demo, catalog, addon, NOW).steps
+    assert step.removes
+    assert not step.lets_go
+    assert [type(each).__name__ for each in step.do] == [does]
+    assert step.irreversible
+    assert step.objectives == ()
+
+
+def test_what_git_keeps_is_deleted_there(demo: Assessment, catalog: Catalog) -> None:
+    with pytest.raises(BadInput, match="is kept by") as caught:
+        removal_plan(demo, catalog, "keda", NOW)
+    assert caught.value.fix == "Delete it there."
+
+
+def test_what_others_cannot_run_without_is_a_refusal(demo: Assessment, catalog: Catalog) -> None:
+    needed = next(each for each in demo.dependencies.addons if each.strength is Strength.HARD)
+    rows = (row for row in demo.inventory.installations if row.id == needed.target)
+    helm = owners.HelmRelease("x", "x")
+    taken = {row.id: replace(row, owner=helm) for row in rows}
+    kept = tuple(taken.get(row.id, row) for row in demo.inventory.installations)
+    there = replace(demo, inventory=replace(demo.inventory, installations=kept))
+    plan = removal_plan(there, catalog, needed.target, NOW)
+    found = preflight(plan, there, catalog, {})
+    refused = {each.code for each in found if each.severity is Severity.REQUIRED}
+    assert {"PRE010", "PRE025"} <= refused
+    (named,) = [each for each in found if each.code == "PRE025"]
+    assert needed.source in {each.subject for each in named.evidence}
+    assert not {each.code for each in found} & {"PRE006", "PRE009", "PRE011"}, "what goes need not be able to change"

@@ -1,4 +1,4 @@
-"""EKS add-ons that are created, and such as EKS takes over, by the production code in the simulated world."""
+"""Add-ons that are created, taken over by EKS, let go and deleted, by the production code in the simulated world."""
 
 from dataclasses import replace
 from typing import Any
@@ -8,13 +8,27 @@ import pytest
 from addonctl.adapters.values_files import parsed
 from addonctl.configuring import Configuring
 from addonctl.errors import NotFound
+from addonctl.executor import Executor
 from addonctl.hands import NotYet
-from addonctl.model import READY, CreateAddon, DeleteAddon, Note, Objective, ObjectRef, live, owners
+from addonctl.model import (
+    READY,
+    CommandLine,
+    CreateAddon,
+    DeleteAddon,
+    Guard,
+    Note,
+    Objective,
+    ObjectRef,
+    live,
+    owners,
+)
 from addonctl.model.plan import Rollout, Step, Target, Wave
-from addonctl.model.run import CommandFailed, OwnerFailed, OwnerState, Phase
+from addonctl.model.run import Approved, CommandFailed, NoWayBack, OwnerFailed, OwnerState, Phase, Run
 from addonctl.sim.controllers import Behaviour
 from addonctl.sim.faults import draw, schedule
-from tests.simulation.update import NEW, OLD, Cluster, Kubectl, checkpoint, hand_of
+from addonctl.sim.journal import Shelf, SimJournal
+from addonctl.worker import Worker
+from tests.simulation.update import NEW, OLD, Cluster, Eks, Helm, Kubectl, checkpoint, hand_of
 
 DEPLOYMENT = ObjectRef.of("Deployment", "dns", "kube-system")
 _BAD = {
@@ -236,3 +250,81 @@ def test_with_preserve_what_was_set_by_hand_stays() -> None:
     run = cluster.update(adoption(cluster, "PRESERVE"))
     assert run.phase in (Phase.UPDATED, Phase.ROLLED_BACK), run.why
     assert set(cluster.images()) == {str(OLD)}
+
+
+# ── Deleted ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def removal(cluster: Cluster, **more: Any) -> Step:
+    step = cluster.plan().steps[0]
+    do = CommandLine(("helm", "uninstall", "dns", "-n", "kube-system"))
+    if isinstance(cluster.keeper, Eks):
+        return replace(step, do=(DeleteAddon(cluster="prod-eu-1", addon="dns"),), **_REMOVED, **more)
+    return replace(step, do=(do,), **_REMOVED, **more)
+
+
+_REMOVED: dict[str, Any] = {
+    "to_version": None,
+    "undo": (),
+    "irreversible": "what is deleted is gone",
+    "removes": True,
+    "objectives": (),
+    "waves": (Wave(instances=1),),
+}
+
+
+def approved(cluster: Cluster, step: Step, troubles: tuple[Guard, ...] = ()) -> Run:
+    """A run of which a person has agreed to what cannot be undone."""
+    journal = SimJournal(Shelf(), "worker", cluster.hands.clock)
+
+    def told(run: Run) -> None:
+        if run.phase is Phase.APPROVAL:
+            journal.ask(run.id, Approved("ana"))
+
+    hands = replace(cluster.hands, assessor=Broken(cluster, troubles))
+    worker = Worker("worker", Executor(hands), journal, cluster.hands.clock, told)
+    return worker.drive(worker.begin("run", replace(cluster.plan(), steps=(step,)), "ana"))
+
+
+class Broken:
+    """ports.Assessor of a cluster in which something breaks when the add-on is gone."""
+
+    def __init__(self, cluster: Cluster, troubles: tuple[Guard, ...]) -> None:
+        self._cluster, self._troubles = cluster, troubles
+
+    def troubles(self) -> tuple[Guard, ...]:
+        return () if self._cluster.images() else self._troubles
+
+    def close(self) -> None:
+        """Nothing is held."""
+
+
+@pytest.mark.parametrize("keeper", [Eks, Helm])
+def test_it_is_deleted_with_its_objects_when_somebody_has_agreed(keeper: type[Eks] | type[Helm]) -> None:
+    cluster = Cluster(2, keeper=keeper)
+    run = approved(cluster, removal(cluster))
+    assert run.phase is Phase.UPDATED, run.why
+    assert cluster.images() == []
+    assert cluster.store.get(("apps", "Deployment"), "kube-system", "dns") is None
+    held = cluster.hands.checkpoints.load(run.checkpoints[0])
+    assert DEPLOYMENT in {each.ref for each in held.objects}, "what it was can be looked up"
+
+
+@pytest.mark.parametrize("keeper", [Eks, Helm])
+def test_what_breaks_elsewhere_leaves_it_to_a_person(keeper: type[Eks] | type[Helm]) -> None:
+    cluster = Cluster(2, keeper=keeper)
+    run = approved(cluster, removal(cluster), (Guard(code="HLT009", subject="Webhook/a", detail="no backend"),))
+    assert run.phase is Phase.STUCK
+    assert isinstance(run.why, NoWayBack)
+    assert "gone" in run.why.irreversible
+
+
+@pytest.mark.parametrize("keeper", [Eks, Helm])
+def test_deleting_once_more_is_no_error(keeper: type[Eks] | type[Helm]) -> None:
+    cluster = Cluster(2, keeper=keeper)
+    before, hand = checkpoint(cluster, removal(cluster)), hand_of(cluster, removal(cluster))
+    assert hand.change(before, "one") == hand.change(before, "one") == "one"
+    cluster.world.advance(120)
+    assert hand.change(before, "one") == "one"
+    assert hand.state("one") == (OwnerState.DONE, "")
+    assert hand.present().version == ""
