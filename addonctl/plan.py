@@ -96,7 +96,10 @@ def with_configuration(plan: Plan, change: ConfigurationChange | None) -> Plan:
     if change is None:
         return plan if last.to_version != last.from_version else replace(plan, steps=tuple(others))
     do, undo = (tuple(map(way, done)) for way, done in ((_configured, last.do), (_configured_back, last.undo)))
-    return replace(plan, steps=(*others, replace(last, configuration=change, do=do, undo=undo)))
+    # Instances that go because fewer are wanted, there or on the way back, are ended by their controller, not by us.
+    scales = any("replica" in each.key.lower() for each in change.changes)
+    changed = replace(last, configuration=change, do=do, undo=undo, loses=last.loses or scales)
+    return replace(plan, steps=(*others, changed))
 
 
 def _configured(action: Action) -> Action:

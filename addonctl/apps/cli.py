@@ -354,11 +354,19 @@ def deps(
 @opt.option("--to", default="", metavar="VERSION", help="The version to go to, `default` or `latest-compatible`.")
 @opt.values_options
 @opt.option("--git", "checkout", default="", metavar="DIR", help="Commit it there, for what Argo CD or Flux keep.")
+@opt.option("--diff", "saved", default="", metavar="FILE", type=opt.PATH, help="Only what a saved plan has otherwise.")
 @opt.accept_risk
 @rehearsing.rehearsal_options
 @opt.output_option("table", "wide", "json", "yaml")
 def plan(
-    addon: str, target: str, to: str, checkout: str, accept_risk: tuple[str, ...], output: str, **source: Any
+    addon: str,
+    target: str,
+    to: str,
+    checkout: str,
+    saved: str,
+    accept_risk: tuple[str, ...],
+    output: str,
+    **source: Any,
 ) -> None:
     """The steps that update ADDON to a version (--to) or configuration (--set, --values), or all add-ons to what a
     Kubernetes needs (--target).
@@ -368,6 +376,7 @@ def plan(
     (--rehearse) though nothing is in its way. With --git, a recommended change of an Argo CD Application or a Flux
     HelmRelease is committed to a new branch of that checkout, and nothing is pushed.
     """
+    from addonctl.adapters import plan_file
     from addonctl.apps import wiring
     from addonctl.preflight import check_accepted
     from addonctl.render import documents, screen, terminal
@@ -383,6 +392,11 @@ def plan(
     prepared = made.accepting(accepted)
     if rehearsal:
         rehearsing.tried(manager, prepared, prepared.to_carry_out, None, output, rehearsal)
+    if saved:
+        differ = documents.plan_differences(plan_file.read(saved).plan, prepared.plan)
+        print_document(output, lambda: differ, lambda: terminal.plan_differences(differ))
+        wiring.forget(prepared.plan)
+        return
     style = screen.Style(wide=output == "wide")
     print_document(output, lambda: documents.plan_document(prepared), lambda: terminal.plan(prepared, style))
     if output in ("table", "wide"):

@@ -5,8 +5,8 @@ never a made-up number. A typed value with a label (a subject, an owner) is incl
 `subject_ref` the value.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import fields
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import fields, replace
 from typing import IO, Any
 
 import msgspec
@@ -20,7 +20,7 @@ from addonctl.errors import AddonctlError, BadInput
 from addonctl.findings import CHECKS, Capability
 from addonctl.lifecycle import LifecycleAction, LifecycleManagement, of_lifecycle
 from addonctl.model import Action, Claim, Edge, Finding, Gap, Installation, ObjectHealth, Severity, Snapshot
-from addonctl.model.plan import Step
+from addonctl.model.plan import Plan, Step
 from addonctl.preflight import Prepared
 from addonctl.render.commands import action_text, fix_text
 from addonctl.versions import Minor, Version
@@ -124,6 +124,30 @@ def plan_document(prepared: Prepared) -> Document:
         "accepted": sorted(prepared.accepted),
         "recommended": not prepared.refusals,
     }
+
+
+def plan_differences(old: Plan, new: Plan) -> Document:
+    """`addonctl plan --diff FILE`: what a saved plan has otherwise, key by key; null where one has none."""
+    was, now = (dict(_flat(plain(replace(each, made=each.made.min)))) for each in (old, new))
+    differ = [key for key in dict.fromkeys((*was, *now)) if was.get(key, ...) != now.get(key, ...)]
+    differ = [key for key in differ if not key.endswith(_KEPT)]
+    rows = [{"key": key, "was": was.get(key), "now": now.get(key)} for key in differ]
+    return {"schema": SCHEMA, "kind": "PlanDiff", "was": old.id, "now": new.id, "changed": rows}
+
+
+_KEPT = (".configuration.was", ".configuration.goal")  # where a configuration is kept, which each plan does anew
+
+
+def _flat(value: Any, key: str = "") -> Iterator[tuple[str, Any]]:
+    """Leaves with their paths: `steps[0].waves[1].instances`."""
+    if isinstance(value, Mapping) and value:
+        for name, inner in value.items():
+            yield from _flat(inner, f"{key}.{name}" if key else str(name))
+    elif isinstance(value, list | tuple) and value:
+        for place, inner in enumerate(value):
+            yield from _flat(inner, f"{key}[{place}]")
+    else:
+        yield key, value
 
 
 def _step(step: Step) -> Document:

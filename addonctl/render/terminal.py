@@ -536,6 +536,19 @@ def plan(prepared: Prepared, style: Style) -> None:
     _preflight(prepared, style)
 
 
+def plan_differences(document: Mapping[str, Any]) -> None:
+    """What a saved plan has otherwise."""
+    if not document["changed"]:
+        say(f"The same as plan {document['was']}.", GOOD)
+        return
+    rows = [(each["key"], *(_leaf(each[when]) for when in ("was", "now"))) for each in document["changed"]]
+    table((Column("KEY"), Column(document["was"], Fit.WRAP), Column(document["now"], Fit.WRAP)), rows)
+
+
+def _leaf(value: Any) -> str:
+    return "-" if value is None else str(value)
+
+
 def _preflight(prepared: Prepared, style: Style) -> None:
     """Each with evidence and fix, but for what is only worth knowing; then what follows from them."""
     if not prepared.plan.steps and not prepared.findings:

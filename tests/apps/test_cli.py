@@ -719,6 +719,20 @@ def test_a_plan_needs_one_goal(goal: tuple[str, ...]) -> None:
     assert "A plan needs one goal" in done.stderr
 
 
+def test_a_saved_plan_is_held_against_a_new_one(tmp_path: Path) -> None:
+    file, newest = tmp_path / "plan.json", ("plan", "--demo", "vpc-cni", "--to", "latest-compatible")
+    file.write_text(run(*newest, "-o", "json").stdout)
+    same = run(*newest, "--diff", str(file))
+    assert (same.returncode, same.stdout.partition(" plan ")[0]) == (0, "The same as")
+    other = run("plan", "--demo", "vpc-cni", "--to", "default", "--diff", str(file), "-o", "json")
+    document = json.loads(other.stdout)
+    keys = {each["key"] for each in document["changed"]}
+    assert document["kind"] == "PlanDiff"
+    assert [key for key in keys if key.endswith(".to_version")]
+    assert "made" not in keys
+    assert ".to_version" in run("plan", "--demo", "vpc-cni", "--to", "default", "--diff", str(file)).stdout
+
+
 def test_a_configuration_is_changed_in_a_live_cluster_alone() -> None:
     done = run("plan", "--demo", "coredns", "--set", "replicaCount=3")
     assert done.returncode == 1

@@ -423,6 +423,7 @@ def test_a_configuration_may_change_where_the_version_stays(demo: Assessment, ca
     (changed,) = with_configuration(plan, _CHANGE).steps
     assert changed.configuration == _CHANGE
     assert changed.do != step.do
+    assert changed.loses, "fewer replicas are ended by their controller"
     assert changed.undo
 
 
