@@ -12,8 +12,9 @@ import re
 import shlex
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -25,6 +26,7 @@ from addonctl.adapters import knowledge
 from addonctl.adapters.api_connection import connect
 from addonctl.adapters.api_objects import ApiObjects
 from addonctl.errors import AddonctlError
+from addonctl.model import ObjectRef
 from tests.cluster import build, dozen
 from tests.cluster.addons import MANIFESTS, metrics_flow
 from tests.cluster.argocd import ArgoCd
@@ -184,9 +186,23 @@ class Lab:
         if served:
             self._ended.wait(served.works_s)
         try:
-            self.cluster.ready(_WORKLOADS[addon], timeout_s=self.update_s)
-        except RuntimeError as error:
+            self._await(_WORKLOADS[addon], objects)
+        except (RuntimeError, TimeoutError) as error:
             raise NotReady("The add-on is unhealthy because it doesn't have the desired number of replicas.") from error
+
+    def _await(self, workload: str, objects: ApiObjects) -> None:
+        """Until it is rolled out. `kubectl rollout status` refuses DaemonSets whose pods somebody else replaces."""
+        kind, _, name = workload.partition("/")
+        if kind != "daemonset":
+            return self.cluster.ready(workload, timeout_s=self.update_s)
+        ref = ObjectRef(kind="DaemonSet", name=name, namespace="kube-system", group="apps")
+        until = time.monotonic() + self.update_s
+        while not self._ended.wait(_POLL_S):
+            with suppress(AddonctlError):
+                if _is_rolled_out(objects.get(ref).document):
+                    return None
+            if time.monotonic() > until:
+                raise TimeoutError(workload)
 
     # ── Add-ons ─────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -224,6 +240,14 @@ class Lab:
         )
         self.cluster.apply(json.dumps(_HELM_RELEASE))
         self.cluster.ready(f"deployment/{SECRETS}", SECRETS)
+
+
+def _is_rolled_out(daemonset: Mapping[str, Any]) -> bool:
+    status, wanted = daemonset.get("status") or {}, daemonset["status"].get("desiredNumberScheduled")
+    by_itself = daemonset["spec"]["updateStrategy"]["type"] == "RollingUpdate"
+    seen = status.get("observedGeneration") == daemonset["metadata"]["generation"]
+    updated = status.get("updatedNumberScheduled", 0) if by_itself else wanted
+    return seen and bool(wanted) and status.get("numberReady", 0) == updated == wanted
 
 
 def image_of(addon: str, version: str) -> str:
