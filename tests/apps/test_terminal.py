@@ -16,7 +16,7 @@ from addonctl.render import lifecycle, screen, terminal
 from addonctl.render.tables import cell_width
 from tests.apps.hostile import poisoned
 from tests.apps.terminal import in_fork as run
-from tests.apps.terminal import in_terminal
+from tests.apps.terminal import in_terminal, shown_in_terminal
 from tests.builders import NOW
 
 WIDTHS = (60, 80, 120, 200)
@@ -108,8 +108,10 @@ def test_files_that_are_read_are_named_and_counted(tmp_path: Path) -> None:
 def test_every_class_of_disruption_is_said_in_words(catalog: Catalog) -> None:
     classes = {addon.disruption.kind for addon in catalog.addons.values()} - {""}
     assert classes == set(terminal.DISRUPTIONS)
-    shown = in_terminal(80, "plan", "--demo", "coredns", "--to", "latest-compatible")
-    assert "while it changes, DNS lookups may fail" in " ".join(shown.split())
+    words = "while it changes, changes of Services take effect late; requests may be lost"
+    for addon, said in (("kube-proxy", words), ("coredns", "no request is to be lost")):
+        shown, _ = shown_in_terminal(80, "plan", "--demo", addon, "--to", "latest-compatible")
+        assert said in " ".join(shown.split())
 
 
 def test_a_pipe_is_uncut_and_no_line_ends_in_blanks() -> None:
