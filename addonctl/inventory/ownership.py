@@ -110,6 +110,8 @@ class Ownership:
         name = next(names, None)
         if name is not None:
             yield Claim(owner=owners.EksAddon(name), evidence="field manager eks")
+        elif eks_names and self._eks_addons is not None:
+            yield Claim(owner=owners.Manifest("eks"), evidence="field manager eks, and no such EKS add-on")
 
     def _helm(self, thing: KubernetesObject) -> Iterator[Claim]:
         record = self._records.get(thing.ref)

@@ -237,3 +237,23 @@ def test_a_configuration_by_a_saved_plan_and_its_rollback(
     assert "hunter2" not in file.read_text() + json.dumps(run) + out + error
     assert b"hunter2" not in (tmp_path / "runs.db").read_bytes()
     assert leases(user.lab) == []
+
+
+@pytest.mark.prove
+def test_eks_forgets_coredns_and_takes_it_over_again(user: User, capsys: pytest.CaptureFixture[str]) -> None:
+    before, version = deployment(user.lab), EKS_ADDONS["coredns"]
+    client = user.lab.eks.client("eks")
+    with traffic(user.lab) as asked:
+        forgotten = user.changes("delete", "coredns", "--preserve", code=0)
+        listed, left = client.list_addons(clusterName=NAME)["addons"], deployment(user.lab)
+        adopted = user.changes("create", "coredns", "--to", version, "--adopt", "overwrite", code=0)
+    with capsys.disabled():
+        print(f"\n{user.runs('runs', forgotten['id'])[1]}\n{user.runs('runs', adopted['id'])[1]}")
+        print(f"traffic: {len(asked.account.lost_at)} of {asked.account.sent} lost, at {asked.account.lost_at}")
+    assert [forgotten["outcome"], adopted["outcome"]] == ["updated", "updated"]
+    assert "coredns" not in listed
+    assert left == before
+    found = client.describe_addon(clusterName=NAME, addonName="coredns")["addon"]
+    assert (found["status"], found["addonVersion"]) == ("ACTIVE", version)
+    assert deployment(user.lab) == before
+    assert leases(user.lab) == []

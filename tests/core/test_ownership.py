@@ -79,10 +79,8 @@ def test_a_label_alone_does_not_name_the_release(label: str) -> None:
     assert owner_of(dns(labels=named)) == owners.HelmRelease("apps", "edge")
 
 
-def test_what_eks_does_not_list_is_history() -> None:
-    assert owner_of(dns(**applied_by("eks")), eks=eks(addons=())) == owners.Undetermined(
-        "no label, annotation or field manager says who installed it"
-    )
+def test_what_eks_does_not_list_it_left_there() -> None:
+    assert owner_of(dns(**applied_by("eks")), eks=eks(addons=())) == owners.Manifest("eks")
     unread = model.Gap(part="eks:addons", reason=model.GapReason.FORBIDDEN, detail="403")
     assert owner_of(dns(**applied_by("eks")), eks=eks(), gaps=(unread,)) == owners.EksAddon("coredns")
 

@@ -27,6 +27,7 @@ from addonctl.model.run import Approved, CommandFailed, NoWayBack, OwnerFailed, 
 from addonctl.sim.controllers import Behaviour
 from addonctl.sim.faults import draw, schedule
 from addonctl.sim.journal import Shelf, SimJournal
+from addonctl.versions import Version
 from addonctl.worker import Worker
 from tests.simulation.update import NEW, OLD, Cluster, Eks, Helm, Kubectl, checkpoint, hand_of
 
@@ -223,6 +224,24 @@ def test_eks_forgets_it_and_its_objects_stay(seed: int) -> None:
     assert set(cluster.images()) == {str(OLD)}
     assert live.normalised(cluster.hands.reader.get(DEPLOYMENT).document) == live.normalised(before.document)
     assert cluster.lost == 0
+
+
+@pytest.mark.parametrize(("does", "there"), [(None, NEW), (Behaviour(crashes_after_s=2), OLD)])
+def test_what_eks_left_it_takes_over_again_or_leaves_again(does: Behaviour | None, there: Version) -> None:
+    cluster = Cluster(3, behaviour=does)
+    cluster.update(letting_go(cluster))
+    before = cluster.hands.reader.get(DEPLOYMENT)
+    do = CreateAddon(cluster="prod-eu-1", addon="dns", version=str(NEW), resolve_conflicts="OVERWRITE")
+    owner = owners.Manifest("eks")
+    step = replace(cluster.plan().steps[0], owner=owner, do=(do,), undo=(Note("as it was"),))
+    run = cluster.update(step)
+    assert run.phase is (Phase.ROLLED_BACK if does else Phase.UPDATED), run.why
+    assert set(cluster.images()) == {str(there)}
+    if does:
+        assert is_gone(cluster)
+        assert live.normalised(cluster.hands.reader.get(DEPLOYMENT).document) == live.normalised(before.document)
+    else:
+        assert cluster.hands.eks.describe("dns").status == "ACTIVE"
 
 
 @pytest.mark.parametrize("seed", range(4))
