@@ -54,7 +54,7 @@ _NAMING = ("k8s-app", "app.kubernetes.io/name", "app.kubernetes.io/instance", "a
 _CLIENT_SIDE = "kubectl-client-side-apply"
 _WITH_ALL_OF_IT = "with the whole of the new configuration in the file:"
 _AS_IT_WAS = "with the configuration of before in the file:"
-_ALL = "with the role, the identities and the configuration that it had:"
+_ALL = "with the identities and the configuration that it had:"
 _CONTROLLERS = ("Deployment", "StatefulSet", "DaemonSet")
 
 
@@ -223,7 +223,16 @@ def letting_go_plan(assessment: Assessment, catalog: Catalog, addon: str, now: d
     if not isinstance(row.owner, owners.EksAddon):
         raise BadInput(f"{row.id} is kept by {row.owner}, not by EKS", "Take it from there.")
     cluster, name = assessment.cluster.name, row.owner.name
-    back = CreateAddon(cluster=cluster, addon=name, version=str(row.version), resolve_conflicts="PRESERVE", why=_ALL)
+    eks = assessment.snapshot.eks
+    installed = eks_addon(row, eks.addons) if eks else None
+    back = CreateAddon(
+        cluster=cluster,
+        addon=name,
+        version=str(row.version),
+        role_arn=installed.service_account_role_arn if installed else "",
+        resolve_conflicts="PRESERVE",
+        why=_ALL,
+    )
     way = _Way((DeleteAddon(cluster=cluster, addon=name, preserve=True),), (back,))
     listed = catalog.eks.addons.get(name)
     if listed is None or row.version not in listed.offered(kubernetes):

@@ -58,9 +58,8 @@ class Case:
     @property
     def way(self) -> InstallationRef:
         """Of what this step does, as several steps of one installation may."""
-        return InstallationRef(
-            self.step.installation, self.step.addon, topic=f"to {self.step.to_version or 'another version'}"
-        )
+        topic = "deleted" if self.step.removes else f"to {self.step.to_version or 'another version'}"
+        return InstallationRef(self.step.installation, self.step.addon, topic=topic)
 
     # ── Its workloads ───────────────────────────────────────────────────────────────────────────────────────────
 
