@@ -230,8 +230,6 @@ class ManifestHand:
 
 
 _ITS_OWN = ("name", "namespace", "labels", "annotations", "finalizers", "ownerReferences")
-# Kept up by controllers, whatever the object says.
-_THEIR_NOTES = ("deployment.kubernetes.io/revision",)
 
 
 def _there(reader: ObjectReader, ref: ObjectRef) -> live.Object | None:
@@ -278,7 +276,7 @@ def _back(old: live.Object, now: live.Object) -> Iterator[Document]:
         mine = {name: now.document["spec"][name] for name in TEMPORARY if name in now.document["spec"]}
         was["spec"] = {**{name: value for name, value in was["spec"].items() if name not in TEMPORARY}, **mine}
     present = now.metadata.get("annotations") or {}
-    notes |= {name: present[name] for name in (*_THEIR_NOTES, live.RUN_ANNOTATION) if name in present}
+    notes |= {name: present[name] for name in (*live.COUNTED, live.RUN_ANNOTATION) if name in present}
     kept = {"labels": old.metadata.get("labels"), "annotations": notes}
     yield from _set("", was, now.document, (was.keys() | now.document.keys()) - set(_APART))
     yield from _set("/metadata", {name: held for name, held in kept.items() if held}, now.metadata, kept)

@@ -165,7 +165,9 @@ _BOOKKEEPING = (
     "deletionTimestamp",
     "deletionGracePeriodSeconds",
 )
-_NOTES = (RUN_ANNOTATION, MANIFESTS_ANNOTATION, LAST_APPLIED, "deployment.kubernetes.io/revision")
+COUNTED = ("deployment.kubernetes.io/revision", "deprecated.daemonset.template.generation")
+"""Annotations in which Kubernetes counts changes of a workload, whatever the object says."""
+_NOTES = (RUN_ANNOTATION, MANIFESTS_ANNOTATION, LAST_APPLIED, *COUNTED)
 
 
 def normalised(document: Mapping[str, Any]) -> dict[str, Any]:

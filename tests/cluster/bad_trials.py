@@ -15,11 +15,11 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 from addonctl.adapters.api_connection import connect
 from addonctl.adapters.api_objects import ApiObjects
@@ -57,6 +57,7 @@ class _Seen:
     """When a new pod was first seen at all, running, ready, failing: Unix times, 0 where it never was."""
 
     there: float = 0
+    node: str = ""
     running: float = 0
     ready: float = 0
     failing: float = 0
@@ -112,14 +113,15 @@ class Watch:
         state, last = status.get("state") or {}, status.get("lastState") or {}
         waits = (state.get("waiting") or {}).get("reason", "ContainerCreating")
         failing = "terminated" in {**state, **last} or ("waiting" in state and waits != "ContainerCreating")
-        seen.there = seen.there or now
+        seen.there, seen.node = seen.there or now, pod["spec"].get("nodeName", "")
         seen.running = seen.running or ("running" in state and now) or 0
         seen.ready = seen.ready or (ready and now) or 0
         seen.failing = seen.failing or (failing and now) or 0
 
-    def bad_at(self, shows_s: float) -> float | None:
-        """When the first new pod served or failed, or the fault of one that ran began."""
-        found = [max(each.bad, each.running + shows_s if shows_s else 0) for each in self._new.values()]
+    def bad_at(self, bad: Bad) -> float | None:
+        """When the first new pod served or failed, or the fault of one that ran began; on its node, if it has one."""
+        seen = [each for each in self._new.values() if not bad.node or each.node == bad.node]
+        found = [max(each.bad, each.running + bad.shows_s if bad.shows_s else 0) for each in seen]
         return min(found, default=None)
 
     @property
@@ -248,18 +250,35 @@ def tried(world: World, bad: Bad, move: Mover, by: str = "addonctl") -> Outcome:
     found.sent, found.lost = account.sent, len(account.lost_at)
     found.lost_last_at = max(account.lost_at) + account.began if account.lost_at else None
     found.fewest = watch.fewest
-    found.bad_at = watch.bad_at(bad.shows_s)
+    found.bad_at = watch.bad_at(bad)
     if found.verdict_at is not None and (found.bad_at is None or found.bad_at > found.verdict_at):
         found.bad_at = found.changed_at  # no pod shows it
     if turned_at := found.verdict_at or found.bad_at:
         found.restored_at = watch.restored_at(turned_at)
     after = state(world.cluster, bad.addon)
-    found.differs = sorted(name for name in {*before, *after} if before.get(name) != after.get(name))
+    found.differs = [
+        f"{each} {_otherwise(before, after, each)}"
+        for each in sorted({*before, *after})
+        if before.get(each) != after.get(each)
+    ]
     if (kept := world.owned(bad.addon)) != owned:
         found.differs.append(f"{bad.owner} keeps {kept}, not {owned}")
     if found.differs:
         world.repair(bad.addon)
     return found
+
+
+def _otherwise(before: Mapping[str, Document], after: Mapping[str, Document], name: str) -> str:
+    """What of an object is not as it was: its fields, two levels deep."""
+    was, now = (
+        {f"{key}.{inner}": value for key, held in each.get(name, {}).items() for inner, value in _inside(held)}
+        for each in (before, after)
+    )
+    return ", ".join(sorted(key for key in {*was, *now} if was.get(key) != now.get(key)))
+
+
+def _inside(held: Any) -> Iterable[tuple[str, Any]]:
+    return held.items() if isinstance(held, dict) else (("", held),)
 
 
 def by_addonctl(world: World, bad: Bad, offer: Offer, found: Outcome) -> None:

@@ -59,6 +59,12 @@ class Bad:
         return "-".join("".join(c if c.isalnum() else " " for c in words).split())
 
     @property
+    def node(self) -> str:
+        """Where it is bad, if not everywhere."""
+        kind, *words = self.fault.split() or [""]
+        return words[0] if kind == "node" else ""
+
+    @property
     def image(self) -> str:
         """What is on the nodes for it; empty: nothing."""
         if not self.there:

@@ -362,7 +362,8 @@ def test_bookkeeping_is_no_difference() -> None:
     metadata = {"name": "x", "labels": {"l": "1"}}
     was = {"apiVersion": "v1", "kind": "ConfigMap", "data": {"a": "1"}, "metadata": metadata}
     kept = {"resourceVersion": "9", "uid": "u", "generation": 3, "managedFields": [{}], "creationTimestamp": "2026"}
-    now = {**was, "status": {"x": 1}, "metadata": {**metadata, **kept, "annotations": {live.RUN_ANNOTATION: "r"}}}
+    notes = {live.RUN_ANNOTATION: "r", "deprecated.daemonset.template.generation": "4"}
+    now = {**was, "status": {"x": 1}, "metadata": {**metadata, **kept, "annotations": notes}}
     assert live.normalised(now) == live.normalised(was) == was
     assert live.normalised({**was, "data": {"a": "2"}}) != live.normalised(was)
 
