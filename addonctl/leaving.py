@@ -3,7 +3,7 @@
 A pod that is deleted stays an endpoint that serves until it is gone, and what a node's connection tracking leads to it
 is lost with it: UDP flows above all. One that is not Ready leaves at once, and its flows are cleared. So its Ready
 condition is set False, its containers untouched. The kubelet sets it True again within ten seconds: what dies in the
-middle of this leaves nothing to be undone. Called by instances.py.
+middle of this leaves nothing to be undone. Called by rollouts.py.
 """
 
 from collections.abc import Iterator, Mapping, Sequence

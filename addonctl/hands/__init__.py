@@ -1,7 +1,7 @@
 """Hands: how each kind of owner is told to change an installation, and to change it back.
 
 One class an owner, all with the methods of `Hand`. What they have in common, the instances of the workloads and their
-waves, is in instances.py. Each method is safe to repeat: what it is for is read first. Called by executor.py.
+waves, is in rollouts.py. Each method is safe to repeat: what it is for is read first. Called by executor.py.
 """
 
 from addonctl.errors import Invalid
