@@ -35,6 +35,10 @@ class User:
         self.lab, self._state = lab, folder
         self._environment = {**os.environ, **lab.environment, "ADDONCTL_STATE_DIR": str(folder)}
 
+    def becomes(self, kubeconfig: Path) -> None:
+        """Somebody else from now on, as the cluster sees it."""
+        self._environment["KUBECONFIG"] = str(kubeconfig)
+
     def start(self, *words: str) -> subprocess.Popen[str]:
         command = [sys.executable, "-m", "addonctl", *words]
         return subprocess.Popen(
@@ -142,6 +146,25 @@ def test_a_version_without_image_is_rolled_back(user: User, capsys: pytest.Captu
     assert run["lost"]["dns"]["failed"] == 0
     assert deployment(user.lab) == before
     assert leases(user.lab) == []
+
+
+@pytest.mark.prove
+def test_it_takes_no_more_rights_than_it_says(user: User) -> None:
+    """Those of `rbac --for update`, of a service account that has no others."""
+    cluster, before = user.lab.cluster, deployment(user.lab)
+    cluster.kubectl("apply", "-f", "-", stdin=user.runs("rbac", "--for", "update")[1])
+    cluster.kubectl("create", "serviceaccount", "updater", "-n", "default")
+    cluster.kubectl(
+        "create", "clusterrolebinding", "updater", "--clusterrole=addonctl-update", "--serviceaccount=default:updater"
+    )
+    user.becomes(cluster.kubeconfig_of("updater"))
+    run = user.changes(*_UPDATE, "--to", _NEWER, code=0)
+    assert run["outcome"] == "updated"
+    assert run["lost"]["dns"]["requests"] > 100, "it may ask pods through the API server"
+    assert user.changes("rollback", run["id"], code=0)["outcome"] == "updated"
+    assert deployment(user.lab) == before
+    assert user.changes(*_UPDATE, "--to", _NOT_BUILT, code=4)["outcome"] == "rolled-back"
+    assert deployment(user.lab) == before
 
 
 @pytest.mark.prove
