@@ -18,7 +18,6 @@ UPDATE_ACTIONS: tuple[tuple[str, str], ...] = (
     ("eks:CreateAddon", "cluster/*"),
     ("eks:DeleteAddon", "addon/*/*/*"),
     ("eks:TagResource", "addon/*/*/*"),
-    ("eks:DescribeAddonConfiguration", "*"),
     ("eks:CreatePodIdentityAssociation", "cluster/*"),
     ("eks:UpdatePodIdentityAssociation", "podidentityassociation/*/*"),
     ("eks:DeletePodIdentityAssociation", "podidentityassociation/*/*"),
