@@ -89,6 +89,8 @@ def document(first: int, mix: Mix, found: Summary) -> dict[str, Any]:
         "mix": {
             "harmful": mix.harmful,
             "incidents": list(mix.incidents or INCIDENTS),
+            "weights": {name: INCIDENTS[name].weight for name in mix.incidents or INCIDENTS},
+            "sources": {name: INCIDENTS[name].source for name in mix.incidents or INCIDENTS},
             "faults": list(mix.faults or FAULTS),
             "faults_most": mix.faults_most,
             "crashes": mix.crashes,

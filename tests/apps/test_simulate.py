@@ -42,6 +42,8 @@ def test_as_json_in_as_many_processes_as_one_likes() -> None:
     alone, together = (json.loads(run("--runs", "12", "-o", "json", "--jobs", jobs).output) for jobs in ("1", "2"))
     assert alone["ends"] == together["ends"]
     assert alone["requests"] == together["requests"]
+    assert alone["mix"]["incidents"] == list(alone["mix"]["weights"]) == list(alone["mix"]["sources"])
+    assert set(alone["mix"]["weights"].values()) == {1.0}
     assert sum(alone["ends"].values()) == alone["seeds"]["runs"] == 12
 
 
