@@ -5,12 +5,11 @@ writes it as JSON.
 """
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from addonctl.assessment import Assessed, Assessment
 from addonctl.dependencies import AddOnRequirement, Dependency, Impact
-from addonctl.frozen import dataclass
 from addonctl.health import AddonHealth
 from addonctl.model import Edge, Finding, Gap, Severity
 

@@ -12,8 +12,8 @@ Sources: Shin, Ramdas, Rinaldo, "E-detectors" (2023); Lindon, Malek, "Anytime-va
 
 import math
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
-from addonctl.frozen import replace
 from addonctl.model import (
     NOTHING,
     Counts,

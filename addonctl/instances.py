@@ -5,11 +5,11 @@ How they take a version up differs by kind and is in rollouts.py. Called by exec
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
 
 from addonctl.errors import NotFound
-from addonctl.frozen import dataclass, replace
 from addonctl.leaving import is_ready
 from addonctl.model import CRASHING, NOT_CREATED, NOT_PULLED, Guard, ObjectRef, live
 from addonctl.ports import Clock, ObjectReader, ObjectWriter

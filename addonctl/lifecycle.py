@@ -6,7 +6,7 @@ for another version. What nobody knows is None with its reason. Pure; called by 
 
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import date, datetime
 from enum import StrEnum
 from functools import cached_property
@@ -18,7 +18,6 @@ from addonctl.compatibility import Support, migration_steps, on_eks, update_fix
 from addonctl.ecosystem import Money
 from addonctl.errors import BadInput
 from addonctl.findings import CHECKS, Check
-from addonctl.frozen import dataclass
 from addonctl.model import Action, Due, Finding, Installation, ObjectRef, Severity, UpdateAddon, owners
 from addonctl.model.plan import Plan, Rollout, Step
 from addonctl.plan import DEFAULT, chosen_plan, update_plan, upgrade_plan

@@ -7,9 +7,9 @@ stuck: a person must look, nothing more is touched. Called by worker.py.
 """
 
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import datetime, timedelta
 
-from addonctl.frozen import replace
 from addonctl.gate import judged, observed, opened
 from addonctl.model import READY, Answered, GateSettings, Guard, Objective, Verdict
 from addonctl.model.plan import Plan

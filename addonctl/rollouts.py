@@ -8,9 +8,9 @@ its change, by fields that the checkpoint can put back. Called by executor.py an
 from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 
 from addonctl.errors import Conflict
-from addonctl.frozen import dataclass
 from addonctl.instances import PODS, Document, Instance, Instances, Seen, is_ending, is_new, owned, versions_of, whole
 from addonctl.leaving import Leaving, is_ready
 from addonctl.model import ObjectRef, live

@@ -5,6 +5,7 @@ that AWS does not list is never called incompatible. Used by every capability an
 """
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
 from functools import cached_property
@@ -56,7 +57,6 @@ from addonctl.catalog.facts import (
     WorkloadFingerprint,
 )
 from addonctl.errors import BadInput
-from addonctl.frozen import dataclass
 from addonctl.versions import Minor, Version, VersionRange
 
 __all__ = [

@@ -1,11 +1,11 @@
 """The calendar of Kubernetes and EKS: support windows, API removals, the skew policy (data/kubernetes.yaml)."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from functools import cached_property
 
-from addonctl.frozen import dataclass
 from addonctl.versions import Minor, Version
 
 

@@ -4,11 +4,10 @@ adapters/knowledge.py and adapters/eks_table.py load them and parse versions.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import field
+from dataclasses import dataclass, field
 from datetime import date
 from enum import StrEnum
 
-from addonctl.frozen import dataclass
 from addonctl.model import Due
 from addonctl.versions import Minor, Version, VersionRange
 

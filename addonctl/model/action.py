@@ -4,9 +4,8 @@ A finding's fix, a plan's step and its undo are all Actions: the command offered
 """
 
 from collections.abc import Mapping
-from dataclasses import field
+from dataclasses import dataclass, field
 
-from addonctl.frozen import dataclass
 from addonctl.model.cluster import ObjectRef
 from addonctl.model.owners import Owner
 

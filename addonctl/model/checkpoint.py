@@ -8,11 +8,10 @@ import hashlib
 import hmac
 import json
 from collections.abc import Mapping
-from dataclasses import field, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
-from addonctl.frozen import dataclass
 from addonctl.model import live
 from addonctl.model.cluster import ObjectRef
 from addonctl.model.owners import Owner

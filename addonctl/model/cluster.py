@@ -5,11 +5,10 @@ These types never hold a value of a Secret, a token, or free text that was not r
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import field
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import ClassVar
 
-from addonctl.frozen import dataclass
 from addonctl.resources import Resource, group_of, resource
 
 

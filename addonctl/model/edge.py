@@ -1,8 +1,8 @@
 """How one thing depends on another: typed edges between objects."""
 
+from dataclasses import dataclass
 from enum import StrEnum
 
-from addonctl.frozen import dataclass
 from addonctl.model.cluster import ObjectRef
 
 

@@ -1,10 +1,9 @@
 """Findings: the subject, the evidence, the cause, and the Actions that fix it."""
 
 from collections.abc import Iterator
-from dataclasses import field
+from dataclasses import dataclass, field
 from enum import StrEnum
 
-from addonctl.frozen import dataclass
 from addonctl.model.action import Action
 from addonctl.model.cluster import ObjectRef
 from addonctl.model.owners import EksAddon, Owner

@@ -4,10 +4,10 @@ Every SLI is such a count: errors, answers that came too late, drops, failed pro
 run the new version, `control` those that still run the old one.
 """
 
+from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from addonctl.frozen import dataclass
 from addonctl.model.cluster import ObjectRef
 
 

@@ -1,8 +1,8 @@
 """The health of objects, in Argo CD's terms, and the results of probes."""
 
+from dataclasses import dataclass
 from enum import StrEnum
 
-from addonctl.frozen import dataclass
 from addonctl.model.cluster import ObjectRef
 
 

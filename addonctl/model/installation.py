@@ -1,8 +1,7 @@
 """An add-on as found in a cluster, and who claims to manage it."""
 
-from dataclasses import field
+from dataclasses import dataclass, field
 
-from addonctl.frozen import dataclass
 from addonctl.model import owners
 from addonctl.model.cluster import ObjectRef
 from addonctl.model.finding import Evidence, Finding

@@ -1,9 +1,9 @@
 """What is kept of runs: their entries, what others ask of them, and the audit record of what they did."""
 
+from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from addonctl.frozen import dataclass
 from addonctl.model.run import Approved, Cancelled, Paused, Phase, Resumed
 
 Asked = Approved | Cancelled | Paused | Resumed

@@ -6,13 +6,12 @@ a Checkpoint and nowhere else: no snapshot, report or log.
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import field
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from functools import cached_property
 from typing import Any
 
-from addonctl.frozen import dataclass
 from addonctl.model.cluster import ObjectRef
 from addonctl.model.owners import ArgoApplication, FluxHelmRelease, FluxKustomization
 from addonctl.model.records import EksIssue

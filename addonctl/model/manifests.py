@@ -5,10 +5,9 @@ They may hold Secrets, so a plan holds names and a hash alone; whoever carries i
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import field
+from dataclasses import dataclass, field
 from typing import Any
 
-from addonctl.frozen import dataclass
 from addonctl.model import live
 from addonctl.model.cluster import ObjectRef
 from addonctl.versions import Version, of_tag, parse

@@ -3,10 +3,8 @@
 Used qualified (`owners.HelmRelease`), since the installers' own records have the same names.
 """
 
-from dataclasses import field
+from dataclasses import dataclass, field
 from enum import StrEnum
-
-from addonctl.frozen import dataclass
 
 
 class Method(StrEnum):

@@ -4,10 +4,10 @@ A value: printed, saved, compared, approved. Nothing in it happens before a Run 
 """
 
 import hashlib
+from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from addonctl.frozen import dataclass
 from addonctl.model.action import Action, CreateAddon, DeleteAddon
 from addonctl.model.cluster import ObjectRef
 from addonctl.model.configuration import ConfigurationChange

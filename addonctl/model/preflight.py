@@ -4,10 +4,9 @@ None means that it was not read, never that there is nothing; `unread` says why.
 """
 
 from collections.abc import Mapping
-from dataclasses import field
+from dataclasses import dataclass, field
 from enum import StrEnum
 
-from addonctl.frozen import dataclass
 from addonctl.model.cluster import ObjectRef
 
 

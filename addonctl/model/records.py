@@ -1,11 +1,10 @@
 """The records of installers and AWS, as read: Helm releases, Argo CD and Flux objects, what EKS describes."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import field, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import ClassVar
 
-from addonctl.frozen import dataclass
 from addonctl.model.cluster import Condition, KubernetesObject, ObjectRef
 from addonctl.resources import Resource, resource
 

@@ -4,11 +4,10 @@ A Run is a value, stored after every move and before anything is done. Commands 
 and in order; Events are what it is told. Both name the step that they are about by its place in the plan.
 """
 
-from dataclasses import field
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
-from addonctl.frozen import dataclass
 from addonctl.model.gate import Answered, Gate, GateSettings, Guard, Judgement, Sample
 from addonctl.model.plan import Plan, Step
 

@@ -4,10 +4,10 @@ A `Snapshot` is a value that can be saved, sent, loaded and compared; `view.View
 """
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from addonctl.frozen import dataclass
 from addonctl.model.cluster import (
     AdmissionPolicy,
     AdmissionPolicyBinding,

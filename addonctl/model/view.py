@@ -5,11 +5,10 @@ every workload of a namespace with every Service.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 from addonctl import resources
-from addonctl.frozen import dataclass
 from addonctl.model.cluster import (
     Container,
     CustomResourceDefinition,

@@ -11,7 +11,7 @@ status after a conflict), it is as addonctl's own fake of the API has it.
 
 import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
 from addonctl.errors import (
@@ -24,7 +24,6 @@ from addonctl.errors import (
     TooManyRequests,
     Unavailable,
 )
-from addonctl.frozen import replace
 from addonctl.model import EksIssue, EksUpdate, live
 from addonctl.sim.documents import Document, copied
 from addonctl.sim.kinds import Key

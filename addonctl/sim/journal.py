@@ -1,11 +1,10 @@
 """ports.Journal in memory: what survives the crash of a worker is on the `Shelf` that the workers of a world share."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from addonctl.errors import BadInput, Conflict, NotFound
-from addonctl.frozen import replace
 from addonctl.model.journal import Asked, Line, Request, RunEntry, What
 from addonctl.model.run import Run
 from addonctl.ports import Clock
