@@ -253,7 +253,7 @@ BADS = (
     Bad(what="readiness on a wrong port", owner=MANIFESTS, addon=COREDNS, change=_wrong_port),
     Bad(what="a ConfigMap that nobody made", owner=MANIFESTS, addon=COREDNS, change=_other_volume),
     Bad(what="selects a node that nobody has", owner=MANIFESTS, addon=COREDNS, change=_selects),
-    Bad(what="a right is missing", owner=MANIFESTS, addon=METRICS, change=_may_not("nodes/metrics")),
+    Bad(what="a right is missing", owner=MANIFESTS, addon=METRICS, change=_may_not("nodes")),
     Bad(what="a wrong flag", owner=MANIFESTS, addon=METRICS, change=_argument("--no-such-flag")),
     Bad(what="denies everything", owner=MANIFESTS, addon=GATEKEEPER, fault="webhook deny 0"),
     Bad(
