@@ -19,6 +19,8 @@ from addonctl.errors import AddonctlError, BadInput
 if TYPE_CHECKING:
     from addonctl.assessment import Assessment
     from addonctl.model import Snapshot
+    from addonctl.preflight import Prepared
+    from addonctl.values import Values
 
 
 @opt.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": run.HELP_COLUMNS})
@@ -376,10 +378,8 @@ def plan(
     (--rehearse) though nothing is in its way. With --git, a recommended change of an Argo CD Application or a Flux
     HelmRelease is committed to a new branch of that checkout, and nothing is pushed.
     """
-    from addonctl.adapters import plan_file
     from addonctl.apps import wiring
     from addonctl.preflight import check_accepted
-    from addonctl.render import documents, screen, terminal
 
     values, rehearsal = values_given(source), rehearsing.asked(source)
     if bool(addon) == bool(target) or bool(addon) != bool(to or values):
@@ -393,10 +393,26 @@ def plan(
     if rehearsal:
         rehearsing.tried(manager, prepared, prepared.to_carry_out, None, output, rehearsal)
     if saved:
-        differ = documents.plan_differences(plan_file.read(saved).plan, prepared.plan)
-        print_document(output, lambda: differ, lambda: terminal.plan_differences(differ))
-        wiring.forget(prepared.plan)
-        return
+        _show_differences(saved, prepared, output)
+    else:
+        _show_plan(prepared, output, checkout, values)
+
+
+def _show_differences(saved: str, prepared: "Prepared", output: str) -> None:
+    from addonctl.adapters import plan_file
+    from addonctl.apps import wiring
+    from addonctl.render import documents, terminal
+
+    differ = documents.plan_differences(plan_file.read(saved).plan, prepared.plan)
+    print_document(output, lambda: differ, lambda: terminal.plan_differences(differ))
+    wiring.forget(prepared.plan)
+
+
+def _show_plan(prepared: "Prepared", output: str, checkout: str, values: "Values | None") -> None:
+    """Prints it, and commits what it changes to a checkout, if one is given and the plan is recommended."""
+    from addonctl.apps import wiring
+    from addonctl.render import documents, screen, terminal
+
     style = screen.Style(wide=output == "wide")
     print_document(output, lambda: documents.plan_document(prepared), lambda: terminal.plan(prepared, style))
     if output in ("table", "wide"):
