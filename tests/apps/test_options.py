@@ -47,4 +47,4 @@ def test_the_help_of_the_group_makes_no_option_of_its_commands() -> None:
         "except SystemExit: print(len(made))\n"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert int(done.stdout.splitlines()[-1]) <= 2, "--version and --help"
+    assert int(done.stdout.splitlines()[-1]) <= 10, "those of the group, not the hundreds of its commands"
