@@ -124,6 +124,8 @@ class ByEks(World):
 
     def withdraw(self, bad: Bad) -> None:
         self.lab.update_s, self.lab.eks.state.fail_next = 600, None
+        for version in (_EKS_VERSIONS[bad.addon], _EKS_ABSENT[bad.addon]):
+            self.lab.served.pop((bad.addon, version), None)
 
     def repair(self, addon: str) -> None:
         client, given = self.lab.eks.client("eks"), {"clusterName": NAME, "addonName": addon}

@@ -236,6 +236,7 @@ def configuration(lab: Lab) -> str:
     return str(found.get("configurationValues") or "{}")
 
 
+@pytest.mark.prove
 def test_a_configuration_by_a_saved_plan_and_its_rollback(
     user: User, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
