@@ -35,18 +35,20 @@ class Leaving:
 
     def leave(self, pod: ObjectRef) -> bool:
         """Whether a pod has left the Services that it served; where it served none there is nothing to do."""
-        return not self._serves(pod) or any(self._left(pod) for _ in range(_TRIES))
+        return not self._serves(pod) or any(self.left(pod) for _ in range(_TRIES))
 
-    def _left(self, pod: ObjectRef) -> bool:
-        self.mark(pod)
+    def left(self, *pods: ObjectRef) -> bool:
+        """Sets pods not Ready, and waits until nothing leads to them; whether that has lasted."""
+        for pod in pods:
+            self._mark(pod)
         for _ in range(round(_TOLD_S / _LOOK_S)):
-            if not self._serves(pod):
+            if not any(map(self._serves, pods)):
                 break
             self.clock.sleep(_LOOK_S)
         self.clock.sleep(_FOLLOWED_S)
-        return not self._is_ready(pod)
+        return not any(map(self._is_ready, pods))
 
-    def mark(self, pod: ObjectRef) -> None:
+    def _mark(self, pod: ObjectRef) -> None:
         """Sets the pod not Ready, if it is; where its conditions move at the same moment the next try finds them."""
         with suppress(NotFound, Conflict, Invalid):
             found = self.reader.get(pod).document

@@ -117,11 +117,14 @@ class Surging(Instances):
         self.put_back(paused=False, minReadySeconds=self._serves_s, strategy=strategy)
 
     def _take_out_of_traffic(self) -> None:
-        """New instances that are more than are wanted answer nobody from now on; the Deployment ends them first."""
+        """New instances that are more than are wanted answer nobody from now on; the Deployment ends them first.
+
+        One that were ended at once would answer on by the flows that it has, until its process is gone.
+        """
         now = self.look()
-        serving = [each for each in now.staying if each.new and each.ready]
-        for each in serving[: max(now.ready - now.of, 0)]:
-            Leaving(self.reader, self.writer, self.clock).mark(each.ref)
+        serving = [each.ref for each in now.staying if each.new and each.ready]
+        if bad := serving[: max(now.ready - now.of, 0)]:
+            Leaving(self.reader, self.writer, self.clock).left(*bad)
 
 
 def _first_to_go(now: Seen) -> Instance | None:
