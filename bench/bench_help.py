@@ -1,4 +1,4 @@
-"""Claim: `addonctl --help` costs at most 1.4 times what importing click does; that is some four times an empty Python."""
+"""Claim: `addonctl --help` costs at most 1.4 times what importing click does; that is four times an empty Python."""
 
 import resource
 import sys
