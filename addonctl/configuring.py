@@ -10,7 +10,6 @@ from addonctl.errors import BadInput, Invalid, NotFound
 from addonctl.hands import Kept, Ports, hand
 from addonctl.hands.configuration import Parse, comparable, configured, overruled, values_in
 from addonctl.model import CreateAddon, live, owners
-from addonctl.model.checkpoint import Checkpoint
 from addonctl.model.configuration import ConfigurationChange
 from addonctl.model.plan import Step
 from addonctl.values import Values, changes, merged
@@ -36,7 +35,7 @@ class Configuring:
 
     def change(self, cluster: str, step: Step, given: Values) -> ConfigurationChange | None:
         """What the values given change; None: nothing. Raises BadInput or Invalid where it cannot be changed."""
-        if creation := next((each for each in step.do if isinstance(each, CreateAddon)), None):
+        if creation := step.creation:
             return self._created(cluster, step, creation, given)
         check_owner(step)
         kept = hand(step, self.ports).kept()
@@ -75,15 +74,5 @@ class Configuring:
 
     def _stored(self, cluster: str, step: Step, state: Kept) -> str:
         assert self.ports.configurations is not None, "who plans a change of configuration keeps it"
-        checkpoint = Checkpoint(
-            cluster=cluster,
-            installation=step.installation,
-            addon=step.addon,
-            taken=self.ports.clock.now(),
-            owner=step.owner,
-            version=str(step.to_version),
-            eks=state.eks,
-            helm=state.helm,
-            manager=state.manager,
-        )
+        checkpoint = state.checkpoint(cluster, step, str(step.to_version), self.ports.clock.now())
         return self.ports.configurations.save(checkpoint).id

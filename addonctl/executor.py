@@ -80,20 +80,9 @@ class Executor:
     def checkpoint(self, cluster: str, step: Step) -> CheckpointEntry:
         """Stores what is needed to bring a step's installation back to what it is now."""
         owner = self._hand(step)
-        kept = owner.kept()
         found = filter(None, (exists(self.ports.reader, ref) for ref in _refs(step)))
-        checkpoint = Checkpoint(
-            cluster=cluster,
-            installation=step.installation,
-            addon=step.addon,
-            taken=self.ports.clock.now(),
-            owner=step.owner,
-            version=owner.present().version,
-            eks=kept.eks,
-            helm=kept.helm,
-            manager=kept.manager,
-            objects=tuple({each.ref: each for each in (*found, *kept.objects)}.values()),
-        )
+        kept, now = owner.kept(), self.ports.clock.now()
+        checkpoint = kept.checkpoint(cluster, step, owner.present().version, now, found)
         return self.ports.checkpoints.save(checkpoint)
 
     def end(self, run: Run) -> None:

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 from addonctl import ports
 from addonctl.errors import AddonctlError, NotFound
-from addonctl.model import CreateAddon, ObjectRef, live, owners
+from addonctl.model import ObjectRef, live, owners
 from addonctl.model.owners import Owner
 from addonctl.model.plan import Plan, Step
 from addonctl.model.preflight import Fact, ForeignField, StepFacts, Violation
@@ -74,7 +74,7 @@ class Inspection:
         if self.eks is None:
             unread[Fact.CONFIGURATION] = "AWS was not asked"
             return None
-        present = "" if _creation(step) else self.eks.describe(addon).configuration
+        present = "" if step.creation else self.eks.describe(addon).configuration
         found = {}
         for version, configuration in self._ends(step, present):
             try:
@@ -89,7 +89,7 @@ class Inspection:
         """Each version with the configuration that it is to have; one that has it already is not asked."""
         if step.to_version is not None:
             yield step.to_version, self._wanted(step, present)
-        if step.from_version not in (None, step.to_version) and step.undo and not _creation(step):
+        if step.from_version not in (None, step.to_version) and step.undo and not step.creation:
             assert step.from_version is not None
             yield step.from_version, present
 
@@ -123,13 +123,9 @@ class Inspection:
         return found
 
 
-def _creation(step: Step) -> CreateAddon | None:
-    return next((each for each in step.do if isinstance(each, CreateAddon)), None)
-
-
 def _eks_name(step: Step) -> str:
     """Of the add-on that EKS keeps, or is to keep."""
-    if creation := _creation(step):
+    if creation := step.creation:
         return creation.addon
     return step.owner.name if isinstance(step.owner, owners.EksAddon) else ""
 

@@ -166,6 +166,10 @@ class Recreated(Instances):
 class Ended(Instances):
     """Those of which somebody ends the old one before the new one begins."""
 
+    def relax(self) -> None:
+        self.merge({"updateStrategy": whole(self.old.document["spec"].get("updateStrategy") or {})})
+        self.disown()
+
     def _end(self, nodes: frozenset[str] | None, *, new: bool, staying: int = 0) -> bool:
         """Ends the pods of one version on some nodes, or all but those `staying`; whether there was none left.
 

@@ -12,7 +12,7 @@ from addonctl.hands.gitops import ArgoHand, FluxHand
 from addonctl.hands.helm import HelmHand
 from addonctl.hands.manifests import ManifestHand
 from addonctl.hands.removal import EksRemoving, HelmRemoving, RemoveHand
-from addonctl.model import CreateAddon, owners
+from addonctl.model import owners
 from addonctl.model.plan import Step
 
 __all__ = ["Hand", "Kept", "NotYet", "Ports", "Present", "hand"]
@@ -20,7 +20,7 @@ __all__ = ["Hand", "Kept", "NotYet", "Ports", "Present", "hand"]
 
 def hand(step: Step, ports: Ports) -> Hand:
     """The hand for a step's owner. Raises Invalid where there is none."""
-    creation = next((each for each in step.do if isinstance(each, CreateAddon)), None)
+    creation = step.creation
     match step.owner:
         case owners.EksAddon() if step.removes:
             return RemoveHand(step, EksRemoving(step.owner, ports))

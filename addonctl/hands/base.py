@@ -1,7 +1,8 @@
 """What every hand can do, and what it takes."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Protocol
 
 from addonctl import ports
@@ -62,6 +63,23 @@ class Kept:
     helm: live.Release | None = None
     manager: live.Object | None = None
     objects: tuple[live.Object, ...] = ()
+
+    def checkpoint(
+        self, cluster: str, step: Step, version: str, taken: datetime, found: Iterable[live.Object] = ()
+    ) -> Checkpoint:
+        """Of a step's installation, with the objects `found` of it beside those that its owner keeps."""
+        return Checkpoint(
+            cluster=cluster,
+            installation=step.installation,
+            addon=step.addon,
+            taken=taken,
+            owner=step.owner,
+            version=version,
+            eks=self.eks,
+            helm=self.helm,
+            manager=self.manager,
+            objects=tuple({each.ref: each for each in (*found, *self.objects)}.values()),
+        )
 
 
 def as_written(step: Step, version: str) -> str:

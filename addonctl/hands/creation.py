@@ -9,11 +9,11 @@ import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from addonctl.errors import Invalid, NotFound
+from addonctl.errors import Invalid
 from addonctl.hands.base import Kept, NotYet, Ports, Present, goal_of
-from addonctl.hands.eks import alike
+from addonctl.hands.eks import alike, described, present_of
 from addonctl.hands.manifests import ManifestHand
-from addonctl.model import live
+from addonctl.model import ADDON_IN_FLIGHT, live
 from addonctl.model.action import CreateAddon
 from addonctl.model.checkpoint import Checkpoint
 from addonctl.model.owners import Manifest
@@ -21,8 +21,7 @@ from addonctl.model.plan import Step
 from addonctl.model.run import OwnerState
 
 _SOON_S = 5.0
-_AT_WORK = ("CREATING", "UPDATING", "DELETING")
-_STATES = {"ACTIVE": OwnerState.DONE, "DEGRADED": OwnerState.DONE} | dict.fromkeys(_AT_WORK, OwnerState.AT_WORK)
+_STATES = {"ACTIVE": OwnerState.DONE, "DEGRADED": OwnerState.DONE} | dict.fromkeys(ADDON_IN_FLIGHT, OwnerState.AT_WORK)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,10 +34,7 @@ class CreateHand:
     preserve: bool = False
 
     def present(self) -> Present:
-        found = self._found()
-        if found is None:
-            return Present("")
-        return Present(found.version, f"EKS says {found.status}" if found.status in _AT_WORK else "")
+        return present_of(self._found())
 
     def kept(self) -> Kept:
         return Kept(eks=self._found())
@@ -93,7 +89,7 @@ class CreateHand:
             yield f"EKS add-on {found.name}, which is still there"
 
     def _found(self) -> live.Addon | None:
-        return _described(self.ports, self.wanted.addon)
+        return described(self.ports, self.wanted.addon)
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,13 +146,10 @@ class LetGoHand:
     ports: Ports
 
     def present(self) -> Present:
-        found = _described(self.ports, self.name)
-        if found is None:
-            return Present("")
-        return Present(found.version, f"EKS says {found.status}" if found.status in _AT_WORK else "")
+        return present_of(described(self.ports, self.name))
 
     def kept(self) -> Kept:
-        return Kept(eks=_described(self.ports, self.name))
+        return Kept(eks=described(self.ports, self.name))
 
     def hold(self, before: Checkpoint) -> None:
         """EKS writes to the cluster only when it is asked to."""
@@ -170,7 +163,7 @@ class LetGoHand:
 
     def revert(self, before: Checkpoint, token: str) -> str:
         """As the checkpoint has it; objects that EKS owns are no conflict, and what others set stays."""
-        found, was = _described(self.ports, self.name), before.eks
+        found, was = described(self.ports, self.name), before.eks
         assert was is not None, f"the checkpoint of {before.installation} is one of an EKS add-on"
         if found is not None and found.status == "DELETING":
             raise NotYet(f"EKS deletes {self.name}", _SOON_S)
@@ -190,7 +183,7 @@ class LetGoHand:
 
     def state(self, ticket: str) -> tuple[OwnerState, str]:
         """It is done when EKS knows nothing of it; what EKS keeps is as far as EKS says."""
-        found = _described(self.ports, self.name)
+        found = described(self.ports, self.name)
         if not ticket:
             return OwnerState.IDLE, ""
         if found is None:
@@ -199,16 +192,9 @@ class LetGoHand:
         return _STATES.get(found.status, OwnerState.FAILED), detail
 
     def differences(self, before: Checkpoint) -> Iterator[str]:
-        found = _described(self.ports, self.name)
+        found = described(self.ports, self.name)
         if found is None or before.eks is None or not alike(found, before.eks) or found.version != before.eks.version:
             yield f"EKS add-on {self.name}"
-
-
-def _described(ports: Ports, name: str) -> live.Addon | None:
-    try:
-        return ports.eks.describe(name)
-    except NotFound:
-        return None
 
 
 def _mark(before: Checkpoint) -> str:

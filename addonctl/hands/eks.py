@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 from addonctl.errors import Conflict, NotFound
 from addonctl.hands.base import Kept, NotYet, Ports, Present, goal_of
-from addonctl.model import live
+from addonctl.model import ADDON_IN_FLIGHT, live
 from addonctl.model.checkpoint import Checkpoint
 from addonctl.model.owners import EksAddon
 from addonctl.model.plan import Step
@@ -13,7 +13,6 @@ from addonctl.model.run import OwnerState
 
 # EKS works on one change of an add-on at a time and does not say how long it will.
 _BUSY_S = 5.0
-_IN_FLIGHT = ("CREATING", "UPDATING", "DELETING")
 _STATES = {"InProgress": OwnerState.AT_WORK, "Successful": OwnerState.DONE}
 
 
@@ -24,8 +23,7 @@ class EksHand:
     ports: Ports
 
     def present(self) -> Present:
-        found = self.ports.eks.describe(self.owner.name)
-        return Present(found.version, f"EKS says {found.status}" if found.status in _IN_FLIGHT else "")
+        return present_of(self.ports.eks.describe(self.owner.name))
 
     def kept(self) -> Kept:
         return Kept(eks=self.ports.eks.describe(self.owner.name))
@@ -82,6 +80,21 @@ class EksHand:
 def _eks(before: Checkpoint) -> live.Addon:
     assert before.eks is not None, f"the checkpoint of {before.installation} is one of an EKS add-on"
     return before.eks
+
+
+def described(ports: Ports, name: str) -> live.Addon | None:
+    """The add-on as EKS keeps it; None: EKS does not."""
+    try:
+        return ports.eks.describe(name)
+    except NotFound:
+        return None
+
+
+def present_of(found: live.Addon | None) -> Present:
+    """What EKS has; while it is at work on it, nothing can be changed."""
+    if found is None:
+        return Present("")
+    return Present(found.version, f"EKS says {found.status}" if found.status in ADDON_IN_FLIGHT else "")
 
 
 def alike(one: live.Addon, other: live.Addon) -> bool:

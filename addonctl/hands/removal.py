@@ -9,14 +9,14 @@ from typing import Protocol
 
 from addonctl.errors import Invalid, NotFound
 from addonctl.hands.base import Kept, Ports, Present, as_written
-from addonctl.model import live
+from addonctl.hands.eks import described
+from addonctl.model import ADDON_IN_FLIGHT, live
 from addonctl.model.checkpoint import Checkpoint
 from addonctl.model.owners import EksAddon, HelmRelease
 from addonctl.model.plan import Step
 from addonctl.model.run import OwnerState
 
 _HOOK_S = 120  # so long Helm waits for each hook, and for its objects to be gone
-_AT_WORK = ("CREATING", "UPDATING", "DELETING")
 
 
 class Removing(Protocol):
@@ -72,7 +72,7 @@ class RemoveHand:
             yield f"{self.step.owner}, which is gone"
 
 
-_UNSETTLED = (*_AT_WORK, "uninstalling", "pending-install", "pending-upgrade", "pending-rollback")
+_UNSETTLED = (*ADDON_IN_FLIGHT, "uninstalling", "pending-install", "pending-upgrade", "pending-rollback")
 _FAILED = ("DELETE_FAILED", "failed")
 
 
@@ -82,20 +82,14 @@ class EksRemoving:
     ports: Ports
 
     def kept(self) -> Kept:
-        return Kept(eks=self._found())
+        return Kept(eks=described(self.ports, self.owner.name))
 
     def status(self) -> tuple[str, str]:
-        found = self._found()
+        found = described(self.ports, self.owner.name)
         return (found.version, found.status) if found else ("", "")
 
     def remove(self) -> None:
         self.ports.eks_writer.delete(self.owner.name, preserve=False)
-
-    def _found(self) -> live.Addon | None:
-        try:
-            return self.ports.eks.describe(self.owner.name)
-        except NotFound:
-            return None
 
 
 @dataclass(frozen=True, slots=True)

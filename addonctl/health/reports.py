@@ -10,6 +10,7 @@ from addonctl.findings import finding, makes
 from addonctl.health.case import Case, Told, seen, seen_event
 from addonctl.health.pod_troubles import MOUNT_FAILURES
 from addonctl.model import (
+    ADDON_IN_FLIGHT,
     Action,
     AddOnRef,
     DeleteAddon,
@@ -27,7 +28,6 @@ from addonctl.model import (
 from addonctl.remediation import eks_addon, kubectl, update_addon
 
 _TROUBLED = frozenset({"DEGRADED", "CREATE_FAILED", "UPDATE_FAILED", "DELETE_FAILED"})
-_IN_FLIGHT = frozenset({"CREATING", "UPDATING", "DELETING"})
 _TOO_FEW_PODS = "InsufficientNumberOfReplicas"
 # Warning events for faults that no status shows; others (Unhealthy, BackOff) repeat the status of pods.
 _TELLING_EVENTS = frozenset(
@@ -153,7 +153,7 @@ def in_flight(case: Case) -> str:
     """What EKS is doing to an add-on that it keeps, in words; empty where it is at rest, or EKS was not asked."""
     eks = case.view.snapshot.eks
     listed = eks_addon(case.row, eks.addons) if eks else None
-    if listed is None or listed.status not in _IN_FLIGHT:
+    if listed is None or listed.status not in ADDON_IN_FLIGHT:
         return ""
     begun = next((update for update in listed.updates if update.status == "InProgress"), None)
     version = begun.params.get("AddonVersion", "") if begun else ""

@@ -114,6 +114,7 @@ from addonctl.model.health import Health, ObjectHealth, ProbeAnswer
 from addonctl.model.installation import Claim, Installation, Inventory, Unrecognised
 from addonctl.model.owners import Method, Owner
 from addonctl.model.records import (
+    ADDON_IN_FLIGHT,
     Application,
     Eks,
     EksAddon,
@@ -138,6 +139,7 @@ from addonctl.model.snapshot import SNAPSHOT_SCHEMA, Cluster, Gap, GapReason, Sn
 from addonctl.model.view import Backends, View
 
 __all__ = [
+    "ADDON_IN_FLIGHT",
     "CRASHING",
     "NOTHING",
     "NOT_CREATED",

@@ -87,7 +87,12 @@ class Step:
     @property
     def creates(self) -> bool:
         """Whether there is nothing of it yet."""
-        return isinstance(self.owner, EksAddon) and any(isinstance(each, CreateAddon) for each in self.do)
+        return isinstance(self.owner, EksAddon) and self.creation is not None
+
+    @property
+    def creation(self) -> CreateAddon | None:
+        """What EKS is to be asked for that it does not keep yet: also over what is there, where it adopts that."""
+        return next((each for each in self.do if isinstance(each, CreateAddon)), None)
 
     @property
     def lets_go(self) -> bool:

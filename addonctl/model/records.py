@@ -178,6 +178,10 @@ class EksUpdate:
     errors: tuple[EksIssue, ...] = ()
 
 
+ADDON_IN_FLIGHT = frozenset({"CREATING", "UPDATING", "DELETING"})
+"""The states of an EKS add-on in which EKS is at work on it."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EksAddon:
     """An add-on as EKS describes it. Only whether it has configurationValues is kept, not their contents."""

@@ -6,11 +6,10 @@ from collections.abc import Iterator, Sequence
 
 from addonctl.assessment import Assessment
 from addonctl.findings import CHECKS, Aspect, finding, makes
-from addonctl.model import ClusterRef, Evidence, Finding, InstallationRef, Severity, Strength
+from addonctl.model import ADDON_IN_FLIGHT, ClusterRef, Evidence, Finding, InstallationRef, Severity, Strength
 from addonctl.model.plan import Rollout
 from addonctl.preflight.case import Case, told
 
-_IN_FLIGHT = ("CREATING", "UPDATING", "DELETING")
 _PENDING = "pending-"  # of Helm's states; and:
 _UNINSTALLING = "uninstalling"
 # Of another capability than health, yet in the way of any update. A version that does not fit is what updates are for.
@@ -23,7 +22,7 @@ def busy(case: Case) -> Iterator[Finding]:
     """EKS, or Helm, is changing it. A release that hangs for long is none: it is unhealthy, and can be got out of."""
     eks, release = case.eks, case.release
     shown = []
-    if eks is not None and eks.status in _IN_FLIGHT:
+    if eks is not None and eks.status in ADDON_IN_FLIGHT:
         shown.append(Evidence(kind="eks", subject=eks.name, detail=f"EKS says {eks.status}"))
     for update in eks.updates if eks is not None and not shown else ():
         if update.status == "InProgress":
@@ -50,7 +49,7 @@ def unhealthy(case: Case) -> Iterator[Finding]:
     in_the_way = [each for each in case.required(case.row.id) if _is_of_health(each)]
     shown = [told(each, CHECKS[each.code].title) for each in in_the_way]
     eks = case.eks
-    if eks is not None and eks.status not in ("ACTIVE", "", *_IN_FLIGHT) and not shown:
+    if eks is not None and eks.status not in ("ACTIVE", "", *ADDON_IN_FLIGHT) and not shown:
         shown.append(Evidence(kind="eks", subject=eks.name, detail=f"EKS says {eks.status}"))
     if shown:
         yield finding("PRE006", case.subject, *shown)
