@@ -118,7 +118,7 @@ class Executor:
             case Do.COMPARE:
                 return self._compare(run, step)
             case Do.REVERT_WORKLOADS:
-                return self._each(run, lambda each: each.revert())
+                return self._revert_workloads(run)
             case Do.REVERT_OWNER:
                 return self._hand(step).revert(self._held(run), command.id)
 
@@ -183,6 +183,13 @@ class Executor:
     def _each(self, run: Run, what: Callable[[Instances], None]) -> str:
         for instances in self._instances(run):
             what(instances)
+        return ""
+
+    def _revert_workloads(self, run: Run) -> str:
+        """Asked again until none is left: one that somebody else writes to at that moment is not ended."""
+        done = [each.revert() for each in self._instances(run)]
+        if not all(done):
+            raise NotYet("instances of the new version are ended", _ROLLS_S)
         return ""
 
     def _change(self, run: Run, step: Step, token: str) -> str:

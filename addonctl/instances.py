@@ -107,8 +107,8 @@ class Instances:
         """
         raise NotImplementedError
 
-    def revert(self) -> None:
-        """The old template at once."""
+    def revert(self) -> bool:
+        """The old template at once; whether no instance of the new one was left to be ended."""
         raise NotImplementedError
 
     def look(self) -> Seen:

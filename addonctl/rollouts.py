@@ -109,12 +109,13 @@ class Surging(Instances):
         of_new = (each.document.get("status") or {} for each in sets if each.template != self.old.template)
         return sum(status.get("availableReplicas", 0) for status in of_new)
 
-    def revert(self) -> None:
+    def revert(self) -> bool:
         """All old instances come back at once, and no more is down meanwhile than may be."""
         self._take_out_of_traffic()
         rolling = self.old.document["spec"]["strategy"].get("rollingUpdate") or {}
         strategy = {"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": "25%", **rolling, "maxSurge": "100%"}}
         self.put_back(paused=False, minReadySeconds=self._serves_s, strategy=strategy)
+        return True
 
     def _take_out_of_traffic(self) -> None:
         """New instances that are more than are wanted answer nobody from now on; the Deployment ends them first.
@@ -155,8 +156,9 @@ class Recreated(Instances):
         self.merge({"paused": False})
         return True
 
-    def revert(self) -> None:
+    def revert(self) -> bool:
         self.put_back(paused=False)
+        return True
 
 
 # ── StatefulSets and DaemonSets ─────────────────────────────────────────────────────────────────────────────────────
@@ -212,10 +214,10 @@ class Partitioned(Ended):
         self.merge({"updateStrategy": _down_to(0 if last else max(now.of - instances, 0))})
         return last or now.updated >= min(instances, now.of)
 
-    def revert(self) -> None:
+    def revert(self) -> bool:
         """A pod that does not get ready holds up all others, so those of the new version are ended."""
         self.put_back(updateStrategy=self._made_anew())
-        self._end(None, new=True)
+        return self._end(None, new=True)
 
     def _made_anew(self) -> Document:
         """A strategy by which pods are made of the old revision, even if its owner comes late.
@@ -248,9 +250,9 @@ class NodeByNode(Ended):
             return self._end(None if last else frozenset(nodes), new=False)
         return self._end(None, new=False, staying=max(now.of - instances, 0))
 
-    def revert(self) -> None:
+    def revert(self) -> bool:
         self.put_back()
-        self._end(None, new=True)
+        return self._end(None, new=True)
 
 
 # ── Of a checkpoint ─────────────────────────────────────────────────────────────────────────────────────────────────

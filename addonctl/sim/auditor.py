@@ -308,7 +308,7 @@ class Auditor:
         disturbed = bool(one.faults or one.incident or one.asked or one.does != STEADY)
         disturbed |= one.kind == STATEFUL_SET and one.instances == 1  # nothing serves while it is replaced
         if run.phase is not Phase.UPDATED and not disturbed:
-            self.found(f"{run.phase} without a fault: {run.why}")
+            self.found(f"{run.phase} without a fault")
 
     def _check_times(self, run: Run) -> None:
         """What was soaked, how long it took, and when harm was answered, where no fault delays anything."""
@@ -343,7 +343,7 @@ class Auditor:
         others = {"somebody else writes", "permission withdrawn", "clock jump"}
         excused = bool(step.irreversible) or any(fault.fault in others for fault in one.faults)
         if not excused:
-            self.found(f"stuck: {run.why}")
+            self.found("left for a person, and nothing excuses that")
 
     def _check_waves(self, run: Run) -> None:
         """One wave after the other, of every step from its first."""

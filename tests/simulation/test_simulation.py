@@ -84,6 +84,15 @@ def test_harm_that_passed_while_nothing_could_be_read_is_not_overlooked(kind: st
     assert drive.stage.storm.met["expired credentials"] > 5
 
 
+@pytest.mark.parametrize("kind", ["StatefulSet", "DaemonSet"])
+@pytest.mark.parametrize("seed", range(6))
+def test_bad_instances_that_somebody_writes_to_meanwhile_are_ended(kind: str, seed: int) -> None:
+    busy = Drawn("somebody else writes", 150.0, 30.0, seed=seed)
+    outcome, _ = play(replace(PLAIN, kind=kind, does=Behaviour(is_there=False), faults=(busy,)))
+    assert outcome.end is End.ROLLED_BACK, "\n".join(story(outcome.scenario))
+    assert outcome.took_s < 600
+
+
 class Late(Drive):
     """Somebody asks for a pause while the last command is carried out."""
 
