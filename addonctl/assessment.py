@@ -9,12 +9,14 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from difflib import get_close_matches
 from fnmatch import fnmatchcase
-from functools import cached_property
+from functools import cached_property, partial
 
 from addonctl import waivers as waiving
 from addonctl.catalog import Catalog, Cell
+from addonctl.catalog.prices import PriceTable
 from addonctl.causes import linked
 from addonctl.compatibility import Compatibility, KubernetesStatus, check_compatibility
+from addonctl.cost import check_cost
 from addonctl.dependencies import Dependencies, find_dangling, find_dependencies
 from addonctl.errors import BadInput
 from addonctl.findings import CHECKS, Aspect, Capability, Check, by_urgency, is_about_codes, only_these
@@ -40,6 +42,7 @@ from addonctl.model import (
     names_of,
     owners,
 )
+from addonctl.model.cost import ClusterCost
 from addonctl.versions import Minor
 from addonctl.waivers import Waived, Waiver
 
@@ -73,6 +76,7 @@ class Assessment:
     stale: tuple[str, ...] = ()  # which packaged facts are out of date, in words
     probes: tuple[ProbeAnswer, ...] = ()
     since: datetime | None = None  # `findings` are those that were not there then
+    pricing: Callable[[], ClusterCost] | None = None  # None: without prices
 
     @property
     def snapshot(self) -> Snapshot:
@@ -91,6 +95,11 @@ class Assessment:
     def objects(self) -> tuple[ObjectHealth, ...]:
         """The health of every object; computed on first use, since a cluster has many."""
         return judge(self.view)
+
+    @cached_property
+    def cost(self) -> ClusterCost | None:
+        """What the cluster costs a month; None without prices. Computed on first use, since a cluster has many pods."""
+        return self.pricing() if self.pricing else None
 
     @property
     def kubernetes(self) -> KubernetesStatus:
@@ -165,16 +174,21 @@ def assess(
     target: Minor | None = None,
     waivers: Sequence[Waiver] = (),
     probes: Sequence[ProbeAnswer] = (),
+    prices: Callable[[str], PriceTable] | None = None,
 ) -> Assessment:
     """Assesses the cluster as of `day`, for the running Kubernetes and every minor up to `target`.
 
-    `kubernetes` overrides the version that was read. Without `target`, the next minor is the target.
+    `kubernetes` overrides the version that was read. Without `target`, the next minor is the target. `prices` are those
+    of a region; without them nothing is priced.
     """
     compatibility = check_compatibility(view, inventory, catalog, day, kubernetes, target)
     graph = find_dependencies(view, inventory, catalog)
     dangling = find_dangling(view, inventory, catalog, graph.edges, graph.owners)
     health = check_health(view, inventory, catalog, graph.owners, judge_others(view), probes, dangling)
     found = linked((*inventory.findings, *compatibility.findings, *graph.findings, *dangling, *health.findings))
+    pricing = partial(
+        check_cost, view, inventory, catalog, owners=graph.owners, kubernetes=compatibility.kubernetes.running, day=day
+    )
     counts, waived = waiving.apply(waivers, found, view.snapshot.cluster.name, day)
     return Assessment(
         view=view,
@@ -188,6 +202,7 @@ def assess(
         waived=waived,
         stale=tuple(_stale(catalog, day)),
         probes=tuple(probes),
+        pricing=partial(pricing, prices) if prices else None,
     )
 
 

@@ -5,6 +5,7 @@ writes it as JSON.
 """
 
 import json
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -12,6 +13,7 @@ from addonctl.assessment import Assessed, Assessment
 from addonctl.dependencies import AddOnRequirement, Dependency, Impact
 from addonctl.health import AddonHealth
 from addonctl.model import Edge, Finding, Gap, Severity
+from addonctl.model.cost import ClusterCost, CostKind
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,22 +81,43 @@ _NOT_JUDGED = "not judged by this version of addonctl"
 def ecosystem(assessment: Assessment) -> EcosystemAnalysis:
     """The assessment as an EcosystemAnalysis."""
     health = assessment.health
+    monthly = _monthly(assessment.cost)
     why = "" if health.score is not None else "no add-on's state was read"
     return EcosystemAnalysis(
         cluster_name=assessment.cluster.name,
         total_addons=len(assessment.addons),
-        addon_metrics=tuple(_metrics(addon) for addon in assessment.addons),
+        addon_metrics=tuple(_metrics(addon, monthly(addon.installation.id)) for addon in assessment.addons),
         dependency_analysis=dependency_analysis(assessment),
-        optimization_opportunities={"items": None, "unknown_reason": f"usage and cost are {_NOT_JUDGED}"},
+        optimization_opportunities={"items": None, "unknown_reason": f"use is {_NOT_JUDGED}"},
         recommendations=tuple(f for f in assessment.findings if f.severity is not Severity.INFO),
         overall_health_score=Score(value=health.score, coverage=health.coverage, unknown_reason=why),
-        cost_efficiency_score=Score(value=None, unknown_reason=f"cost is {_NOT_JUDGED}"),
+        cost_efficiency_score=Score(value=None, unknown_reason=f"use is {_NOT_JUDGED}"),
         findings=assessment.findings,
         gaps=assessment.gaps,
     )
 
 
-def _metrics(addon: Assessed) -> AddonMetrics:
+def _monthly(cost: ClusterCost | None) -> Callable[[str], Money]:
+    """What an installation costs a month, as far as that is known."""
+    if cost is None:
+        return lambda _: Money(usd_micros=None, unknown_reason="no prices were given")
+    known: dict[str, int] = {}
+    for share in cost.shares:
+        known[share.installation] = known.get(share.installation, 0) + share.usd_micros
+    unread = next((charge.unknown for charge in cost.unknown if charge.kind is CostKind.NODE), "")
+
+    def of(installation: str) -> Money:
+        why = unread or "no pod of it is on a node whose price is known"
+        return (
+            Money(usd_micros=known[installation])
+            if installation in known
+            else Money(usd_micros=None, unknown_reason=why)
+        )
+
+    return of
+
+
+def _metrics(addon: Assessed, monthly: Money) -> AddonMetrics:
     row = addon.installation
     return AddonMetrics(
         addon=row.addon,
@@ -108,7 +131,7 @@ def _metrics(addon: Assessed) -> AddonMetrics:
         compatible=addon.running.answer.value,
         compatible_with_target=addon.target.answer.value,
         health_score=_score(addon.health),
-        monthly_cost=Money(usd_micros=None, unknown_reason=f"cost is {_NOT_JUDGED}"),
+        monthly_cost=monthly,
     )
 
 

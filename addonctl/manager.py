@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from addonctl.assessment import Assessment, assess, new_since
 from addonctl.catalog import Catalog
+from addonctl.catalog.prices import PriceTable
 from addonctl.configuring import Configuring, check_owner
 from addonctl.ecosystem import EcosystemAnalysis, ecosystem
 from addonctl.errors import BadInput
@@ -46,6 +47,7 @@ class Manager:
     `kubernetes` is the running minor, for sources that do not know it. `waivers` accept findings for a time. `prober`
     probes the add-ons of the live cluster that the source reads; None where the source is a file. `windows` and
     `freezes` say when changes may begin. `configurer` finds what values change; None where the source is a file.
+    `prices` are those of a region; None where nothing is to be priced.
     """
 
     source: Source
@@ -57,6 +59,7 @@ class Manager:
     windows: tuple[Window, ...] = ()
     freezes: tuple[Freeze, ...] = ()
     configurer: Callable[[], Configuring] | None = None
+    prices: Callable[[str], PriceTable] | None = None
 
     def snapshot(self) -> Snapshot:
         """Everything read from the cluster."""
@@ -169,7 +172,7 @@ class Manager:
     def _named(self, cluster: str) -> "Manager":
         source = self.source.named(cluster)
         prober = source if self.prober is not None and isinstance(source, Prober) else None
-        return Manager(source, self.catalog, self.clock, self.kubernetes, self.waivers, prober)
+        return Manager(source, self.catalog, self.clock, self.kubernetes, self.waivers, prober, prices=self.prices)
 
     def _assess(self, snapshot: Snapshot, target: Minor | None, *, probe: bool = False) -> Assessment:
         view = View(snapshot)
@@ -184,4 +187,5 @@ class Manager:
             target=target,
             waivers=self.waivers,
             probes=answers,
+            prices=self.prices,
         )

@@ -52,6 +52,13 @@ EXAMPLES = {
     "deps": """
         deps coredns --context prod-eu-1
         deps --context prod-eu-1 -o dot | dot -Tsvg > deps.svg""",
+    "cost": """
+        cost --context prod-eu-1
+        cost --context prod-eu-1 --by namespace -o csv""",
+    "cost explain": """
+        cost explain coredns --context prod-eu-1""",
+    "cost diff": """
+        cost diff yesterday.snap today.snap""",
     "plan": """
         plan coredns --to latest-compatible --context prod-eu-1
         plan coredns --set replicaCount=3 --context prod-eu-1

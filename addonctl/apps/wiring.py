@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from addonctl.adapters.notices import Notices
     from addonctl.adapters.sources.live import LiveCluster
     from addonctl.catalog import Catalog
+    from addonctl.catalog.prices import PriceTable
     from addonctl.configuring import Configuring
     from addonctl.executor import Executor
     from addonctl.model import live
@@ -145,7 +146,19 @@ def manager(
     prober = source if isinstance(source, ports.Prober) else None
     kubernetes = Minor.of(options.kubernetes) if options.kubernetes else None
     configurer = (lambda: configuring(options)) if isinstance(source, ports.Inspector) else None
-    return Manager(source, known, CLOCK, kubernetes, waivers, prober, windows, freezes, configurer)
+    return Manager(source, known, CLOCK, kubernetes, waivers, prober, windows, freezes, configurer, prices)
+
+
+def prices(region: str) -> "PriceTable":
+    """The prices of a region; a damaged table of the user's own is said and the packaged one taken."""
+    from addonctl.adapters import price_table
+    from addonctl.render import screen
+
+    try:
+        return price_table.load(region, cache_dir())
+    except BadInput as error:
+        screen.note(f"Note: {error.what}; using the packaged table. {error.fix}")
+        return price_table.load(region)
 
 
 def checkpoints() -> "CheckpointFolder":

@@ -311,6 +311,31 @@ class Retirement:
     source: str = ""
 
 
+class MeteredBy(StrEnum):
+    """What AWS counts."""
+
+    NODE_VCPU = "node-vcpu"  # of the nodes that it runs on
+    USE = "use"  # what nobody but a bill tells
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tier:
+    """The key of a price in data/prices/aws.yaml, and up to how many units it holds; None: all that are left."""
+
+    price: str
+    up_to: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Meter:
+    """What AWS charges for what an add-on does, beside the nodes that it runs on."""
+
+    what: str
+    by: MeteredBy
+    tiers: tuple[Tier, ...] = ()
+    source: str = ""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KnownIssue:
     what: str
@@ -377,6 +402,7 @@ class AddOn:
     slis: tuple[Sli, ...] = ()
     probes: tuple[str, ...] = ()
     cost_drivers: tuple[str, ...] = ()
+    meters: tuple[Meter, ...] = ()
     security: str = ""
     security_exceptions: tuple[SecurityException, ...] = ()
     ports: tuple[str, ...] = ()

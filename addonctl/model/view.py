@@ -29,6 +29,7 @@ from addonctl.model.records import Application, FluxHelmRelease, HelmRelease, cu
 from addonctl.model.snapshot import Gap, Snapshot
 
 _NODE_LEASES = "kube-node-lease"
+_REGION_LABEL = "topology.kubernetes.io/region"
 _NAME_LABEL = "kubernetes.io/metadata.name"
 # Names of the API server that are valid inside every cluster, as _address normalises them.
 _IN_CLUSTER = frozenset({"https://kubernetes.default.svc", "https://kubernetes.default.svc.cluster.local"})
@@ -88,6 +89,13 @@ class View:
     def objects(self) -> Mapping[ObjectRef, KubernetesObject]:
         """Every object that was read individually, by its key, except pods and events."""
         return {thing.ref: thing for thing in self.snapshot.objects()}
+
+    @property
+    def region(self) -> str:
+        """The AWS region, as EKS says it, or the labels of the nodes; empty if neither does."""
+        eks = self.snapshot.eks
+        labelled = (node.labels.get(_REGION_LABEL, "") for node in self.snapshot.nodes)
+        return (eks.cluster.region if eks else "") or next(filter(None, labelled), "")
 
     def absent(self, ref: ObjectRef) -> bool:
         """Whether an object certainly does not exist: its kind was read completely, without it.

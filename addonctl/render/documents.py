@@ -52,7 +52,7 @@ def analysis_document(assessment: Assessment) -> Document:
     """`addonctl analyze -o json`."""
     front = plain(ecosystem(assessment))
     return {
-        **_envelope(assessment, "Analysis"),
+        **envelope(assessment, "Analysis"),
         **front,
         **_findings(assessment),
         "recommendations": [finding_document(f) for f in assessment.findings if f.severity is not Severity.INFO],
@@ -66,7 +66,7 @@ def analysis_document(assessment: Assessment) -> Document:
 def inventory_document(assessment: Assessment) -> Document:
     """`addonctl inventory -o json`."""
     return {
-        **_envelope(assessment, "Inventory"),
+        **envelope(assessment, "Inventory"),
         "installations": [installation_document(addon.installation) for addon in assessment.addons],
         "unrecognised": plain(assessment.inventory.unrecognised),
         **_findings(assessment.about(of(Capability.INVENTORY))),
@@ -75,14 +75,14 @@ def inventory_document(assessment: Assessment) -> Document:
 
 def findings_document(assessment: Assessment) -> Document:
     """`addonctl findings -o json`."""
-    return {**_envelope(assessment, "Findings"), **_findings(assessment)}
+    return {**envelope(assessment, "Findings"), **_findings(assessment)}
 
 
 def health_document(assessment: Assessment) -> Document:
     """`addonctl health -o json`."""
     health = assessment.health
     return {
-        **_envelope(assessment, "Health"),
+        **envelope(assessment, "Health"),
         "score": health.score,
         "coverage": health.coverage,
         "addons": plain(health.addons),
@@ -95,7 +95,7 @@ def health_document(assessment: Assessment) -> Document:
 def compatibility_document(assessment: Assessment) -> Document:
     """`addonctl compat -o json`."""
     return {
-        **_envelope(assessment, "Compatibility"),
+        **envelope(assessment, "Compatibility"),
         "cells": [cell(each) for row in assessment.compatibility.cells.values() for each in row],
         **_findings(assessment.about(of(Capability.COMPATIBILITY))),
     }
@@ -104,7 +104,7 @@ def compatibility_document(assessment: Assessment) -> Document:
 def dependencies_document(assessment: Assessment) -> Document:
     """`addonctl deps -o json`: `edges` between objects, and the dependencies between add-ons."""
     return {
-        **_envelope(assessment, "Dependencies"),
+        **envelope(assessment, "Dependencies"),
         "edges": [edge_document(edge) for edge in assessment.dependencies.edges],
         "addons": dependency_analysis(assessment),
         **_findings(assessment.about(of(Capability.DEPENDENCIES))),
@@ -161,7 +161,7 @@ def _step(step: Step) -> Document:
 def lifecycle_document(assessment: Assessment, found: LifecycleManagement) -> Document:
     """`addonctl lifecycle -o json`: actions are written as text and as values, as in a plan."""
     return {
-        **_envelope(assessment, "Lifecycle"),
+        **envelope(assessment, "Lifecycle"),
         **plain(found),
         "lifecycle_actions": [_lifecycle_action(each) for each in found.lifecycle_actions],
         **_findings(assessment.about(of_lifecycle)),
@@ -189,7 +189,7 @@ def _written(document: Document, do: Sequence[Action]) -> Document:
     return {"fix": action_text(do), "actions": plain(do)}
 
 
-def _envelope(assessment: Assessment, kind: str) -> Document:
+def envelope(assessment: Assessment, kind: str) -> Document:
     return {
         "schema": SCHEMA,
         "kind": kind,

@@ -55,6 +55,9 @@ CASES = (
         Case("prod-eu-1", "analyze -o markdown", columns=0),
         Case("prod-eu-1", "inventory -o json", columns=0),
         Case("prod-eu-1", "deps coredns"),
+        Case("prod-eu-1", "cost"),
+        Case("prod-eu-1", "cost --by namespace -o csv", columns=0),
+        Case("prod-eu-1", "cost explain aws-vpc-cni"),
         Case("prod-eu-1", "plan coredns --to latest-compatible"),
         Case("payments", "plan --target 1.35", 3),
         Case("payments", "plan --target 1.35 --accept-risk PRE011", 3),
@@ -73,6 +76,8 @@ CASES = (
         Case("payments", "lifecycle --fail-on required", 2),
         Case("payments", "compat --target 1.35 --fail-on recommended", 2),
         Case("payments", "health -o wide", columns=0),
+        Case("payments", "cost -o wide", columns=0),
+        Case("payments", "cost", columns=60),
         gate=2,
     ),
     *_cases(
@@ -83,6 +88,7 @@ CASES = (
         Case("edge-us-2", "analyze -o sarif", columns=0),
         Case("edge-us-2", "deps -o mermaid", columns=0),
         Case("edge-us-2", "lifecycle -o wide"),
+        Case("edge-us-2", "cost"),
         gate=2,
     ),
     *_cases(
@@ -92,6 +98,7 @@ CASES = (
         Case("sandbox", "analyze -o junit", columns=0),
         Case("sandbox", "analyze -o markdown", columns=0),
         Case("sandbox", "health -o json", columns=0),
+        Case("sandbox", "cost -o json", columns=0),
         Case("sandbox", "analyze --fail-on required --allow-gaps"),
         Case("sandbox", "matrix --fail-on unknown", 2),
         gate=1,
@@ -110,7 +117,7 @@ CASES = (
 def run(case: Case) -> tuple[str, int]:
     """What the command shows, with what it says beside its output."""
     words = shlex.split(case.line)
-    source = [] if "explain" in words else ["--snapshot", f"{case.cluster}.snap"]
+    source = [] if words[:2] == ["findings", "explain"] else ["--snapshot", f"{case.cluster}.snap"]
     if case.columns:
         return shown_in_terminal(case.columns, *words, *source)
     done = in_fork(*words, *source)

@@ -21,6 +21,18 @@ ACCOUNT = "123456789012"
 _FLUX_HELM, _FLUX_KUSTOMIZE = "helm.toolkit.fluxcd.io", "kustomize.toolkit.fluxcd.io"
 
 
+_REQUESTS = {
+    "aws-node": (50, 0),
+    "kube-proxy": (100, 0),
+    "coredns": (100, 70),
+    "metrics-server": (100, 200),
+    "ebs-csi-controller": (60, 240),
+    "ebs-csi-node": (30, 120),
+    "ingress-nginx-controller": (100, 90),
+}
+"""What the pods of a workload request, in millicores and MiB, as their installers have it; others request nothing."""
+
+
 # ── Who installed it ────────────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -246,6 +258,7 @@ class World:
         running = tuple(
             model.ContainerStatus(name=each.name, image=each.image, ready=True) for each in of.template.containers
         )
+        cpu, memory = _REQUESTS.get(of.name, (0, 0))
         return model.Pod(
             namespace=of.namespace,
             name=name,
@@ -258,6 +271,8 @@ class World:
             node=node,
             ready=True,
             containers=running,
+            cpu_request_millicores=cpu,
+            memory_request_bytes=memory * 2**20,
         )
 
     # ── What leads to workloads ─────────────────────────────────────────────────────────────────────────────────
