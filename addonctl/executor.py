@@ -73,7 +73,7 @@ class Executor:
             seen = seen if moved else counted
         state = _state(counted, owner, detail)
         seconds = min(max(round((now - since).total_seconds()), 0), _SECONDS)
-        samples = (*_samples(answers, seen, now), _readiness(run, seen, seconds, now))
+        samples = (*_samples(run, answers, seen, now), _readiness(run, seen, seconds, now))
         troubles = self.ports.assessor.troubles() if self.ports.assessor else None
         return Looked(state=state, samples=samples, guards=_guards(run, seen), served=served, troubles=troubles)
 
@@ -277,16 +277,17 @@ def _state(seen: Seen, owner: OwnerState, detail: str) -> StepState:
     )
 
 
-def _samples(answers: Iterable[Answered], seen: Seen, now: datetime) -> Iterator[Sample]:
+def _samples(run: Run, answers: Iterable[Answered], seen: Seen, now: datetime) -> Iterator[Sample]:
     """What updated and other instances answered. Where nobody can tell who did, from the first update on they did."""
     new = {each.uid: each.new for each in seen.instances}
+    alone = {each.sli for each in run.at_work_on.objectives if not each.controlled} if run.changed else ()
     for sli, counted in _by_sli(answers).items():
         known = [each for each in counted if each.pod in new]
         updated = _sum(each for each in known if new[each.pod])
         control = _sum(each for each in known if not new[each.pod])
         if not any(each.pod for each in counted):
             whole = _sum(counted)
-            updated, control = (whole, NOTHING) if seen.updated_ready else (NOTHING, whole)
+            updated, control = (whole, NOTHING) if seen.updated_ready or sli in alone else (NOTHING, whole)
         yield Sample(sli=sli, at=now, updated=updated, control=control)
 
 

@@ -15,6 +15,7 @@ from addonctl.compatibility import update_fix
 from addonctl.errors import BadInput
 from addonctl.model import (
     READY,
+    RESOURCES,
     Action,
     Apply,
     CommandLine,
@@ -48,6 +49,7 @@ _GROWTH = 2
 # What add-ons do for the cluster, and the SLI by which one sees whether they still do it.
 _SLIS = {ClusterService.CLUSTER_DNS: "dns", ClusterService.RESOURCE_METRICS: "metrics"}
 _READY = Objective(sli=READY, controlled=False)
+_RESOURCES = Objective(sli=RESOURCES, controlled=False)
 # What is not deleted because manifests no longer hold it: what holds data, and what others may have put there.
 _NOT_PRUNED = KEPT | {"Secret"}
 _NAMING = ("k8s-app", "app.kubernetes.io/name", "app.kubernetes.io/instance", "app.kubernetes.io/part-of", "app")
@@ -55,6 +57,7 @@ _CLIENT_SIDE = "kubectl-client-side-apply"
 _WITH_ALL_OF_IT = "with the whole of the new configuration in the file:"
 _AS_IT_WAS = "with the configuration of before in the file:"
 _ALL = "with the identities and the configuration that it had:"
+_CRD = "CustomResourceDefinition"
 _CONTROLLERS = ("Deployment", "StatefulSet", "DaemonSet")
 
 
@@ -638,6 +641,7 @@ class _Planner:
     def step(self, row: Installation, was: Version | None, to: Version | None, kubernetes: Minor, way: "_Way") -> Step:
         addon, targets = self._addon(row), tuple(_targets(row, self.view))
         disruption = addon.disruption.kind if addon else ""
+        objects = tuple(ref for ref, id in self.assessment.dependencies.owners.items() if id == row.id)
         return Step(
             id="",
             installation=row.id,
@@ -650,9 +654,9 @@ class _Planner:
             irreversible=way.irreversible,
             kubernetes=kubernetes,
             targets=targets,
-            objects=tuple(ref for ref, id in self.assessment.dependencies.owners.items() if id == row.id),
+            objects=objects,
             waves=tuple(_waves(targets)),
-            objectives=tuple(_objectives(addon)),
+            objectives=tuple(_objectives(addon, objects)),
             disruption=disruption,
             loses=_loses(disruption, targets),
         )
@@ -719,13 +723,15 @@ def _waves(targets: Sequence[Target]) -> Iterator[Wave]:
         done += size
 
 
-def _objectives(addon: AddOn | None) -> Iterator[Objective]:
+def _objectives(addon: AddOn | None, objects: Sequence[ObjectRef] = ()) -> Iterator[Objective]:
     yield _READY
     for service in addon.provides if addon else ():
         if service in _SLIS:
             yield Objective(sli=_SLIS[service])
     if addon and addon.fingerprints.webhooks:
         yield Objective(sli="admission")
+    if any(ref.kind == _CRD for ref in objects):
+        yield _RESOURCES
 
 
 def _loses(disruption: str, targets: Iterable[Target]) -> bool:

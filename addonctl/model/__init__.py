@@ -98,6 +98,7 @@ from addonctl.model.finding import (
 from addonctl.model.gate import (
     NOTHING,
     READY,
+    RESOURCES,
     Answered,
     Counts,
     Gate,
@@ -145,6 +146,7 @@ __all__ = [
     "NOT_CREATED",
     "NOT_PULLED",
     "READY",
+    "RESOURCES",
     "SNAPSHOT_SCHEMA",
     "Action",
     "AddOnRef",

@@ -40,6 +40,8 @@ class Counts:
 
 READY = "ready"
 """The SLI that every add-on has: a request a second and instance, answered by being ready."""
+RESOURCES = "resources"
+"""The SLI of an add-on that has custom resources: one is listed at a version that is served."""
 NOTHING = Counts()
 """Nothing was asked."""
 
@@ -48,7 +50,8 @@ NOTHING = Counts()
 class Objective:
     """What an SLI must keep: the share of its requests that may fail, 0.01 for 99 %.
 
-    `controlled`: instances of the old version answer beside the updated ones for most of the rollout.
+    `controlled`: instances of the old version answer beside the updated ones for most of the rollout. Else all that is
+    answered from the change on is the new version's doing, where nobody can tell which instance answered.
     """
 
     sli: str

@@ -7,11 +7,12 @@ or a large maxUnavailable is no finding. That a DaemonSet pauses on each node, t
 from collections.abc import Iterator
 
 from addonctl.findings import finding, makes
-from addonctl.model import DisruptionBudget, Finding, Severity, Workload
+from addonctl.model import READY, RESOURCES, DisruptionBudget, Finding, Severity, Workload
 from addonctl.model.plan import Rollout
 from addonctl.preflight.case import Case, seen
 
-_READY = "ready"
+# SLIs that ask no instance for what it is there for.
+_NOT_ASKED = (READY, RESOURCES)
 _NONE = ("0", "0%")
 
 
@@ -36,7 +37,7 @@ def _is_called(case: Case, workload: Workload) -> bool:
 @makes("PRE019")
 def blind(case: Case) -> Iterator[Finding]:
     """Workloads none of whose containers says when it is ready; of what nobody calls that is only worth knowing."""
-    others = any(objective.sli != _READY for objective in case.step.objectives)
+    others = any(objective.sli not in _NOT_ASKED for objective in case.step.objectives)
     for _, workload in case.targets:
         serving = [container for container in workload.template.containers if not container.init]
         if serving and not any(container.has_readiness_probe for container in serving):

@@ -6,7 +6,7 @@ are any, else of any. `rehearsed` is one run; the same seed is the same run. App
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from random import Random
 from typing import Any
@@ -14,7 +14,7 @@ from typing import Any
 from addonctl.errors import Conflict
 from addonctl.executor import Executor
 from addonctl.hands import Ports
-from addonctl.model import READY, Answered
+from addonctl.model import READY, RESOURCES, Answered
 from addonctl.model.journal import Line
 from addonctl.model.manifests import Manifests
 from addonctl.model.plan import Plan, Step, Target
@@ -177,7 +177,7 @@ class Stage:
     """The twin of one run, with its clients and what goes wrong."""
 
     def __init__(self, script: Script, case: Case) -> None:
-        self.script, self.case, self.plan = script, case, script.plan
+        self.script, self.case, self.plan = script, case, _counted(script.plan)
         version = str(case.step.to_version or "")
         behaviours: dict[str, Behaviour] = {}
         if case.target is not None and case.incident:
@@ -272,8 +272,18 @@ class Stage:
 
 
 def sli_of(step: Step) -> str:
-    """The SLI of a step beside readiness; empty: it has none."""
-    return next((each.sli for each in step.objectives if each.sli != READY), "")
+    """The SLI of a step's instances beside readiness; empty: it has none."""
+    return next((each.sli for each in step.objectives if each.sli not in (READY, RESOURCES)), "")
+
+
+def _counted(plan: Plan) -> Plan:
+    """With the objectives that clients in the twin can count: each installation has one kind of them."""
+
+    def kept(step: Step) -> Step:
+        slis = (READY, sli_of(step))
+        return replace(step, objectives=tuple(each for each in step.objectives if each.sli in slis))
+
+    return replace(plan, steps=tuple(map(kept, plan.steps)))
 
 
 class _Signals:

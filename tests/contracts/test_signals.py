@@ -8,7 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
@@ -18,12 +18,15 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from addonctl.adapters.api_connection import connect
+from addonctl.adapters.api_objects import ApiObjects
 from addonctl.adapters.signals import ProbeSignals
 from addonctl.adapters.signals.tally import Tally
-from addonctl.model import Counts
+from addonctl.errors import AddonctlError
+from addonctl.model import Counts, ObjectRef
 from addonctl.model.plan import Step
 from tests import builders
 from tests.contracts.api_server import Answer, ApiServer, Channel, Request, refusal, running, server_tls
+from tests.contracts.conftest import Api as RealApi
 from tests.contracts.dns_server import NO_SUCH_NAME, RIGHT, SERVFAIL, SILENT, DnsServer, serving
 
 _DEADLINE_S = 20.0
@@ -773,6 +776,129 @@ def test_a_webhook_with_side_effects_is_not_asked(lab: Lab, webhooks: Served) ->
     wait(lambda: len([request for request in api.seen if "validating" in request.path]) > 1)
     time.sleep(0.5)
     assert server.server.seen == []
+
+
+# ── Custom resources ────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def with_crds(*names: str) -> Step:
+    refs = tuple(ObjectRef.of("CustomResourceDefinition", name) for name in names)
+    return replace(step("resources"), objects=refs)
+
+
+@dataclass
+class Kept:
+    """Custom resources of one group, and what a list of them at a version is answered."""
+
+    versions: tuple[str, ...] = ("v1", "v1beta1")
+    answers: dict[str, Answer] = field(default_factory=dict)
+    lists: list[str] = field(default_factory=list)
+
+    def __call__(self, request: Request) -> Answer | None:
+        path, _, query = request.path.partition("?")
+        if path == "/apis/example.com":
+            return Answer(body={"versions": [{"version": each} for each in self.versions]})
+        if not path.startswith("/apis/example.com/"):
+            return None
+        assert query == "limit=1", "no more than one is converted"
+        self.lists.append(path.removeprefix("/apis/example.com/"))
+        return self.answers.get(path.split("/")[3], Answer(body={"items": []}))
+
+
+_NOT_CONVERTED = refusal(500, "conversion webhook for example.com/v1, Kind=Wall failed: Post: connection refused")
+
+
+def test_custom_resources_are_listed_at_each_version_that_is_served(lab: Lab) -> None:
+    kept = Kept()
+    began = time.monotonic()
+    asked = with_crds("walls.example.com", "doors.example.com")
+    found = after(lab.signals(Api(special=kept)), asked, so_many(6, sli="resources"))
+    assert found == {("resources", ""): Counts(6, 0)}
+    assert time.monotonic() - began > 1.8, "two a second"
+    assert set(kept.lists) == {f"{version}/{plural}" for version in kept.versions for plural in ("walls", "doors")}
+
+
+def test_a_conversion_that_fails_is_asked_on_until_it_is_right(lab: Lab) -> None:
+    kept = Kept()
+    signals, asked = lab.signals(Api(special=kept)), with_crds(*(f"kind-{n}.example.com" for n in range(9)))
+    after(signals, asked, so_many(2, sli="resources"))
+    kept.answers["v1beta1"] = _NOT_CONVERTED
+    found = after(signals, asked, lambda found: found.get(("resources", ""), Counts()).failed >= 4)
+    assert found["resources", ""].rate == pytest.approx(1, abs=0.3), "though one of 18 lists fails"
+    kept.answers.clear()
+    after(signals, asked, so_many(3, sli="resources"))
+    assert after(signals, asked, so_many(2, sli="resources"))["resources", ""].rate == 0
+
+
+def test_a_version_that_an_update_brings_in_is_listed(lab: Lab) -> None:
+    kept = Kept(("v1",))
+    signals, asked = lab.signals(Api(special=kept)), with_crds("walls.example.com")
+    after(signals, asked, so_many(2, sli="resources"))
+    kept.versions, kept.answers["v2"] = ("v1", "v2"), _NOT_CONVERTED
+    after(signals, asked, lambda found: found.get(("resources", ""), Counts()).failed >= 2)
+
+
+@pytest.mark.parametrize("answer", [refusal(403), refusal(404), refusal(429), refusal(500, "etcd is away")])
+def test_what_is_no_failed_conversion_is_not_counted(lab: Lab, answer: Answer) -> None:
+    kept = Kept(answers={"v1": answer, "v1beta1": answer})
+    signals, asked, since = lab.signals(Api(special=kept)), with_crds("walls.example.com"), datetime.now(UTC)
+    signals.counted(asked, since)
+    wait(lambda: len(set(kept.lists)) == 2)
+    assert counted(signals, asked, since) == {}
+
+
+@pytest.mark.parametrize(("versions", "counts"), [(("v1", "v2"), True), (("v1",), False)])
+def test_a_list_that_does_not_come_is_a_failure_where_it_may_be_converted(
+    lab: Lab, versions: tuple[str, ...], counts: bool
+) -> None:
+    held = threading.Event()
+    kept = Kept(versions, {each: Answer(wait=held) for each in versions})
+    signals, asked, since = lab.signals(Api(special=kept)), with_crds("walls.example.com"), datetime.now(UTC)
+    signals.counted(asked, since)
+    wait(lambda: len(kept.lists) > 2)
+    assert bool(counted(signals, asked, since)) is counts
+    held.set()
+
+
+def _wall(version: str, *, storage: bool) -> dict[str, Any]:
+    schema = {"openAPIV3Schema": {"type": "object", "x-kubernetes-preserve-unknown-fields": True}}
+    return {"name": version, "served": True, "storage": storage, "schema": schema}
+
+
+def test_a_real_api_server_whose_conversion_fails_is_seen(api: RealApi) -> None:
+    """The new version brings conversion by a webhook in, and nobody answers it."""
+    objects, name = api.objects(), "walls.signals.example.com"
+    names = {"plural": "walls", "kind": "Wall"}
+    versions = [_wall("v1", storage=True), _wall("v1beta1", storage=False)]
+    crd = {
+        "apiVersion": "apiextensions.k8s.io/v1",
+        "kind": "CustomResourceDefinition",
+        "metadata": {"name": name},
+        "spec": {"group": "signals.example.com", "names": names, "scope": "Cluster", "versions": versions},
+    }
+    ref = objects.apply(crd).ref
+    signals, asked = ProbeSignals(connect(None, str(api.kubeconfig))), with_crds(name)
+    try:
+        wait(lambda: applied(objects, {"apiVersion": "signals.example.com/v1", "kind": "Wall"}))
+        found = after(signals, asked, so_many(4, sli="resources"))
+        assert found["resources", ""].failed == 0
+        config = {"clientConfig": {"url": "https://127.0.0.1:1/convert"}, "conversionReviewVersions": ["v1"]}
+        objects.patch(ref, {"spec": {"conversion": {"strategy": "Webhook", "webhook": config}}})
+        after(signals, asked, lambda found: found.get(("resources", ""), Counts()).failed >= 4)
+        objects.patch(ref, {"spec": {"conversion": {"strategy": "None", "webhook": None}}})
+        wait(lambda: after(signals, asked, so_many(1, sli="resources"))["resources", ""].failed == 0)
+        assert after(signals, asked, so_many(4, sli="resources"))["resources", ""].failed == 0
+    finally:
+        signals.close()
+        objects.delete(ref)
+
+
+def applied(objects: ApiObjects, document: dict[str, Any]) -> bool:
+    """Whether the API of a CRD serves by now."""
+    with contextlib.suppress(AddonctlError):
+        objects.apply({**document, "metadata": {"name": "it"}})
+        return True
+    return False
 
 
 # ── Beginning and ending ────────────────────────────────────────────────────────────────────────────────────────

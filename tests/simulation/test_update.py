@@ -7,14 +7,15 @@ left; what was rolled back is what the checkpoint holds.
 from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
 from dataclasses import replace
+from datetime import datetime
 from typing import Any, ClassVar
 
 import pytest
 
 from addonctl.errors import TooManyRequests
 from addonctl.executor import Executor
-from addonctl.model import ObjectRef, live, owners
-from addonctl.model.plan import Wave
+from addonctl.model import RESOURCES, Answered, Counts, Objective, ObjectRef, Verdict, live, owners
+from addonctl.model.plan import Step, Wave
 from addonctl.model.run import CommandFailed, Do, Entry, GateFailed, OwnerFailed, Phase, Run, TookTooLong
 from addonctl.rollouts import instances_of
 from addonctl.sim.controllers import Behaviour
@@ -101,6 +102,25 @@ def test_a_bad_version_is_put_back_and_only_the_first_wave_had_it(keeper: Keeper
     audit(cluster, run)
     assert cluster.lost == 0
     assert {entry.wave for entry in run.timeline} == {0}
+
+
+class Unreadable(Cluster):
+    """No custom resource can be read from the moment on in which the new version is applied."""
+
+    def counted(self, step: Step, since: datetime) -> tuple[Answered, ...]:
+        requests = round((self.world.now - since).total_seconds() * 2)
+        applied = str(NEW) in self.spec["template"]["spec"]["containers"][0]["image"]
+        return *super().counted(step, since), Answered(sli=RESOURCES, counts=Counts(requests, requests * applied))
+
+
+def test_what_no_instance_answers_is_watched_before_a_new_one_is_ready() -> None:
+    cluster = Unreadable(5, behaviour=Behaviour(gets_ready=False))
+    step = cluster.plan().steps[0]
+    run = cluster.update(replace(step, objectives=(*step.objectives, Objective(sli=RESOURCES, controlled=False))))
+    assert isinstance(run.why, GateFailed), run.why
+    assert [each.sli for each in run.why.judgement.slis if each.verdict is Verdict.FAIL] == [RESOURCES]
+    assert (_entered(run, Phase.ROLLING_BACK).at - _entered(run, Phase.APPLY).at).total_seconds() < 30
+    audit(cluster, run)
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -1,7 +1,8 @@
 """Probes that count requests and failures while an add-on is updated: ports.Signals of a live cluster.
 
-`dns`: dns.py; `metrics`: polling.py; `admission`: by dry runs in polling.py, pod by pod in reviews.py. Threads ask, few
-of them; `counted` only reads what they counted. Nothing is stored in the cluster: objects are created as dry runs only.
+`dns`: dns.py; `metrics`: polling.py; `admission`: by dry runs in polling.py, pod by pod in reviews.py; `resources`:
+resources.py. Threads ask, few of them; `counted` only reads what they counted. Nothing is stored in the cluster:
+objects are created as dry runs only.
 
 A webhook whose failurePolicy is Ignore hides that it fails: the API server goes on without it, and tells nobody. A dry
 run tells nothing of it, nor of one with conditions of its own or that selects nothing of what can be tried. Its pods
@@ -17,10 +18,11 @@ from addonctl.adapters.api_connection import Connection
 from addonctl.adapters.api_objects import ApiObjects
 from addonctl.adapters.signals.dns import DnsProbing
 from addonctl.adapters.signals.polling import AdmissionPolling, MetricsPolling
+from addonctl.adapters.signals.resources import ResourcePolling
 from addonctl.adapters.signals.reviews import ReviewProbing
 from addonctl.adapters.signals.tally import Tally
 from addonctl.adapters.signals.targets import Targets
-from addonctl.model import Answered
+from addonctl.model import RESOURCES, Answered
 from addonctl.model.plan import Step
 
 # An answer that comes later is of no use to those who asked, and threads end as soon.
@@ -29,7 +31,7 @@ _CLOSED_S = 2.0
 # Half of it goes to new pods: one that fails a fifth of its queries is told from two others in some 8 s.
 _RATE = 20.0
 # The API server passes each of these requests on: more of them would burden it.
-_METRICS_RATE, _ADMISSION_RATE = 2.0, 5.0
+_METRICS_RATE, _ADMISSION_RATE, _RESOURCES_RATE = 2.0, 5.0, 2.0
 
 
 @dataclass
@@ -65,7 +67,7 @@ def _dns(p: _Probing) -> threading.Thread:
 
 
 def _metrics(p: _Probing) -> threading.Thread:
-    return MetricsPolling("metrics", p.connection, p.tally, min(p.rate, _METRICS_RATE), p.ended)
+    return MetricsPolling("metrics", p.connection, p.tally, min(p.rate, _METRICS_RATE), p.ended, p.targets)
 
 
 def _admission(p: _Probing) -> threading.Thread:
@@ -76,7 +78,17 @@ def _reviews(p: _Probing) -> threading.Thread:
     return ReviewProbing(p.targets, p.connection, p.tally, min(p.rate, _ADMISSION_RATE), p.ended)
 
 
-_PROBINGS = (("dns", _dns), ("metrics", _metrics), ("admission", _admission), ("admission", _reviews))
+def _resources(p: _Probing) -> threading.Thread:
+    return ResourcePolling(RESOURCES, p.connection, p.tally, min(p.rate, _RESOURCES_RATE), p.ended, p.targets)
+
+
+_PROBINGS = (
+    ("dns", _dns),
+    ("metrics", _metrics),
+    ("admission", _admission),
+    ("admission", _reviews),
+    (RESOURCES, _resources),
+)
 """What asks for an SLI, by its name in objectives."""
 
 

@@ -1,4 +1,4 @@
-"""The SLIs `metrics` and `admission`: what add-ons answer behind the API server, one request at a time.
+"""SLIs of what add-ons answer behind the API server, one request at a time: `metrics`, `admission`; resources.py.
 
 Only what the add-on did counts: what the API server refuses, or does not answer at all, is left out. When a request
 failed in a way that may be either's doing, the API server is asked whether it is ready.
@@ -9,6 +9,7 @@ import threading
 import time
 from abc import abstractmethod
 from collections.abc import Sequence
+from typing import Any
 
 from addonctl.adapters.api_connection import Connection
 from addonctl.adapters.probes import METRICS_OLD, admission_health, age
@@ -30,9 +31,14 @@ _NODES = 50
 class Polling(threading.Thread):
     """Counts requests of one SLI until it has `ended`."""
 
-    def __init__(self, sli: str, connection: Connection, tally: Tally, rate: float, ended: threading.Event) -> None:
+    find_s = _FIND_S
+
+    def __init__(
+        self, sli: str, connection: Connection, tally: Tally, rate: float, ended: threading.Event, targets: Targets
+    ) -> None:
         super().__init__(name=f"addonctl-signals-{sli}", daemon=True)
         self._sli, self.connection, self._tally, self._interval_s, self._ended = sli, connection, tally, 1 / rate, ended
+        self.targets = targets
         self._found_at, self._found = 0.0, False
 
     def run(self) -> None:
@@ -47,7 +53,7 @@ class Polling(threading.Thread):
     def _asked(self, began: float) -> bool | None:
         """Whether one request was answered as it should be; None: nobody can tell."""
         try:
-            if not self._found or began - self._found_at >= _FIND_S:
+            if not self._found or began - self._found_at >= self.find_s:
                 self._found_at = began
                 self._found = self.find() or self._found
         except AddonctlError:
@@ -58,9 +64,10 @@ class Polling(threading.Thread):
         try:
             return self.ask()
         except AddonctlError as error:
-            return self._judged(error, time.monotonic() - began)
+            return self.judged(error, time.monotonic() - began)
 
-    def _judged(self, error: AddonctlError, lasted_s: float) -> bool | None:
+    def judged(self, error: AddonctlError, lasted_s: float) -> bool | None:
+        """Whether a request that raised is one that was answered as it should be; None: nobody can tell."""
         if isinstance(error, TimedOut):
             if lasted_s < _LATE * self.connection.timeouts.read_s:
                 return None
@@ -135,15 +142,12 @@ class AdmissionPolling(Polling):
     _reviews: Sequence[Review] = ()
     _turn = 0
 
-    def __init__(
-        self, sli: str, connection: Connection, tally: Tally, rate: float, ended: threading.Event, targets: Targets
-    ) -> None:
-        super().__init__(sli, connection, tally, rate, ended)
-        self._targets = targets
+    def __init__(self, *given: Any) -> None:
+        super().__init__(*given)
         self._admitted: set[str] = set()
 
     def find(self) -> bool:
-        self._reviews = StepWebhooks(self._targets).reviews() or self._reviews
+        self._reviews = StepWebhooks(self.targets).reviews() or self._reviews
         return bool(self._reviews)
 
     @property
