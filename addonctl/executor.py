@@ -12,10 +12,11 @@ from datetime import datetime
 from addonctl import leases
 from addonctl.errors import AddonctlError, Invalid, NotAllowed
 from addonctl.hands import Hand, NotYet, Ports, Present, hand
+from addonctl.hands.comparing import delete_added, differences, put_settings_back
 from addonctl.hands.configuration import comparable
 from addonctl.instances import Instance, Instances, Seen, exists
-from addonctl.model import NOTHING, READY, Answered, Counts, Guard, ObjectRef, Sample, live
-from addonctl.model.checkpoint import Checkpoint, CheckpointEntry
+from addonctl.model import NOTHING, READY, Answered, Counts, Guard, ObjectRef, Sample
+from addonctl.model.checkpoint import Checkpoint, CheckpointEntry, Differences
 from addonctl.model.plan import Step
 from addonctl.model.run import Command, Do, Done, Event, Failed, Looked, OwnerState, Phase, Run, StepState
 from addonctl.rollouts import KINDS, instances_of, of_checkpoint
@@ -81,9 +82,18 @@ class Executor:
         """Stores what is needed to bring a step's installation back to what it is now."""
         owner = self._hand(step)
         found = filter(None, (exists(self.ports.reader, ref) for ref in _refs(step)))
-        kept, now = owner.kept(), self.ports.clock.now()
-        checkpoint = kept.checkpoint(cluster, step, owner.present().version, now, found)
+        kept, applied, now = owner.kept(), owner.applied(), self.ports.clock.now()
+        beside = (
+            each for each in applied if each.ref.kind not in KINDS
+        )  # the workloads of the step are put back alone
+        names = tuple(each.ref for each in applied)
+        version = owner.present().version
+        checkpoint = kept.checkpoint(cluster, step, version, now, (*found, *beside), names)
         return self.ports.checkpoints.save(checkpoint)
+
+    def differing(self, step: Step) -> Differences:
+        """What of the checkpoint that a step restores is otherwise now."""
+        return differences(self.ports, step, self._hand(step), self.ports.checkpoints.load(step.restores))
 
     def end(self, run: Run) -> None:
         """Lets go of what a run that has ended held: the probes, and the Leases of its installations."""
@@ -118,6 +128,7 @@ class Executor:
             case Do.COMPARE:
                 return self._compare(run, step)
             case Do.REVERT_WORKLOADS:
+                put_settings_back(self.ports, step, self._held(run))
                 return self._revert_workloads(run)
             case Do.REVERT_OWNER:
                 return self._hand(step).revert(self._held(run), command.id)
@@ -238,24 +249,19 @@ class Executor:
 
         What others have noted or changed meanwhile stays theirs: it is told.
         """
-        changed, noted = self._changed_objects(wanted)
-        differ = [*self._hand(step).differences(wanted), *(changed if strictly else ())]
+        owner = self._hand(step)
+        left = delete_added(self.ports, step, owner, wanted)
+        found = differences(self.ports, step, owner, wanted)
+        still = (each for each in found.added if each not in left)
+        differ = [*owner.differences(wanted), *map(str, found.changed if strictly else ()), *map(str, still)]
         if differ:
             raise NotYet(f"not as the checkpoint has it: {', '.join(differ)}", _LATE_S)
-        others = [*changed, *noted]
-        return f"changed by others meanwhile: {', '.join(others)}" if others else ""
+        return _told(meanwhile=(*(() if strictly else found.changed), *found.others), left=left)
 
-    def _changed_objects(self, before: Checkpoint) -> tuple[list[str], list[str]]:
-        """Those that are not as a checkpoint has them, and those of which only labels or annotations are not."""
-        changed: list[str] = []
-        noted: list[str] = []
-        for old in before.objects:
-            found = exists(self.ports.reader, old.ref)
-            now, was = (live.normalised(each.document) if each else {} for each in (found, old))
-            if now != was:
-                only_notes = {**now, "metadata": None} == {**was, "metadata": None}
-                (noted if only_notes else changed).append(str(old.ref))
-        return changed, noted
+
+def _told(*, meanwhile: tuple[ObjectRef, ...], left: tuple[ObjectRef, ...]) -> str:
+    told = {"changed by others meanwhile": meanwhile, "new, and not to be deleted by us": left}
+    return "; ".join(f"{what}: {', '.join(map(str, refs))}" for what, refs in told.items() if refs)
 
 
 def _refs(step: Step) -> tuple[ObjectRef, ...]:

@@ -18,9 +18,9 @@ from addonctl.errors import BadInput
 from addonctl.inventory import take_inventory
 from addonctl.lifecycle import LifecycleManagement, lifecycle
 from addonctl.model import Snapshot, View
-from addonctl.model.checkpoint import CheckpointEntry
+from addonctl.model.checkpoint import CheckpointEntry, Differences
 from addonctl.model.manifests import Manifests
-from addonctl.model.plan import Plan
+from addonctl.model.plan import Plan, Step
 from addonctl.plan import (
     check_premises,
     checkpoint_plan,
@@ -31,6 +31,7 @@ from addonctl.plan import (
     update_plan,
     upgrade_plan,
     with_configuration,
+    with_differences,
 )
 from addonctl.ports import Clock, Inspector, Prober, Source
 from addonctl.preflight import Prepared, preflight
@@ -139,10 +140,16 @@ class Manager:
         assessment = self.assess(target=target)
         return self._prepared(assessment, upgrade_plan(assessment, self.catalog, target, self.clock.now()))
 
-    def prepare_restore(self, goal: str, entries: Sequence[CheckpointEntry]) -> Prepared:
-        """Installations to what checkpoints hold of them, and what speaks against it. Changes nothing."""
+    def prepare_restore(
+        self, goal: str, entries: Sequence[CheckpointEntry], differing: Callable[[Step], Differences]
+    ) -> Prepared:
+        """Installations to what checkpoints hold of them, and what speaks against it. Changes nothing.
+
+        `differing`: what of a step's checkpoint is otherwise now.
+        """
         assessment = self.assess()
-        return self._prepared(assessment, restore_plan(assessment, self.catalog, goal, entries, self.clock.now()))
+        plan = restore_plan(assessment, self.catalog, goal, entries, self.clock.now())
+        return self._prepared(assessment, with_differences(plan, tuple(map(differing, plan.steps))))
 
     def _prepared(self, assessment: Assessment, plan: Plan) -> Prepared:
         facts = self.source.facts(assessment.view, plan) if isinstance(self.source, Inspector) else {}

@@ -36,7 +36,7 @@ from addonctl.model import (
     live,
     owners,
 )
-from addonctl.model.checkpoint import CheckpointEntry
+from addonctl.model.checkpoint import CheckpointEntry, Differences
 from addonctl.model.configuration import ConfigurationChange
 from addonctl.model.manifests import KEPT, Manifests, ManifestSet, versions_in
 from addonctl.model.plan import OpenQuestion, Plan, Premise, Rollout, Step, Target, Wave
@@ -292,6 +292,20 @@ def restore_plan(
     planner, kubernetes = _Planner(assessment, catalog), _running(assessment)
     steps = [planner.restoring(_held(assessment, entry), entry, kubernetes) for entry in entries]
     return _plan(assessment, goal, steps, now)
+
+
+def with_differences(plan: Plan, found: Sequence[Differences]) -> Plan:
+    """The plan of restore_plan, each of whose steps says what of its checkpoint's objects is otherwise now."""
+    steps = (replace(step, do=(*step.do, *_undoing(now))) for step, now in zip(plan.steps, found, strict=True))
+    return replace(plan, steps=tuple(steps))
+
+
+def _undoing(found: Differences) -> Iterator[Action]:
+    if found.changed:
+        yield Note(f"Bring back as they were: {', '.join(map(str, found.changed))}.")
+    if found.others:
+        yield Note(f"What others have changed since stays so: {', '.join(map(str, found.others))}.")
+    yield from (Delete(target=ref, why="the checkpoint does not have it") for ref in found.added)
 
 
 def checkpoint_plan(assessment: Assessment, catalog: Catalog, addon: str, now: datetime) -> Plan:

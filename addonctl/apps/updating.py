@@ -198,7 +198,7 @@ def restore(checkpoint_id: str, output: str, **given: Any) -> None:
 
     agreed, entry = _Agreed.of(given), wiring.checkpoints().entry(checkpoint_id)
     options, goal = source_options(given), f"{entry.installation} to checkpoint {entry.id[:12]}"
-    prepared = _manager(options).prepare_restore(goal, (entry,))
+    prepared = _manager(options).prepare_restore(goal, (entry,), wiring.executor(options, "").differing)
     _carry_out(options, prepared, agreed, output)
 
 
@@ -226,7 +226,9 @@ def rollback(run_id: str, output: str, **given: Any) -> None:
     if not entries:
         raise BadInput(f"Run {past.id} made no checkpoint: it changed nothing", "There is nothing to roll back.")
     options = source_options(given)
-    prepared = _manager(options).prepare_restore(f"back from run {past.id}", entries)
+    prepared = _manager(options).prepare_restore(
+        f"back from run {past.id}", entries, wiring.executor(options, "").differing
+    )
     _carry_out(options, prepared, agreed, output)
 
 
@@ -572,8 +574,12 @@ def checkpoint_export(file: str, checkpoint_ids: tuple[str, ...]) -> None:
     from addonctl.apps import wiring
     from addonctl.render import screen
 
-    wiring.checkpoints().export(_path(file), *checkpoint_ids)
-    screen.note(f"Written to {file}")
+    store = wiring.checkpoints()
+    entries = [store.entry(id) for id in checkpoint_ids] or store.entries()
+    store.export(_path(file), *(entry.id for entry in entries))
+    clear = [entry.id[:12] for entry in entries if not entry.key]
+    unsafe = f". Not encrypted, with configurations and ConfigMaps in clear: {', '.join(clear)}" if clear else ""
+    screen.note(f"Written to {file}{unsafe}")
 
 
 def _path(name: str) -> "Path":

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Protocol
 
 from addonctl import ports
-from addonctl.model import live
+from addonctl.model import ObjectRef, live
 from addonctl.model.checkpoint import Checkpoint
 from addonctl.model.plan import Step
 from addonctl.model.run import OwnerState
@@ -65,7 +65,13 @@ class Kept:
     objects: tuple[live.Object, ...] = ()
 
     def checkpoint(
-        self, cluster: str, step: Step, version: str, taken: datetime, found: Iterable[live.Object] = ()
+        self,
+        cluster: str,
+        step: Step,
+        version: str,
+        taken: datetime,
+        found: Iterable[live.Object] = (),
+        applied: tuple[ObjectRef, ...] | None = None,
     ) -> Checkpoint:
         """Of a step's installation, with the objects `found` of it beside those that its owner keeps."""
         return Checkpoint(
@@ -79,6 +85,7 @@ class Kept:
             helm=self.helm,
             manager=self.manager,
             objects=tuple({each.ref: each for each in (*found, *self.objects)}.values()),
+            applied=applied,
         )
 
 
@@ -104,6 +111,10 @@ class Hand(Protocol):
 
     def kept(self) -> Kept:
         """What the owner keeps now, losslessly."""
+        ...
+
+    def applied(self) -> tuple[live.Object, ...]:
+        """What the owner has applied by now, as far as that can be told: see applied.py."""
         ...
 
     def hold(self, before: Checkpoint) -> None:

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from addonctl.errors import Invalid
+from addonctl.hands.applied import EKS, appliers, managed
 from addonctl.hands.base import Kept, NotYet, Ports, Present, goal_of
 from addonctl.hands.eks import alike, described, present_of
 from addonctl.hands.manifests import ManifestHand
@@ -38,6 +39,10 @@ class CreateHand:
 
     def kept(self) -> Kept:
         return Kept(eks=self._found())
+
+    def applied(self) -> tuple[live.Object, ...]:
+        """EKS deletes what it has created."""
+        return ()
 
     def hold(self, before: Checkpoint) -> None:
         """EKS has nothing of it to hold."""
@@ -116,6 +121,9 @@ class AdoptHand:
     def kept(self) -> Kept:
         return self._eks.kept()
 
+    def applied(self) -> tuple[live.Object, ...]:
+        return managed(self.ports.reader, self.step, appliers(self.owner) | EKS)
+
     def hold(self, before: Checkpoint) -> None:
         """Nobody applies by himself."""
 
@@ -150,6 +158,9 @@ class LetGoHand:
 
     def kept(self) -> Kept:
         return Kept(eks=described(self.ports, self.name))
+
+    def applied(self) -> tuple[live.Object, ...]:
+        return managed(self.ports.reader, self.step, EKS)
 
     def hold(self, before: Checkpoint) -> None:
         """EKS writes to the cluster only when it is asked to."""

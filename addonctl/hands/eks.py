@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from addonctl.errors import Conflict, NotFound
+from addonctl.hands.applied import EKS, managed
 from addonctl.hands.base import Kept, NotYet, Ports, Present, goal_of
 from addonctl.model import ADDON_IN_FLIGHT, live
 from addonctl.model.checkpoint import Checkpoint
@@ -27,6 +28,9 @@ class EksHand:
 
     def kept(self) -> Kept:
         return Kept(eks=self.ports.eks.describe(self.owner.name))
+
+    def applied(self) -> tuple[live.Object, ...]:
+        return managed(self.ports.reader, self.step, EKS)
 
     def hold(self, before: Checkpoint) -> None:
         """EKS writes to the cluster only when it is asked to."""

@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from addonctl.errors import Conflict, Invalid
+from addonctl.hands.applied import listed, rendered
 from addonctl.hands.base import Kept, NotYet, Ports, Present, as_written, goal_of
-from addonctl.model import live
+from addonctl.model import ObjectRef, live
 from addonctl.model.checkpoint import Checkpoint
 from addonctl.model.owners import ArgoApplication, FluxHelmRelease
 from addonctl.model.plan import Step
@@ -46,6 +47,11 @@ class ArgoHand:
 
     def kept(self) -> Kept:
         return Kept(manager=self._application())
+
+    def applied(self) -> tuple[live.Object, ...]:
+        """Argo CD lists what it has synchronised."""
+        found = (self._application().document.get("status") or {}).get("resources") or ()
+        return listed(self.ports.reader, map(_named, found))
 
     def hold(self, before: Checkpoint) -> None:
         workloads = of_checkpoint(self.ports.reader, self.ports.writer, self.ports.clock, before)
@@ -147,6 +153,15 @@ def _argo_is_busy(found: live.Object) -> str:
     return "Argo CD is synchronising it" if running or found.document.get("operation") else ""
 
 
+def _named(resource: Document) -> ObjectRef:
+    return ObjectRef(
+        kind=resource["kind"],
+        name=resource["name"],
+        namespace=resource.get("namespace", ""),
+        group=resource.get("group", ""),
+    )
+
+
 def _heals(found: live.Object) -> bool:
     """Whether Argo CD makes it synchronised again by itself."""
     automated = (_spec(found).get("syncPolicy") or {}).get("automated") or {}
@@ -207,6 +222,15 @@ class FluxHand:
     def kept(self) -> Kept:
         return Kept(manager=self._release())
 
+    def applied(self) -> tuple[live.Object, ...]:
+        """Flux notes which of Helm's releases is its own."""
+        status = self._release().document.get("status") or {}
+        newest = next(iter(status.get("history") or ()), None)
+        if newest is None:
+            return ()
+        stored = status.get("storageNamespace") or newest["namespace"]
+        return rendered(self.ports, stored, newest["name"], newest["version"], into=newest["namespace"])
+
     def hold(self, before: Checkpoint) -> None:
         self.ports.gitops.hold(self.owner, {})
 
@@ -229,8 +253,11 @@ class FluxHand:
         return token
 
     def revert(self, before: Checkpoint, token: str) -> str:
+        """Helm would be refused what of a workload's fields is still ours."""
         if flux_applied(self._release()) == flux_applied(_manager(before)):
             return ""
+        for each in of_checkpoint(self.ports.reader, self.ports.writer, self.ports.clock, before):
+            each.disown()
         self.ports.gitops.put_back(self.owner, _manager(before))
         return token
 

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from addonctl.errors import Invalid
+from addonctl.hands.applied import rendered
 from addonctl.hands.base import Kept, NotYet, Ports, Present, as_written, goal_of
 from addonctl.instances import Instances
 from addonctl.model import HelmUpgrade, live
@@ -43,6 +44,10 @@ class HelmHand:
         deployed = (each for each in reversed(self._history()) if each.status == "deployed")
         return Kept(helm=next(deployed, None))
 
+    def applied(self) -> tuple[live.Object, ...]:
+        deployed = self.kept().helm
+        return rendered(self.ports, self.owner.namespace, self.owner.name, deployed.revision) if deployed else ()
+
     def hold(self, before: Checkpoint) -> None:
         """Helm writes to the cluster only when it is asked to."""
 
@@ -51,9 +56,9 @@ class HelmHand:
         newest = self._history()[-1]
         if not list(_otherwise(newest, _release(before))):
             return
-        rendered = self.ports.helm.objects(self.owner.namespace, self.owner.name, newest.revision)
+        chart = self.ports.helm.objects(self.owner.namespace, self.owner.name, newest.revision)
         for each in self._instances(before):
-            for found in rendered:
+            for found in chart:
                 if found.ref in (each.ref, replace(each.ref, namespace="")):
                     each.relax_to(found.document)
 

@@ -7,14 +7,16 @@ new ones serve. Going back puts each object back as the checkpoint has it, with 
 
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
 from addonctl.errors import BadInput, Conflict, NotFound, NotServed
+from addonctl.hands.applied import KUBECTL, appliers, managed
 from addonctl.hands.base import Kept, NotYet, Ports, Present
-from addonctl.instances import TEMPORARY, Instances, exists
+from addonctl.hands.putting_back import put_back, set_managers
+from addonctl.instances import Instances, exists
 from addonctl.model import ObjectRef, live
 from addonctl.model.checkpoint import Checkpoint, secret_print
 from addonctl.model.manifests import KEPT, ManifestSet, versions_in
@@ -26,14 +28,10 @@ from addonctl.rollouts import of_checkpoint
 
 # A kind is served, and an object that is being written comes to rest, within seconds.
 _SOON_S, _STARTING_S = 1.0, 2.0
-# Who applies manifests by hand, under the names that kubectl gives itself; and whoever did before the server kept whose
-# a field is, which it begins to do with the first server-side apply.
-_KUBECTL = ("kubectl", "kubectl-client-side-apply", "kubectl-last-applied", "before-first-apply")
 _MANAGER = re.compile(r'conflict with "([^"]+)"')
 # What others need comes first: where pods live, kinds, then all else, and what calls the pods last.
 _FIRST = {"Namespace": 0, "CustomResourceDefinition": 1}
 _WORKLOADS, _CALLERS = ("apps", "batch"), ("admissionregistration.k8s.io", "apiregistration.k8s.io")
-_APART = ("apiVersion", "kind", "metadata", "status")
 Document = Mapping[str, Any]
 
 
@@ -67,6 +65,9 @@ class ManifestHand:
         given = self.step.manifests
         found = (_there(self.ports.reader, ref) for ref in (given.objects if given else ()))
         return Kept(objects=tuple(filter(None, found)))
+
+    def applied(self) -> tuple[live.Object, ...]:
+        return managed(self.ports.reader, self.step, appliers(self.owner))
 
     def hold(self, before: Checkpoint) -> None:
         """Nobody applies by itself."""
@@ -142,7 +143,7 @@ class ManifestHand:
             self.ports.writer.apply(document, dry_run=dry_run)
         except Conflict as error:
             others = {name for cause in error.causes for name in _MANAGER.findall(cause.message)}
-            if not others or not others <= {*_KUBECTL, self.owner.manager, live.FIELD_MANAGER}:
+            if not others or not others <= {*KUBECTL, self.owner.manager, live.FIELD_MANAGER}:
                 raise
             self.ports.writer.apply(document, force=True, dry_run=dry_run)
         except NotServed as error:
@@ -160,22 +161,14 @@ class ManifestHand:
         ours = {**theirs[0], "manager": live.FIELD_MANAGER, "operation": "Apply"}
         for entry in theirs[1:]:
             ours["fieldsV1"] = _united(ours["fieldsV1"], entry["fieldsV1"])
-        self._set_managers(found, [ours, *(entry for entry in entries if entry not in theirs)])
+        set_managers(self.ports.writer, found, [ours, *(entry for entry in entries if entry not in theirs)])
 
     def _is_of_applier(self, entry: Document) -> bool:
         if entry.get("subresource"):
             return False
         if entry["manager"] == live.FIELD_MANAGER:
             return bool(entry["operation"] == "Apply")
-        return entry["manager"] in (*_KUBECTL, self.owner.manager)
-
-    def _set_managers(self, found: live.Object, entries: Sequence[Document]) -> None:
-        body = [{"op": "add", "path": "/metadata/managedFields", "value": list(entries)}]
-        version = found.resource_version
-        try:
-            self.ports.writer.patch(found.ref, body, form=live.PatchForm.JSON, resource_version=version)
-        except Conflict as error:
-            raise NotYet(error.what, _SOON_S) from error
+        return entry["manager"] in (*KUBECTL, self.owner.manager)
 
     # ── And back ────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -185,7 +178,7 @@ class ManifestHand:
                 each.disown()
         touched = [each for each in before.objects if self._was_touched(each)]
         for old in sorted(touched, key=lambda each: _rank_back(each.document)):
-            self._put_back(old)
+            put_back(self.ports, old)
         if self.step.manifests is not None and not self.step.restores:
             held = {each.ref for each in before.objects} | {each.ref for each in before.secrets}
             for ref in self.step.manifests.objects:
@@ -201,19 +194,6 @@ class ManifestHand:
             return any(self._is_of_applier(entry) for entry in entries)
         return old.ref in (*given.objects, *given.gone) or any(old.ref == target.ref for target in self.step.targets)
 
-    def _put_back(self, old: live.Object) -> None:
-        now = exists(self.ports.reader, old.ref)
-        if now is None:
-            metadata = {name: old.metadata[name] for name in _ITS_OWN if name in old.metadata}
-            rest = {name: value for name, value in old.document.items() if name not in ("status", "metadata")}
-            now = self.ports.writer.apply({**rest, "metadata": metadata}, force=True)
-        body = list(_back(old, now))
-        if body:
-            now = self.ports.writer.patch(old.ref, body, form=live.PatchForm.JSON)
-        entries = old.metadata.get("managedFields") or ()
-        if entries and _managers(now) != _managers(old):
-            self._set_managers(now, entries)
-
     # ── Looking ─────────────────────────────────────────────────────────────────────────────────────────────────
 
     def state(self, ticket: str) -> tuple[OwnerState, str]:
@@ -227,9 +207,6 @@ class ManifestHand:
             salt = each.hmac_sha256.partition(":")[0]
             if found is None or secret_print(found, salt) != each:
                 yield f"{each.ref}, which is not stored"
-
-
-_ITS_OWN = ("name", "namespace", "labels", "annotations", "finalizers", "ownerReferences")
 
 
 def _there(reader: ObjectReader, ref: ObjectRef) -> live.Object | None:
@@ -262,29 +239,3 @@ def _united(one: Document, other: Document) -> Document:
     """The fields of both, as managedFields has them."""
     shared = {name: _united(one[name], other[name]) for name in one.keys() & other.keys()}
     return {**one, **other, **shared}
-
-
-def _managers(found: live.Object) -> set[tuple[str, str, str]]:
-    entries = found.metadata.get("managedFields") or ()
-    return {(each["manager"], each["operation"], each.get("subresource", "")) for each in entries}
-
-
-def _back(old: live.Object, now: live.Object) -> Iterator[Document]:
-    """A JSON patch that makes `now` what `old` is, but for what is set for a while and what controllers note."""
-    was, notes = dict(old.document), dict(old.metadata.get("annotations") or {})
-    if old.ref.group == "apps":
-        mine = {name: now.document["spec"][name] for name in TEMPORARY if name in now.document["spec"]}
-        was["spec"] = {**{name: value for name, value in was["spec"].items() if name not in TEMPORARY}, **mine}
-    present = now.metadata.get("annotations") or {}
-    notes |= {name: present[name] for name in (*live.COUNTED, live.RUN_ANNOTATION) if name in present}
-    kept = {"labels": old.metadata.get("labels"), "annotations": notes}
-    yield from _set("", was, now.document, (was.keys() | now.document.keys()) - set(_APART))
-    yield from _set("/metadata", {name: held for name, held in kept.items() if held}, now.metadata, kept)
-
-
-def _set(under: str, old: Document, now: Document, names: Iterable[str]) -> Iterator[Document]:
-    for name in sorted(names):
-        if name in old and (name not in now or old[name] != now[name]):
-            yield {"op": "add", "path": f"{under}/{name}", "value": old[name]}
-        elif name not in old and name in now:
-            yield {"op": "remove", "path": f"{under}/{name}"}

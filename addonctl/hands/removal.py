@@ -45,6 +45,10 @@ class RemoveHand:
     def kept(self) -> Kept:
         return self.owner.kept()
 
+    def applied(self) -> tuple[live.Object, ...]:
+        """Nothing of it is put back."""
+        return ()
+
     def hold(self, before: Checkpoint) -> None:
         """Nothing of it is changed before it goes."""
 

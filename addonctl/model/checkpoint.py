@@ -34,7 +34,8 @@ class Checkpoint:
 
     `manager` is the object that a GitOps controller works from (an Application, a HelmRelease). `objects` are the live
     manifests of the installation; `crds` include their status, which holds storedVersions; `custom_resources` are
-    included if they were requested.
+    included if they were requested. `applied` names all that its owner had applied, as far as that can be told; None:
+    nobody noted it.
     """
 
     cluster: str
@@ -50,6 +51,7 @@ class Checkpoint:
     crds: tuple[live.Object, ...] = ()
     custom_resources: tuple[live.Object, ...] = ()
     secrets: tuple[SecretPrint, ...] = ()
+    applied: tuple[ObjectRef, ...] | None = None
 
     def __repr__(self) -> str:
         return f"Checkpoint({self.cluster} {self.installation} {self.taken:%Y-%m-%dT%H:%M:%SZ} {self.owner.type})"
@@ -107,6 +109,18 @@ class CheckpointEntry:
         kept = f"key {self.key}" if self.key else "not encrypted"
         when = f"{self.taken:%Y-%m-%dT%H:%M:%SZ}"
         return f"{self.id[:12]} {when} {self.cluster} {self.installation} {self.owner} {self.bytes} bytes, {kept}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Differences:
+    """Objects of a checkpoint that are otherwise now, and what its owner has applied that it did not hold.
+
+    `others`: of these, others have written all that is otherwise, or only labels and annotations are.
+    """
+
+    changed: tuple[ObjectRef, ...] = ()
+    others: tuple[ObjectRef, ...] = ()
+    added: tuple[ObjectRef, ...] = ()
 
 
 def secret_print(secret: live.Object, salt: str) -> SecretPrint:

@@ -12,6 +12,7 @@ workloads, Flux's own source objects.
 import json
 import re
 from collections.abc import Callable, Iterable, Mapping
+from types import MappingProxyType
 from typing import Any
 
 from addonctl.errors import AddonctlError, NotFound
@@ -275,7 +276,14 @@ class ArgoCd(_Keeper):
         compared = [(place, _without(document, ignored(place))) for place, document in wanted]
         sync = {"status": "OutOfSync" if self._is_out_of_sync(name, compared) else "Synced"}
         sync |= {"revision": str(at(found.spec, "source", "targetRevision") or "HEAD")}
-        self._set_status(found, {**found.status, "sync": sync, "health": {"status": health}, "conditions": []})
+        told = {"sync": sync, "health": {"status": health}, "conditions": [], "resources": self._listed(name, wanted)}
+        self._set_status(found, {**found.status, **told})
+
+    def _listed(self, name: Name, wanted: list[tuple[Place, Document]]) -> list[Document]:
+        """What it has synchronised, or is to."""
+        places = dict.fromkeys((*(place for place, _ in wanted), *self._kept.get(name, {})))
+        there = [place for place in places if self._store.get(*place)]
+        return [{"group": g, "kind": kind, "namespace": where, "name": one} for (g, kind), where, one in there]
 
     def _set_status(self, found: Stored, status: Document) -> None:
         """An Application has no status subresource: every write of it is one of the object."""
@@ -436,7 +444,10 @@ class HelmController:
         if error is not None and remediation and remediation.get("remediateLastFailure", True):
             self._roll_back(found)
         reason = "UpgradeSucceeded" if error is None else "UpgradeFailed"
-        _say_ready(self._store, found, error is None, reason, error.what if error else "")
+        namespace, release = self._release(found)
+        newest = {"namespace": namespace, "name": release, "version": self._helm.revision(namespace, release)}
+        noted = {"storageNamespace": namespace, "history": [newest]}
+        _say_ready(self._store, found, error is None, reason, error.what if error else "", noted)
         self._queue.add(name)
 
     def _roll_back(self, found: Stored) -> None:
@@ -465,13 +476,16 @@ def _look_if_changed(change: Change, queue: Queue) -> None:
         queue.add(after.name)
 
 
-def _say_ready(store: Store, found: Stored, ready: bool, reason: str, message: str) -> None:
+def _say_ready(
+    store: Store, found: Stored, ready: bool, reason: str, message: str, noted: Mapping[str, Any] = MappingProxyType({})
+) -> None:
     present = store.get(found.served.key, *found.name)
     if present is None:
         return
     said = condition("Ready", ready, reason, present.status.get("conditions"), store.world.stamp)
     status = {
         **present.status,
+        **noted,
         "observedGeneration": present.metadata["generation"],
         "conditions": [{**said, "message": message}],
     }

@@ -133,7 +133,7 @@ class SimHelm:
     ) -> None:
         """Installs or upgrades as a controller does, which blocks nobody; `then` is told how it ended."""
         history = self._history(namespace, name)
-        number = history[-1]["version"] + 1 if history else 1
+        number, before = (history[-1]["version"] + 1, self._current(namespace, name)) if history else (1, None)
         try:
             record = self._record(namespace, name, number, self._chart(chart, version), values, post_render)
             self._keep(record, "pending-upgrade" if history else "pending-install")
@@ -141,7 +141,7 @@ class SimHelm:
             then(error)
             return
         try:
-            self._apply(record, history[-1] if history else None)
+            self._apply(record, before)
         except AddonctlError as error:
             self._keep(record, "failed")
             then(error)
@@ -160,6 +160,11 @@ class SimHelm:
         for document in drifted:
             self._store.apply(document, MANAGER, force=True)
         return bool(drifted)
+
+    def revision(self, namespace: str, name: str) -> int:
+        """The newest; 0 where there is none."""
+        history = self._history(namespace, name)
+        return int(history[-1]["version"]) if history else 0
 
     def put_back(self, namespace: str, name: str) -> None:
         """Applies the newest revision that was deployed as a new one, without waiting. Raises NotFound."""

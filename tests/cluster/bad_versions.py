@@ -252,6 +252,7 @@ BADS = (
     Bad(what="drops 20 % of the queries", owner=MANIFESTS, addon=COREDNS, fault="dns drop 0.2 0"),
     Bad(what="readiness on a wrong port", owner=MANIFESTS, addon=COREDNS, change=_wrong_port),
     Bad(what="a ConfigMap that nobody made", owner=MANIFESTS, addon=COREDNS, change=_other_volume),
+    Bad(what="a Corefile that it rejects", owner=MANIFESTS, addon=COREDNS, change=_corefile),
     Bad(what="selects a node that nobody has", owner=MANIFESTS, addon=COREDNS, change=_selects),
     Bad(what="a right is missing", owner=MANIFESTS, addon=METRICS, change=_may_not("nodes")),
     Bad(what="a wrong flag", owner=MANIFESTS, addon=METRICS, change=_argument("--no-such-flag")),

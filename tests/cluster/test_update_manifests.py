@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 import yaml
 
+from addonctl.adapters.checkpoints import CheckpointFolder
 from addonctl.adapters.manifest_files import ManifestFiles
 from addonctl.apps import wiring
 from addonctl.model import ObjectRef, live
@@ -107,6 +108,30 @@ def test_a_version_whose_image_is_not_there_is_put_back(
     assert run.phase is Phase.ROLLED_BACK, as_told(run)
     assert found(cluster, refs_of(coredns)) == before
     assert owners_of(cluster, _COREDNS) == owned
+    assert "coredns-more" not in cluster.kubectl("-n", "kube-system", "get", "configmaps", "-o", "name")
+
+
+@pytest.mark.prove
+def test_a_version_whose_corefile_is_rejected_is_put_back_with_its_corefile(
+    cluster: Cluster, coredns: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A right that it drops comes back as well."""
+    refs = refs_of(coredns)
+    before, owned = found(cluster, refs), {ref: owners_of(cluster, ref) for ref in refs}
+    newer = coredns.replace(_WAS, _NEWER).replace("    errors\n", "    errors\n        federation\n", 1)
+    bad = newer.replace("resources: [endpoints, services, pods, namespaces]", "resources: [services]", 1) + _ADDED
+    assert bad.count("federation") == 1
+    plan = planned(cluster, "coredns", _NEWER, bad, tmp_path)
+    run = updated(cluster, plan, tmp_path, capsys)
+    assert run.phase is Phase.ROLLED_BACK, as_told(run)
+    held = CheckpointFolder(tmp_path / "checkpoints").load(run.checkpoints[0])
+    assert set(refs) <= {each.ref for each in held.objects}
+    beside = {
+        each for each in refs if each.kind in ("ConfigMap", "ClusterRole", "ClusterRoleBinding", "ServiceAccount")
+    }
+    assert beside <= set(held.applied or ())
+    assert found(cluster, refs) == before
+    assert {ref: owners_of(cluster, ref) for ref in refs} == owned
     assert "coredns-more" not in cluster.kubectl("-n", "kube-system", "get", "configmaps", "-o", "name")
 
 

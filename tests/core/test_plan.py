@@ -22,6 +22,7 @@ from addonctl.model import (
     HelmRollback,
     HelmUpgrade,
     Note,
+    ObjectRef,
     Severity,
     Strength,
     UpdateAddon,
@@ -29,12 +30,13 @@ from addonctl.model import (
     live,
     owners,
 )
-from addonctl.model.checkpoint import CheckpointEntry
+from addonctl.model.checkpoint import CheckpointEntry, Differences
 from addonctl.model.configuration import ConfigurationChange, KeyChange
 from addonctl.model.manifests import Manifests
 from addonctl.model.plan import Plan, Rollout, Step, Wave
 from addonctl.plan import (
     check_premises,
+    checkpoint_plan,
     creation_plan,
     letting_go_plan,
     removal_plan,
@@ -42,6 +44,7 @@ from addonctl.plan import (
     update_plan,
     upgrade_plan,
     with_configuration,
+    with_differences,
 )
 from addonctl.preflight import preflight
 from addonctl.versions import Minor, Version
@@ -575,6 +578,21 @@ def test_back_to_nothing_is_no_restoring(demo: Assessment, catalog: Catalog) -> 
     )
     with pytest.raises(BadInput, match="there was nothing of coredns"):
         restore_plan(demo, catalog, "back", [entry], NOW)
+
+
+def test_a_restoring_says_what_is_put_back_and_what_goes(demo: Assessment, catalog: Catalog) -> None:
+    plan = checkpoint_plan(demo, catalog, "coredns", NOW)
+    kube = "kube-system"
+    changed, theirs, new = (ObjectRef.of("ConfigMap", name, kube) for name in ("coredns", "theirs", "new"))
+    (step,) = with_differences(plan, [Differences(changed=(changed,), others=(theirs,), added=(new,))]).steps
+    *_, back, stays, goes = step.do
+    assert [each.text for each in (back, stays) if isinstance(each, Note)] == [
+        "Bring back as they were: ConfigMap/kube-system/coredns.",
+        "What others have changed since stays so: ConfigMap/kube-system/theirs.",
+    ]
+    assert isinstance(goes, Delete)
+    assert goes.target == new
+    assert with_differences(plan, [Differences()]).steps == plan.steps
 
 
 def test_what_eks_forgets_it_can_be_given_back(demo: Assessment, catalog: Catalog) -> None:

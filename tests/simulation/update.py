@@ -55,15 +55,18 @@ VALUES = {"password": "hunter2-hunter2"}
 
 
 def manifests(version: str, kind: str, values: Values = MappingProxyType({}), **more: Any) -> list[Mapping[str, Any]]:
-    """`more`: of the workload's spec. Of `values`, `replicaCount`, `tag`, `level` and `corefile` count."""
+    """`more`: of the workload's spec. Of `values`, `replicaCount`, `tag`, `level`, `corefile` and `settings` count."""
     metadata = {"name": "dns", "namespace": "kube-system"}
     labels = {"app": "dns"}
     containers: list[dict[str, Any]] = [{"name": "dns", "image": f"{_IMAGE}:{values.get('tag', version)}"}]
     if "level" in values:
         containers[0]["env"] = [{"name": "LEVEL", "value": values["level"]}]
+    pods: dict[str, Any] = {"containers": containers}
+    if "settings" in values:
+        pods |= {"serviceAccountName": "dns", "volumes": [{"name": "settings", "configMap": {"name": "settings"}}]}
     spec: dict[str, Any] = {
         "selector": {"matchLabels": labels},
-        "template": {"metadata": {"labels": labels}, "spec": {"containers": containers}},
+        "template": {"metadata": {"labels": labels}, "spec": pods},
     }
     spec |= {} if kind == "DaemonSet" else {"replicas": values.get("replicaCount", INSTANCES)}
     spec |= ({"serviceName": "dns"} if kind == "StatefulSet" else {}) | more
@@ -72,6 +75,7 @@ def manifests(version: str, kind: str, values: Values = MappingProxyType({}), **
         {"apiVersion": "apps/v1", "kind": kind, "metadata": metadata, "spec": spec},
         {"apiVersion": "policy/v1", "kind": "PodDisruptionBudget", "metadata": metadata, "spec": budget},
         *_corefile(values),
+        *(_settings(version) if "settings" in values else ()),
     ]
 
 
@@ -79,6 +83,31 @@ def _corefile(values: Values) -> Iterator[Mapping[str, Any]]:
     if "corefile" in values:
         metadata = {"name": "corefile", "namespace": "kube-system"}
         yield {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": {"Corefile": values["corefile"]}}
+
+
+def _settings(version: str) -> Iterator[Mapping[str, Any]]:
+    """What pods read, and what they may; a version says which it is, and the new one brings one more of each."""
+    group, place = "rbac.authorization.k8s.io", {"namespace": "kube-system", "labels": {"app": "dns"}}
+    settings = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "settings", "namespace": "kube-system"}}
+    account = {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "dns", "namespace": "kube-system"}}
+    yield {**settings, "data": {"of": version, "password": VALUES["password"]}}
+    yield account
+    yield {
+        "apiVersion": f"{group}/v1",
+        "kind": "ClusterRole",
+        "metadata": {"name": "dns"},
+        "rules": [{"apiGroups": [""], "resources": ["services"], "resourceNames": [version], "verbs": ["get"]}],
+    }
+    yield {
+        "apiVersion": f"{group}/v1",
+        "kind": "ClusterRoleBinding",
+        "metadata": {"name": "dns"},
+        "roleRef": {"apiGroup": group, "kind": "ClusterRole", "name": "dns"},
+        "subjects": [{"kind": "ServiceAccount", "name": "dns", "namespace": "kube-system"}],
+    }
+    if version == str(NEW):
+        yield {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "more", **place}, "data": {"a": "1"}}
+        yield {"apiVersion": f"{group}/v1", "kind": "Role", "metadata": {"name": "more", **place}, "rules": []}
 
 
 class Keeper(Protocol):
@@ -165,13 +194,14 @@ class Kubectl:
     """Applied by hand, as kubectl does it without --server-side. The new manifests hold one object more, one less."""
 
     owner, do = owners.Manifest("kubectl"), Apply(what="dns", file="new.yaml")
+    values: ClassVar[Values] = MappingProxyType({})
     newer: ClassVar[Mapping[str, Any]] = MappingProxyType({})
 
     def __init__(self, cluster: "Cluster") -> None:
         self._store = cluster.store
         more = rolling_of(cluster.kind)
         old, new = (
-            (*manifests(str(version), cluster.kind, **more, **newer), _config_map(name), *_beside())
+            (*manifests(str(version), cluster.kind, self.values, **more, **newer), _config_map(name), *_beside())
             for version, name, newer in ((OLD, "old", {}), (NEW, "new", self.newer))
         )
         self.given: Manifests | None = Manifests("new.yaml", "ab" * 32, tuple(map(live.Object, new)))
@@ -353,7 +383,7 @@ class Cluster:
         refs = tuple(each.ref for each in given.documents)
         return ManifestSet(path=given.path, sha256=given.sha256, objects=refs, gone=(_OLD_MAP,))
 
-    def update(self, step: Step | None = None, crash: float = 0.0) -> Run:
+    def update(self, step: Step | None = None, crash: float = 0.0, id: str = "run") -> Run:
         """Drives a run to its end; where the worker dies, the next one takes it from the journal."""
         plan = self.plan()
         plan = replace(plan, steps=(step,)) if step else plan
@@ -362,8 +392,8 @@ class Cluster:
             journal = Mortal(shelf, f"worker-{number}", self.hands.clock, lambda: crashes.random() < crash)
             worker = Worker(f"worker-{number}", Executor(self.hands), journal, self.hands.clock)
             try:
-                run = journal.take() if number else worker.begin("run", plan, "somebody", limits=_LIMITS)
-                return worker.drive(run or journal.load("run"))
+                run = journal.take() if number else worker.begin(id, plan, "somebody", limits=_LIMITS)
+                return worker.drive(run or journal.load(id))
             except Died:
                 self.world.advance(HOLD_S + 1)
             assert self.world.seconds < 20_000, f"seed {self.world.seed}: no end, {shelf.kept}"

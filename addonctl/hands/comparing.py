@@ -1,0 +1,64 @@
+"""What is live beside a checkpoint: what is otherwise, what is new, and what of it is put back at once.
+
+What others have written meanwhile is theirs: it is told, and neither waited for nor changed. Called by executor.py.
+"""
+
+from addonctl.errors import AddonctlError, NotAllowed
+from addonctl.hands.applied import added, writers, written_since
+from addonctl.hands.base import Hand, Ports
+from addonctl.hands.putting_back import put_back
+from addonctl.instances import exists
+from addonctl.model import ObjectRef, live
+from addonctl.model.checkpoint import Checkpoint, Differences
+from addonctl.model.plan import Step
+
+
+def differences(ports: Ports, step: Step, hand: Hand, before: Checkpoint) -> Differences:
+    changed: list[ObjectRef] = []
+    others: list[ObjectRef] = []
+    for old in before.objects:
+        now = exists(ports.reader, old.ref)
+        if _as_it_was(old, now):
+            continue
+        (others if now is not None and _is_of_others(step, old, now) else changed).append(old.ref)
+    new = tuple(each.ref for each in added(step, before, hand.applied()))
+    return Differences(changed=tuple(changed), others=tuple(others), added=new)
+
+
+def _as_it_was(old: live.Object, now: live.Object | None) -> bool:
+    return now is not None and live.normalised(now.document) == live.normalised(old.document)
+
+
+def _is_of_others(step: Step, old: live.Object, now: live.Object) -> bool:
+    is_now, was = ({**live.normalised(each.document), "metadata": None} for each in (now, old))
+    since = written_since(old, now)
+    return is_now == was or (bool(since) and not since & writers(step))
+
+
+def put_settings_back(ports: Ports, step: Step, before: Checkpoint) -> None:
+    """ConfigMaps that the change has changed, ahead of their owner: old instances that start again read them.
+
+    Where that is not allowed or not possible, their owner does it later.
+    """
+    for old in before.objects:
+        if (old.ref.group, old.ref.kind) != ("", "ConfigMap"):
+            continue
+        now = exists(ports.reader, old.ref)
+        if now is not None and (_as_it_was(old, now) or _is_of_others(step, old, now)):
+            continue
+        try:
+            put_back(ports, old)
+        except AddonctlError as error:
+            if error.retry_after_s is not None:
+                raise
+
+
+def delete_added(ports: Ports, step: Step, hand: Hand, before: Checkpoint) -> tuple[ObjectRef, ...]:
+    """Ends what its owner has applied since and left behind; what may not be deleted is returned."""
+    left = []
+    for each in added(step, before, hand.applied()):
+        try:
+            ports.writer.delete(each.ref, uid=each.uid)
+        except NotAllowed:
+            left.append(each.ref)
+    return tuple(left)
