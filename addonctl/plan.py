@@ -725,7 +725,8 @@ def _targets(row: Installation, view: View) -> Iterator[Target]:
 def _waves(targets: Sequence[Target]) -> Iterator[Wave]:
     """One instance first, then ever more; of none, one wave all the same, so that the change is watched.
 
-    What its owner replaces at once is one wave.
+    What its owner replaces at once is one wave. Where the first instance is the only one, the old one stays beside it
+    until it has been watched: it goes in a wave of none.
     """
     instances, done = sum(target.instances for target in targets), 0
     if any(target.rollout is Rollout.AT_ONCE for target in targets):
@@ -735,6 +736,8 @@ def _waves(targets: Sequence[Target]) -> Iterator[Wave]:
         size = min(max(_GROWTH * done, 1), max(instances - done, 1))
         yield Wave(instances=size, canary=not done)
         done += size
+    if instances == 1 and any(target.rollout is Rollout.SURGE and target.instances for target in targets):
+        yield Wave(instances=0)
 
 
 def _objectives(addon: AddOn | None, objects: Sequence[ObjectRef] = ()) -> Iterator[Objective]:

@@ -40,12 +40,19 @@ class Surging(Instances):
     @property
     def hardened(self) -> Document:
         rolling = {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": 1, "maxUnavailable": 0}}
-        return {"paused": True, "strategy": rolling, "minReadySeconds": self._held_s}
+        return {"paused": True, "strategy": rolling, "minReadySeconds": min(self._serves_s + _HELD_S, self._longest_s)}
+
+    def _held_s(self, now: Seen) -> int:
+        """So long the next new pod is ready before the Deployment may by itself end an old one.
+
+        It does so, paused or not, where all that it wants are new: then for as long as it can be held.
+        """
+        whole = now.updated + 1 >= now.of
+        return self._longest_s if whole else min(self._serves_s + _HELD_S, self._longest_s)
 
     @property
-    def _held_s(self) -> int:
-        most = self.old.document["spec"].get("progressDeadlineSeconds", 600) - 1
-        return int(min(self._serves_s + _HELD_S, most))
+    def _longest_s(self) -> int:
+        return int(self.old.document["spec"].get("progressDeadlineSeconds", 600)) - 1
 
     @property
     def _serves_s(self) -> int:
@@ -66,7 +73,7 @@ class Surging(Instances):
                 self.merge({"paused": False})
             return True
         if len(now.staying) <= now.of:
-            self._unpaused(lambda after: after.updated > now.updated)
+            self._unpaused(lambda after: after.updated > now.updated, minReadySeconds=self._held_s(now))
         elif now.updated_ready == now.updated:
             self._follow(now)
         return False
@@ -82,9 +89,9 @@ class Surging(Instances):
         fewer = len(now.staying) - 1
         self.merge({"minReadySeconds": self._serves_s})
         if not self._until(lambda after: len(after.staying) <= fewer or self._available_new() >= after.updated):
-            self.merge({"minReadySeconds": self._held_s})
+            self.merge({"minReadySeconds": self._held_s(now)})
         elif now.updated < now.of:
-            self._unpaused(lambda after: after.updated > now.updated, minReadySeconds=self._held_s)
+            self._unpaused(lambda after: after.updated > now.updated, minReadySeconds=self._held_s(now))
         else:
             self._until(lambda after: len(after.staying) <= fewer)
 

@@ -28,7 +28,10 @@ class Rollout(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wave:
-    """So many instances that are updated before the gate is asked; on `nodes`, where it goes node by node."""
+    """So many instances that are updated before the gate is asked; on `nodes`, where it goes node by node.
+
+    With the last wave the old instances that are left go as well: with one of none, nothing else happens.
+    """
 
     instances: int
     nodes: tuple[str, ...] = ()

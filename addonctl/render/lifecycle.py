@@ -22,7 +22,7 @@ from addonctl.model import ClusterRef, Due, UpdateAddon
 from addonctl.model.plan import Rollout
 from addonctl.render.commands import action_lines, command
 from addonctl.render.drawing import Label, labels
-from addonctl.render.screen import BAD, CALM, FAIR, GOOD, QUIET, Style, actions, counted, print_line, say
+from addonctl.render.screen import BAD, CALM, FAIR, GOOD, QUIET, Style, actions, counted, print_line, say, waves_of
 from addonctl.render.tables import Cell
 from addonctl.render.terminal import DISRUPTIONS, kubernetes_line
 
@@ -109,9 +109,9 @@ def _when(timeline: Timeline) -> str:
 
 def _how(strategy: Strategy, downtime: Downtime) -> str:
     rollouts = dict.fromkeys(_ROLLOUTS[each.rollout] for each in strategy.workloads)
-    waves = ", ".join(map(str, strategy.waves))
+    waves = waves_of(strategy.waves)
     hops = f"{strategy.steps} steps, each " if strategy.steps > 1 else ""
-    way = f"{hops}{' and '.join(rollouts)} in waves of {waves}" if rollouts else f"{hops}as its owner does it"
+    way = f"{hops}{' and '.join(rollouts)} in {waves}" if rollouts else f"{hops}as its owner does it"
     meanwhile = DISRUPTIONS.get(downtime.disruption, downtime.disruption)
     lost = "requests may be lost" if downtime.expected is Outage.POSSIBLE else ""
     if downtime.expected is Outage.UNKNOWN:

@@ -111,6 +111,13 @@ def counted(number: int, noun: str) -> str:
     return f"{number} {noun}" + ("" if number == 1 else "s")
 
 
+def waves_of(sizes: Iterable[int]) -> str:
+    """The waves of a step; one of none, after others, ends the old instances that are left."""
+    several = list(sizes)
+    last = " (the old one ends last)" if len(several) > 1 and not several[-1] else ""
+    return f"waves of {', '.join(map(str, several[:-1] if last else several))}{last}"
+
+
 def actions(lines: Iterable[Line], mark: str, indent: str) -> None:
     """Marked lines; commands stay on one line, so that they can be pasted."""
     for line in lines:

@@ -33,6 +33,7 @@ from addonctl.render.screen import (
     say,
     table,
     title,
+    waves_of,
     width,
 )
 from addonctl.render.tables import MARK, Cell, Column, Fit, wrap
@@ -593,12 +594,12 @@ def _step(step: Step) -> None:
     moves = f"{was}, deleted" if step.removes else moves
     print_line()
     say(f"{step.installation}: {moves}", "bold", first=f"{step.id}. ")
-    waves = ", ".join(str(wave.instances) for wave in step.waves)
+    waves = waves_of(wave.instances for wave in step.waves)
     meanwhile = DISRUPTIONS.get(step.disruption, step.disruption)
     stops = f"while it changes, {meanwhile}; " if meanwhile else ""
     lost = f"{stops}requests may be lost" if step.loses else "no request is to be lost"
     instances = counted(sum(wave.instances for wave in step.waves), "instance")
-    say(f"{step.owner}; {instances} in waves of {waves}; {lost}", QUIET, "   ")
+    say(f"{step.owner}; {instances} in {waves}; {lost}", QUIET, "   ")
     for change in step.configuration.changes if step.configuration else ():
         say(f"{change.key}: {change.was} → {change.to}", "", "   ")
     actions(action_lines(step.do), "→ ", "   ")

@@ -230,6 +230,8 @@ def waves(one: Scenario) -> Iterator[Wave]:
         size = min(max(3 * done, 1), one.instances - done)
         yield Wave(instances=size, canary=not done)
         done += size
+    if one.kind == DEPLOYMENT and one.instances == 1:
+        yield Wave(instances=0)
 
 
 class _Absent:

@@ -385,6 +385,14 @@ def test_waves_hold_every_instance_once(demo: Assessment, catalog: Catalog) -> N
                 assert [wave.canary for wave in step.waves] == [True, *[False] * (len(step.waves) - 1)]
 
 
+def test_the_only_instance_goes_when_the_new_one_has_been_watched(demo: Assessment, catalog: Catalog) -> None:
+    snapshot = demo.view.snapshot
+    workloads = tuple(replace(w, desired=1) if w.ref.name == "coredns" else w for w in snapshot.workloads)
+    alone = replace(demo, view=View(replace(snapshot, workloads=workloads)))
+    (step,) = update_plan(alone, catalog, "coredns", "latest-compatible", NOW).steps
+    assert step.waves == (Wave(instances=1, canary=True), Wave(instances=0))
+
+
 def test_what_is_recreated_is_one_wave(demo: Assessment, catalog: Catalog) -> None:
     """Two of its versions must not run side by side, so that there is nothing to compare it with."""
     before = update_plan(demo, catalog, "coredns", "latest-compatible", NOW).steps[0]

@@ -28,6 +28,7 @@ from addonctl.sim.world import BEGINNING
 
 CALM = Mix(harmful=0, faults_most=0, crashes=0, asked=0, irreversible=0)
 PLAIN = Scenario(seed=1, kind="Deployment", instances=3, nodes=3, least=2)
+ALONE = replace(PLAIN, instances=1, least=0)
 # By this seed, credentials of all APIs are what expires.
 BLINDING = next(seed for seed in range(99) if len(Random(seed).choice((("eks",), ("objects", "helm"), (1, 2, 3)))) == 3)
 # Every so many boundaries: all of them are tried by those who have the time, `make simulation`.
@@ -71,6 +72,29 @@ def test_a_worker_may_die_at_any_boundary(kind: str) -> None:
     for place in range(1, plain.boundaries + 1, EVERY):
         outcome, _ = play(replace(one, crashes=(place,)))
         assert outcome.end is End.ROLLED_BACK, "\n".join(story(outcome.scenario))
+
+
+@pytest.mark.parametrize("bad_after_s", [0, 200])
+def test_the_only_instance_of_before_serves_until_the_new_one_has_been_watched(bad_after_s: int) -> None:
+    """Half of the requests reach it as long as that lasts, and none is lost when it takes over again."""
+    one = replace(ALONE, soak_s=300, does=Behaviour(wrong=1.0, sets_in_s=bad_after_s))
+    outcome, drive = play(one)
+    assert outcome.end is End.ROLLED_BACK, "\n".join(story(one))
+    assert {entry.wave for entry in drive.shelf.kept["run"].run.timeline} == {0}
+    assert outcome.users.lost == 0
+    assert outcome.users.wrong < one.rps * 10, "half of those of the time until it is seen, and of the next two looks"
+    assert outcome.old_again_s == 0
+
+
+@pytest.mark.parametrize("wrong", [0.0, 1.0])
+def test_a_worker_may_die_at_any_boundary_of_the_update_of_one_instance(wrong: float) -> None:
+    one = replace(ALONE, does=Behaviour(wrong=wrong))
+    plain, _ = play(one)
+    assert plain.end is (End.ROLLED_BACK if wrong else End.UPDATED)
+    for place in range(1, plain.boundaries + 1, EVERY):
+        outcome, _ = play(replace(one, crashes=(place,)))
+        assert outcome.end is plain.end, "\n".join(story(outcome.scenario))
+        assert outcome.users.lost == 0, "\n".join(story(outcome.scenario))
 
 
 @pytest.mark.parametrize("kind", ["Deployment", "DaemonSet"])

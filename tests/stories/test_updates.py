@@ -15,7 +15,7 @@ from addonctl.adapters.values_files import parsed
 from addonctl.configuring import Configuring
 from addonctl.executor import Executor
 from addonctl.model.journal import Asked
-from addonctl.model.plan import Plan, Step
+from addonctl.model.plan import Plan, Step, Wave
 from addonctl.model.run import Approved, Cancelled, Limits, Paused, Phase, Resumed, Run
 from addonctl.render import live
 from addonctl.sim.controllers import Behaviour
@@ -23,7 +23,7 @@ from addonctl.sim.journal import HOLD_S, Shelf, SimJournal
 from addonctl.values import Values
 from addonctl.versions import Version
 from addonctl.worker import Worker
-from tests.simulation.update import Cluster, Died, Mortal
+from tests.simulation.update import Cluster, Died, Eks, Mortal
 
 GOLDEN = Path(__file__).parent / "golden-updates"
 _LIMITS = Limits(apply_s=600)
@@ -46,12 +46,20 @@ class Story:
     values: Values = field(default_factory=dict)
 
 
+class _Alone(Eks):
+    configuration = '{"replicaCount": 1}'
+
+
 _ANA = "ana@laptop"
 _BAD = {"bad_share": 0.3}
+_ALONE: Mapping[str, Any] = {"keeper": _Alone}
+_OF_ONE = (Wave(instances=1, canary=True), Wave(instances=0))
 STORIES = (
     Story("a-sound-version", Phase.UPDATED),
     Story("node-by-node", Phase.UPDATED, {"kind": "DaemonSet"}),
     Story("wrong-answers", Phase.ROLLED_BACK, _BAD),
+    Story("the-only-instance", Phase.UPDATED, _ALONE, {"waves": _OF_ONE}),
+    Story("the-only-instance-answers-wrongly", Phase.ROLLED_BACK, {**_ALONE, **_BAD}, {"waves": _OF_ONE}),
     Story("no-image", Phase.ROLLED_BACK, {"behaviour": Behaviour(is_there=False)}),
     Story("crashes", Phase.ROLLED_BACK, {"behaviour": Behaviour(crashes_after_s=2)}),
     Story("never-ready", Phase.ROLLED_BACK, {"behaviour": Behaviour(gets_ready=False)}),
