@@ -35,7 +35,7 @@ _yes = opt.option("-y", "--yes", is_flag=True, help="Do not ask; for pipelines."
 _times = opt.chain(
     opt.option("--baseline", default="", metavar="DURATION", help="How long it is watched before; 30s by default."),
     opt.option("--soak", default="", metavar="DURATION", help="How long each wave is watched; 1m by default."),
-    opt.option("--timeout", default="", metavar="DURATION", help="How long a wave may take; 20m by default."),
+    opt.option("--timeout", default="", metavar="DURATION", help="How long a wave may take; 10m by default."),
 )
 _dry_run = opt.option("--dry-run", is_flag=True, help="Print the plan, change nothing.")
 _run_id = opt.argument("run_id", metavar="RUN", shell_complete=opt.completes_runs)

@@ -249,7 +249,7 @@ class Limits:
     baseline_s: int = 30
     harden_s: int = 300
     approval_s: int = 86_400
-    apply_s: int = 1_200
+    apply_s: int = 600
     hold_s: int = 300
     verify_s: int = 600
     rolling_back_s: int = 1_800

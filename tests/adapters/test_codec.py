@@ -149,7 +149,7 @@ def full() -> Run:
         plan=whole,
         phase=Phase.ROLLING_BACK,
         since=made,
-        limits=Limits(hold_s=120, look_s=1),
+        limits=Limits(apply_s=1_200, hold_s=120, look_s=1),
         todo=(Command(id="run-1-7", do=Do.REVERT_OWNER, step=1, wave=2),),
         not_before=made,
         waits_for="throttled",
