@@ -69,8 +69,7 @@ class Surging(Instances):
         """One instance more at each call; with the `last` wave, the old ones that are left go as well."""
         wanted = now.of if last else min(instances, now.of)
         if now.updated >= wanted and not (last and now.old):
-            if last:
-                self.merge({"paused": False})
+            self.merge({"paused": not last})  # a worker that died may have left it unpaused
             return True
         if len(now.staying) <= now.of:
             self._unpaused(lambda after: after.updated > now.updated, minReadySeconds=self._held_s(now))
