@@ -128,8 +128,7 @@ class Executor:
             case Do.COMPARE:
                 return self._compare(run, step)
             case Do.REVERT_WORKLOADS:
-                put_settings_back(self.ports, step, self._held(run))
-                return self._revert_workloads(run)
+                return self._revert_workloads(run, step)
             case Do.REVERT_OWNER:
                 return self._hand(step).revert(self._held(run), command.id)
 
@@ -196,8 +195,13 @@ class Executor:
             what(instances)
         return ""
 
-    def _revert_workloads(self, run: Run) -> str:
-        """Asked again until none is left: one that somebody else writes to at that moment is not ended."""
+    def _revert_workloads(self, run: Run, step: Step) -> str:
+        """Its owner is held again where it was let go already: it would bring the new version back.
+
+        Asked again until no new instance is left: one that somebody else writes to at that moment is not ended.
+        """
+        self._hand(step).hold(self._held(run))
+        put_settings_back(self.ports, step, self._held(run))
         done = [each.revert() for each in self._instances(run)]
         if not all(done):
             raise NotYet("instances of the new version are ended", _ROLLS_S)

@@ -45,6 +45,8 @@ from addonctl.model.run import (
 _MOVES_WITHIN = timedelta(seconds=180)
 # In so many looks an SLI that can be asked for has given a count.
 _LOOKS = 4
+# Old pods are back within seconds, unless something forbids it: a disruption budget, or somebody who works against it.
+_WORKLOADS_FIRST = timedelta(seconds=60)
 # One instance follows another within this, pulled image and warmed caches included.
 _AN_INSTANCE_S = 60
 _WATCHED = (Phase.APPLY, Phase.SOAK, Phase.VERIFY)
@@ -163,10 +165,19 @@ def _done(run: Run, event: Done, now: datetime) -> Run:
 
 def _failed(run: Run, event: Failed, now: datetime) -> Run:
     if event.retry_after_s is not None:
-        return replace(run, not_before=now + timedelta(seconds=event.retry_after_s), waits_for=event.reason)
+        again = replace(run, not_before=now + timedelta(seconds=event.retry_after_s), waits_for=event.reason)
+        return _owner_first(again, now)
     if run.todo[0].do is Do.REVERT_WORKLOADS:  # it only makes going back faster: its owner puts them back as well
         return _done(run, Done(event.command), now)
     return _turned_back(run, CommandFailed(run.todo[0].do, event.reason), now)
+
+
+def _owner_first(run: Run, now: datetime) -> Run:
+    """Workloads that cannot be put back for long are so once their owner is: it may bring back what was put back."""
+    workloads_first = [command.do for command in run.todo] == [Do.REVERT_WORKLOADS, Do.REVERT_OWNER]
+    if not workloads_first or now - run.since <= _WORKLOADS_FIRST:
+        return run
+    return replace(run, todo=run.todo[::-1])
 
 
 def _all_done(run: Run, now: datetime) -> Run:

@@ -154,6 +154,18 @@ def test_going_back_cannot_be_cancelled() -> None:
     assert advance(back, Cancelled("ben"), back.since) == (back, commands)
 
 
+def test_workloads_that_cannot_be_put_back_for_long_are_so_once_their_owner_is() -> None:
+    run = _upto(Phase.APPLY)
+    back, commands = advance(run, Cancelled("ana"), run.since)
+    refused = Failed(commands[0].id, "its disruption budget", 1.0)
+    soon, _ = advance(back, refused, back.since + _later(60))
+    assert soon.todo == back.todo
+    late, commands = advance(back, refused, back.since + _later(61))
+    assert [command.do for command in late.todo] == [Do.REVERT_OWNER, Do.REVERT_WORKLOADS]
+    again, _ = advance(late, Failed(late.todo[0].id, "busy", 1.0), back.since + _later(90))
+    assert again.todo == late.todo
+
+
 # ── Looks ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
