@@ -26,17 +26,17 @@ from typing import TypeVar
 from addonctl.errors import AddonctlError, Invalid, NotReachable, TimedOut, TooManyRequests, Unavailable
 from addonctl.model import ObjectRef, live
 from addonctl.sim.controllers import Behaviour
-from addonctl.sim.documents import Document
 from addonctl.sim.eks import SimEksAddons
 from addonctl.sim.faults import schedule
-from addonctl.sim.helm import Chart, SimHelm
+from addonctl.sim.helm import SimHelm
+from addonctl.sim.keepers import ADDON, SPACE, ByHelm
 from addonctl.sim.objects import SimObjects
-from addonctl.sim.scenario import BEGINS_S, Scenario
-from addonctl.sim.simulation import VERSIONS, Drive, Stage
+from addonctl.sim.scenario import Scenario
+from addonctl.sim.simulation import Drive
+from addonctl.sim.stage import Stage
 from addonctl.sim.weather import Call
 from addonctl.sim.world import World
 
-ADDON, SPACE = "dns", "kube-system"
 HELM_TIMEOUT_S = 300
 _ATTEMPTS, _PAUSE_S, _PAUSE_MAX_S = 10, 0.5, 20.0
 _PASSING = (TooManyRequests, Unavailable, NotReachable, TimedOut)
@@ -54,6 +54,11 @@ def addonctl(one: Scenario, shown: Callable[[Stage], object]) -> float:
     return drive.quiet_s
 
 
+def new(stage: Stage) -> str:
+    """The version that is brought."""
+    return str(stage.states[-1].version)
+
+
 def nothing(one: Scenario, shown: Callable[[Stage], object]) -> float:
     stage = Stage(one)
     shown(stage)
@@ -68,7 +73,7 @@ def rolling_update(one: Scenario, shown: Callable[[Stage], object]) -> float:
     quiet_s = schedule(stage.scene, one.faults)
     objects = SimObjects(stage.store, weather=stage.storm)
     path = "/spec/template/spec/containers/0/image"
-    body = [{"op": "replace", "path": path, "value": f"eks/{ADDON}:{stage.last}"}]
+    body = [{"op": "replace", "path": path, "value": f"eks/{ADDON}:{new(stage)}"}]
     workload = ObjectRef.of(one.kind, ADDON, SPACE)
     with suppress(AddonctlError):
         patiently(stage.world, lambda: objects.patch(workload, body, form=live.PatchForm.JSON))
@@ -84,7 +89,7 @@ def eks_update(one: Scenario, shown: Callable[[Stage], object]) -> float:
         was = addons.describe(ADDON)
         addons.update(
             ADDON,
-            version=str(stage.last),
+            version=new(stage),
             role_arn=was.role_arn,
             identities=was.identities,
             configuration=was.configuration,
@@ -95,12 +100,16 @@ def eks_update(one: Scenario, shown: Callable[[Stage], object]) -> float:
 
 
 def helm_upgrade(one: Scenario, shown: Callable[[Stage], object]) -> float:
-    stage = HelmStage(one)
+    stage = Stage(replace(one, owner="Helm"))
     shown(stage)
     quiet_s = schedule(stage.scene, one.faults)
-    helm = SimHelm(stage.store, stage.charts, Patient(stage))
+    keeper = stage.keeper
+    assert isinstance(keeper, ByHelm), "Helm keeps it here"
+    helm = SimHelm(stage.store, keeper.charts, Patient(stage))
+    (chart, _), *_ = keeper.charts
+    values = stage.states[-1].values
     try:
-        helm.upgrade(SPACE, ADDON, chart=ADDON, version=str(stage.last), values={}, timeout_s=HELM_TIMEOUT_S)
+        helm.upgrade(SPACE, ADDON, chart=chart, version=new(stage), values=values, timeout_s=HELM_TIMEOUT_S)
     except Invalid:
         return quiet_s  # before anything was changed
     except AddonctlError:
@@ -116,26 +125,6 @@ WAYS: dict[str, Way] = {
     "kubectl set image": rolling_update,
     "no update": nothing,
 }
-
-
-class HelmStage(Stage):
-    """The same world, in which the add-on is a release of Helm's."""
-
-    charts: dict[tuple[str, str], Chart]
-
-    def _install(self) -> None:
-        made = (self._chart(number) for number in range(self.scenario.steps + 1))
-        self.charts = {(ADDON, chart.version): chart for chart in made}
-        SimHelm(self.store, self.charts).install(SPACE, ADDON, chart=ADDON, version=str(VERSIONS[0]), values={})
-        self.world.advance(BEGINS_S - self.world.seconds)
-
-    def _chart(self, number: int) -> Chart:
-        rendered = self._rendered(VERSIONS[number])
-
-        def render(_release: str, _namespace: str, _values: object) -> list[Document]:
-            return [dict(each) for each in rendered("")]
-
-        return Chart(name=ADDON, version=str(VERSIONS[number]), render=render)
 
 
 class Patient:

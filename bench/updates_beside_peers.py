@@ -25,17 +25,19 @@ from typing import Any
 from addonctl.apps.simulating import processors
 from addonctl.sim.controllers import Behaviour
 from addonctl.sim.incidents import KINDS
+from addonctl.sim.keepers import ADDON
 from addonctl.sim.many import most, quantile
 from addonctl.sim.scenario import BEGINS_S, Mix, Scenario, drawn
 from addonctl.sim.selectors import selects
-from addonctl.sim.simulation import Stage, harmful
+from addonctl.sim.simulation import harmful
+from addonctl.sim.stage import Stage
 from addonctl.sim.store import POD, Stored
 from addonctl.sim.traffic import Tally
 from bench.measure import table
-from bench.peers import ADDON, WAYS, Way
+from bench.peers import WAYS, Way, new
 
 WINDOW_S, REST_S, SAMPLE_S = 1_800.0, 180.0, 5.0
-MIX = Mix(asked=0, approved=0, irreversible=0, two_steps=0)
+MIX = Mix(owners=("EKS",), asked=0, approved=0, irreversible=0, two_steps=0, configured=0, created=0, deleted=0)
 CALM = replace(MIX, harmful=0, faults_most=0, crashes=0)
 NEVER = float("inf")
 _CHUNK = 10
@@ -132,7 +134,7 @@ class Meter:
 
     @property
     def new(self) -> str:
-        return str(self.stage.last)
+        return new(self.stage)
 
     def version(self, pod: Stored) -> str:
         return str(pod.spec["containers"][0]["image"]).partition(":")[2]

@@ -9,7 +9,7 @@ from addonctl.render.runs import why_text
 from addonctl.sim.faults import FAULTS
 from addonctl.sim.incidents import INCIDENTS
 from addonctl.sim.many import CONFIDENCE, Summary, chunks, most, quantile, simulated
-from addonctl.sim.scenario import Mix, drawn
+from addonctl.sim.scenario import OWNERS, Mix, drawn
 from addonctl.sim.simulation import End, Outcome, shrunk, simulate, story
 
 # Runs that a process is given at once, at most: some seconds of work.
@@ -96,6 +96,10 @@ def document(first: int, mix: Mix, found: Summary) -> dict[str, Any]:
             "crashes": mix.crashes,
             "asked": mix.asked,
             "irreversible": mix.irreversible,
+            "configured": mix.configured,
+            "created": mix.created,
+            "deleted": mix.deleted,
+            "owners": {name: OWNERS[name] for name in mix.owners},
         },
         "ends": {end.value: found.ends[end] for end in End},
         "bad": {"runs": found.bad, "of": found.judged, "at_most": round(bound(found), 6), "confidence": CONFIDENCE},
@@ -128,8 +132,11 @@ def lines(first: int, mix: Mix, found: Summary) -> Iterator[str]:
     incidents = ", ".join(mix.incidents) or f"{len(INCIDENTS)} public incidents, of equal weight"
     faults = ", ".join(mix.faults) or f"{len(FAULTS)} kinds of faults"
     yield f"drawn: {mix.harmful:.0%} of the versions harmful ({incidents}), up to {mix.faults_most} of {faults} a run,"
-    yield f"  {mix.crashes:.0%} with a worker that dies, {mix.asked:.0%} with people who pause or cancel, "
-    yield f"  {mix.irreversible:.0%} irreversible; the shares are chosen, public cases have no denominator"
+    yield f"  {mix.crashes:.0%} with a worker that dies, {mix.asked:.0%} with people who pause or cancel,"
+    others = f"{mix.configured:.0%} another configuration, {mix.created:.0%} created, {mix.deleted:.0%} deleted"
+    yield f"  {mix.irreversible:.0%} irreversible; {others};"
+    yield f"  kept by {', '.join(f'{name} ({OWNERS[name]:g})' for name in mix.owners)};"
+    yield "  shares and weights are chosen, public cases have no denominator"
     for end, seeds in found.failing.items():
         yield f"{end}: seeds {', '.join(map(str, seeds[:10]))}"
     for seed, what in found.violations[:10]:

@@ -11,17 +11,19 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any
 
+from addonctl.model import live, owners
 from addonctl.model.journal import Line, What
 from addonctl.model.plan import Plan, Step
-from addonctl.model.run import Phase, Run, Why
+from addonctl.model.run import Do, Phase, Run, Why
 from addonctl.sim.controllers import STEADY
-from addonctl.sim.controllers.nodes import Nodes
 from addonctl.sim.documents import Document, at, copied
-from addonctl.sim.eks import SimEks
+from addonctl.sim.faults import FAULTS
 from addonctl.sim.incidents import DEPLOYMENT, STATEFUL_SET
-from addonctl.sim.scenario import Scenario
+from addonctl.sim.keepers import ADDON, SPACE, ByHelm
+from addonctl.sim.scenario import CREATION, DELETION, Scenario
 from addonctl.sim.selectors import selects
-from addonctl.sim.store import BUDGET, POD, Change, Store, Stored
+from addonctl.sim.stage import CANARIES, LABELS, Stage, tag
+from addonctl.sim.store import BUDGET, POD, Change, Stored
 from addonctl.sim.weather import Call
 
 # What a server, or somebody who writes beside us, notes on objects.
@@ -30,6 +32,12 @@ _SERVERS = frozenset(
     "deletionGracePeriodSeconds".split()
 )
 _NOTES = frozenset({"deployment.kubernetes.io/revision", "example.org/seen", "addonctl/run"})
+_OURS = {"matchLabels": LABELS}
+# Whom a plan may ask, of what: EKS of its add-on, helm of its release.
+_ASKED_OF = {
+    ("eks", ADDON): (owners.EksAddon(ADDON),),
+    ("helm", f"{SPACE}/{ADDON}"): (owners.HelmRelease(SPACE, ADDON),),
+}
 # What an owner is told with a command is recorded before; a Lease only says who is at work.
 _UNRECORDED = "Lease/"
 _LEASE = ("coordination.k8s.io", "Lease")
@@ -51,21 +59,14 @@ class Violation:
 
 @dataclass
 class Auditor:
-    """`canaries`: secrets of the world. `labels` select the add-on's pods."""
+    """Of one run in a stage, whose scenario may be told otherwise afterwards."""
 
-    scenario: Scenario
+    stage: Stage
     plan: Plan
-    store: Store
-    nodes: Nodes
-    eks: SimEks
-    labels: Mapping[str, str]
-    canaries: tuple[str, ...]
     violations: list[Violation] = field(default_factory=list)
-    below_floor_s: float = 0.0
     _run: Run | None = None
     _lines: list[Line] = field(default_factory=list)
     _before: dict[str, Document] = field(default_factory=dict)
-    _said: Any = None
     _step: int = -1
     _ours: Call | None = None
     _approved: bool = False
@@ -75,8 +76,16 @@ class Auditor:
     _ended: int | None = None
 
     def __post_init__(self) -> None:
+        stage = self.stage
+        self.scenario, self.store, self.nodes, self.eks = (
+            stage.scenario,
+            stage.store,
+            stage.controllers.nodes,
+            stage.eks,
+        )
+        self.keeper, self._tags = stage.keeper, tuple(map(tag, stage.states))
         self.store.listen(POD, self._pod_changed)
-        self.known_tokens = self.eks.tokens()
+        self.known_tokens, self._fights = self.eks.tokens(), self.keeper.fights
 
     def found(self, what: str) -> None:
         self.violations.append(Violation(self.scenario.seed, round(self.store.world.seconds, 1), what))
@@ -97,7 +106,7 @@ class Auditor:
             self._ended = self.store.world.micros
         if run.step != self._step and not run.phase.ended:
             self._step = run.step
-            self._before, self._said = self._objects(self._at_work_on), self._eks_says(self._at_work_on)
+            self._before = self._objects(self._at_work_on)
 
     @property
     def lines(self) -> tuple[Line, ...]:
@@ -122,13 +131,18 @@ class Auditor:
             self.found(f"{run.phase} begins though it is paused")
         if run.phase is Phase.UPDATED and self._calm:
             serving = [self._version(pod) for pod in self.store.rows(POD) if self._counts(pod)]
-            if serving != [str(self.plan.steps[-1].to_version)] * self.scenario.instances:
+            if serving != [self._tags[-1]] * (self.scenario.instances if self._tags[-1] else 0):
                 self.found(f"updated, while {', '.join(serving)} serve")
 
     @property
     def _at_work_on(self) -> Step:
         assert self._run is not None
         return self.plan.steps[self._run.step]
+
+    @property
+    def _tag_after(self) -> str:
+        assert self._run is not None
+        return self._tags[self._run.step + 1]
 
     def before(self, call: Call) -> None:
         """A client is about to write."""
@@ -152,12 +166,14 @@ class Auditor:
     def _check_planned(self, call: Call) -> None:
         step = self._at_work_on
         mine = {str(ref) for ref in (*(target.ref for target in step.targets), *step.objects)}
+        if isinstance(step.owner, owners.ArgoApplication | owners.FluxHelmRelease):
+            mine.add(str(live.object_of(step.owner)))
         if call.port == "objects":
             pod = self._is_our_pod(call.what)
             if call.what not in mine and not pod:
                 self.found(f"{call.verb} {call.what}, which is not of the plan")
-        elif call.port == "eks" and call.what != step.addon:
-            self.found(f"{call.verb} {call.what}, which is not of the plan")
+        elif step.owner not in _ASKED_OF.get((call.port, call.what), ()):
+            self.found(f"{call.verb} {call.what} by {call.port}, which is not of the plan")
         if self._waits_for_approval(step):
             self.found(f"{call.verb} {call.what} before it was approved")
 
@@ -168,7 +184,7 @@ class Auditor:
 
     def _is_our_pod(self, what: str) -> bool:
         pods = (pod for pod in self.store.rows(POD) if str(pod.ref) == what)
-        return all(selects({"matchLabels": dict(self.labels)}, pod.labels) for pod in pods) and what.startswith("Pod")
+        return all(selects(_OURS, pod.labels) for pod in pods) and what.startswith("Pod")
 
     def at_work(self, call: Call) -> None:
         """What happens until `done` is the doing of this call."""
@@ -206,13 +222,13 @@ class Auditor:
 
     @property
     def _calm(self) -> bool:
-        """Whether nothing is wrong at all, but for workers that die."""
+        """Whether nothing is wrong at all, but for workers that die, with an add-on that is there all the time."""
         one = self.scenario
-        return not (one.faults or one.asked) and one.does == STEADY
+        return not (one.faults or one.asked) and one.does == STEADY and all(self._tags)
 
     def _see_old_only(self) -> None:
         """Notes since when no instance of the new version takes requests."""
-        new = str(self._at_work_on.to_version)
+        new = self._tag_after
         pods = (pod for pod in self.store.rows(POD) if self._counts(pod))
         there = (pod for pod in pods if self.nodes.is_there(pod.spec.get("nodeName", "")))
         if any(self._version(pod) == new for pod in there):
@@ -243,12 +259,14 @@ class Auditor:
         one = self.scenario  # a worker that dies lets a Deployment roll on until the next one holds it again
         if run is None or one.faults or one.crashes or run.phase not in (Phase.BASELINE, Phase.APPLY, Phase.SOAK):
             return
+        if one.change in (CREATION, DELETION):
+            return
         step = self._at_work_on
         held = sum(wave.instances for wave in step.waves[: run.wave + 1]) if run.phase is not Phase.BASELINE else 0
         new = sum(
             1
             for pod in self.store.rows(POD)
-            if self._is_ours(pod) and not pod.is_ending and self._version(pod) == str(step.to_version)
+            if self._is_ours(pod) and not pod.is_ending and self._version(pod) == self._tag_after
         )
         if new > held + (self.scenario.kind == DEPLOYMENT):
             self.found(f"{new} instances of {step.to_version} in wave {run.wave}, which with those before holds {held}")
@@ -273,34 +291,56 @@ class Auditor:
         if run.phase is Phase.STUCK:
             self._check_stuck(run, step)
             return
-        if run.phase in _AS_BEFORE:
-            self._check_as_before(step, str(step.from_version))
-        else:
-            self._check_as_before(step, str(step.to_version))
-            if run.step + 1 < len(self.plan.steps):
-                self.found(f"updated after {run.step + 1} of {len(self.plan.steps)} steps")
+        done = run.phase not in _AS_BEFORE
+        self._check_left(run, step, done)
+        self._check_kept(run, done)
+        if done and run.step + 1 < len(self.plan.steps):
+            self.found(f"updated after {run.step + 1} of {len(self.plan.steps)} steps")
         if lost and self._calm and self.scenario.kind == DEPLOYMENT:
             self.found(f"{lost} requests were lost, and nothing was in its way")
         self._check_turn(run)
         self._check_times(run)
         self._check_leases()
 
-    def _check_as_before(self, step: Step, version: str) -> None:
-        """All is as it was before the step, but for the version: instances, objects, and what the owner was told."""
+    def _check_left(self, run: Run, step: Step, done: bool) -> None:
+        """All is as it was before the step, but for what it brought."""
+        was, now = self._tags[run.step], self._tags[run.step + done]
         images = {self._version(pod) for pod in self.store.rows(POD) if not pod.is_ending and self._is_ours(pod)}
-        if images != {version}:
-            self.found(f"instances run {', '.join(sorted(images)) or 'nothing'}, and should run {version}")
-        was, now = str(step.from_version), self._objects(step)
-        for name in sorted(self._before.keys() | now.keys()):
-            wanted = json.loads(json.dumps(self._before.get(name)).replace(was, version))
-            if now.get(name) != wanted:
-                self.found(f"{name} is not as it was: {', '.join(_differ(wanted, now.get(name)))}")
-        said, says = self._said, self._eks_says(step)
-        if says != {**said, "version": version}:
-            self.found(f"EKS says {says}, before the step {said}")
-        status = self.eks.describe(step.addon).status
-        if status != "ACTIVE" and (self.scenario.does == STEADY or version != str(self.plan.steps[-1].to_version)):
-            self.found(f"EKS says {status} of {step.addon}")
+        if images != ({now} if now else set()):
+            self.found(f"instances run {', '.join(sorted(images)) or 'nothing'}, and should run {now or 'nothing'}")
+        there = self._objects(step)
+        if not (was and now):
+            if bool(now) is not bool(there):
+                self.found(f"of its objects there are {', '.join(there) or 'none'}")
+            return
+        for name in sorted(self._before.keys() | there.keys()):
+            wanted = json.loads(json.dumps(self._before.get(name)).replace(f'{was}"', f'{now}"'))
+            if done and self.scenario.owner == "manifests":  # where they came from, and what kubectl notes of them
+                wanted, there[name] = (_without_notes(each) for each in (wanted, there.get(name, {})))
+            if there.get(name) != wanted:
+                self.found(f"{name} is not as it was: {', '.join(_differ(wanted, there.get(name)))}")
+
+    def _check_kept(self, run: Run, done: bool) -> None:
+        """The owner has what it should, is content with it, and fought with nobody."""
+        says, wanted = self.keeper.says(), self.keeper.wanted(self.stage.states[run.step + done])
+        if says != wanted:
+            self.found(f"{self.scenario.owner} has {says}, and should have {wanted}")
+        kept_bad = self.scenario.does != STEADY and run.step + done + 1 == len(self._tags)
+        if (ails := self.keeper.ails()) and not kept_bad:
+            self.found(ails)
+        disturbed = any(FAULTS[each.fault].needs & {"argo", "flux", "gitops"} for each in self.scenario.faults)
+        if self.keeper.fights != self._fights and not disturbed:
+            self.found(f"{self.scenario.owner} put back {self.keeper.fights - self._fights} times what was changed")
+        self._check_releases()
+
+    def _check_releases(self) -> None:
+        """Helm deploys once a command, and once more for each revision that a helm that was killed has left."""
+        history = self.keeper.history() if isinstance(self.keeper, ByHelm) else ()
+        wanted = {line.command for line in self._lines if line.do in (Do.CHANGE, Do.REVERT_OWNER)}
+        left = sum(each.status.startswith("pending") for each in history)
+        deployed = sum(each.status in ("deployed", "superseded") for each in history[1:])
+        if deployed > len(wanted) + left:
+            self.found(f"helm deployed {deployed} times for {len(wanted)} commands, and {left} that were left")
 
     def _check_turn(self, run: Run) -> None:
         """Nothing turns back unless something was wrong, and nothing harmful that shows in time is left."""
@@ -358,7 +398,7 @@ class Auditor:
         if phases != [entry.phase.value for entry in run.timeline[1:]]:
             self.found(f"the record tells of {', '.join(phases)}")
         told = repr(run) + repr(self._lines)
-        for canary in self.canaries:
+        for canary in CANARIES:
             if canary in told:
                 self.found("a secret is in the journal")
         wanted = {line.command for line in self._lines if line.what is What.WANTED}
@@ -378,7 +418,7 @@ class Auditor:
     # ── Reading ─────────────────────────────────────────────────────────────────────────────────────────────────
 
     def _is_ours(self, pod: Stored) -> bool:
-        return selects({"matchLabels": dict(self.labels)}, pod.labels)
+        return selects(_OURS, pod.labels)
 
     def _version(self, pod: Stored) -> str:
         return str(pod.spec["containers"][0]["image"]).partition(":")[2]
@@ -392,11 +432,6 @@ class Auditor:
             if (found := self.store.get((ref.group, ref.kind), ref.namespace, ref.name)) is not None
         }
 
-    def _eks_says(self, step: Step) -> dict[str, Any]:
-        said = self.eks.describe(step.addon)
-        configuration = "" if said.configuration == "{}" else said.configuration
-        return {"version": said.version, "role": said.role_arn, "own": (said.identities, configuration)}
-
 
 def _plain(document: Mapping[str, Any]) -> Document:
     held: Document = copied({key: value for key, value in document.items() if key != "status"})
@@ -406,6 +441,12 @@ def _plain(document: Mapping[str, Any]) -> Document:
     template = at(held, "spec", "template", "metadata")
     if isinstance(template, dict) and template.get("annotations") == {}:
         template.pop("annotations")
+    return held
+
+
+def _without_notes(document: Document | None) -> Document:
+    held = dict(document or {})
+    held["metadata"] = {name: value for name, value in held.get("metadata", {}).items() if name != "annotations"}
     return held
 
 

@@ -8,7 +8,7 @@ Reads of objects are never stale, since production reads them with a quorum: wha
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from random import Random
@@ -18,8 +18,10 @@ from addonctl.errors import AddonctlError, Forbidden, NotAllowed, NotReachable, 
 from addonctl.sim.clock import SimClock
 from addonctl.sim.controllers import Controllers
 from addonctl.sim.controllers.nodes import NODE
-from addonctl.sim.documents import copied
+from addonctl.sim.documents import copied, merged
 from addonctl.sim.eks import SimEks
+from addonctl.sim.gitops import APPLICATION, HELM_RELEASE, ArgoCd, HelmController
+from addonctl.sim.kinds import Key
 from addonctl.sim.store import POD, Store, is_ready
 from addonctl.sim.traffic import Traffic
 from addonctl.sim.weather import Call
@@ -93,6 +95,9 @@ class Scene:
     eks: SimEks | None = None
     clocks: tuple[SimClock, ...] = ()
     traffic: Traffic | None = None
+    argo: ArgoCd | None = None
+    flux: HelmController | None = None
+    helm: bool = False
     _set: dict[tuple[int, str], list[tuple[object, Any]]] = field(default_factory=dict)
 
     def override(self, target: object, name: str, value: Any) -> "End":
@@ -119,7 +124,9 @@ class Scene:
         zones = {node.labels.get(_ZONE, "") for node in nodes}
         there = {"nodes": len(nodes) > 1, "zones": len(zones) > 1, "eks": self.eks is not None}
         there |= {"controllers": self.controllers is not None, "clock": bool(self.clocks)}
-        there |= {"traffic": self.traffic is not None}
+        there |= {"traffic": self.traffic is not None, "helm": self.helm}
+        there |= {"argo": self.argo is not None, "flux": self.flux is not None}
+        there |= {"gitops": there["argo"] or there["flux"]}
         return frozenset(name for name, is_there in there.items() if is_there)
 
 
@@ -333,6 +340,57 @@ def _failed_update(scene: Scene, random: Random) -> End:
     assert eks is not None
     eks.fails_next = random.choice(("InternalFailure", "ClusterUnreachable", "AdmissionRequestDenied"))
     return lambda: setattr(eks, "fails_next", "")
+
+
+# ── Helm, Argo CD and Flux ──────────────────────────────────────────────────────────────────────────────────────────
+
+
+@fault("helm killed", (5, 120), "helm")
+def _helm_killed(scene: Scene, random: Random) -> End:
+    """The helm program is killed in the middle, and leaves its revision pending."""
+    rule = Rule(
+        "helm killed",
+        random,
+        random.uniform(0.3, 0.9),
+        lambda call: TimedOut("helm was killed"),
+        lambda call: call.port == "helm" and call.verb in ("apply", "record"),
+    )
+    return scene.weather.add(rule)
+
+
+@fault("late controllers", (30, 300), "gitops")
+def _late_controllers(scene: Scene, random: Random) -> End:
+    """Argo CD or Flux looks at its objects late."""
+    controller = scene.argo or scene.flux
+    assert controller is not None
+    scene.weather.met["late controllers"] += 1
+    return scene.override(controller.queue, "soon_s", (random.uniform(5, 30), random.uniform(30, 120)))
+
+
+@fault("somebody synchronises", (1, 2), "argo")
+def _somebody_synchronises(scene: Scene, random: Random) -> End:
+    """A person presses Sync, where nothing is under way: all that the Application holds is applied."""
+    for found in scene.store.rows(APPLICATION):
+        if not found.document.get("operation"):
+            asked = {"sync": {"prune": True}, "initiatedBy": {"username": "somebody"}}
+            scene.store.update(found, {**found.document, "operation": asked}, "somebody")
+            scene.weather.met["somebody synchronises"] += 1
+    return lambda: None
+
+
+@fault("somebody resumes", (1, 2), "gitops")
+def _somebody_resumes(scene: Scene, random: Random) -> End:
+    """A person takes a controller that was held for one that was forgotten, and lets it reconcile again."""
+    resumed: Mapping[Key, Mapping[str, Any]] = {
+        APPLICATION: {"syncPolicy": {"automated": {"prune": True, "selfHeal": True}}},
+        HELM_RELEASE: {"suspend": None, "driftDetection": {"mode": "enabled"}},
+    }
+    for key, spec in resumed.items():
+        for found in scene.store.rows(key) if scene.store.kinds.served(key) else ():
+            changed = merged(found.document, {"spec": spec})
+            scene.store.update(found, changed, "somebody")
+            scene.weather.met["somebody resumes"] += 1
+    return lambda: None
 
 
 # ── The cluster ─────────────────────────────────────────────────────────────────────────────────────────────────

@@ -107,7 +107,7 @@ class ArgoCd(_Keeper):
     def __init__(self, store: Store, sources: Sources) -> None:
         super().__init__(store, "argocd-controller")
         self._sources = sources
-        self._queue = Queue(store.world, self._reconcile, _SOON_S)
+        self.queue = Queue(store.world, self._reconcile, _SOON_S)
         self._keeper: dict[Place, Name] = {}
         self._synced: dict[Name, tuple[str, int]] = {}  # what was synchronised last, and when
         self.by_itself = 0
@@ -120,12 +120,12 @@ class ArgoCd(_Keeper):
             for place in self._kept.pop(change.stored.name, {}):
                 self._keeper.pop(place, None)
         elif before is None or before.spec != after.spec or after.is_ending or _asks(before) != _asks(after):
-            self._queue.add(after.name)
+            self.queue.add(after.name)
 
     def _anything_changed(self, change: Change) -> None:
         stored = change.stored
         if name := self._keeper.get((stored.served.key, *stored.name)):
-            self._queue.add(name)
+            self.queue.add(name)
 
     def _reconcile(self, name: Name) -> None:
         found = self._store.get(APPLICATION, *name)
@@ -134,7 +134,7 @@ class ArgoCd(_Keeper):
         if found.is_ending:
             self._cascade(found)
             return
-        self._queue.add_after(name, self._random.uniform(*_ARGO_EVERY_S))
+        self.queue.add_after(name, self._random.uniform(*_ARGO_EVERY_S))
         try:
             wanted = self._wanted(found)
         except AddonctlError as error:
@@ -185,7 +185,7 @@ class ArgoCd(_Keeper):
             return False
         left = _HEAL_AGAIN_S - (self._world.micros - when) / 1e6
         if left > 0:
-            self._queue.add_after(found.name, left)
+            self.queue.add_after(found.name, left)
         return left <= 0
 
     def _sync(self, found: Stored, wanted: list[tuple[Place, Document]]) -> None:
@@ -221,7 +221,7 @@ class ArgoCd(_Keeper):
             self._say(found, {**state, "phase": "Failed", "message": "Operation terminated"})
         elif state.get("phase") != "Running":
             self._say(found, {"operation": operation, "phase": "Running", "startedAt": self._world.stamp})
-            self._queue.add_after(name, self._random.uniform(*_OPERATES_S))
+            self.queue.add_after(name, self._random.uniform(*_OPERATES_S))
         else:
             phase, message = do(operation)
             tries = state.get("retryCount", 0)
@@ -229,7 +229,7 @@ class ArgoCd(_Keeper):
             assert present is not None
             if phase != "Succeeded" and tries < at(operation, "retry", "limit"):
                 self._say(present, {**state, "message": message, "retryCount": tries + 1})
-                self._queue.add_after(name, _RETRY_S * 2**tries)
+                self.queue.add_after(name, _RETRY_S * 2**tries)
             else:
                 self._say(present, {**state, "phase": phase, "message": message})
         return True
@@ -348,14 +348,14 @@ class Kustomizer(_Keeper):
     def __init__(self, store: Store, sources: Sources) -> None:
         super().__init__(store, "kustomize-controller")
         self._sources = sources
-        self._queue = Queue(store.world, self._reconcile, _SOON_S)
-        store.listen(KUSTOMIZATION, lambda change: _look_if_changed(change, self._queue))
+        self.queue = Queue(store.world, self._reconcile, _SOON_S)
+        store.listen(KUSTOMIZATION, lambda change: _look_if_changed(change, self.queue))
 
     def _reconcile(self, name: Name) -> None:
         found = self._store.get(KUSTOMIZATION, *name)
         if found is None or found.is_ending or found.spec.get("suspend"):
             return
-        self._queue.add_after(name, _seconds(found.spec.get("interval", "10m")))
+        self.queue.add_after(name, _seconds(found.spec.get("interval", "10m")))
         try:
             self._apply(name, self._wanted(found), bool(found.spec.get("prune")))
         except AddonctlError as error:
@@ -382,18 +382,18 @@ class HelmController:
 
     def __init__(self, store: Store, helm: SimHelm) -> None:
         self._store, self._world, self._helm = store, store.world, helm
-        self._queue = Queue(store.world, self._reconcile, _SOON_S)
+        self.queue = Queue(store.world, self._reconcile, _SOON_S)
         self._done: dict[Name, str] = {}  # what was deployed last, or given up
         self._failures: dict[Name, int] = {}
         self._at_work: set[Name] = set()
         self.by_itself = 0  # corrections of drift
-        store.listen(HELM_RELEASE, lambda change: _look_if_changed(change, self._queue))
+        store.listen(HELM_RELEASE, lambda change: _look_if_changed(change, self.queue))
 
     def _reconcile(self, name: Name) -> None:
         found = self._store.get(HELM_RELEASE, *name)
         if found is None or found.is_ending or found.spec.get("suspend") or name in self._at_work:
             return
-        self._queue.add_after(name, _seconds(found.spec.get("interval", "10m")))
+        self.queue.add_after(name, _seconds(found.spec.get("interval", "10m")))
         wanted = self._wanted(found)
         if self._done.get(name) == wanted:
             if at(found.spec, "driftDetection", "mode") == "enabled":
@@ -448,7 +448,7 @@ class HelmController:
         newest = {"namespace": namespace, "name": release, "version": self._helm.revision(namespace, release)}
         noted = {"storageNamespace": namespace, "history": [newest]}
         _say_ready(self._store, found, error is None, reason, error.what if error else "", noted)
-        self._queue.add(name)
+        self.queue.add(name)
 
     def _roll_back(self, found: Stored) -> None:
         """To the newest revision that was deployed, where there is one; nobody waits for it."""

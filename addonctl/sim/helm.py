@@ -1,7 +1,7 @@
-"""The helm program in the world: ports.HelmWriter, and `install` for building worlds.
+"""The helm program in the world: ports.HelmWriter and ports.HelmReleases, and `install` for building worlds.
 
-Releases are kept as Helm keeps them, in Secrets of the cluster, so what reads them on a cluster reads them here as well
-(ports.HelmReleases needs no simulated side). Objects are applied server-side as manager `helm`, as Helm 4 does it; what
+Releases are kept as Helm keeps them, in Secrets of the cluster, so what reads them on a cluster reads them here as
+well. Objects are applied server-side as manager `helm`, as Helm 4 does it; what
 a revision no longer renders is deleted; CRDs of a chart are created by `install` and never touched again; waiting takes
 the world's time. `charts` says what a chart renders. Not modelled: hooks, tests, dependencies, `lookup`.
 """
@@ -52,7 +52,32 @@ class SimHelm:
         self._store, self._world, self._charts = store, store.world, charts
         self._weather = weather or Calm()
 
-    # ── The port ────────────────────────────────────────────────────────────────────────────────────────────────
+    # ── Reading ─────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def history(self, namespace: str, name: str) -> tuple[live.Release, ...]:
+        found = self._read(namespace, name)
+        if not found:
+            raise NotFound(f"There is no Helm release {namespace}/{name}")
+        return tuple(map(_release, found))
+
+    def manifest(self, namespace: str, name: str, revision: int) -> str:
+        for record in self._read(namespace, name):
+            if record["version"] == revision:
+                return str(record["manifest"])
+        raise NotFound(f"Helm release {namespace}/{name} has no revision {revision}")
+
+    def objects(self, namespace: str, name: str, revision: int) -> tuple[live.Object, ...]:
+        return tuple(map(live.Object, _documents({"manifest": self.manifest(namespace, name, revision)})))
+
+    def _read(self, namespace: str, name: str) -> list[Document]:
+        """As a client of the API server reads them."""
+        call = Call("objects", "list", "Secret")
+        self._weather.before(call)
+        found = self._history(namespace, name)
+        self._weather.after(call)
+        return found
+
+    # ── Writing ────────────────────────────────────────────────────────────────────────────────────────────────
 
     def upgrade(
         self,

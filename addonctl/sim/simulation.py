@@ -9,43 +9,24 @@ import itertools
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from typing import Any, cast
 
-from addonctl.errors import BadInput, Conflict, Invalid, NotServed
+from addonctl.errors import BadInput, Conflict
 from addonctl.executor import Executor
-from addonctl.hands import Ports
-from addonctl.model import READY, Note, Objective, ObjectRef, live, owners
 from addonctl.model.journal import Line
-from addonctl.model.plan import Plan, Rollout, Step, Target, Wave
+from addonctl.model.plan import Plan
 from addonctl.model.run import Approved, Cancelled, Limits, NoWayBack, Paused, Phase, Resumed, Run, Why
 from addonctl.ports import Clock
 from addonctl.sim.auditor import Auditor, Violation
-from addonctl.sim.checkpoints import SimCheckpoints
-from addonctl.sim.clock import SimClock
-from addonctl.sim.controllers import Behaviour, Controllers, as_in
-from addonctl.sim.documents import Document
-from addonctl.sim.eks import Pace, Renderer, SimEks, SimEksAddons
-from addonctl.sim.faults import Scene, Storm, schedule
-from addonctl.sim.incidents import DAEMON_SET, DEPLOYMENT, STATEFUL_SET
+from addonctl.sim.controllers import Behaviour
+from addonctl.sim.faults import FAULTS, schedule
 from addonctl.sim.journal import HOLD_S, Shelf, SimJournal
-from addonctl.sim.objects import SimObjects
-from addonctl.sim.readiness import is_rolled_out
-from addonctl.sim.scenario import BEGINS_S, Mix, Scenario, drawn, told
-from addonctl.sim.store import Store
-from addonctl.sim.traffic import SimSignals, Tally, Traffic
+from addonctl.sim.scenario import BEGINS_S, CONFIGURATION, VERSION, Mix, Scenario, drawn, told
+from addonctl.sim.stage import Stage
+from addonctl.sim.traffic import Tally
 from addonctl.sim.weather import Call
-from addonctl.sim.world import World
-from addonctl.versions import Version
 from addonctl.worker import Worker
 
-VERSIONS = tuple(Version.of(f"v1.{minor}.0-eksbuild.1") for minor in range(3))
-_ADDON, _SPACE, _IMAGE, _SLI = "dns", "kube-system", "eks/dns", "answers"
-_ROLE = "arn:aws:iam::123456789012:role/dns"
-_LABELS = {"app": _ADDON}
-_CANARIES = ("canary-in-the-configuration", "canary-in-a-secret", "canary-in-the-environment")
-_CONFIGURATION = f'{{"token": "{_CANARIES[0]}"}}'
 _LIMITS = Limits(apply_s=600, approval_s=3_600)
-_ROLLOUTS = {DEPLOYMENT: Rollout.SURGE, DAEMON_SET: Rollout.NODE_BY_NODE, STATEFUL_SET: Rollout.ONE_BY_ONE}
 # When nothing disturbs the world any more it comes to rest within this time.
 _REST_S = 180.0
 _PEOPLE: Mapping[str, Callable[[str], Approved | Cancelled | Paused | Resumed]] = {
@@ -107,140 +88,6 @@ class NoEnd(Exception):
     """The run goes on for longer than it may."""
 
 
-# ── The world ───────────────────────────────────────────────────────────────────────────────────────────────────
-
-
-def manifests(one: Scenario, version: Version) -> list[Document]:
-    metadata = {"name": _ADDON, "namespace": _SPACE}
-    environment = [{"name": "TOKEN", "value": _CANARIES[2]}]
-    container: Document = {"name": _ADDON, "image": f"{_IMAGE}:{version}", "env": environment}
-    if one.drain_s:
-        container["lifecycle"] = {"preStop": {"sleep": {"seconds": one.drain_s}}}
-    template = {"metadata": {"labels": _LABELS}, "spec": {"containers": [container]}}
-    spec: Document = {"selector": {"matchLabels": _LABELS}, "template": template}
-    if one.kind == DEPLOYMENT:
-        rolling = {"maxSurge": one.surge, "maxUnavailable": "25%"}
-        spec |= {"replicas": one.instances, "strategy": {"type": "RollingUpdate", "rollingUpdate": rolling}}
-    if one.kind == STATEFUL_SET:
-        spec |= {"replicas": one.instances, "serviceName": _ADDON}
-    budget = {"minAvailable": one.least, "selector": {"matchLabels": _LABELS}}
-    secret = {"stringData": {"key": _CANARIES[1]}}
-    service = {"selector": _LABELS, "ports": [{"port": 53}]}
-    return [
-        {"apiVersion": "v1", "kind": "Secret", "metadata": metadata, **secret},
-        {"apiVersion": "v1", "kind": "Service", "metadata": metadata, "spec": service},
-        {"apiVersion": "policy/v1", "kind": "PodDisruptionBudget", "metadata": metadata, "spec": budget},
-        {"apiVersion": "apps/v1", "kind": one.kind, "metadata": metadata, "spec": spec},
-    ]
-
-
-class Stage:
-    """The world of a scenario, with the add-on settled in its old version, and a client's way to it."""
-
-    def __init__(self, one: Scenario) -> None:
-        self.scenario, self.world = one, World(one.seed)
-        self.store = Store(self.world)
-        self.last = VERSIONS[one.steps]
-        behave = as_in({f"{_IMAGE}:{self.last}": one.does}, Behaviour(stop_s=one.stop_s))
-        self.controllers = Controllers(self.store, behave)
-        for number, name in enumerate(one.node_names):
-            self.controllers.nodes.add(name, {"topology.kubernetes.io/zone": "ab"[number % 2]})
-        self.eks = SimEks(self.store, dict(self._versions()), Pace(apply_s=5, poll_s=5))
-        self._install()
-        service = (_SPACE, _ADDON) if one.kind != DAEMON_SET else None
-        self.traffic = Traffic(
-            self.controllers,
-            behave,
-            _LABELS,
-            service=service,
-            rps=one.rps,
-            probe_rps=one.probe_rps,
-            usual=one.usual,
-        )
-        self.clock = SimClock(self.world)
-        self.storm = Storm(self.world)
-        self.scene = Scene(self.store, self.storm, self.controllers, self.eks, (self.clock,), self.traffic)
-
-    def _versions(self) -> Iterator[tuple[tuple[str, str], Renderer]]:
-        for version in VERSIONS[: self.scenario.steps + 1]:
-            yield (_ADDON, str(version)), self._rendered(version)
-
-    def _rendered(self, version: Version) -> Renderer:
-        made = manifests(self.scenario, version)
-
-        def render(configuration: str) -> list[Document]:
-            if version == self.last and self.scenario.does.rejects:
-                raise Invalid("ConfigurationValue provided in request is not supported", reason="InvalidParameter")
-            return made
-
-        return render
-
-    def _install(self) -> None:
-        SimEksAddons(self.eks).create(
-            _ADDON,
-            namespace="",
-            version=str(VERSIONS[0]),
-            role_arn=_ROLE,
-            identities=(),
-            configuration=_CONFIGURATION,
-            resolve_conflicts=live.ResolveConflicts.OVERWRITE,
-            token="first",
-        )
-        assert self.world.until(self._is_settled, BEGINS_S / 2), f"seed {self.scenario.seed} does not settle"
-        self.world.advance(BEGINS_S - self.world.seconds)
-
-    def _is_settled(self) -> bool:
-        found = self.store.get(("apps", self.scenario.kind), _SPACE, _ADDON)
-        return found is not None and is_rolled_out(found) and self.eks.describe(_ADDON).status == "ACTIVE"
-
-    def plan(self) -> Plan:
-        steps = tuple(self._step(number) for number in range(self.scenario.steps))
-        return Plan(cluster="prod-eu-1", kubernetes=None, made=self.world.now, goal="newer", steps=steps)
-
-    def _step(self, number: int) -> Step:
-        one, last = self.scenario, number + 1 == self.scenario.steps
-        kinds = (("Secret", ""), ("Service", ""), ("PodDisruptionBudget", "policy"))
-        return Step(
-            id=str(number + 1),
-            installation=f"{_ADDON}/{_SPACE}/{_ADDON}",
-            addon=_ADDON,
-            owner=owners.EksAddon(_ADDON),
-            from_version=VERSIONS[number],
-            to_version=VERSIONS[number + 1],
-            do=(Note("the new version"),),
-            undo=(Note("the old version"),),
-            irreversible="the old version is offered no more" if one.irreversible and last else "",
-            approval=one.approval and last,
-            targets=(
-                Target(
-                    ref=ObjectRef.of(one.kind, _ADDON, _SPACE), rollout=_ROLLOUTS[one.kind], instances=one.instances
-                ),
-            ),
-            objects=tuple(ObjectRef(kind=kind, name=_ADDON, namespace=_SPACE, group=group) for kind, group in kinds),
-            waves=tuple(waves(one)),
-            objectives=(Objective(sli=READY), Objective(sli=_SLI)),
-            soak_s=one.soak_s,
-        )
-
-
-def waves(one: Scenario) -> Iterator[Wave]:
-    """One instance, then up to three times as many, as plans have it."""
-    done = 0
-    while done < one.instances:
-        size = min(max(3 * done, 1), one.instances - done)
-        yield Wave(instances=size, canary=not done)
-        done += size
-    if one.kind == DEPLOYMENT and one.instances == 1:
-        yield Wave(instances=0)
-
-
-class _Absent:
-    """A port to what is not in this world."""
-
-    def __getattr__(self, name: str) -> Any:
-        raise NotServed(f"{name}: there is no such thing in this world")
-
-
 # ── The run ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -252,37 +99,11 @@ class Drive:
         self.plan, self.shelf, self.boundaries = stage.plan(), Shelf(), 0
         self.deaths: list[float] = []
         self.quiet_s = schedule(stage.scene, self.scenario.faults)
-        self.auditor = Auditor(
-            scenario=self.scenario,
-            plan=self.plan,
-            store=stage.store,
-            nodes=stage.controllers.nodes,
-            eks=stage.eks,
-            labels=_LABELS,
-            canaries=_CANARIES,
-        )
-        self._ports = self._ways()
+        self.auditor = Auditor(stage=stage, plan=self.plan)
+        self._ports = stage.ports(self)
         self._people()
         last_word = max((at_s for at_s, _ in self.scenario.asked), default=0.0)
         self._until_s = max(self.quiet_s, self.world.seconds, last_word) + bound_s(self.plan, _LIMITS)
-
-    def _ways(self) -> Ports:
-        stage = self.stage
-        addons, objects = SimEksAddons(stage.eks, self), SimObjects(stage.store, weather=self)
-        absent = cast(Any, _Absent())
-        return Ports(
-            reader=objects,
-            writer=objects,
-            eks=addons,
-            eks_writer=addons,
-            checkpoints=SimCheckpoints(),
-            signals=SimSignals(stage.traffic, stage.clock, _SLI),
-            clock=stage.clock,
-            gitops=absent,
-            helm=absent,
-            helm_writer=absent,
-            manifests=absent,
-        )
 
     def _people(self) -> None:
         asked = list(self.scenario.asked)
@@ -465,6 +286,10 @@ def _without_one(one: Scenario) -> Iterator[Scenario]:
             yield replace(one, **{name: held[:place] + held[place + 1 :]})
     if one.incident:
         yield replace(one, incident="", does=Behaviour())
+    if one.owner != "EKS" and not any(FAULTS[each.fault].needs & {"helm", "gitops"} for each in one.faults):
+        yield replace(one, owner="EKS")
+    if one.change == CONFIGURATION:
+        yield replace(one, change=VERSION)
     if one.steps > 1:
         yield replace(one, steps=1)
     if one.usual:

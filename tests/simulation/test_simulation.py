@@ -12,16 +12,17 @@ import pytest
 from addonctl.errors import BadInput
 from addonctl.model import live
 from addonctl.model.journal import Line, What
-from addonctl.model.run import Do, Paused, Phase
+from addonctl.model.run import Cancelled, Do, Paused, Phase
 from addonctl.sim.controllers import Behaviour
 from addonctl.sim.controllers.serving import SERVICE
 from addonctl.sim.eks import SimEksAddons
 from addonctl.sim.faults import FAULTS, Drawn
-from addonctl.sim.incidents import INCIDENTS
+from addonctl.sim.incidents import INCIDENTS, KINDS
 from addonctl.sim.journal import SimJournal
 from addonctl.sim.objects import SimObjects
-from addonctl.sim.scenario import Mix, Scenario, drawn
-from addonctl.sim.simulation import Drive, End, Stage, play, shrunk, simulate, story
+from addonctl.sim.scenario import CONFIGURATION, CREATION, DELETION, OWNERS, Mix, Scenario, drawn
+from addonctl.sim.simulation import Drive, End, play, shrunk, simulate, story
+from addonctl.sim.stage import Stage
 from addonctl.sim.store import POD, Stored
 from addonctl.sim.weather import Call
 from addonctl.sim.world import BEGINNING
@@ -118,17 +119,58 @@ def test_bad_instances_that_somebody_writes_to_meanwhile_are_ended(kind: str, se
 
 
 class Late(Drive):
-    """Somebody asks for a pause while the last command is carried out."""
+    """Somebody asks for something while the last command is carried out."""
+
+    asked: Paused | Cancelled = Paused("somebody")
 
     def before(self, call: Call) -> None:
         super().before(call)
         kept = self.shelf.kept["run"]
         if kept.run.todo and kept.run.todo[0].do is Do.COMPARE and not kept.requests:
-            SimJournal(self.shelf, "somebody", self.stage.clock).ask("run", Paused("somebody"))
+            SimJournal(self.shelf, "somebody", self.stage.clock).ask("run", self.asked)
+
+
+class Cancelling(Late):
+    asked = Cancelled("somebody")
 
 
 def test_what_is_asked_of_a_run_that_ends_at_that_moment_is_not_heard() -> None:
     assert Late(Stage(PLAIN)).to_the_end().phase is Phase.UPDATED
+
+
+@pytest.mark.parametrize("kind", ["Deployment", "DaemonSet"])
+@pytest.mark.parametrize("owner", ["Argo CD", "Flux"])
+def test_an_owner_that_was_let_go_is_held_again_to_go_back(owner: str, kind: str) -> None:
+    drive = Cancelling(Stage(replace(PLAIN, kind=kind, owner=owner)))
+    run = drive.to_the_end()
+    drive.world.advance(300)
+    drive.auditor.judge(run, 0)
+    assert run.phase in (Phase.CANCELLED, Phase.UPDATED)
+    told = {violation.what for violation in drive.auditor.violations} - {"cancelled without a fault"}
+    assert not told
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("owner", OWNERS)
+@pytest.mark.parametrize("does", [Behaviour(), Behaviour(wrong=0.3)], ids=["sound", "harmful"])
+def test_whoever_keeps_it_it_is_updated_or_put_back(owner: str, kind: str, does: Behaviour) -> None:
+    outcome, _ = play(replace(PLAIN, kind=kind, owner=owner, does=does))
+    assert outcome.end is (End.UPDATED if does == Behaviour() else End.ROLLED_BACK), "\n".join(story(outcome.scenario))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(
+    ("change", "owner"),
+    [(CONFIGURATION, owner) for owner in OWNERS if owner != "manifests"]
+    + [(CREATION, "EKS"), (DELETION, "EKS"), (DELETION, "Helm")],
+)
+def test_what_is_no_new_version_is_brought_as_well(change: str, owner: str, kind: str) -> None:
+    final = change == DELETION
+    one = replace(PLAIN, kind=kind, owner=owner, change=change, irreversible=final, approval=final)
+    assert play(one)[0].end is End.UPDATED, "\n".join(story(one))
+    if not final:
+        bad = replace(one, does=Behaviour(gets_ready=False))
+        assert play(bad)[0].end is End.ROLLED_BACK, "\n".join(story(bad))
 
 
 def test_the_same_seed_is_the_same_run() -> None:
@@ -242,6 +284,11 @@ def test_each_incident_ends_well_or_shows_later(name: str) -> None:
         {"does": Behaviour(wrong=1.0, nodes=frozenset({"node-9"}))},
         {"nodes": 1, "faults": (Drawn("zone lost", 1, 1, 1),)},
         {"faults": (Drawn("moon lost", 1, 1, 1),)},
+        {"faults": (Drawn("helm killed", 1, 1, 1),)},
+        {"owner": "Helm", "faults": (Drawn("failed update", 1, 1, 1),)},
+        {"owner": "manifests", "change": "configuration"},
+        {"owner": "manifests", "does": Behaviour(rejects=True)},
+        {"change": "deletion"},
     ],
 )
 def test_what_no_cluster_can_be_is_refused(change: dict[str, Any]) -> None:
@@ -255,7 +302,7 @@ def test_a_mix_of_what_does_not_exist_is_refused() -> None:
 
 
 def test_what_is_drawn_is_of_the_mix() -> None:
-    mix = Mix(harmful=1, incidents=("COREDNS-04",), faults=("throttled",))
+    mix = Mix(harmful=1, incidents=("COREDNS-04",), faults=("throttled",), created=0, deleted=0)
     found = [drawn(seed, mix) for seed in range(30)]
     assert {one.incident for one in found} == {"COREDNS-04"}
     assert {fault.fault for one in found for fault in one.faults} == {"throttled"}

@@ -19,13 +19,13 @@ class Queue:
     """Names to be looked at, each once, however often it is added before it is its turn."""
 
     def __init__(self, world: World, reconcile: Callable[[Name], None], soon_s: tuple[float, float] = _SOON_S) -> None:
-        self._world, self._reconcile, self._soon_s = world, reconcile, soon_s
+        self._world, self._reconcile, self.soon_s = world, reconcile, soon_s
         self._random = world.stream("controllers")
         self._waiting: dict[Name, Later] = {}
 
     def add(self, name: Name) -> None:
         """Looks at it soon."""
-        self.add_after(name, self._random.uniform(*self._soon_s))
+        self.add_after(name, self._random.uniform(*self.soon_s))
 
     def add_after(self, name: Name, seconds: float) -> None:
         """Looks at it in so many seconds, or sooner where that was said before."""
