@@ -1,7 +1,7 @@
-"""AWS's prices in two small files: packaged with addonctl, or the user's own table of EC2 from `prices refresh`.
+"""AWS's prices in small files: those packaged with addonctl, and beside them what `prices refresh` got for a region.
 
-The table of EC2 is gzip of JSON: a type's size and its prices by region in one row. scripts/build_prices.py writes the
-packaged one.
+The packaged table of EC2 is gzip of JSON: a type's size and its prices by region in one row; scripts/build_prices.py
+writes it. A region of the user's own is a file of its own, so that each keeps its date.
 """
 
 import gzip
@@ -11,12 +11,22 @@ from decimal import Decimal
 from functools import cache
 from importlib import resources
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import yaml
 
 from addonctl.adapters import shapes, whole_file, yaml_loader
-from addonctl.catalog.prices import AwsPrices, Ec2Prices, InstanceType, PriceTable, RegionRatio
+from addonctl.catalog.prices import (
+    AwsPrices,
+    Ec2Prices,
+    InstanceType,
+    ListPrice,
+    PriceFilter,
+    PriceTable,
+    RegionPrices,
+    RegionRatio,
+)
 from addonctl.errors import BadInput, NotReachable
 
 FILE_NAME = "ec2.json.gz"
@@ -39,43 +49,109 @@ class _File(msgspec.Struct, frozen=True):
     ratios: dict[str, tuple[Decimal, dict[str, Decimal]]]  # region → median, by family
 
 
+class _OwnType(msgspec.Struct, array_like=True, frozen=True, gc=False):
+    name: str
+    vcpus: int
+    memory_mib: int
+    usd: Decimal
+
+
+class _OwnFile(msgspec.Struct, frozen=True):
+    format: int
+    region: str
+    as_of: date
+    source: str
+    types: tuple[_OwnType, ...]
+    prices: dict[str, tuple[Decimal, str]]  # key of aws.yaml → US dollars, unit
+
+
 def load(region: str, cache_dir: Path | None = None) -> PriceTable:
-    """All prices of a region (empty: not known). Raises BadInput when the user's own table is damaged."""
-    own = _cached(cache_dir) if cache_dir else None
-    return PriceTable(region=region, ec2=own or _packaged(), aws=_aws())
+    """All prices of a region (empty: not known). Raises BadInput when the user's own are damaged."""
+    own = own_prices(region, cache_dir) if cache_dir and region else None
+    return PriceTable(region=region, ec2=_packaged(), aws=packaged_aws(), own=own)
 
 
 @cache
 def _packaged() -> Ec2Prices:
-    return _decode((_DATA / FILE_NAME).read_bytes(), "the packaged table")
+    return _decode((_DATA / FILE_NAME).read_bytes())
 
 
 @cache
-def _aws() -> AwsPrices:
-    body = (_DATA / "aws.yaml").read_bytes()
-    return shapes.convert(yaml.load(body, Loader=yaml_loader.plain()), AwsPrices, strict=False)
+def packaged_aws() -> AwsPrices:
+    """The packaged prices of all but EC2."""
+    return shapes.convert(_yaml("aws.yaml"), AwsPrices, strict=False)
 
 
-def _cached(folder: Path) -> Ec2Prices | None:
-    path = folder / FILE_NAME
+@cache
+def price_filters() -> dict[str, PriceFilter]:
+    """Which product of AWS's Price List each packaged price is, by its key."""
+    return shapes.convert(_yaml("price_list.yaml"), dict[str, PriceFilter])
+
+
+def _yaml(name: str) -> Any:
+    return yaml.load((_DATA / name).read_bytes(), Loader=yaml_loader.plain())
+
+
+# ── The user's own ──────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def own_path(region: str, folder: Path) -> Path:
+    """Where the user's own prices of a region are."""
+    return folder / f"prices-{region}.json.gz"
+
+
+def own_prices(region: str, folder: Path) -> RegionPrices | None:
+    """The user's own prices of a region; None if there are none. Raises BadInput when they are damaged."""
+    path = own_path(region, folder)
     try:
-        return _decode(path.read_bytes(), str(path))
+        stored = shapes.decode(gzip.decompress(path.read_bytes()), _OwnFile)
     except FileNotFoundError:
         return None
-    except OSError as error:
-        raise BadInput(f"{path} cannot be read: {error.strerror}", "Delete it.") from error
+    except (msgspec.DecodeError, OSError, EOFError, zlib.error) as error:
+        raise BadInput(
+            f"{path} is damaged: {error}", f"Renew it with `addonctl prices refresh --region {region}`."
+        ) from error
+    return RegionPrices(
+        region=stored.region,
+        as_of=stored.as_of,
+        source=stored.source,
+        types={row.name: InstanceType(vcpus=row.vcpus, memory_mib=row.memory_mib) for row in stored.types},
+        hourly={row.name: row.usd for row in stored.types},
+        prices={key: ListPrice(usd=usd, unit=unit, source=stored.source) for key, (usd, unit) in stored.prices.items()},
+    )
+
+
+def save_own(prices: RegionPrices, folder: Path) -> Path:
+    """Keeps a region's prices as the user's own and returns the path. Raises NotReachable when it cannot be written."""
+    stored = _OwnFile(
+        format=_FORMAT,
+        region=prices.region,
+        as_of=prices.as_of,
+        source=prices.source,
+        types=tuple(
+            _OwnType(name, size.vcpus, size.memory_mib, prices.hourly[name])
+            for name, size in sorted(prices.types.items())
+        ),
+        prices={key: (price.usd, price.unit) for key, price in sorted(prices.prices.items())},
+    )
+    return _write(own_path(prices.region, folder), msgspec.json.encode(stored))
+
+
+# ── The packaged table of EC2 ───────────────────────────────────────────────────────────────────────────────────
 
 
 def save(table: Ec2Prices, folder: Path) -> Path:
-    """Writes the table atomically and returns its path; equal tables give equal bytes.
+    """Writes the table of all regions and returns its path; equal tables give equal bytes.
 
     Raises NotReachable when it cannot be written.
     """
-    path = folder / FILE_NAME
-    body = gzip.compress(msgspec.json.encode(_pack(table)), compresslevel=9, mtime=0)
+    return _write(folder / FILE_NAME, msgspec.json.encode(_pack(table)))
+
+
+def _write(path: Path, body: bytes) -> Path:
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        whole_file.write(path, body, mode=0o644)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        whole_file.write(path, gzip.compress(body, compresslevel=9, mtime=0), mode=0o644)
     except OSError as error:
         fix = "Check free space and permissions, or set ADDONCTL_CACHE_DIR."
         raise NotReachable(f"{path} cannot be written: {error.strerror}", fix) from error
@@ -92,13 +168,8 @@ def _pack(table: Ec2Prices) -> _File:
     return _File(format=_FORMAT, as_of=table.as_of, source=table.source, types=priced, ratios=ratios)
 
 
-def _decode(body: bytes, name: str) -> Ec2Prices:
-    try:
-        stored = shapes.decode(gzip.decompress(body), _File)
-    except (msgspec.DecodeError, OSError, EOFError, zlib.error) as error:
-        raise BadInput(
-            f"{name} of EC2 prices is damaged: {error}", "Renew it with `addonctl prices refresh`."
-        ) from error
+def _decode(body: bytes) -> Ec2Prices:
+    stored = shapes.decode(gzip.decompress(body), _File)
     hourly: dict[str, dict[str, Decimal]] = {}
     for row in stored.types:
         for region, usd in row.hourly.items():

@@ -19,6 +19,7 @@ _by = opt.option("--by", type=click.Choice(_BY), default="addon", show_default=T
 def attach(cli: click.Group) -> None:
     """Adds the commands to `addonctl`."""
     cli.add_command(cost)
+    cli.add_command(prices)
 
 
 @opt.group(invoke_without_command=True, short_help="What each add-on costs a month, and why.")
@@ -94,6 +95,30 @@ def diff(older: str, newer: str, by: str, output: str, no_headers: bool) -> None
         lambda: costs.differences_document(assessment, before, after, By(by)),
         lambda: costs.differences(before, after, By(by), style),
     )
+
+
+@opt.group(short_help="AWS's list prices that costs are reckoned with.")
+def prices() -> None:
+    """AWS's list prices that costs are reckoned with: packaged ones, or those that you asked AWS for."""
+
+
+@prices.command("refresh", short_help="Ask AWS what a region costs today.")
+@opt.aws_options
+def refresh(region: str, profile: str) -> None:
+    """Ask AWS's Price List for the prices of a region; they override the packaged ones there.
+
+    It needs the IAM action pricing:GetProducts, which nothing else here needs.
+    """
+    from addonctl.adapters import price_list, price_table
+    from addonctl.adapters.aws import Aws
+    from addonctl.apps import wiring
+    from addonctl.render import screen
+
+    where = region or Aws(None, profile or None).region_in_use()
+    found = price_list.prices_of(where, profile or None, as_of=wiring.CLOCK.now().date())
+    path = price_table.save_own(found, wiring.cache_dir())
+    known = f"{len(found.hourly)} instance types and {len(found.prices)} other prices"
+    screen.note(f"{known} of {where} as of {found.as_of} saved to {path}")
 
 
 def _priced(source: dict[str, Any], by: str) -> "tuple[Assessment, tuple[CostRow, ...]]":

@@ -19,7 +19,7 @@ Environment:
   ADDONCTL_STATE_DIR  where runs and checkpoints are kept
   ADDONCTL_DATABASE   a PostgreSQL URL: runs are kept there instead
   ADDONCTL_KEY_FILE   a key that encrypts checkpoints
-  ADDONCTL_CACHE_DIR  where `catalog refresh` keeps its table
+  ADDONCTL_CACHE_DIR  where `catalog refresh` and `prices refresh` keep their tables
   ADDONCTL_DEBUG      1 shows the trace of a bug
   NO_COLOR            no colors on a terminal"""
 
@@ -135,6 +135,10 @@ EXAMPLES = {
         echo coredns v1.12.4-eksbuild.18 1.34 | addonctl catalog check -""",
     "catalog refresh": """
         catalog refresh --region eu-central-1 --profile prod""",
+    "prices": """
+        prices refresh --region eu-central-1""",
+    "prices refresh": """
+        prices refresh --region eu-central-1 --profile prod""",
     "twin": """
         twin prod-eu-1.json.gz
         twin --demo -o json""",

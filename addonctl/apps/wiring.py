@@ -33,7 +33,7 @@ CLOCK = SystemClock()
 
 
 def cache_dir() -> Path:
-    """Where `catalog refresh` stores the user's own table."""
+    """Where `catalog refresh` and `prices refresh` store the user's own tables."""
     base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
     return Path(os.environ.get("ADDONCTL_CACHE_DIR") or Path(base) / "addonctl")
 
@@ -150,14 +150,14 @@ def manager(
 
 
 def prices(region: str) -> "PriceTable":
-    """The prices of a region; a damaged table of the user's own is said and the packaged one taken."""
+    """The prices of a region; if the user's own are damaged, that is said and the packaged ones are taken."""
     from addonctl.adapters import price_table
     from addonctl.render import screen
 
     try:
         return price_table.load(region, cache_dir())
     except BadInput as error:
-        screen.note(f"Note: {error.what}; using the packaged table. {error.fix}")
+        screen.note(f"Note: {error.what}; using the packaged prices. {error.fix}")
         return price_table.load(region)
 
 

@@ -68,15 +68,50 @@ class AwsPrices:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PriceFilter:
+    """Which product of AWS's Price List an entry of aws.yaml is: its service, product family and usage type.
+
+    The usage type is without the short name of a region, which may come before it. AWS's price is for `per` of our
+    units: 1024 where it is for a GiB/s and ours for a MiB/s.
+    """
+
+    service: str
+    family: str
+    usage_type: str
+    per: int = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RegionPrices:
+    """What AWS's Price List said of one region on one day: EC2 by type, and other prices by the keys of aws.yaml."""
+
+    region: str
+    as_of: date
+    source: str
+    types: Mapping[str, InstanceType]
+    hourly: Mapping[str, Decimal]
+    prices: Mapping[str, ListPrice]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PriceTable:
-    """All prices of one region; an empty `region` is one that was not read."""
+    """All prices of one region; an empty `region` is one that was not read. `own` is what the user asked AWS for."""
 
     region: str
     ec2: Ec2Prices
     aws: AwsPrices
+    own: RegionPrices | None = None
+
+    def size(self, instance_type: str) -> InstanceType | None:
+        """The size of an instance type; None if the table has no such type."""
+        own = self.own.types.get(instance_type) if self.own else None
+        return own or self.ec2.types.get(instance_type)
 
     def instance(self, instance_type: str) -> Price | None:
         """An hour of an on-demand Linux instance; None if the table has no such type."""
+        if self.own and instance_type in self.own.hourly:
+            usd = self.own.hourly[instance_type]
+            return Price(usd=usd, unit="hour", source=self.own.source, as_of=self.own.as_of)
         here = self.ec2.hourly.get(self.region, {}).get(instance_type)
         if here is not None:
             return self._ec2(here)
@@ -91,6 +126,9 @@ class PriceTable:
 
     def of(self, key: str) -> Price:
         """A price of aws.yaml by its key. Raises KeyError if there is none."""
+        if self.own and key in self.own.prices:
+            own = self.own.prices[key]
+            return Price(usd=own.usd, unit=own.unit, source=own.source, as_of=self.own.as_of)
         found = self.aws.prices[key]
         why = "" if self.region == BASE_REGION else self._elsewhere
         return Price(usd=found.usd, unit=found.unit, source=found.source, as_of=self.aws.as_of, estimated=why)

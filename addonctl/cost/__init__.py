@@ -104,7 +104,8 @@ def _shares(cost: Priced, charge: Charge, node: Node, placed: Sequence[_Placed])
         (mine,) = (each for each in placed if each.pod.ref == charge.about)
         yield _share(charge, mine, charge.usd_micros)
         return
-    size = cost.prices.ec2.types[node.instance_type]
+    size = cost.prices.size(node.instance_type)
+    assert size is not None, node.instance_type
     capacity = Amount(size.vcpus * 1000, size.memory_mib * 2**20)
     parts = split_node(
         charge.usd_micros,

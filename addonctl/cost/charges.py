@@ -255,7 +255,7 @@ def _balancer(host: str, ref: ObjectRef) -> str:
 def of_meters(cost: Priced, row: Installation, nodes: Iterable[Node]) -> Iterator[Charge]:
     """What AWS charges for what an add-on does, by the facts of the catalogue."""
     addon = cost.catalog.addons.get(row.addon)
-    sizes = [cost.prices.ec2.types.get(node.instance_type) for node in nodes]
+    sizes = [cost.prices.size(node.instance_type) for node in nodes]
     for meter in addon.meters if addon else ():
         charge = Charge(kind=CostKind.METERED, what=meter.what, installation=row.id)
         if meter.by is MeteredBy.USE:

@@ -1,14 +1,18 @@
-"""What moto's handlers answer on our behalf: the operations of EKS that it does not know, and EC2 in pages.
+"""What moto's handlers answer on our behalf: operations of EKS that it does not know, the Price List, EC2 in pages.
 
 Importing moto takes two seconds and 100 MiB: server.py does it when a server starts.
 """
 
 import json
+import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from botocore.session import Session
 from botocore.validate import ParamValidator
+from moto import backend_index
+from moto.ce import urls as ce_urls
+from moto.ce.responses import CostExplorerResponse
 from moto.core.responses import ActionResult
 from moto.ec2 import urls as ec2_urls
 from moto.ec2.responses import EC2Response
@@ -29,6 +33,8 @@ def register() -> None:
     for path in _PATHS:
         urls.url_paths[path] = AddonResponse().dispatch
     ec2_urls.url_paths["{0}/"] = Ec2.dispatch
+    ce_urls.url_paths["{0}/$"] = Billing.dispatch
+    backend_index.backend_url_patterns.append(("ce", re.compile(r"https?://pricing\.")))
 
 
 class AddonResponse(EKSResponse):
@@ -197,6 +203,49 @@ class Ec2(EC2Response):
         if start + size < len(found):
             page["NextToken"] = str(start + size)
         return ActionResult(page)
+
+
+class Billing(CostExplorerResponse):
+    """What AWS says of money: the Price List, which moto does not know and which speaks as Cost Explorer does."""
+
+    @property
+    def state(self) -> State:
+        return current[-1].state
+
+    def call_action(self) -> Any:
+        operation = self._get_action()
+        if operation in self.state.denied:
+            text = f"User is not authorized to perform: pricing:{operation}"
+            return 400, {"status": 400}, json.dumps({"__type": "AccessDeniedException", "message": text})
+        return super().call_action()
+
+    def get_products(self) -> str:
+        asked = json.loads(self.body)
+        fields = {each["Field"]: each["Value"] for each in asked.get("Filters", ())}
+        found = [
+            json.dumps(product)
+            for product in self.state.products
+            if _is_asked_for(product, asked["ServiceCode"], fields)
+        ]
+        size, start = int(asked.get("MaxResults") or 100), int(asked.get("NextToken") or 0)
+        body: dict[str, Any] = {"FormatVersion": "aws_v1", "PriceList": found[start : start + size]}
+        if start + size < len(found):
+            body["NextToken"] = str(start + size)
+        return self._said("pricing", "GetProducts", body)
+
+    def _said(self, service: str, operation: str, body: dict[str, Any]) -> str:
+        """The answer, held against botocore's model."""
+        shape = Session().get_service_model(service).operation_model(operation).output_shape
+        assert shape is not None, operation
+        report = ParamValidator().validate(body, shape)
+        if report.has_errors():
+            self.state.violations.append(f"{operation}: {report.generate_report()}")
+        return json.dumps(body)
+
+
+def _is_asked_for(product: Mapping[str, Any], service: str, fields: Mapping[str, str]) -> bool:
+    said = {**product["product"]["attributes"], "productFamily": product["product"]["productFamily"]}
+    return product["serviceCode"] == service and all(said.get(field) == value for field, value in fields.items())
 
 
 _SUMMARY = ("id", "name", "category", "kubernetesVersion", "lastRefreshTime", "description", "insightStatus")
