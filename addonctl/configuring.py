@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from addonctl.errors import BadInput, Invalid, NotFound
 from addonctl.hands import Kept, Ports, hand
-from addonctl.hands.configuration import Parse, comparable, configured, overruled, values_in
+from addonctl.hands.configuration import Parse, check_premise, configured, overruled, values_in
 from addonctl.model import CreateAddon, live, owners
 from addonctl.model.configuration import ConfigurationChange
 from addonctl.model.plan import Step
@@ -65,12 +65,12 @@ class Configuring:
         assert change is not None, f"step {step.id} changes a configuration"
         assert self.ports.configurations is not None, "who plans a change of configuration keeps it"
         try:
-            was, _ = (self.ports.configurations.load(id) for id in (change.was, change.goal))
+            for id in (change.was, change.goal):
+                self.ports.configurations.load(id)
         except NotFound:
             what = f"The configuration that the plan brings to {step.installation} is not kept here, or no longer"
             raise BadInput(what, "Plan anew, where you update: a plan holds no values.") from None
-        if comparable(step, hand(step, self.ports).kept()) != comparable(step, was):
-            raise BadInput(f"The configuration of {step.installation} is not what the plan was made for", "Plan anew.")
+        check_premise(step, self.ports)
 
     def _stored(self, cluster: str, step: Step, state: Kept) -> str:
         assert self.ports.configurations is not None, "who plans a change of configuration keeps it"

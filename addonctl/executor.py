@@ -13,7 +13,7 @@ from addonctl import leases
 from addonctl.errors import AddonctlError, Invalid, NotAllowed
 from addonctl.hands import Hand, NotYet, Ports, Present, hand
 from addonctl.hands.comparing import delete_added, differences, put_settings_back
-from addonctl.hands.configuration import comparable
+from addonctl.hands.configuration import check_premise, is_configured
 from addonctl.instances import Instance, Instances, Seen, exists
 from addonctl.model import NOTHING, READY, Answered, Counts, Guard, ObjectRef, Sample
 from addonctl.model.checkpoint import Checkpoint, CheckpointEntry, Differences
@@ -149,8 +149,7 @@ class Executor:
             )
         if step.creates:
             return self._check_absent(step)
-        if step.configuration and not self._is_configured(step, step.configuration.was):
-            raise Invalid(f"The configuration of {step.installation} is not what the plan was made for", "Plan anew.")
+        check_premise(step, self.ports)
         others = [str(each.ref) for each in step.targets if each.ref.kind not in KINDS]
         if others:
             raise Invalid(f"{', '.join(others)}: only Deployments, StatefulSets and DaemonSets are updated in waves")
@@ -239,14 +238,9 @@ class Executor:
         if found.version != str(step.to_version or ""):
             raise NotYet(f"{step.installation} is at {found.version}, not at {step.to_version or 'none'}", _LATE_S)
         self._not_busy(step, found)
-        if step.configuration and not self._is_configured(step, step.configuration.goal):
+        if step.configuration and not is_configured(step, self.ports, step.configuration.goal):
             raise NotYet(f"the configuration of {step.installation} is not what it is to be", _LATE_S)
         return ""
-
-    def _is_configured(self, step: Step, id: str) -> bool:
-        """Whether its owner has the configuration that was stored under an id."""
-        assert self.ports.configurations is not None, "who plans a change of configuration keeps it"
-        return comparable(step, self._hand(step).kept()) == comparable(step, self.ports.configurations.load(id))
 
     def _compare_with(self, wanted: Checkpoint, step: Step, *, strictly: bool) -> str:
         """Waits until the owner has a checkpoint's state, and `strictly` objects all but their labels and annotations.

@@ -9,8 +9,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from addonctl.errors import Invalid
-from addonctl.hands.base import Kept
+from addonctl.errors import BadInput, Invalid
+from addonctl.hands import hand
+from addonctl.hands.base import Kept, Ports
 from addonctl.hands.gitops import argo_place, argo_sources, flux_applied
 from addonctl.model import live
 from addonctl.model.checkpoint import Checkpoint
@@ -37,6 +38,18 @@ def comparable(step: Step, kept: Kept | Checkpoint) -> object:
         sources = argo_sources(kept.manager)
         return [*sources[:place], {**sources[place], "targetRevision": ""}, *sources[place + 1 :]]
     return _without_version(flux_applied(kept.manager))
+
+
+def is_configured(step: Step, ports: Ports, id: str) -> bool:
+    """Whether a step's owner has the configuration that was stored under an id. Raises NotFound."""
+    assert ports.configurations is not None, "who plans a change of configuration keeps it"
+    return comparable(step, hand(step, ports).kept()) == comparable(step, ports.configurations.load(id))
+
+
+def check_premise(step: Step, ports: Ports) -> None:
+    """Raises BadInput where the configuration that a step changes has moved since the plan."""
+    if step.configuration and not is_configured(step, ports, step.configuration.was):
+        raise BadInput(f"The configuration of {step.installation} is not what the plan was made for", "Plan anew.")
 
 
 def _without_version(applied: Values) -> Values:
