@@ -75,9 +75,12 @@ def rendered(ports: Ports, namespace: str, name: str, revision: int, into: str =
 
 
 def managed(reader: ObjectReader, step: Step, managers: frozenset[str]) -> tuple[live.Object, ...]:
-    """Those that one of `managers` has written, and that have the names of a step's workloads or are used by them."""
+    """Those that one of `managers` has written, and that have the names of a step's workloads or are used by them.
+
+    Of an object that has a name and nothing else, such as many a ServiceAccount, nobody has written a field.
+    """
     workloads = tuple(filter(None, (exists(reader, target.ref) for target in step.targets)))
-    theirs = tuple(each for each in _all(reader, workloads) if managers & _writers(each))
+    theirs = tuple(each for each in _all(reader, workloads) if managers & _writers(each) or not _writers(each))
     names, used = set(chain.from_iterable(map(_names, workloads))), set(chain.from_iterable(map(_used, workloads)))
     bound = [each for each in theirs if used & set(_subjects(each))]
     used |= {ref for each in bound for ref in (each.ref, _role(each))}

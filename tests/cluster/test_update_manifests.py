@@ -76,7 +76,7 @@ def refs_of(manifest: str) -> tuple[ObjectRef, ...]:
 
 
 def owners_of(cluster: Cluster, ref: ObjectRef) -> set[tuple[str, str]]:
-    entries = objects_of(cluster).get(ref).metadata["managedFields"]
+    entries = objects_of(cluster).get(ref).metadata.get("managedFields") or ()
     return {(each["manager"], each["operation"]) for each in entries if each.get("subresource") != "status"}
 
 
