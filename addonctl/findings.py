@@ -1003,6 +1003,16 @@ _TABLE = (
         why="It is to be deleted, and what needs it fails then, or soon.",
         fix="Delete what needs it first, or give it another one.",
     ),
+    Check(
+        code="PRE027",
+        title="Its version is to be changed in Git, not in the cluster",
+        severity=Severity.REQUIRED,
+        capability=Capability.PREFLIGHT,
+        why="A GitOps controller takes it from what moves by itself, or from files: what is set in the cluster is "
+        "undone, or says nothing.",
+        fix="Commit it there; `addonctl plan ADDON --to VERSION --git DIR` does it where an object names a version.",
+        acceptable=False,
+    ),
 )
 
 CHECKS: Mapping[str, Check] = MappingProxyType({check.code: check for check in _TABLE})

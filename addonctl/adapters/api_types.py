@@ -873,6 +873,15 @@ class FluxChart(Shape):
     spec: FluxChartSpec | None = None
 
 
+class FluxRef(Shape):
+    branch: str | None = None
+    tag: str | None = None
+    semver: str | None = None
+    name: str | None = None
+    commit: str | None = None
+    digest: str | None = None
+
+
 class FluxSpec(Shape):
     chart: FluxChart | str | None = None  # the chart's name in a HelmChart, a HelmChart template in a HelmRelease
     chart_ref: CrossRef | None = None
@@ -884,6 +893,7 @@ class FluxSpec(Shape):
     prune: bool | None = None
     path: str | None = None
     url: str | None = None
+    ref: FluxRef | None = None  # of a GitRepository or OCIRepository
     type: str | None = None  # of a HelmRepository: oci, or default
 
 

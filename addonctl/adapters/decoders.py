@@ -742,6 +742,14 @@ def _flux_source_name(ref: s.CrossRef | None) -> str:
     return f"{ref.kind}/{ref.name}" if ref and ref.name else ""
 
 
+def _flux_reference(ref: s.FluxRef) -> str:
+    """That which Flux goes by where several are given."""
+    for name in ("commit", "digest", "name", "semver", "tag", "branch"):
+        if found := getattr(ref, name):
+            return f"{name} {found}"
+    return ""
+
+
 # Helm's limit for the name of a release.
 _RELEASE_NAME_MAX = 53
 
@@ -795,6 +803,7 @@ def _flux_source(kind: str) -> Callable[[s.FluxObject, Decoder, dict[str, Any]],
             **common,
             kind=kind,
             url=redact.url(spec.url or ""),
+            reference=redact.text(_flux_reference(spec.ref or s.FluxRef())),
             suspended=bool(spec.suspend),
             static=kind == "HelmRepository" and spec.type == "oci",
             conditions=_flux_conditions(o),

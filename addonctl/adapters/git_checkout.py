@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from addonctl.adapters import yaml_edit
 from addonctl.errors import BadInput, Conflict, Invalid, NotFound
 from addonctl.model import live
-from addonctl.model.owners import ArgoApplication, FluxHelmRelease
+from addonctl.model.owners import FluxHelmRelease, FluxKustomization
 from addonctl.values import Values
 from addonctl.versions import pinned
 
@@ -33,9 +33,7 @@ class GitCheckout:
         self._git("rev-parse", "--verify", "HEAD")
         self._folder = Path(self._git("rev-parse", "--show-toplevel").strip())
 
-    def propose(
-        self, owner: ArgoApplication | FluxHelmRelease, version: str, values: Values | None = None
-    ) -> live.Proposal:
+    def propose(self, owner: live.Reconciled, version: str, values: Values | None = None) -> live.Proposal:
         found = list(self._places(owner))
         if not found:
             raise NotFound(f"{self._folder}: no file has {owner}", "Give the checkout of the repository that has it.")
@@ -61,7 +59,7 @@ class GitCheckout:
 
     # ── Finding it ──────────────────────────────────────────────────────────────────────────────────────────────
 
-    def _places(self, owner: ArgoApplication | FluxHelmRelease) -> Iterator[tuple[str, str, "_Place | None"]]:
+    def _places(self, owner: live.Reconciled) -> Iterator[tuple[str, str, "_Place | None"]]:
         """File, its text, and where the version stands in it."""
         for file in self._files(owner.name):
             text = self._git("show", f"HEAD:{file}")
@@ -116,7 +114,7 @@ class GitCheckout:
 # ── YAML, with its places ───────────────────────────────────────────────────────────────────────────────────────────
 
 
-def _objects(text: str, owner: ArgoApplication | FluxHelmRelease) -> Iterator["yaml.Node"]:
+def _objects(text: str, owner: live.Reconciled) -> Iterator["yaml.Node"]:
     """The documents that are the owner's object. A file that is no YAML, such as a template, has none."""
     import yaml
 
@@ -148,10 +146,12 @@ class _Place(NamedTuple):
         return values
 
 
-def _place(node: "yaml.Node", owner: ArgoApplication | FluxHelmRelease) -> _Place | None:
-    """Where the version stands: of several sources, in that with a chart."""
+def _place(node: "yaml.Node", owner: live.Reconciled) -> _Place | None:
+    """Where the version stands: of several sources, in that with a chart. Kustomizations have none."""
     import yaml
 
+    if isinstance(owner, FluxKustomization):
+        return None
     if isinstance(owner, FluxHelmRelease):
         version = _under(node, "spec", "chart", "spec", "version")
         spec = _under(node, "spec")

@@ -389,7 +389,7 @@ def plan(
     wanted = minor_of(target)
     accepted = check_accepted(accept_risk)
     made = manager.prepare_upgrade(wanted) if wanted else manager.prepare_update(addon, to, values=values)
-    prepared = made.accepting(accepted)
+    prepared = (made.to_commit if checkout else made).accepting(accepted)
     if rehearsal:
         rehearsing.tried(manager, prepared, prepared.to_carry_out, None, output, rehearsal)
     if saved:

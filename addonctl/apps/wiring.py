@@ -250,11 +250,11 @@ def executor(options: SourceOptions, run_id: str, cluster: str = "") -> "Executo
 def proposed(plan: "Plan", folder: str, values: "Values | None" = None) -> "Iterator[live.Proposal]":
     """The steps of a plan that GitOps controllers carry out, as commits in a checkout; `values` come with the last."""
     from addonctl.adapters.git_checkout import GitCheckout
-    from addonctl.model import owners
+    from addonctl.model import live
 
     checkout = GitCheckout(Path(folder))
     for step in plan.steps:
-        if isinstance(step.owner, owners.ArgoApplication | owners.FluxHelmRelease) and step.to_version:
+        if isinstance(step.owner, live.Reconciled) and step.to_version:
             yield checkout.propose(step.owner, str(step.to_version), values if step.configuration else None)
 
 

@@ -126,6 +126,7 @@ class FluxSource(KubernetesObject):
 
     kind: str
     url: str = ""  # without credentials
+    reference: str = ""  # "branch main", "semver >=1.0"; empty: its controller's default
     suspended: bool = False
     static: bool = False  # not reconciled: an OCI HelmRepository, which has no status
     conditions: tuple[Condition, ...] = ()

@@ -73,9 +73,7 @@ class GitOpsWriter(Protocol):
 class GitOpsSource(Protocol):
     """A checkout of the repository that a GitOps controller's objects come from."""
 
-    def propose(
-        self, owner: ArgoApplication | FluxHelmRelease, version: str, values: Values | None = None
-    ) -> live.Proposal:
+    def propose(self, owner: live.Reconciled, version: str, values: Values | None = None) -> live.Proposal:
         """Commits the version for the owner's object, and values over its own, on a new branch; nothing is pushed.
 
         Twice is once. Raises NotFound where no file has the object, Invalid where several have it, it names no version,

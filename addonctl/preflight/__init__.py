@@ -15,13 +15,13 @@ from addonctl.findings import CHECKS, Capability, by_urgency
 from addonctl.model import Finding, Severity
 from addonctl.model.plan import Plan
 from addonctl.model.preflight import NOTHING_READ, StepFacts
-from addonctl.preflight import admission, before, configuration, crds, reversal, rollout, room, unread, versions
+from addonctl.preflight import admission, before, configuration, crds, gitops, reversal, rollout, room, unread, versions
 from addonctl.preflight.case import Case
 
 __all__ = ["Prepared", "check_accepted", "preflight"]
 
 
-_UNHEALTHY, _IRREVERSIBLE, _UNREAD = "PRE006", "PRE010", "PRE023"
+_UNHEALTHY, _IRREVERSIBLE, _UNREAD, _IN_GIT = "PRE006", "PRE010", "PRE023", "PRE027"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +41,11 @@ class Prepared:
         """The plan for a run: what is unhealthy, or cannot be counted, is changed where that risk was accepted."""
         ails, blind = _UNHEALTHY in self.accepted, _UNREAD in self.accepted
         return replace(self.plan, steps=tuple(replace(each, ails=ails, blind=blind) for each in self.plan.steps))
+
+    @property
+    def to_commit(self) -> "Prepared":
+        """The same, to be committed in Git and not to be carried out in the cluster."""
+        return self.accepting(frozenset({_IN_GIT}))
 
     @property
     def approved(self) -> bool:
@@ -76,6 +81,7 @@ _OF_STEPS = (
     versions.known_issues,
     versions.newly_needed,
     reversal.irreversible,
+    gitops.elsewhere,
     rollout.budgets,
     room.no_room,
     admission.locks,

@@ -20,6 +20,7 @@ from addonctl.model import (
     Workload,
     owners,
 )
+from addonctl.model.live import Reconciled, object_of
 from addonctl.model.plan import Plan, Rollout, Step, Target
 from addonctl.model.preflight import StepFacts
 from addonctl.remediation import eks_addon
@@ -94,6 +95,14 @@ class Case:
         eks = self.view.snapshot.eks
         kept = isinstance(self.step.owner, owners.EksAddon)
         return eks_addon(self.row, eks.addons) if eks is not None and kept else None
+
+    @cached_property
+    def reconciled(self) -> KubernetesObject | None:
+        """The object that a GitOps controller works from, where one keeps the add-on and it was read."""
+        snapshot, owner = self.view.snapshot, self.step.owner
+        kept = (*snapshot.applications, *snapshot.flux_helm_releases, *snapshot.flux_kustomizations)
+        ref = object_of(owner) if isinstance(owner, Reconciled) else None
+        return next((each for each in kept if each.ref == ref), None)
 
     @cached_property
     def release(self) -> HelmRelease | None:

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from addonctl.assessment import Assessment
 from addonctl.findings import CHECKS, Capability, finding, makes
 from addonctl.model import ClusterRef, Evidence, Finding, owners
+from addonctl.model.live import Reconciled
 from addonctl.model.preflight import Fact
 from addonctl.preflight.case import Case
 
@@ -38,6 +39,8 @@ def _of_step(case: Case) -> Iterator[Evidence]:
             yield _missing(case, Fact.CONFIGURATION, what)
     if facts.fields is None:
         yield _missing(case, Fact.FIELDS, "whose the fields of its objects are")
+    if isinstance(case.step.owner, Reconciled) and case.reconciled is None:
+        yield Evidence(kind="gap", subject=case.row.id, detail=f"{case.step.owner}, which says what it takes")
     if not case.step.targets:
         yield Evidence(kind="gap", subject=case.row.id, detail="none of its workloads were found")
     for target in case.unread_targets:

@@ -10,7 +10,7 @@ import yaml
 from addonctl import ports
 from addonctl.adapters.git_checkout import GitCheckout
 from addonctl.errors import BadInput, Conflict, Invalid, NotFound
-from addonctl.model.owners import ArgoApplication, FluxHelmRelease
+from addonctl.model.owners import ArgoApplication, FluxHelmRelease, FluxKustomization
 from addonctl.values import merged
 
 APPLICATION = """\
@@ -40,6 +40,12 @@ metadata:
 spec:
   chart:
     spec: {chart: dns, version: 1.0.0}
+"""
+KUSTOMIZATION = """\
+apiVersion: kustomize.toolkit.fluxcd.io/v1
+kind: Kustomization
+metadata: {name: dns, namespace: flux-system}
+spec: {path: ./dns, sourceRef: {kind: GitRepository, name: fleet}}
 """
 ARGO, FLUX = ArgoApplication("argocd", "dns"), FluxHelmRelease("dns", "dns")
 
@@ -113,6 +119,10 @@ def test_what_cannot_be_proposed(folder: Path, tmp_path: Path) -> None:
     write(folder, "apps/branch.yaml", APPLICATION.replace("name: dns,", "name: api,").replace("1.0.0", "main"))
     with pytest.raises(Invalid, match="names no version"):
         source.propose(ArgoApplication("argocd", "api"), "1.1.0")
+    write(folder, "apps/kustomization.yaml", KUSTOMIZATION)
+    with pytest.raises(Invalid, match="names no version") as caught:
+        source.propose(FluxKustomization("flux-system", "dns"), "1.1.0")
+    assert caught.value.fix == "Change it where the version is."
     write(folder, "apps/again.yaml", RELEASE)
     with pytest.raises(Invalid, match=r"in several files: apps/again\.yaml, apps/flux\.yaml"):
         source.propose(FLUX, "1.1.0")

@@ -816,7 +816,7 @@ def test_only_a_code_of_preflight_is_a_risk(code: str) -> None:
 
 def test_what_cannot_be_accepted_is_required() -> None:
     hopeless = [each for each in CHECKS.values() if not each.acceptable]
-    assert [each.code for each in hopeless] == ["PRE001", "PRE002", "PRE003"]
+    assert [each.code for each in hopeless] == ["PRE001", "PRE002", "PRE003", "PRE027"]
     assert all(each.capability is Capability.PREFLIGHT and each.severity is Severity.REQUIRED for each in hopeless)
 
 
@@ -826,3 +826,146 @@ def test_what_is_so_now_is_said_once_however_many_steps_meet_it() -> None:
     twice = replace(plan, steps=(plan.steps[0], replace(plan.steps[0], id="2")))
     facts = {"1": ALL_READ, "2": ALL_READ}
     assert found(world, plan=twice, facts=facts) == found(world, plan=plan) != ()
+
+
+# ── Where its version is kept (PRE027) ──────────────────────────────────────────────────────────────────────────────
+
+GITOPS_LABELS = {
+    "kustomize": {"kustomize.toolkit.fluxcd.io/name": "apps", "kustomize.toolkit.fluxcd.io/namespace": "flux-system"},
+    "helm": {"helm.toolkit.fluxcd.io/name": "dns", "helm.toolkit.fluxcd.io/namespace": "flux-system"},
+}
+CHART_SOURCES = (
+    model.FluxSource(kind="HelmRepository", name="charts", namespace="flux-system", url="https://charts.example.com"),
+    model.FluxSource(
+        kind="GitRepository",
+        name="fleet",
+        namespace="flux-system",
+        url="https://git.example.com/fleet",
+        reference="branch main",
+    ),
+    model.FluxSource(
+        kind="OCIRepository", name="dns", namespace="flux-system", url="oci://r.example.com/dns", reference="semver >=1"
+    ),
+)
+
+
+def by_argo(application: model.Application) -> tuple[Finding, ...]:
+    tracked = {"argocd.argoproj.io/tracking-id": "dns:apps/Deployment:kube-system/coredns"}
+    workload = dns((container(image="coredns/coredns:v1.12.1"),), annotations=tracked)
+    world = cluster(eks=None, applications=(application,), workloads=(workload,))
+    return found(world, plan=made(world, to="1.45.0"))
+
+
+def by_flux(kind: str, **parts: Any) -> tuple[Finding, ...]:
+    image = container(image="coredns/coredns:v1.12.1")
+    workload = replace(dns((image,)), labels={**LABELS, **GITOPS_LABELS[kind]})
+    world = cluster(eks=None, flux_sources=CHART_SOURCES, workloads=(workload,), **parts)
+    return found(world, plan=made(world, to="1.45.0"))
+
+
+def application(**more: Any) -> model.Application:
+    given: dict[str, Any] = {"repository": "https://git.example.com/fleet", "auto_sync": True}
+    return model.Application(name="dns", namespace="argocd", **(given | more))
+
+
+def release(**more: Any) -> model.FluxHelmRelease:
+    given: dict[str, Any] = {"chart": "coredns", "source": "HelmRepository/charts", "chart_version": "1.43.0"}
+    return model.FluxHelmRelease(name="dns", namespace="flux-system", **(given | more))
+
+
+def said(finding: Finding) -> tuple[str, str]:
+    """What was seen, and what is to be committed."""
+    (evidence,), (change,) = finding.evidence, finding.fix
+    assert isinstance(change, model.GitChange)
+    assert finding.severity is Severity.REQUIRED
+    return evidence.detail, change.change
+
+
+@pytest.mark.parametrize(
+    ("takes", "seen", "commit"),
+    [
+        ({"path": "dns", "target_revision": "main"}, "dns of https://git.example.com/fleet at main", "in dns of"),
+        ({"path": "dns"}, "dns of https://git.example.com/fleet at HEAD", "bring the manifests of coredns 1.45.0"),
+        (
+            {"chart": "coredns", "target_revision": "1.*"},
+            "chart coredns of https://git.example.com/fleet at 1.*",
+            "set its targetRevision to 1.45.0",
+        ),
+    ],
+)
+def test_an_application_that_moves_by_itself_is_changed_where_it_takes_its_version(
+    takes: dict[str, str], seen: str, commit: str
+) -> None:
+    detail, change = said(one(by_argo(application(**takes)), "PRE027"))
+    assert detail == f"it takes {seen}"
+    assert commit in change
+
+
+@pytest.mark.parametrize(
+    ("takes", "seen", "commit"),
+    [
+        (
+            {"chart_version": "1.x"},
+            "1.x of chart coredns of HelmRepository charts (https://charts.example.com)",
+            "set its chart's version to 1.45.0",
+        ),
+        (
+            {"chart_version": ""},
+            "the newest of chart coredns of HelmRepository charts (https://charts.example.com)",
+            "name version 1.45.0 in HelmRepository/charts",
+        ),
+        (
+            {"chart_version": "", "chart": "dns", "source": "OCIRepository/dns"},
+            "the newest of chart dns of OCIRepository dns (oci://r.example.com/dns at semver >=1)",
+            "name version 1.45.0 in OCIRepository/dns",
+        ),
+        (
+            {"source": "GitRepository/fleet", "chart": "charts/coredns"},
+            "chart charts/coredns of GitRepository fleet (https://git.example.com/fleet at branch main), "
+            "whatever version it names",
+            "in charts/coredns of GitRepository fleet (https://git.example.com/fleet at branch main), bring the chart",
+        ),
+    ],
+)
+def test_a_release_that_moves_by_itself_is_changed_where_it_takes_its_version(
+    takes: dict[str, str], seen: str, commit: str
+) -> None:
+    detail, change = said(one(by_flux("helm", flux_helm_releases=(release(**takes),)), "PRE027"))
+    assert detail == f"it takes {seen}"
+    assert commit in change
+
+
+def test_what_a_kustomization_applies_is_changed_in_its_folder() -> None:
+    kept = model.FluxKustomization(
+        name="apps", namespace="flux-system", path="./clusters/prod", source="GitRepository/fleet"
+    )
+    detail, change = said(one(by_flux("kustomize", flux_kustomizations=(kept,)), "PRE027"))
+    place = "./clusters/prod of GitRepository fleet (https://git.example.com/fleet at branch main)"
+    assert detail == f"it takes {place}"
+    assert change == f"in {place}, bring the manifests of coredns 1.45.0 (coredns/coredns:v1.12.1 now)"
+
+
+def test_an_object_that_another_controller_keeps_is_changed_there() -> None:
+    kept = replace(release(), labels=GITOPS_LABELS["kustomize"])
+    only = one(by_flux("helm", flux_helm_releases=(kept,)), "PRE027")
+    detail, change = said(only)
+    assert detail.startswith("it is kept by ")
+    assert "flux-system/apps" in detail
+    assert change.startswith("set the version of ")
+    of_set = application(chart="coredns", target_revision="1.43.0", owners=(ObjectRef.of("ApplicationSet", "all"),))
+    assert "ApplicationSet" in said(one(by_argo(of_set), "PRE027"))[0]
+
+
+def test_an_exact_version_that_nobody_else_keeps_is_changed_in_place() -> None:
+    assert "PRE027" not in codes(by_argo(application(chart="coredns", target_revision="1.43.0")))
+    assert "PRE027" not in codes(by_flux("helm", flux_helm_releases=(release(),)))
+    unread = one(by_flux("helm"), "PRE023")
+    assert any("which says what it takes" in each.detail for each in unread.evidence)
+
+
+def test_what_is_committed_in_git_is_not_refused_for_that() -> None:
+    kept = replace(release(), labels=GITOPS_LABELS["kustomize"])
+    findings = by_flux("helm", flux_helm_releases=(kept,))
+    prepared = Prepared(made(cluster()), tuple(each for each in findings if each.code == "PRE027"))
+    assert [each.code for each in prepared.refusals] == ["PRE027"]
+    assert prepared.to_commit.refusals == ()
