@@ -1,7 +1,7 @@
 """Turns responses and connection failures into our errors: the only place that maps an HTTP status or an exception.
 
-Only the message of a Kubernetes `Status` is shown, with anything that looks like a credential replaced. Any other body
-may contain anything, so only its kind is named ("an HTML page").
+Only the message of a Kubernetes `Status` or of an error of Prometheus' API is shown, with anything that looks like a
+credential replaced. Any other body may contain anything, so only its kind is named ("an HTML page").
 """
 
 import json
@@ -111,6 +111,8 @@ def _status(body: bytes) -> _Status | None:
         said = json.loads(body)
     except (ValueError, RecursionError):
         return None
+    if isinstance(said, dict) and said.get("status") == "error" and "errorType" in said:
+        return _Status(_line(said.get("error")) or "no reason given", _line(said["errorType"]), False, (), None)
     if not isinstance(said, dict) or said.get("kind") != "Status":
         return None
     details = said.get("details")

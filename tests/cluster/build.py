@@ -134,6 +134,12 @@ CONTAINERD = _go_install(
 HELM = _go_install("helm", "helm.sh/helm/v4/cmd/helm@v4.3.1")
 _FLAGGER = "github.com/fluxcd/flagger"
 FLAGGER = _go_install("flagger", f"{_FLAGGER}/cmd/flagger@v1.36.1")
+# Its web interface is left out, and so are the clouds that it can find targets in. promtool writes history for it.
+PROMETHEUS = _go_install(
+    "prometheus",
+    *(f"github.com/prometheus/prometheus/cmd/{command}@v0.316.0" for command in ("prometheus", "promtool")),
+    tags="remove_all_sd enable_kubernetes_sd",
+)
 POPEYE = _module("popeye", "github.com/derailed/popeye", "popeye")
 # Controller and repo server are one binary, which looks at the name it is called by.
 ARGOCD = _module("argocd", f"{_ARGOCD}/cmd", "argocd")
@@ -304,6 +310,7 @@ PARTS: Mapping[str, tuple[Artefact, ...]] = {
     "faulty": (FAULTY,),
     "flagger": (FLAGGER, FLAGGER_CRDS),
     "popeye": (POPEYE,),
+    "prometheus": (PROMETHEUS,),
     "argocd": (ARGOCD, ARGOCD_CRDS),
 }
 USUAL = ("control-plane", "simulated", "helm", "nodes")
