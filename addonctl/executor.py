@@ -57,7 +57,8 @@ class Executor:
         """
         step, now = run.at_work_on, self.ports.clock.now()
         answers = self.ports.signals.counted(step, since)
-        served = tuple(_served(answers))
+        additional = {each.sli for each in step.objectives if each.additional}
+        served = tuple(_served(each for each in answers if each.sli not in additional))
         try:
             leases.keep(self.ports.writer, run, since, now)
             if len(run.checkpoints) <= run.step:

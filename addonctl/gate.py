@@ -33,6 +33,8 @@ _TIMES = (2.0, 3.0, 5.0, 10.0, 30.0, 100.0)
 _SHARES = (0.02, 0.05, 0.1, 0.2, 0.5, 0.99)
 _MOST = 0.9  # below the largest of them
 _NEVER = -math.inf
+# Of an additional SLI: so many requests of one tick are evidence; after so many times `silent` ticks it is unknown.
+_AT_ONCE, _LATER = 20, 4
 
 
 def opened(settings: GateSettings, objectives: Iterable[Objective], baseline: Iterable[Sample] = ()) -> Gate:
@@ -51,6 +53,7 @@ def _watched(objective: Objective, baseline: Counts, settings: GateSettings) -> 
         limit=limit,
         bearable=bearable,
         controlled=objective.controlled,
+        additional=objective.additional,
         worse=(_NEVER,) * len(_TIMES),
         bad=(_NEVER,) * len(_shares(bearable)),
     )
@@ -78,14 +81,14 @@ def observed(gate: Gate, samples: Iterable[Sample]) -> Gate:
 def _ticked(seen: Watched, sample: Sample | None, settings: GateSettings) -> Watched:
     if sample is None or not sample.updated.requests:
         return replace(seen, ticks=seen.ticks + 1, silent=seen.silent + 1)
-    new, control = sample.updated, sample.control
+    new, control = (_evident(each, seen) for each in (sample.updated, sample.control))
     stake = _stake(seen.ticks, settings.horizon)
     return replace(
         seen,
         ticks=seen.ticks + 1,
         silent=0,
-        updated=seen.updated + new,
-        control=seen.control + control,
+        updated=seen.updated + sample.updated,
+        control=seen.control + sample.control,
         worse=tuple(
             _bet(log, stake, _worse(times, new, control, settings.ratio))
             for log, times in zip(seen.worse, _TIMES, strict=True)
@@ -96,6 +99,13 @@ def _ticked(seen: Watched, sample: Sample | None, settings: GateSettings) -> Wat
         ),
         good=min(seen.good + _likelihood(seen.limit, _tolerated(seen, settings), new), -2 * math.log(settings.beta)),
     )
+
+
+def _evident(counted: Counts, seen: Watched) -> Counts:
+    """What is evidence of it: real requests come in bursts, and many of one tick say little more than some."""
+    if not seen.additional or counted.requests <= _AT_ONCE:
+        return counted
+    return Counts(_AT_ONCE, round(_AT_ONCE * counted.failed / counted.requests))
 
 
 def _stake(tick: int, horizon: int) -> float:
@@ -136,8 +146,15 @@ def _tolerated(seen: Watched, settings: GateSettings) -> float:
 
 
 def _evidence(seen: Watched) -> float:
-    """The log of the e-value against "the update is harmless to this SLI"."""
-    return _mean((_mean(seen.worse), _mean(seen.bad))) if seen.controlled else _mean(seen.bad)
+    """The log of the e-value against "the update is harmless to this SLI".
+
+    What users ask for fails for reasons of theirs, and not of each instance alike: an additional SLI has to be worse
+    than the others', and bad.
+    """
+    if not seen.controlled:
+        return _mean(seen.bad)
+    both = _mean(seen.worse), _mean(seen.bad)
+    return min(both) if seen.additional else _mean(both)
 
 
 def _mean(logs: Sequence[float]) -> float:
@@ -150,7 +167,7 @@ def _mean(logs: Sequence[float]) -> float:
 def judged(gate: Gate, guards: Sequence[Guard] = ()) -> Judgement:
     """The verdict now. A broken guard fails at once; a gate without an SLI that counted anything is unknown."""
     slis = tuple(_judged(one, gate) for one in gate.watched)
-    verdicts = {each.verdict for each in slis}
+    verdicts = {each.verdict for each in slis if each.decides}
     if guards or Verdict.FAIL in verdicts:
         verdict = Verdict.FAIL
     else:
@@ -162,7 +179,7 @@ def _judged(seen: Watched, gate: Gate) -> SliJudgement:
     settings, evidence = gate.settings, _evidence(seen)
     failed = evidence >= math.log(len(gate.watched) / settings.alpha)
     suspicious = evidence >= math.log(settings.suspicious)
-    silent = seen.silent >= settings.silent
+    silent = seen.silent >= settings.silent * (_LATER if seen.additional else 1)
     short = math.log(1 / settings.beta) - seen.good
     missing = max(math.ceil(short / _likelihood(seen.limit, _tolerated(seen, settings), Counts(1))), 0)
     passed = not (suspicious or silent or missing)
@@ -176,4 +193,5 @@ def _judged(seen: Watched, gate: Gate) -> SliJudgement:
         missing=missing,
         silent=silent,
         suspicious=suspicious,
+        additional=seen.additional,
     )

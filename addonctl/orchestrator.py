@@ -218,6 +218,12 @@ def _objectives(run: Run) -> tuple[tuple[Objective, ...], tuple[str, ...]]:
     return watched, tuple(each.sli for each in step.objectives if each not in watched)
 
 
+def _uncounted(run: Run) -> tuple[str, ...]:
+    """SLIs that were to be counted before the change, and were not; an additional one has to be by nobody."""
+    additional = {each.sli for each in run.at_work_on.objectives if each.additional}
+    return tuple(each for each in _objectives(run)[1] if each not in additional)
+
+
 # ── Turning back ────────────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -304,7 +310,7 @@ def _before_the_change(run: Run, seen: Looked, now: datetime) -> Run:
     watched = (now - run.since).total_seconds() >= run.limits.baseline_s
     if run.todo or not watched or seen.state is None or not _as_ready_as_before(run, seen.state):
         return run
-    uncounted = _objectives(run)[1] if not run.at_work_on.ails else ()
+    uncounted = _uncounted(run) if not run.at_work_on.ails else ()
     if uncounted and len({each.at for each in run.baseline}) < _LOOKS:
         return run
     if uncounted and not run.at_work_on.blind:

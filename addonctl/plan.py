@@ -751,6 +751,20 @@ def _objectives(addon: AddOn | None, objects: Sequence[ObjectRef] = ()) -> Itera
         yield _RESOURCES
 
 
+def counting(plan: Plan, known: Catalog) -> Plan:
+    """The plan, judged by what counters in Prometheus say of its add-ons as well."""
+    return replace(plan, steps=tuple(_counting(each, known.addons.get(each.addon)) for each in plan.steps))
+
+
+def _counting(step: Step, addon: AddOn | None) -> Step:
+    """What is created or deleted has nothing to be compared with."""
+    slis = addon.counted_slis if addon and step.targets and not (step.creates or step.removes) else ()
+    more = (
+        Objective(sli=each.name, may_fail=each.may_fail, controlled=each.controlled, additional=True) for each in slis
+    )
+    return replace(step, objectives=(*step.objectives, *more))
+
+
 def _loses(disruption: str, targets: Iterable[Target]) -> bool:
     """Whether requests may be lost: by what carries them itself, or where nothing serves while an instance changes.
 

@@ -12,6 +12,8 @@ freezes:
   - {start: 2026-12-20, end: 2027-01-04, reason: end of year}
 notices:
   - {url_file: /etc/addonctl/slack-url, form: slack}
+prometheus:
+  - {url: "https://prometheus.example.com", token_file: /etc/addonctl/prometheus-token, cluster: prod-*}
 """
 
 import os
@@ -24,6 +26,7 @@ import msgspec
 
 from addonctl.adapters import shapes
 from addonctl.adapters.notices import Form, Receiver
+from addonctl.adapters.prometheus import Place
 from addonctl.errors import BadInput
 from addonctl.findings import CHECKS
 from addonctl.waivers import Waiver
@@ -53,11 +56,29 @@ class _Notice(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     form: Form = Form.WEBHOOK
 
 
+class _Prometheus(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
+    """Its address, and how it is asked for a cluster: see prometheus.Place."""
+
+    url: str
+    cluster: str = "*"
+    token_file: str = ""
+    headers_file: str = ""
+    ca_file: str = ""
+    cert_file: str = ""
+    key_file: str = ""
+    tls_server_name: str = ""
+    insecure: bool = False
+    region: str = ""
+    timeout_s: float | None = None
+    labels: dict[str, str] = {}
+
+
 class _File(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     waivers: tuple[Waiver, ...] = ()
     windows: tuple[_Window, ...] = ()
     freezes: tuple[_Freeze, ...] = ()
     notices: tuple[_Notice, ...] = ()
+    prometheus: tuple[_Prometheus, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +89,7 @@ class Settings:
     windows: tuple[Window, ...] = ()
     freezes: tuple[Freeze, ...] = ()
     receivers: tuple[Receiver, ...] = ()
+    prometheus: tuple[Place, ...] = ()
 
 
 def default_path() -> Path:
@@ -117,6 +139,7 @@ def _settings(body: bytes, path: Path) -> Settings:
         tuple(_window(each, path) for each in said.windows),
         tuple(Freeze(start=f.start, end=f.end, reason=f.reason, cluster=f.cluster) for f in said.freezes),
         tuple(_receiver(each, path) for each in said.notices),
+        tuple(Place(**msgspec.structs.asdict(each)) for each in said.prometheus),
     )
 
 

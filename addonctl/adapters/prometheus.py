@@ -29,6 +29,7 @@ from addonctl.errors import (
     Broken,
     Invalid,
     NotAllowed,
+    NotFound,
     NotReachable,
     NotServed,
     NotTrusted,
@@ -197,6 +198,7 @@ def _warnings(said: _Reply) -> tuple[str, ...]:
 
 _CHECK = "Check it under `prometheus` in the settings"
 _FIXES: tuple[tuple[type[AddonctlError], str], ...] = (
+    (NotFound, "Look for it again: its Service is gone."),
     (NotAllowed, f"{_CHECK}: token_file, headers_file or region; inside the cluster it takes `get` on services/proxy."),
     (NotTrusted, f"{_CHECK}: ca_file, cert_file, key_file and tls_server_name."),
     (TimedOut, "Try again, or wait longer: `timeout_s` in the settings."),

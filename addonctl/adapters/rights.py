@@ -25,12 +25,14 @@ UPDATE_RULES: tuple[dict[str, Any], ...] = (
     {"apiGroups": [""], "resources": ["pods/eviction"], "verbs": ["create"]},
     {"apiGroups": [""], "resources": ["configmaps"], "verbs": ["create", "patch"]},
     *_ENDED,
+    {"apiGroups": [""], "resources": ["services/proxy"], "verbs": ["get"]},
     {"apiGroups": ["coordination.k8s.io"], "resources": ["leases"], "verbs": ["get", "create", "patch", "delete"]},
     {"apiGroups": ["argoproj.io"], "resources": ["applications"], "verbs": ["get", "patch"]},
     {"apiGroups": ["helm.toolkit.fluxcd.io"], "resources": ["helmreleases"], "verbs": ["get", "patch"]},
 )
-"""Waves, ConfigMaps that old instances need back at once, what a version has brought that goes with it, Leases, and the
-objects that GitOps controllers work from. What `helm` applies is the chart's own business."""
+"""Waves, ConfigMaps that old instances need back at once, what a version has brought that goes with it, Leases, the
+objects that GitOps controllers work from, and a Prometheus in the cluster, which may be left out. What `helm` applies
+is the chart's own business."""
 
 UPDATE_ACTIONS: tuple[tuple[str, str], ...] = (
     ("eks:UpdateAddon", "addon/*/*/*"),

@@ -178,6 +178,12 @@ live_options = chain(
         help="How long to wait for one response of a server, such as 10s or 2m; 30s by default.",
     ),
 )
+prometheus = option(
+    "--prometheus",
+    default="",
+    metavar="URL",
+    help="The Prometheus that knows the cluster; by default that of the settings, or one inside; `none` for none.",
+)
 kubernetes = option(
     "--kubernetes",
     default="",

@@ -68,6 +68,7 @@ def attach(cli: click.Group) -> None:
 @opt.command(short_help="Update or configure an add-on wave by wave, or put it back.")
 @opt.addon_or_none
 @_live
+@opt.prometheus
 @opt.kubernetes
 @opt.option("--to", default="", metavar="VERSION", help="The version, `default` or `latest-compatible`.")
 @opt.values_options
@@ -186,6 +187,7 @@ def delete(addon: str, preserve: bool, output: str, **given: Any) -> None:
 @opt.command(short_help="Bring an add-on back to a checkpoint.")
 @opt.argument("checkpoint_id", metavar="CHECKPOINT")
 @_live
+@opt.prometheus
 @opt.kubernetes
 @_times
 @opt.accept_risk
@@ -205,6 +207,7 @@ def restore(checkpoint_id: str, output: str, **given: Any) -> None:
 @opt.command(short_help="Put back what a run has updated.")
 @_run_id
 @_live
+@opt.prometheus
 @opt.kubernetes
 @_times
 @opt.accept_risk
@@ -309,7 +312,7 @@ def _driven(options: "SourceOptions", prepared: "Prepared", agreed: _Agreed) -> 
     from addonctl.apps import wiring
     from addonctl.render.live import Follower
 
-    plan = agreed.plan(prepared)
+    plan = wiring.counting(options, agreed.plan(prepared))
     with Follower() as follower:
         id = wiring.run_id(plan)
         worker = wiring.worker(options, id, follower)
@@ -463,6 +466,7 @@ def cancel(run_id: str) -> None:
 @opt.command(short_help="Go on with a run that was paused, or left.")
 @_run_id
 @_live
+@opt.prometheus
 @_output
 def resume(run_id: str, output: str, **source: Any) -> None:
     """Go on with RUN: it was paused, or the process that drove it has died."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from addonctl import ports
 from addonctl.adapters.clock import SystemClock
-from addonctl.errors import BadInput
+from addonctl.errors import AddonctlError, BadInput
 from addonctl.manager import Manager
 from addonctl.versions import Minor
 from addonctl.waivers import Waiver
@@ -19,8 +19,9 @@ if TYPE_CHECKING:
 
     from addonctl.adapters.checkpoints import CheckpointFolder
     from addonctl.adapters.notices import Notices
+    from addonctl.adapters.prometheus import Prometheus
     from addonctl.adapters.sources.live import LiveCluster
-    from addonctl.catalog import Catalog
+    from addonctl.catalog import Catalog, CountedSli
     from addonctl.catalog.prices import PriceTable
     from addonctl.configuring import Configuring
     from addonctl.executor import Executor
@@ -80,6 +81,7 @@ class SourceOptions:
     demo: bool = False
     kubernetes: str = ""
     timeout_s: float | None = None
+    prometheus: str = ""
     progress: ports.Progress = field(default=ports.silent)
 
     def source(self, known: "Catalog") -> ports.Source:
@@ -119,6 +121,7 @@ class SourceOptions:
         of_kubeconfig = {"--context": self.context, "--kubeconfig": self.kubeconfig}
         of_aws = {"--region": self.region, "--profile": self.profile}
         of_live = of_kubeconfig | of_aws | {"--namespace": self.namespace, "--request-timeout": self.timeout_s}
+        of_live |= {"--prometheus": self.prometheus}
         of_others = of_kubeconfig if asked == ["--eks"] else of_live if asked else {}
         for flag, given in of_others.items():
             if given:
@@ -209,6 +212,37 @@ def whoami() -> str:
     return f"{getpass.getuser()}@{socket.gethostname()}"
 
 
+def prometheus(options: SourceOptions, live: "LiveCluster") -> "Prometheus | None":
+    """The Prometheus that knows a live cluster; see adapters.prometheus.choose."""
+    from addonctl.adapters import config_file
+    from addonctl.adapters.prometheus import choose
+
+    if options.prometheus == "none":
+        return None
+    return choose(options.prometheus, live.names, config_file.load().prometheus, live.connection)
+
+
+def counting(options: SourceOptions, plan: "Plan") -> "Plan":
+    """The plan, judged by SLIs from Prometheus as well, where one answers. Raises what went wrong with a given one."""
+    from addonctl.plan import counting
+    from addonctl.render import screen
+
+    more = counting(plan, catalog())
+    if more == plan:
+        return plan
+    try:
+        found = prometheus(options, replace(options, progress=ports.silent).live(catalog()))
+    except AddonctlError as error:
+        if options.prometheus:
+            raise
+        screen.note(f"Note: no SLIs from Prometheus: {error.what}")
+        return plan
+    if found is None:
+        return plan
+    screen.note(f"SLIs from Prometheus are watched as well: {found.name}")
+    return more
+
+
 def executor(options: SourceOptions, run_id: str, cluster: str = "") -> "Executor":
     """What changes the chosen live cluster. Raises BadInput where that is not `cluster`."""
     from addonctl.adapters.api_objects import ApiObjects
@@ -217,7 +251,8 @@ def executor(options: SourceOptions, run_id: str, cluster: str = "") -> "Executo
     from addonctl.adapters.gitops import GitOpsObjects
     from addonctl.adapters.helm_binary import HelmBinary, HelmSecrets
     from addonctl.adapters.manifest_files import ManifestFiles
-    from addonctl.adapters.signals import ProbeSignals
+    from addonctl.adapters.signals import ProbeSignals, Together
+    from addonctl.adapters.signals.counters import CounterSignals
     from addonctl.executor import Executor
     from addonctl.hands import Ports
 
@@ -240,11 +275,19 @@ def executor(options: SourceOptions, run_id: str, cluster: str = "") -> "Executo
             manifests=ManifestFiles(),
             checkpoints=checkpoints(),
             configurations=configurations(),
-            signals=ProbeSignals(live.connection),
+            signals=Together(
+                ProbeSignals(live.connection),
+                CounterSignals(cache(lambda: prometheus(options, live)), objects, _counted_slis),
+            ),
             clock=CLOCK,
             assessor=BackgroundAssessor(Manager(live, catalog(), CLOCK).assess),
         )
     )
+
+
+def _counted_slis(addon: str) -> "tuple[CountedSli, ...]":
+    known = catalog().addons.get(addon)
+    return known.counted_slis if known else ()
 
 
 def proposed(plan: "Plan", folder: str, values: "Values | None" = None) -> "Iterator[live.Proposal]":

@@ -234,6 +234,35 @@ class Sli:
     source: str = ""
 
 
+Labels = Mapping[str, tuple[str, ...]]
+"""The values that labels of a series may have; of one that it does not have, the empty one."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CountedSli:
+    """An SLI that an update is judged by, as counters in Prometheus count it. `name` is the SLI's in objectives.
+
+    Read are the series of `metrics` whose labels are as in `where`. Requests are those as in `total`, by default all;
+    of these failed what is as in `failed`, or what is not as in `good`. `may_fail` and `controlled`: see Objective; of
+    what only one instance does at a time, another is no control. `by_pod`: the pods of the add-on count it themselves.
+    """
+
+    name: str
+    meaning: str
+    metrics: tuple[str, ...]
+    where: Labels = field(default_factory=dict)
+    total: Labels = field(default_factory=dict)
+    failed: Labels = field(default_factory=dict)
+    good: Labels = field(default_factory=dict)
+    may_fail: float = 0.02
+    controlled: bool = True
+    by_pod: bool = True
+    source: str = ""
+
+    def __post_init__(self) -> None:
+        assert bool(self.failed) != bool(self.good), f"SLI {self.name}: either failed or good ones are told"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SecurityException:
     """A workload that cannot meet the restricted Pod Security Standard, and why."""
@@ -400,6 +429,7 @@ class AddOn:
     topology: str = ""
     webhook_risk: str = ""
     slis: tuple[Sli, ...] = ()
+    counted_slis: tuple[CountedSli, ...] = ()
     probes: tuple[str, ...] = ()
     cost_drivers: tuple[str, ...] = ()
     meters: tuple[Meter, ...] = ()

@@ -51,12 +51,14 @@ class Objective:
     """What an SLI must keep: the share of its requests that may fail, 0.01 for 99 %.
 
     `controlled`: instances of the old version answer beside the updated ones for most of the rollout. Else all that is
-    answered from the change on is the new version's doing, where nobody can tell which instance answered.
+    answered from the change on is the new version's doing, where nobody can tell which instance answered. `additional`:
+    others count it, late and of real traffic. That it fails counts; that nothing is known of it holds nobody up.
     """
 
     sli: str
     may_fail: float = 0.01
     controlled: bool = True
+    additional: bool = False
 
     def __post_init__(self) -> None:
         assert 0 < self.may_fail < 1, f"an objective is a share between 0 and 1, not {self.may_fail}"
@@ -135,6 +137,7 @@ class Watched:
     limit: float
     bearable: float
     controlled: bool
+    additional: bool = False
     ticks: int = 0
     silent: int = 0
     updated: Counts = NOTHING
@@ -168,6 +171,12 @@ class SliJudgement:
     missing: int = 0
     silent: bool = False
     suspicious: bool = False
+    additional: bool = False
+
+    @property
+    def decides(self) -> bool:
+        """Whether the gate's verdict waits for it."""
+        return not self.additional or self.verdict is Verdict.FAIL or (self.suspicious and not self.silent)
 
 
 @dataclass(frozen=True, slots=True)

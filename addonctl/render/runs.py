@@ -89,8 +89,8 @@ def evidence(judgement: Judgement) -> Iterator[str]:
     if judgement.guards:
         yield from dict.fromkeys(f"{each.subject}: {each.detail}" for each in judgement.guards)
         return
-    telling = [each for each in judgement.slis if each.verdict is judgement.verdict] or judgement.slis
-    yield from map(_sli, telling)
+    telling = [each for each in judgement.slis if each.verdict is judgement.verdict and each.decides]
+    yield from map(_sli, telling or judgement.slis)
 
 
 def _sli(found: SliJudgement) -> str:

@@ -132,3 +132,24 @@ def test_a_file_that_the_environment_names_must_be_there(tmp_path: Path, monkeyp
     monkeypatch.setenv("ADDONCTL_CONFIG", str(tmp_path / "nowhere.yaml"))
     with pytest.raises(BadInput, match=r"nowhere\.yaml"):
         load()
+
+
+def test_a_prometheus_of_the_settings_is_asked_as_they_say(tmp_path: Path) -> None:
+    text = """
+prometheus:
+  - url: https://prometheus.example.com
+    cluster: prod-*
+    token_file: /etc/token
+    labels: {cluster: prod-eu-1}
+  - {url: https://other.example.com, region: eu-west-1, timeout_s: 5}
+"""
+    first, second = load(written(tmp_path, text)).prometheus
+    assert (first.cluster, first.token_file, first.labels) == ("prod-*", "/etc/token", {"cluster": "prod-eu-1"})
+    assert (second.cluster, second.region, second.timeout_s) == ("*", "eu-west-1", 5)
+
+
+def test_a_token_in_the_settings_themselves_is_refused_and_not_quoted(tmp_path: Path) -> None:
+    with pytest.raises(BadInput) as caught:
+        load(written(tmp_path, "prometheus: [{url: https://x.example.com, token: hunter2}]"))
+    assert "token" in caught.value.what
+    assert "hunter2" not in str(caught.value)

@@ -1,4 +1,4 @@
-"""A real Prometheus: on loopback, with a history that promtool writes, or scraping the test cluster.
+"""A real Prometheus: on loopback, with a history that promtool writes or scraping the test cluster, or a pod in it.
 
 What it scrapes has the labels that Prometheus' operator gives: namespace, pod, container, node.
 """
@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from tests.cluster import build
-from tests.cluster.cluster import ADMIN_TOKEN, HOST, RUN, Cluster
+from tests.cluster.cluster import ADMIN_TOKEN, RUN, Cluster
+from tests.cluster.oci import write_image
 from tests.cluster.processes import Records
 
 _READY_S = 30
@@ -25,17 +26,14 @@ def missing() -> str:
 
 
 @contextmanager
-def serving(
-    folder: Path, config: Mapping[str, Any] | None = None, history: str = "", address: str = "127.0.0.1"
-) -> Iterator[str]:
+def serving(folder: Path, config: Mapping[str, Any] | None = None, history: str = "") -> Iterator[str]:
     """The URL of one that keeps its data in `folder`; `history`: OpenMetrics with times, as promtool reads it."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "prometheus.json").write_text(json.dumps(config or {}))
     if history:
         (folder / "history").write_text(history)
         _promtool("tsdb", "create-blocks-from", "openmetrics", folder / "history", folder / "data")
-    port, records = _free_port(address), Records(folder)
-    url = f"http://{address}:{port}"
+    address, records = f"127.0.0.1:{_free_port()}", Records(folder)
     try:
         records.spawn(
             "prometheus",
@@ -43,55 +41,66 @@ def serving(
             f"--config.file={folder}/prometheus.json",
             f"--storage.tsdb.path={folder}/data",
             "--storage.tsdb.retention.time=10y",
-            f"--web.listen-address={address}:{port}",
+            f"--web.listen-address={address}",
             "--log.level=warn",
         )
-        records.wait_for("prometheus", lambda: _is_ready(url), _READY_S)
-        yield url
+        records.wait_for("prometheus", lambda: _is_ready(address), _READY_S)
+        yield f"http://{address}"
     finally:
         records.stop()
 
 
 @contextmanager
 def scraping(cluster: Cluster, interval_s: float = 5) -> Iterator[str]:
-    """The URL of one that scrapes the API server, the kubelets of real nodes, and pods with a port named `metrics`.
-
-    It listens on the cluster's bridge, and inside the cluster it is Service monitoring/prometheus.
-    """
+    """The URL of one that scrapes the API server, the kubelets of real nodes, and pods with a port named `metrics`."""
     jobs = [_api_server(cluster), *map(_kubelet, ("", "/cadvisor", "/resource")), _PODS]
     for job in jobs[1:]:
         job["kubernetes_sd_configs"][0]["kubeconfig_file"] = str(cluster.kubeconfig)
     every = {"scrape_interval": f"{interval_s:g}s", "scrape_timeout": f"{interval_s:g}s"}
-    with serving(RUN / "prometheus", {"global": every, "scrape_configs": jobs}, address=HOST) as url:
-        cluster.apply(_service(int(url.rpartition(":")[2])))
-        try:
-            yield url
-        finally:
-            cluster.kubectl("delete", "namespace", "monitoring", "--wait=false")
+    with serving(RUN / "prometheus", {"global": every, "scrape_configs": jobs}) as url:
+        yield url
 
 
-def _service(port: int) -> str:
-    """What the chart of prometheus-community names it; who answers is no pod."""
-    labels = {"app.kubernetes.io/name": "prometheus", "app.kubernetes.io/component": "server"}
-    meta = {"name": "prometheus", "namespace": "monitoring"}
-    objects: list[dict[str, Any]] = [
-        {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "monitoring"}},
-        {
-            "apiVersion": "v1",
-            "kind": "Service",
-            "metadata": {**meta, "labels": labels},
-            "spec": {"ports": [{"name": "http", "port": 80, "targetPort": port}]},
-        },
-        {
-            "apiVersion": "discovery.k8s.io/v1",
-            "kind": "EndpointSlice",
-            "metadata": {**meta, "labels": {"kubernetes.io/service-name": "prometheus"}},
-            "addressType": "IPv4",
-            "ports": [{"name": "http", "port": port, "protocol": "TCP"}],
-            "endpoints": [{"addresses": [HOST], "conditions": {"ready": True}}],
-        },
-    ]
-    return "\n---\n".join(map(json.dumps, objects))
+@contextmanager
+def running(cluster: Cluster) -> Iterator[None]:
+    """One that runs in the cluster, as a chart installs it, behind Service monitoring/prometheus; it scrapes itself.
+
+    The API server passes requests on to pods alone.
+    """
+    write_image(
+        RUN / "prometheus.tar", _IMAGE, {"prometheus": build.PROMETHEUS.folder / "prometheus"}, ("/prometheus",)
+    )
+    cluster.import_images(RUN / "prometheus.tar")
+    cluster.apply("\n---\n".join(map(json.dumps, _objects())))
+    try:
+        cluster.ready("deployment/prometheus", "monitoring")
+        yield
+    finally:
+        cluster.kubectl("delete", "namespace", "monitoring", "--wait=false")
+
+
+_IMAGE = "quay.io/prometheus/prometheus:v3"
+_LABELS = {"app.kubernetes.io/name": "prometheus", "app.kubernetes.io/component": "server"}
+_ITSELF = {"scrape_configs": [{"job_name": "itself", "static_configs": [{"targets": ["127.0.0.1:9090"]}]}]}
+
+
+def _objects() -> Iterator[dict[str, Any]]:
+    meta = {"name": "prometheus", "namespace": "monitoring", "labels": _LABELS}
+    yield {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "monitoring"}}
+    yield {"apiVersion": "v1", "kind": "ConfigMap", "metadata": meta, "data": {"prometheus.json": json.dumps(_ITSELF)}}
+    ports = [{"name": "http", "port": 80, "targetPort": 9090}]
+    yield {"apiVersion": "v1", "kind": "Service", "metadata": meta, "spec": {"selector": _LABELS, "ports": ports}}
+    container = {
+        "name": "prometheus",
+        "image": _IMAGE,
+        "args": ["--config.file=/config/prometheus.json", "--storage.tsdb.path=/data"],
+        "readinessProbe": {"httpGet": {"path": "/-/ready", "port": 9090}, "periodSeconds": 1},
+        "volumeMounts": [{"name": "config", "mountPath": "/config"}, {"name": "data", "mountPath": "/data"}],
+    }
+    volumes = [{"name": "config", "configMap": {"name": "prometheus"}}, {"name": "data", "emptyDir": {}}]
+    template = {"metadata": {"labels": _LABELS}, "spec": {"containers": [container], "volumes": volumes}}
+    spec = {"selector": {"matchLabels": _LABELS}, "template": template}
+    yield {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": meta, "spec": spec}
 
 
 def _api_server(cluster: Cluster) -> dict[str, Any]:
@@ -134,8 +143,8 @@ _PODS: dict[str, Any] = {
 }
 
 
-def _is_ready(url: str) -> bool:
-    with urllib.request.urlopen(f"{url}/-/ready", timeout=2) as answer:
+def _is_ready(address: str) -> bool:
+    with urllib.request.urlopen(f"http://{address}/-/ready", timeout=2) as answer:
         return bool(answer.status == 200)
 
 
@@ -145,7 +154,7 @@ def _promtool(*arguments: str | Path) -> None:
     assert not done.returncode, done.stderr or done.stdout
 
 
-def _free_port(address: str) -> int:
+def _free_port() -> int:
     with socket.socket() as taken:
-        taken.bind((address, 0))
+        taken.bind(("127.0.0.1", 0))
         return int(taken.getsockname()[1])

@@ -251,3 +251,74 @@ def test_what_an_sli_says_is_of_all_that_was_counted() -> None:
     assert (found.updated, found.control, found.limit) == (Counts(200, 1), Counts(100), 0.01)
     assert 0 < found.chance <= 1
     assert judged(opened(SETTINGS, [DNS])).slis[0].chance == 1
+
+
+# ── Additional SLIs ─────────────────────────────────────────────────────────────────────────────────────────────
+
+OF_USERS = Objective(sli="dns-responses", additional=True)
+OF_ONE = Objective(sli="webhook-calls", controlled=False, additional=True)
+
+
+def _beside_probes(*counts: tuple[Counts, Counts], objective: Objective = OF_USERS, every: int = 6) -> Judgement:
+    """Probes that are fine at every tick, and what real traffic counted at each sixth."""
+    gate = opened(SETTINGS, [DNS, objective])
+    for tick, (updated, control) in enumerate(counts):
+        probed = (Sample(sli="dns", at=NOW + tick * _TICK, updated=Counts(50), control=Counts(50)),)
+        counted = (Sample(sli=objective.sli, at=NOW + tick * _TICK, updated=updated, control=control),)
+        gate = observed(gate, (*probed, *counted))
+        for _ in range(every - 1):
+            gate = observed(gate, probed)
+    return judged(gate)
+
+
+def test_an_additional_sli_that_fails_fails_the_gate_within_minutes() -> None:
+    bad = [(Counts(3000, 900), Counts(9000, 9))]
+    assert _beside_probes(*bad * 2).verdict is not Verdict.PASS
+    assert _beside_probes(*bad * 4).verdict is Verdict.FAIL
+
+
+def test_one_burst_of_real_traffic_proves_nothing() -> None:
+    calm = (Counts(3000, 3), Counts(9000, 9))
+    assert _beside_probes(calm, (Counts(3000, 600), Counts(9000, 9)), calm).verdict is not Verdict.FAIL
+
+
+@pytest.mark.parametrize(
+    ("updated", "control"),
+    [(Counts(3000, 900), Counts(9000, 2700)), (Counts(3000, 120), Counts(9000, 9)), (Counts(3000, 900), Counts())],
+    ids=["all fail alike", "worse, and within bounds", "nobody to compare with"],
+)
+def test_what_users_ask_for_must_be_worse_than_the_others_and_bad(updated: Counts, control: Counts) -> None:
+    assert _beside_probes(*[(updated, control)] * 40).verdict is Verdict.PASS
+
+
+def test_what_only_one_instance_does_is_judged_by_its_objective() -> None:
+    assert _beside_probes(*[(Counts(50, 40), Counts())] * 4, objective=OF_ONE).verdict is Verdict.FAIL
+    assert _beside_probes(*[(Counts(5000, 20), Counts())] * 40, objective=OF_ONE).verdict is Verdict.PASS
+
+
+def test_nobody_waits_for_an_additional_sli() -> None:
+    silent = _beside_probes(*[(Counts(), Counts())] * 10)
+    assert silent.verdict is Verdict.PASS
+    assert (silent.slis[1].verdict, silent.slis[1].silent) == (Verdict.UNKNOWN, True)
+    assert [each.sli for each in silent.slis if each.decides] == ["dns"]
+
+
+def test_suspicion_of_an_additional_sli_holds_until_it_falls_silent() -> None:
+    suspicious = [(Counts(3000, 3), Counts(9000, 9)), *[(Counts(3000, 900), Counts(9000, 9))] * 2]
+    held = _beside_probes(*suspicious)
+    assert held.slis[1].suspicious
+    assert held.verdict is Verdict.UNKNOWN
+    assert _beside_probes(*suspicious, *[(Counts(), Counts())] * 5).verdict is Verdict.PASS
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_healthy_updates_with_real_traffic_in_bursts_are_never_failed(seed: int) -> None:
+    """Half of the pods get a client now and then whose names fail: a third of what they answer in that half minute."""
+    chance = random.Random(seed)
+    for _ in range(30):
+        ticks = []
+        for _ in range(20):
+            shares = [0.3 if chance.random() < 0.1 else 0.005 for _ in range(4)]
+            counts = [Counts(2000, sum(chance.random() < share for _ in range(200)) * 10) for share in shares]
+            ticks.append((counts[0], sum(counts[1:], Counts())))
+        assert _beside_probes(*ticks).verdict is not Verdict.FAIL

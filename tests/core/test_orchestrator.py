@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from addonctl.model import Answered, Counts, Guard, Sample
+from addonctl.model import Answered, Counts, Guard, Objective, Sample
 from addonctl.model.run import (
     Approved,
     Cancelled,
@@ -203,6 +203,18 @@ def test_who_accepts_that_updates_without_it_and_the_timeline_says_so() -> None:
     assert run.gate is not None
     assert "dns" not in {each.sli for each in run.gate.watched}
     assert run.timeline[-1].unwatched == ("dns",)
+
+
+def test_an_additional_sli_without_a_count_holds_nobody_up_and_the_timeline_says_so() -> None:
+    before = _upto(Phase.BASELINE)
+    objectives = (*before.at_work_on.objectives, Objective(sli="dns-responses", additional=True))
+    step = replace(before.at_work_on, objectives=objectives)
+    run = replace(before, todo=(), plan=replace(before.plan, steps=(step,)))
+    run, _ = advance(run, Looked(state=_OLD, samples=_good(run)), run.since + _later(Limits().baseline_s))
+    assert run.phase is Phase.APPLY
+    assert run.timeline[-1].unwatched == ("dns-responses",)
+    assert run.gate is not None
+    assert "dns-responses" not in {each.sli for each in run.gate.watched}
 
 
 def test_the_gate_knows_how_it_was_before() -> None:

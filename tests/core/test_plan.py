@@ -37,6 +37,7 @@ from addonctl.model.plan import Plan, Rollout, Step, Wave
 from addonctl.plan import (
     check_premises,
     checkpoint_plan,
+    counting,
     creation_plan,
     letting_go_plan,
     removal_plan,
@@ -655,3 +656,14 @@ def test_what_others_cannot_run_without_is_a_refusal(demo: Assessment, catalog: 
     (named,) = [each for each in found if each.code == "PRE025"]
     assert needed.source in {each.subject for each in named.evidence}
     assert not {each.code for each in found} & {"PRE006", "PRE009", "PRE011"}, "what goes need not be able to change"
+
+
+def test_a_plan_is_judged_by_what_prometheus_counts_as_well(demo: Assessment, catalog: Catalog) -> None:
+    plan = update_plan(demo, catalog, "coredns", "latest-compatible", NOW)
+    (step,) = counting(plan, catalog).steps
+    more = {each.sli: each for each in step.objectives if each.additional}
+    assert set(more) == {each.name for each in catalog.addons["coredns"].counted_slis}
+    assert step.objectives[: len(plan.steps[0].objectives)] == plan.steps[0].objectives
+    assert counting(replace(plan, steps=(replace(plan.steps[0], removes=True),)), catalog).steps[0].objectives == (
+        plan.steps[0].objectives
+    )

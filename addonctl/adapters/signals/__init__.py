@@ -1,4 +1,4 @@
-"""Probes that count requests and failures while an add-on is updated: ports.Signals of a live cluster.
+"""What counts requests and failures while an add-on is updated: ports.Signals of a live cluster.
 
 `dns`: dns.py; `metrics`: polling.py; `admission`: by dry runs in polling.py, pod by pod in reviews.py; `resources`:
 resources.py. Threads ask, few of them; `counted` only reads what they counted. Nothing is stored in the cluster:
@@ -7,6 +7,8 @@ objects are created as dry runs only.
 A webhook whose failurePolicy is Ignore hides that it fails: the API server goes on without it, and tells nobody. A dry
 run tells nothing of it, nor of one with conditions of its own or that selects nothing of what can be tried. Its pods
 are sent reviews all the same, and counted one by one.
+
+Beside the probes, counters.py reads what counters in Prometheus say.
 """
 
 import threading
@@ -24,6 +26,7 @@ from addonctl.adapters.signals.tally import Tally
 from addonctl.adapters.signals.targets import Targets
 from addonctl.model import RESOURCES, Answered
 from addonctl.model.plan import Step
+from addonctl.ports import Signals
 
 # An answer that comes later is of no use to those who asked, and threads end as soon.
 _TIMEOUT_S = 1.5
@@ -119,3 +122,17 @@ class ProbeSignals:
             probing, self._probing = self._probing, None
         if probing is not None:
             probing.end()
+
+
+class Together:
+    """See ports.Signals: what several count, each SLIs of its own."""
+
+    def __init__(self, *signals: Signals) -> None:
+        self._signals = signals
+
+    def counted(self, step: Step, since: datetime) -> tuple[Answered, ...]:
+        return tuple(answered for each in self._signals for answered in each.counted(step, since))
+
+    def close(self) -> None:
+        for each in self._signals:
+            each.close()
