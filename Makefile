@@ -56,7 +56,7 @@ bench: $(VENV)/installed-dev
 
 # What takes longer than .ci/run may; its figures belong into the note of a release.
 prove: bench simulation
-	$(BIN)/python -m tests.cluster build control-plane nodes helm simulated faulty flagger popeye argocd prometheus
+	$(BIN)/python -m tests.cluster build control-plane nodes helm simulated faulty flagger popeye argocd prometheus vpa
 	$(BIN)/python -m tests.cluster starts 20
 	$(BIN)/python -m pytest tests/contracts/test_journal_kills.py tests/adapters/test_schemas.py tests/cluster -m "" -rs
 	$(BIN)/python -m bench.rehearsals_beside_cluster lab 24

@@ -141,6 +141,7 @@ PROMETHEUS = _go_install(
     tags="remove_all_sd enable_kubernetes_sd",
 )
 POPEYE = _module("popeye", "github.com/derailed/popeye", "popeye")
+VPA = _module("vpa", ".", "vpa")
 # Controller and repo server are one binary, which looks at the name it is called by.
 ARGOCD = _module("argocd", f"{_ARGOCD}/cmd", "argocd")
 _WITNESS = _module("witness", ".", "witness")
@@ -311,6 +312,7 @@ PARTS: Mapping[str, tuple[Artefact, ...]] = {
     "flagger": (FLAGGER, FLAGGER_CRDS),
     "popeye": (POPEYE,),
     "prometheus": (PROMETHEUS,),
+    "vpa": (VPA,),
     "argocd": (ARGOCD, ARGOCD_CRDS),
 }
 USUAL = ("control-plane", "simulated", "helm", "nodes")
