@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from addonctl import leases
-from addonctl.errors import AddonctlError, Invalid, NotAllowed
+from addonctl.errors import AddonctlError, Forbidden, Invalid, NotAllowed
 from addonctl.hands import Hand, NotYet, Ports, Present, hand
 from addonctl.hands.comparing import delete_added, differences, put_settings_back
 from addonctl.hands.configuration import check_premise, is_configured
@@ -25,6 +25,8 @@ from addonctl.rollouts import KINDS, instances_of, of_checkpoint
 _ROLLS_S, _LATE_S = 1.0, 5.0
 # Credentials that expire in the middle of a run are renewed by somebody.
 _RENEWED_S = 30.0
+# Rights that were granted or taken away by mistake; API servers that have just started know none for a moment.
+_GRANTED_S = 10.0
 _LEASE_TRIES = 20
 # Readiness is counted by the second; of a look that took long, no more than this.
 _SECONDS = 60
@@ -41,6 +43,8 @@ class Executor:
             return Done(command.id, self._do(run, step, command))
         except NotYet as under_way:
             return Failed(command.id, str(under_way), under_way.seconds)
+        except Forbidden as error:
+            return Failed(command.id, error.what, _GRANTED_S, forbidden=True)
         except NotAllowed as error:
             return Failed(command.id, error.what, _RENEWED_S)
         except AddonctlError as error:
@@ -123,7 +127,7 @@ class Executor:
             case Do.RELEASE:
                 return self._release(run, step, command.wave)
             case Do.RELAX:
-                self._each(run, lambda each: each.relax())
+                self._each(run, lambda each: None if each.is_untouched else each.relax())
                 self._hand(step).let_go(self._held(run), command.id)
                 return ""
             case Do.COMPARE:

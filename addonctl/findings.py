@@ -1004,6 +1004,14 @@ _TABLE = (
         fix="Delete what needs it first, or give it another one.",
     ),
     Check(
+        code="PRE026",
+        title="A right that the change takes is missing",
+        severity=Severity.REQUIRED,
+        capability=Capability.PREFLIGHT,
+        why="Carried out by these credentials, it would end where the API server forbids it, perhaps on its way back.",
+        fix="Grant it: `addonctl rbac --for update | kubectl apply -f -`; beyond that, what manifests hold.",
+    ),
+    Check(
         code="PRE027",
         title="Its version is to be changed in Git, not in the cluster",
         severity=Severity.REQUIRED,

@@ -1,4 +1,5 @@
-"""Reads what preflight needs of each step beyond a Snapshot: configuration against schemas, fields, stored versions.
+"""Reads what preflight needs of each step beyond a Snapshot: configuration against schemas, fields, stored versions,
+and whether whoever asks has the rights.
 
 Through ports; what cannot be read is left out with the reason, and preflight says so. Values of a configuration stay
 here: what is returned names places and rules alone. Used by the live source, for ports.Inspector.
@@ -6,15 +7,16 @@ here: what is returned names places and rules alone. Used by the live source, fo
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 from addonctl import ports
-from addonctl.errors import AddonctlError, NotFound
+from addonctl.errors import AddonctlError, NotFound, NotServed
 from addonctl.model import ObjectRef, live, owners
 from addonctl.model.owners import Owner
 from addonctl.model.plan import Plan, Step
 from addonctl.model.preflight import Fact, ForeignField, StepFacts, Violation
+from addonctl.rights import needed
 from addonctl.versions import Version
 
 _T = TypeVar("_T")
@@ -64,7 +66,10 @@ class Inspection:
             configuration = _read(Fact.CONFIGURATION, unread, lambda: self._configuration(step, name, unread))
         fields = _read(Fact.FIELDS, unread, lambda: tuple(self._fields(step)))
         stored = _read(Fact.STORED_VERSIONS, unread, lambda: self._stored(step))
-        return StepFacts(configuration=configuration, fields=fields, stored_versions=stored, unread=unread)
+        lacking = _read(Fact.RIGHTS, unread, lambda: tuple(self._lacking(step)))
+        return StepFacts(
+            configuration=configuration, fields=fields, stored_versions=stored, lacking=lacking, unread=unread
+        )
 
     # ── Configuration ───────────────────────────────────────────────────────────────────────────────────────────
 
@@ -121,6 +126,21 @@ class Inspection:
                 except NotFound:
                     continue
         return found
+
+    # ── Rights ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _lacking(self, step: Step) -> Iterator[live.Right]:
+        """A right to all objects of a kind in a namespace is one to each; what is not served yet nobody can ask for."""
+        to_all: dict[live.Right, bool] = {}
+        for right in needed(step):
+            whole = replace(right, ref=replace(right.ref, name=""))
+            try:
+                if whole not in to_all:
+                    to_all[whole] = self.objects.allowed(whole)
+                if not to_all[whole] and (not right.ref.name or not self.objects.allowed(right)):
+                    yield right
+            except NotServed:
+                continue
 
 
 def _eks_name(step: Step) -> str:

@@ -130,6 +130,14 @@ class Instances:
         """As it was before `harden`, but for the version, and none of its fields is ours."""
         raise NotImplementedError
 
+    @property
+    def is_untouched(self) -> bool:
+        """Whether it is as it was before `harden` already, and none of its fields is ours."""
+        now = self.reader.get(self.ref)
+        owners = now.metadata.get("managedFields") or ()
+        ours = any((each.get("manager"), each.get("operation")) == (live.FIELD_MANAGER, "Update") for each in owners)
+        return not ours and _temporary(now) == _temporary(self.old)
+
     def relax_to(self, wanted: Document) -> None:
         """The same, but as another document has these fields, those that it has."""
         spec = {name: wanted["spec"][name] for name in TEMPORARY if name in wanted["spec"]}
@@ -148,6 +156,10 @@ class Instances:
         body = [{"op": "replace", "path": "/spec/template", "value": self.old.document["spec"]["template"]}]
         body += ({"op": "add", "path": f"/spec/{name}", "value": value} for name, value in spec.items())
         self.writer.patch(self.ref, body, form=live.PatchForm.JSON)
+
+
+def _temporary(workload: live.Object) -> Document:
+    return {name: workload.document["spec"].get(name) for name in TEMPORARY}
 
 
 def whole(strategy: Document) -> Document:

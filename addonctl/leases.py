@@ -16,7 +16,8 @@ from addonctl.model import ObjectRef
 from addonctl.model.run import Run
 from addonctl.ports import ObjectReader, ObjectWriter
 
-_NAMESPACE = "kube-system"
+NAMESPACE = "kube-system"
+"""Where they are."""
 # It is renewed so often, and three times that without a sign says that its holder has died.
 _RENEW_S = 15
 
@@ -56,7 +57,7 @@ def _apply(writer: ObjectWriter, run: Run, now: datetime) -> None:
         "kind": "Lease",
         "metadata": {
             "name": _name(installation),
-            "namespace": _NAMESPACE,
+            "namespace": NAMESPACE,
             "annotations": {"addonctl/installation": installation},
         },
         "spec": {
@@ -83,7 +84,7 @@ def _held(reader: ObjectReader, run: Run, now: datetime) -> tuple[str, str]:
     return (
         f"Run {holder} stopped in the middle of {installation}, {silent_s:.0f} s ago",
         f"`addonctl resume {holder}` where it was started; if its journal is lost, look at the add-on and then "
-        f"`kubectl delete lease {found.ref.name} -n {_NAMESPACE}`.",
+        f"`kubectl delete lease {found.ref.name} -n {NAMESPACE}`.",
     )
 
 
@@ -93,4 +94,4 @@ def _name(installation: str) -> str:
 
 
 def _ref(name: str) -> ObjectRef:
-    return ObjectRef(kind="Lease", name=name, namespace=_NAMESPACE, group="coordination.k8s.io")
+    return ObjectRef(kind="Lease", name=name, namespace=NAMESPACE, group="coordination.k8s.io")

@@ -45,6 +45,8 @@ from addonctl.model.run import (
 _MOVES_WITHIN = timedelta(seconds=180)
 # In so many looks an SLI that can be asked for has given a count.
 _LOOKS = 4
+# Rights that are changed by mistake are put right, and are known everywhere, within this.
+_GRANTED_WITHIN = timedelta(seconds=120)
 # Old pods are back within seconds, unless something forbids it: a disruption budget, or somebody who works against it.
 _WORKLOADS_FIRST = timedelta(seconds=60)
 # One instance follows another within this, pulled image and warmed caches included.
@@ -92,6 +94,7 @@ def _awake(run: Run, now: datetime) -> Run:
         since=run.since + unseen,
         not_before=run.not_before + unseen if run.not_before else None,
         unknown_since=run.unknown_since + unseen if run.unknown_since else None,
+        forbidden_since=run.forbidden_since + unseen if run.forbidden_since else None,
     )
 
 
@@ -139,6 +142,7 @@ def _entered(run: Run, phase: Phase, now: datetime, *wanted: Do, why: Why | None
         todo=(),
         not_before=None,
         waits_for="",
+        forbidden_since=None,
         unknown_since=None,
         timeline=(*run.timeline, entry),
     )
@@ -153,7 +157,7 @@ def _wanting(run: Run, *wanted: Do) -> Run:
 
 def _done(run: Run, event: Done, now: datetime) -> Run:
     command, rest = run.todo[0], run.todo[1:]
-    run = replace(run, todo=rest, not_before=None, waits_for="")
+    run = replace(run, todo=rest, not_before=None, waits_for="", forbidden_since=None)
     if command.do is Do.CHECKPOINT:
         run = replace(run, checkpoints=(*run.checkpoints, event.result))
     elif command.do is Do.RELAX:
@@ -164,12 +168,24 @@ def _done(run: Run, event: Done, now: datetime) -> Run:
 
 
 def _failed(run: Run, event: Failed, now: datetime) -> Run:
-    if event.retry_after_s is not None:
+    run = replace(run, forbidden_since=(run.forbidden_since or now) if event.forbidden else None)
+    if event.retry_after_s is not None and not _is_forbidden(run, now):
         again = replace(run, not_before=now + timedelta(seconds=event.retry_after_s), waits_for=event.reason)
         return _owner_first(again, now)
     if run.todo[0].do is Do.REVERT_WORKLOADS:  # it only makes going back faster: its owner puts them back as well
         return _done(run, Done(event.command), now)
     return _turned_back(run, CommandFailed(run.todo[0].do, event.reason), now)
+
+
+def _is_forbidden(run: Run, now: datetime) -> bool:
+    """A right that is missing for long is missing for good.
+
+    Once all that is left is to clean up, or to go back, there is nothing better than to try on: turning back takes the
+    same rights, and giving up would leave what is there.
+    """
+    if run.forbidden_since is None or run.phase in (Phase.VERIFY, Phase.ROLLING_BACK):
+        return False
+    return now - run.forbidden_since >= _GRANTED_WITHIN
 
 
 def _owner_first(run: Run, now: datetime) -> Run:

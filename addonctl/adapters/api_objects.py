@@ -40,6 +40,8 @@ _MERGE, _JSON_PATCH, _APPLY = (
     {"Content-Type": f"application/{form}"} for form in ("merge-patch+json", "json-patch+json", "apply-patch+yaml")
 )
 
+_ACCESS_REVIEWS = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
+_ACCESS_REVIEW = {"apiVersion": "authorization.k8s.io/v1", "kind": "SelfSubjectAccessReview"}
 
 # The message of server-side apply for a field that is not in the schema; it returns 500.
 _UNKNOWN_FIELD = "failed to create typed patch object"
@@ -89,6 +91,14 @@ class ApiObjects:
             return self._at(kind, pages)
         except Expired:
             return self._at(kind, pages)  # once: reading the pages took longer than etcd keeps the history
+
+    def allowed(self, right: live.Right) -> bool:
+        ref = right.ref
+        plural = self._at(live.Kind(ref.group, ref.kind), lambda served: served.plural)
+        asked = {"verb": right.verb, "group": ref.group, "resource": plural, "subresource": right.subresource}
+        attributes = asked | {"namespace": ref.namespace, "name": ref.name}
+        review = {**_ACCESS_REVIEW, "spec": {"resourceAttributes": {k: v for k, v in attributes.items() if v}}}
+        return bool((self._ask("POST", _ACCESS_REVIEWS, None, review).get("status") or {}).get("allowed"))
 
     def watch(
         self, kind: live.Kind, namespace: str = "", labels: str = "", since: live.Listing | None = None

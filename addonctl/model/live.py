@@ -41,6 +41,15 @@ class Kind:
         return f"{self.kind}.{self.version}.{self.group}".replace("..", ".").rstrip(".")
 
 
+@dataclass(frozen=True, slots=True)
+class Right:
+    """To do something with objects of a kind, or with a subresource of theirs; without a name, with any of them."""
+
+    verb: str
+    ref: ObjectRef
+    subresource: str = ""
+
+
 REVISION_HASHES = ("pod-template-hash", "controller-revision-hash")
 """The labels by which a pod, and the revision that it is of, tell which pod template that is."""
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from addonctl.model.cluster import ObjectRef
+from addonctl.model.live import Right
 
 
 class Fact(StrEnum):
@@ -16,6 +17,7 @@ class Fact(StrEnum):
     CONFIGURATION = "configuration"  # whether it is valid for the versions of both ends
     FIELDS = "fields"  # whose the fields of the step's objects are
     STORED_VERSIONS = "stored versions"  # of its CRDs, now
+    RIGHTS = "rights"  # that carrying it out takes
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,11 +39,15 @@ class ForeignField:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StepFacts:
-    """`configuration`: version → violations of its schema; a version that is missing was not read."""
+    """`configuration`: version → violations of its schema; a version that is missing was not read.
+
+    `lacking`: rights that carrying it out takes, and that whoever asks does not have.
+    """
 
     configuration: Mapping[str, tuple[Violation, ...]] | None = None
     fields: tuple[ForeignField, ...] | None = None
     stored_versions: Mapping[str, tuple[str, ...]] | None = None  # by the name of the CRD
+    lacking: tuple[Right, ...] | None = None
     unread: Mapping[Fact, str] = field(default_factory=dict)  # why
 
 

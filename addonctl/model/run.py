@@ -122,11 +122,15 @@ class Done:
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """A command was not carried out, for `reason`. `retry_after_s` is None where trying again cannot help."""
+    """A command was not carried out, for `reason`. `retry_after_s` is None where trying again cannot help.
+
+    `forbidden`: whoever carries it out lacks a right, which is hardly granted meanwhile.
+    """
 
     command: str
     reason: str
     retry_after_s: float | None = None
+    forbidden: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -264,6 +268,7 @@ class Run:
     is no part of the time that a phase lasts.
     `todo` are the commands that the phase still wants, the first of them being done now, not before `not_before` where
     it `waits_for` something.
+    `forbidden_since`: the first of them has been so for as long.
     `ticket` is what the owner gave for the change that it was asked for last: the id of EKS's update.
     `hardened` and `changed`: of the present step, that was asked for, so it may be so. `restored`: while rolling back,
     the live state was seen to be the old one again. `ending` is the end that rolling back leads to. `checkpoints`: one
@@ -283,6 +288,7 @@ class Run:
     todo: tuple[Command, ...] = ()
     not_before: datetime | None = None
     waits_for: str = ""
+    forbidden_since: datetime | None = None
     numbered: int = 0
     ticket: str = ""
     baseline: tuple[Sample, ...] = ()

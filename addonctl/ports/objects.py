@@ -36,6 +36,13 @@ class ObjectReader(Protocol):
         """
         ...
 
+    def allowed(self, right: live.Right) -> bool:
+        """Whether these credentials have a right, as the server says; asking takes none, and stores nothing.
+
+        Raises NotServed when there is no such kind.
+        """
+        ...
+
     def watch(self, kind: live.Kind, namespace: str = "", labels: str = "", since: live.Listing | None = None) -> Watch:
         """The changes after `since`; None starts with every existing object, as Added.
 

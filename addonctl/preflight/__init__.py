@@ -15,7 +15,19 @@ from addonctl.findings import CHECKS, Capability, by_urgency
 from addonctl.model import Finding, Severity
 from addonctl.model.plan import Plan
 from addonctl.model.preflight import NOTHING_READ, StepFacts
-from addonctl.preflight import admission, before, configuration, crds, gitops, reversal, rollout, room, unread, versions
+from addonctl.preflight import (
+    admission,
+    before,
+    configuration,
+    crds,
+    gitops,
+    reversal,
+    rights,
+    rollout,
+    room,
+    unread,
+    versions,
+)
 from addonctl.preflight.case import Case
 
 __all__ = ["Prepared", "check_accepted", "preflight"]
@@ -106,7 +118,7 @@ def _found(plan: Plan, assessment: Assessment, catalog: Catalog, facts: Mapping[
     everything = [Case(plan, step, assessment, catalog, facts.get(step.id, NOTHING_READ)) for step in plan.steps]
     for case in everything:
         of_kind = _OF_REMOVALS if case.step.removes else (configuration.target,) if case.step.creates else ()
-        for of_step in of_kind:
+        for of_step in (*of_kind, rights.lacking):
             yield from of_step(case)
     known = (case for case in everything if assessment.row(case.step.installation) is not None)
     cases = [case for case in known if not case.step.removes]

@@ -39,6 +39,8 @@ def _of_step(case: Case) -> Iterator[Evidence]:
             yield _missing(case, Fact.CONFIGURATION, what)
     if facts.fields is None:
         yield _missing(case, Fact.FIELDS, "whose the fields of its objects are")
+    if facts.lacking is None:
+        yield _missing(case, Fact.RIGHTS, "whether the rights that it takes are there")
     if isinstance(case.step.owner, Reconciled) and case.reconciled is None:
         yield Evidence(kind="gap", subject=case.row.id, detail=f"{case.step.owner}, which says what it takes")
     if not case.step.targets:

@@ -58,6 +58,15 @@ class SimObjects:
 
         return self._asked(Call("objects", "list", str(kind)), listed)
 
+    def allowed(self, right: live.Right) -> bool:
+        """Everything is: the world has no RBAC."""
+
+        def asked() -> bool:
+            self.store.kinds.find(right.ref.group, right.ref.kind)
+            return True
+
+        return self._asked(Call("objects", "get", str(right.ref)), asked)
+
     def watch(
         self, kind: live.Kind, namespace: str = "", labels: str = "", since: live.Listing | None = None
     ) -> "SimWatch":

@@ -7,16 +7,28 @@ import itertools
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, TypeVar
 
 import pytest
 
 from addonctl import ports
+from addonctl.adapters.api_connection import connect
 from addonctl.adapters.api_objects import ApiObjects
 from addonctl.adapters.api_protocol import ApiConnection
-from addonctl.errors import AddonctlError, BadInput, Conflict, Invalid, NotFound, NotServed, TimedOut, TooManyRequests
+from addonctl.errors import (
+    AddonctlError,
+    BadInput,
+    Conflict,
+    Forbidden,
+    Invalid,
+    NotFound,
+    NotServed,
+    TimedOut,
+    TooManyRequests,
+)
 from addonctl.model import ObjectRef, live
 from addonctl.sim.objects import SimObjects
 from addonctl.sim.store import Store
@@ -101,6 +113,53 @@ def side(request: pytest.FixtureRequest) -> Iterator[Side]:
         yield simulated_side()
     else:
         yield from real_side(request.getfixturevalue("api"))
+
+
+# ── Rights ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_who_may_do_everything_is_told_so(side: Side) -> None:
+    for right in (
+        live.Right("patch", side.ref("")),
+        live.Right("create", side.ref("", "Pod"), "eviction"),
+        live.Right("delete", ObjectRef.of("Namespace", "any")),
+    ):
+        assert side.reader.allowed(right)
+    with pytest.raises(NotServed):
+        side.reader.allowed(live.Right("patch", ObjectRef(kind="Wall", name="", namespace="", group="example.com")))
+
+
+@REAL
+def test_who_has_some_rights_is_told_which(side: Side, api: Api, tmp_path: Path) -> None:
+    rbac = "rbac.authorization.k8s.io"
+    named = {"metadata": {"name": "some", "namespace": side.namespace}, "apiVersion": f"{rbac}/v1"}
+    rules = [
+        {"apiGroups": [""], "resources": ["configmaps"], "verbs": ["patch"], "resourceNames": ["one"]},
+        {"apiGroups": [""], "resources": ["pods/eviction"], "verbs": ["create"]},
+    ]
+    who = [{"kind": "User", "name": "guest", "apiGroup": rbac}]
+    side.writer.apply({**named, "kind": "Role", "rules": rules})
+    role = {"apiGroup": rbac, "kind": "Role", "name": "some"}
+    side.writer.apply({**named, "kind": "RoleBinding", "roleRef": role, "subjects": who})
+    (tmp_path / "guest").write_text(api.kubeconfig.read_text().replace('"token": "admin"', '"token": "guest"'))
+    guest = ApiObjects(connect(None, str(tmp_path / "guest")))
+    wait_until(lambda: guest.allowed(live.Right("patch", side.ref("one"))))
+    assert guest.allowed(live.Right("create", side.ref("", "Pod"), "eviction"))
+    assert not guest.allowed(live.Right("patch", side.ref("")))
+    assert not guest.allowed(live.Right("patch", side.ref("two")))
+    assert not guest.allowed(live.Right("delete", side.ref("one")))
+    assert not guest.allowed(live.Right("create", side.ref("", "Pod")))
+
+
+def wait_until(so: Callable[[], bool]) -> None:
+    """RBAC is heard of within a moment."""
+    until = time.monotonic() + 10
+    while True:
+        with suppress(Forbidden):
+            if so():
+                return
+        assert time.monotonic() < until
+        time.sleep(0.1)
 
 
 # ── Reading ─────────────────────────────────────────────────────────────────────────────────────────────────────

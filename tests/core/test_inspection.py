@@ -7,14 +7,18 @@ from typing import Any
 
 import pytest
 
+from addonctl.adapters.rights import UPDATE_RULES
 from addonctl.adapters.schemas import JsonSchemas
-from addonctl.errors import Forbidden, NotFound
+from addonctl.catalog.calendar import plural
+from addonctl.errors import Forbidden, NotFound, NotServed
 from addonctl.inspection import Inspection, foreign_fields
 from addonctl.model import Note, ObjectRef, live, owners
 from addonctl.model.checkpoint import Checkpoint
 from addonctl.model.configuration import ConfigurationChange
-from addonctl.model.plan import Plan, Step
+from addonctl.model.manifests import ManifestSet
+from addonctl.model.plan import Plan, Rollout, Step, Target
 from addonctl.model.preflight import Fact, ForeignField, StepFacts, Violation
+from addonctl.rights import needed
 from addonctl.sim.checkpoints import SimCheckpoints
 from addonctl.sim.eks import Pace, SimEks, SimEksAddons
 from addonctl.sim.store import Store
@@ -47,6 +51,8 @@ class Objects:
     def __init__(self, *documents: Mapping[str, Any], error: Exception | None = None) -> None:
         self._objects = {live.Object(each).ref: live.Object(each) for each in documents}
         self._error = error
+        self.asked: list[live.Right] = []
+        self.forbidden: set[tuple[str, str, str]] = set()
 
     def get(self, ref: ObjectRef, version: str = "") -> live.Object:
         if self._error is not None:
@@ -57,6 +63,14 @@ class Objects:
 
     def list(self, *_: Any) -> Any:
         raise AssertionError("only single objects are read")
+
+    def allowed(self, right: live.Right) -> bool:
+        if self._error is not None:
+            raise self._error
+        self.asked.append(right)
+        if right.ref.kind == "Wall":
+            raise NotServed("its kind comes with the manifests")
+        return (right.verb, right.ref.kind, right.ref.name or right.subresource) not in self.forbidden
 
     watch = list
 
@@ -173,6 +187,64 @@ def test_helm_has_no_schema_at_eks() -> None:
 def test_stored_versions_are_those_of_now() -> None:
     assert read().stored_versions == {"zones.dns.io": ("v1alpha1", "v1")}
     assert read(objects=Objects(deployment())).stored_versions == {}
+
+
+# ── Rights ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def rolled(kind: str, rollout: Rollout) -> Target:
+    return Target(ref=ObjectRef.of(kind, f"a-{kind.lower()}", "kube-system"), rollout=rollout, instances=2)
+
+
+ROLLED = (
+    rolled("Deployment", Rollout.SURGE),
+    rolled("StatefulSet", Rollout.ONE_BY_ONE),
+    rolled("DaemonSet", Rollout.NODE_BY_NODE),
+)
+APPLICATION = owners.ArgoApplication("argocd", "coredns")
+KEPT_BY = (owners.EksAddon("coredns"), owners.HelmRelease("kube-system", "coredns"), APPLICATION)
+
+
+@pytest.mark.parametrize("owner", [*KEPT_BY, owners.FluxHelmRelease("flux-system", "coredns")], ids=str)
+def test_what_is_asked_for_is_what_the_role_for_updates_grants(owner: owners.Owner) -> None:
+    for right in needed(replace(STEP, owner=owner, targets=ROLLED)):
+        of = plural(right.ref.kind) + (f"/{right.subresource}" if right.subresource else "")
+        assert any(
+            right.ref.group in rule["apiGroups"] and of in rule["resources"] and right.verb in rule["verbs"]
+            for rule in UPDATE_RULES
+        ), right
+
+
+def test_rights_that_are_missing_are_told_and_each_is_asked_for_once() -> None:
+    objects = Objects(deployment(), CRD_DOCUMENT)
+    objects.forbidden = {("patch", "Pod", "status"), ("delete", "Lease", "")}
+    facts = read(replace(STEP, targets=ROLLED), objects)
+    assert {(each.verb, each.ref.kind, each.subresource) for each in facts.lacking or ()} == {
+        ("delete", "Lease", ""),
+        ("patch", "Pod", "status"),
+    }
+    assert len(set(objects.asked)) == len(objects.asked)
+
+
+def test_a_right_to_one_object_is_enough_for_it() -> None:
+    objects = Objects(deployment(), CRD_DOCUMENT)
+    objects.forbidden = {("patch", "Deployment", "")}
+    assert read(replace(STEP, targets=ROLLED), objects).lacking == ()
+    objects.forbidden.add(("patch", "Deployment", "a-deployment"))
+    assert [each.ref.name for each in read(replace(STEP, targets=ROLLED), objects).lacking or ()] == ["a-deployment"]
+
+
+def test_manifests_take_a_right_to_each_kind_and_what_is_not_served_yet_is_not_asked_for() -> None:
+    objects = Objects(deployment(), CRD_DOCUMENT)
+    objects.forbidden = {("create", "ClusterRole", ""), ("delete", "Service", ""), ("delete", "Service", "gone")}
+    refs = (ObjectRef.of("ClusterRole", "one"), ObjectRef.of("ClusterRole", "two"), ObjectRef.of("Wall", "new"))
+    given = ManifestSet(path="p", sha256="s", objects=refs, gone=(ObjectRef.of("Service", "gone", "kube-system"),))
+    lacking = read(replace(STEP, manifests=given), objects).lacking or ()
+    assert {(each.verb, each.ref.kind) for each in lacking} == {("create", "ClusterRole"), ("delete", "Service")}
+
+
+def test_what_is_deleted_takes_no_right_to_its_workloads() -> None:
+    assert {each.ref.kind for each in needed(replace(STEP, targets=ROLLED, removes=True))} == {"Lease"}
 
 
 # ── Whose the fields are ────────────────────────────────────────────────────────────────────────────────────────────

@@ -10,6 +10,7 @@ from addonctl.model.run import (
     Approved,
     Cancelled,
     Command,
+    CommandFailed,
     Do,
     Done,
     Event,
@@ -114,6 +115,50 @@ def test_what_may_help_later_is_asked_again_under_the_same_id_and_not_before() -
 
 
 # ── People ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+_NO_RIGHT = "deployments is forbidden"
+
+
+def _forbidden(run: Run, seconds: int) -> Run:
+    """The run after so long a time in which its command is forbidden each time."""
+    since = run.since
+    for second in range(0, seconds + 1, 10):
+        event = Failed(run.todo[0].id, _NO_RIGHT, 10, forbidden=True)
+        run, _ = advance(run, event, since + _later(second))
+        if run.phase.ended or not run.todo:
+            break
+    return run
+
+
+@pytest.mark.parametrize(
+    ("phase", "then"),
+    [
+        (Phase.PREFLIGHT, Phase.REFUSED),
+        (Phase.CHECKPOINT, Phase.REFUSED),
+        (Phase.BASELINE, Phase.ROLLING_BACK),
+        (Phase.APPLY, Phase.ROLLING_BACK),
+    ],
+)
+def test_what_is_forbidden_for_two_minutes_turns_back_with_the_reason(phase: Phase, then: Phase) -> None:
+    run = _upto(phase)
+    do = run.todo[0].do
+    assert _forbidden(run, 110).phase is phase
+    turned = _forbidden(run, 120)
+    assert (turned.phase, turned.why) == (then, CommandFailed(do, _NO_RIGHT))
+
+
+def test_a_right_that_comes_back_is_missed_no_more() -> None:
+    run = _forbidden(_upto(Phase.APPLY), 110)
+    run, _ = advance(run, Failed(run.todo[0].id, "throttled", 5), run.since + _later(115))
+    run, _ = advance(run, Failed(run.todo[0].id, _NO_RIGHT, 10, forbidden=True), run.since + _later(125))
+    assert run.phase is Phase.APPLY
+
+
+def test_going_back_is_tried_on_though_it_is_forbidden() -> None:
+    run, _ = advance(_upto(Phase.APPLY), Cancelled("ana"), NOW + _later(60))
+    assert run.phase is Phase.ROLLING_BACK
+    assert _forbidden(run, 600).phase is Phase.ROLLING_BACK
 
 
 def test_a_paused_run_asks_for_nothing_and_time_does_not_count() -> None:

@@ -31,7 +31,7 @@ from addonctl.catalog import (
 )
 from addonctl.errors import BadInput
 from addonctl.findings import CHECKS, Capability
-from addonctl.model import Finding, ObjectRef, Severity
+from addonctl.model import Finding, ObjectRef, Severity, live
 from addonctl.model.plan import OpenQuestion, Plan
 from addonctl.model.preflight import Fact, ForeignField, StepFacts, Violation
 from addonctl.plan import update_plan, upgrade_plan
@@ -44,7 +44,7 @@ OLD, NEW = "v1.12.1-eksbuild.1", "v1.12.4-eksbuild.3"
 LABELS = {"k8s-app": "kube-dns"}
 DNS = ObjectRef.of("Deployment", "coredns", "kube-system")
 MIB = 2**20
-ALL_READ = StepFacts(configuration={OLD: (), NEW: ()}, fields=(), stored_versions={})
+ALL_READ = StepFacts(configuration={OLD: (), NEW: ()}, fields=(), stored_versions={}, lacking=())
 
 
 # ── The world ───────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -759,6 +759,22 @@ def test_what_it_needs_should_be_well() -> None:
     assert "PRE021" not in codes(found(cluster(known, workloads=(dns(), fine)), known))
 
 
+# ── Rights (PRE026) ─────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_rights_that_are_missing_refuse_the_change_and_are_named_as_rbac_has_them() -> None:
+    pods = ObjectRef.of("Pod", "", "kube-system")
+    lacking = (live.Right("patch", DNS), live.Right("create", pods, "eviction"), live.Right("create", CRD.ref))
+    listed = found(cluster(), facts=replace(ALL_READ, lacking=lacking))
+    assert [each.detail for each in one(listed, "PRE026").evidence] == [
+        "patch deployments.apps in namespace kube-system",
+        "create pods/eviction in namespace kube-system",
+        "create customresourcedefinitions.apiextensions.k8s.io in the whole cluster",
+    ]
+    assert Prepared(made(cluster()), listed).refusals == listed
+    assert "addonctl rbac --for update | kubectl apply -f -" in CHECKS["PRE026"].fix
+
+
 # ── What was not read (PRE023) ──────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -792,8 +808,9 @@ def test_unread_facts_never_pass_for_good_ones(missing: set[Fact]) -> None:
         configuration=None if Fact.CONFIGURATION in missing else ALL_READ.configuration,
         fields=None if Fact.FIELDS in missing else (),
         stored_versions={},
+        lacking=None if Fact.RIGHTS in missing else (),
     )
-    expected = bool(missing & {Fact.CONFIGURATION, Fact.FIELDS})
+    expected = bool(missing & {Fact.CONFIGURATION, Fact.FIELDS, Fact.RIGHTS})
     assert ("PRE023" in codes(found(cluster(), facts=facts))) is expected
 
 

@@ -8,11 +8,12 @@ from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
+from random import Random
 from typing import Any, ClassVar
 
 import pytest
 
-from addonctl.errors import TooManyRequests
+from addonctl.errors import Forbidden, TooManyRequests
 from addonctl.executor import Executor
 from addonctl.model import RESOURCES, Answered, Counts, Objective, ObjectRef, Verdict, live, owners
 from addonctl.model.plan import Step, Wave
@@ -20,7 +21,7 @@ from addonctl.model.run import CommandFailed, Do, Entry, GateFailed, OwnerFailed
 from addonctl.rollouts import instances_of
 from addonctl.sim.controllers import Behaviour
 from addonctl.sim.eks import SimEksAddons
-from addonctl.sim.faults import draw, schedule
+from addonctl.sim.faults import Rule, draw, schedule
 from addonctl.sim.journal import Shelf, SimJournal
 from addonctl.sim.objects import SimObjects
 from addonctl.sim.store import POD, is_ready
@@ -252,6 +253,18 @@ def test_a_world_that_has_moved_since_the_plan_was_made_is_not_touched() -> None
     assert (run.phase, isinstance(run.why, CommandFailed) and run.why.do) == (Phase.REFUSED, Do.CHECK)
     audit(cluster, run)
     assert run.checkpoints == ()
+
+
+@pytest.mark.parametrize("keeper", [Eks, Kubectl], ids=lambda keeper: keeper.__name__)
+def test_who_may_change_no_workload_is_refused_within_minutes_and_nothing_is_changed(keeper: Keepers) -> None:
+    cluster = Cluster(1, keeper=keeper)
+    began_s = cluster.world.seconds
+    no_patch = Rule("no right", Random(1), 1.0, lambda _: Forbidden("no right"), lambda call: call.verb == "patch")
+    cluster.storm.add(no_patch)
+    run = cluster.update()
+    assert (run.phase, run.why) == (Phase.REFUSED, CommandFailed(Do.HARDEN, "no right"))
+    assert cluster.world.seconds - began_s < 180
+    audit(cluster, run)
 
 
 def test_what_nobody_known_keeps_is_refused() -> None:
