@@ -91,7 +91,7 @@ class Executor:
         beside = (
             each for each in applied if each.ref.kind not in KINDS
         )  # the workloads of the step are put back alone
-        names = tuple(each.ref for each in applied)
+        names = tuple(each.ref for each in applied) or None  # who lists nothing does not tell
         version = owner.present().version
         checkpoint = kept.checkpoint(cluster, step, version, now, (*found, *beside), names)
         return self.ports.checkpoints.save(checkpoint)

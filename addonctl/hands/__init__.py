@@ -23,7 +23,7 @@ def hand(step: Step, ports: Ports) -> Hand:
     creation = step.creation
     match step.owner:
         case owners.EksAddon() if step.removes:
-            return RemoveHand(step, EksRemoving(step.owner, ports))
+            return RemoveHand(step, EksRemoving(step, step.owner, ports))
         case owners.HelmRelease(name=name) if name and step.removes:
             return RemoveHand(step, HelmRemoving(step, step.owner, ports))
         case owners.EksAddon() if creation:

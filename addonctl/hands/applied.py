@@ -7,6 +7,7 @@ keeps them. Called by the hands.
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
+from datetime import datetime, timedelta
 from itertools import chain
 from typing import Any
 
@@ -31,6 +32,8 @@ _NAMING = ("k8s-app", "app.kubernetes.io/name", "app")
 KUBECTL = ("kubectl", "kubectl-client-side-apply", "kubectl-last-applied", "before-first-apply")
 """Who applies manifests by hand, under the names that kubectl gives itself; and whoever did before the server kept
 whose a field is, which it begins to do with the first server-side apply."""
+# What is older than a checkpoint by more than clocks differ is not new, whatever the checkpoint knew of it.
+_SKEW = timedelta(minutes=10)
 Document = Mapping[str, Any]
 
 
@@ -165,5 +168,10 @@ def added(step: Step, before: Checkpoint, present: Iterable[live.Object]) -> Ite
         return
     held = {*before.applied, *(each.ref for each in before.objects), *(each.ref for each in before.secrets)}
     for each in present:
-        if each.ref not in held and each.ref.kind not in KEPT and _writers(each) & writers(step):
+        is_new = each.ref not in held and _created(each) > before.taken - _SKEW
+        if is_new and each.ref.kind not in KEPT and _writers(each) & writers(step):
             yield each
+
+
+def _created(found: live.Object) -> datetime:
+    return datetime.fromisoformat(found.metadata["creationTimestamp"])

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from addonctl.errors import Invalid, NotFound
+from addonctl.hands.applied import EKS, managed, rendered
 from addonctl.hands.base import Kept, Ports, Present, as_written
 from addonctl.hands.eks import described
 from addonctl.model import ADDON_IN_FLIGHT, live
@@ -23,6 +24,8 @@ class Removing(Protocol):
     """What owners differ in."""
 
     def kept(self) -> Kept: ...
+
+    def applied(self) -> tuple[live.Object, ...]: ...
 
     def status(self) -> tuple[str, str]:
         """The version and what the owner says of it; both empty where it is gone."""
@@ -46,8 +49,7 @@ class RemoveHand:
         return self.owner.kept()
 
     def applied(self) -> tuple[live.Object, ...]:
-        """Nothing of it is put back."""
-        return ()
+        return self.owner.applied()
 
     def hold(self, before: Checkpoint) -> None:
         """Nothing of it is changed before it goes."""
@@ -82,11 +84,15 @@ _FAILED = ("DELETE_FAILED", "failed")
 
 @dataclass(frozen=True, slots=True)
 class EksRemoving:
+    step: Step
     owner: EksAddon
     ports: Ports
 
     def kept(self) -> Kept:
         return Kept(eks=described(self.ports, self.owner.name))
+
+    def applied(self) -> tuple[live.Object, ...]:
+        return managed(self.ports.reader, self.step, EKS)
 
     def status(self) -> tuple[str, str]:
         found = described(self.ports, self.owner.name)
@@ -104,6 +110,10 @@ class HelmRemoving:
 
     def kept(self) -> Kept:
         return Kept(helm=self._newest())
+
+    def applied(self) -> tuple[live.Object, ...]:
+        newest = self._newest()
+        return rendered(self.ports, self.owner.namespace, self.owner.name, newest.revision) if newest else ()
 
     def status(self) -> tuple[str, str]:
         newest = self._newest()

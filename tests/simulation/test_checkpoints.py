@@ -169,6 +169,24 @@ def test_of_a_checkpoint_that_names_nothing_nobody_knows_what_is_new() -> None:
     assert differences(cluster.hands, step, hand_of(cluster), older).added == ()
 
 
+@pytest.mark.parametrize("keeper", [OfEks, OfHelm])
+def test_what_is_deleted_is_held_as_well(keeper: Keepers) -> None:
+    cluster = Cluster(5, keeper=keeper)
+    step = replace(cluster.plan().steps[0], to_version=None, removes=True, undo=(), irreversible="it is gone")
+    before = checkpoint(cluster, step)
+    assert {_MAP, _ROLE} <= {each.ref for each in before.objects}
+    assert differences(cluster.hands, step, hand_of(cluster), before).added == ()
+
+
+def test_what_is_much_older_than_a_checkpoint_is_not_new() -> None:
+    cluster = Cluster(5, keeper=OfEks)
+    cluster.store.apply(_more(), "eks")
+    cluster.world.advance(3600)
+    step, before = cluster.plan().steps[0], checkpoint(cluster)
+    forgetful = replace(before, applied=(), objects=())
+    assert differences(cluster.hands, step, hand_of(cluster), forgetful).added == ()
+
+
 def _more() -> dict[str, Any]:
     metadata = {"name": "more", "namespace": "kube-system", "labels": {"app": "dns"}}
     return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": {}}
