@@ -166,10 +166,10 @@ def _growing(history: History, level: Level, epsilon: float) -> Need | None:
     days = [day for day in history.days if day.whole]
     if len(days) < CYCLE_DAYS:
         return None
-    points = [(day.date.toordinal(), level(day)) for day in days]
-    slope = median((late - early) / (then - now) for (now, early), (then, late) in combinations(sorted(points), 2))
-    if slope <= 0 or _mann_kendall([value for _, value in sorted(points)]) < _TREND_Z:
+    points = sorted((day.date.toordinal(), level(day)) for day in days)
+    if _mann_kendall([value for _, value in points]) < _TREND_Z:
         return None
+    slope = median((late - early) / (then - now) for (now, early), (then, late) in combinations(points, 2))
     review = history.as_of.toordinal() + REVIEW_DAYS
     left_out = max(math.floor((len(days) + 1) * epsilon + 1e-9) - 1, 0)
     grown = sorted((value + slope * (review - ordinal) for ordinal, value in points), reverse=True)

@@ -2,7 +2,8 @@
 
 python -m bench.rightsizing_beside_vpa [FOLDER]
 
-The machines of Bitbrains' trace in FOLDER ($ADDONCTL_SHARED/data/bitbrains): CPU every 5 minutes for a month. At each
+The machines of Bitbrains' trace in FOLDER ($ADDONCTL_SHARED/data/bitbrains), CPU every 5 minutes for a month; or those
+of a folder of NAB (data/nab/realAWSCloudwatch: five machines of EC2 and RDS for two weeks, incidents included). At each
 review a policy sees the days before (7 or 14; VPA all of them) and sets the request until the next. VPA changes it as
 its updater does; krr, which has no rule for that, like addonctl: at once where it is too small, else by 10 % or more.
 
@@ -16,6 +17,9 @@ other policy reserves less and leaves no more uncovered. All that weighs each co
 alike, and cost is a multiple of its mean use. Dollars are a month of list price for all machines. The risks are not
 fitted on these traces. Where a setting of the sweep is, it is chosen on four fifths of the machines and judged on the
 rest, five times.
+
+No trace of memory is at hand. The last tables have the rules for memory on the same figures, which are wilder: CPU as
+multiples of its mean, of which one is 4 GiB. A day over the request would be an OOM kill; what comes of it is left out.
 """
 
 import csv
@@ -25,16 +29,16 @@ import os
 import sys
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import date, timedelta
+from dataclasses import dataclass, replace
+from datetime import date, datetime, timedelta
 from functools import cached_property, partial
 from itertools import accumulate
 from pathlib import Path
 
 from addonctl.model.sizing import Day, History, Resource, Risk, Setting, Statistic
-from addonctl.rightsizing import HYSTERESIS, Budget, cpu_need, rightsized, rounded
+from addonctl.rightsizing import BUDGETS, HYSTERESIS, Budget, cpu_need, memory_need, rightsized, rounded
 from bench.measure import table
-from bench.vpa import Recommended, by_algorithm, by_recommender
+from bench.vpa import Recommended, by_algorithm, by_recommender, memory_by_recommender
 from tests.cluster import build
 
 CASES = ((7, 1), (14, 1), (14, 7))  # days of history, days from one review to the next
@@ -42,6 +46,7 @@ TICK_S, DAY_S, TICKS = 300, 86_400, 288
 MHZ_PER_CORE = 2600.0
 # m5.large in us-east-1: $0.096 an hour for 2 vCPU and 8 GiB, split 9:1 between them.
 USD_PER_CORE_MONTH = 0.096 * 9 / (2 * 9 + 8) * 730
+BYTES_PER_MEAN = 4 * 2**30
 STATISTICS = (Statistic.P95, Statistic.P99, Statistic.MAX)
 EPSILONS = (1 / 15, 0.1, 0.15, 0.2, 0.25, 0.3, 0.4, 0.5)
 FOLDS = 5
@@ -98,11 +103,29 @@ class Machine:
 
 
 def machines(folder: Path) -> list[Machine]:
+    trace = folder / "vm_cpu_5min.csv.gz"
+    rows = _bitbrains(trace) if trace.exists() else _nab(folder.glob("*cpu_utilization*.csv.gz"))
+    return [Machine(name, tuple(_whole_days(sorted(found)))) for name, found in rows.items()]
+
+
+def _bitbrains(trace: Path) -> dict[str, list[tuple[int, float]]]:
     rows: dict[str, list[tuple[int, float]]] = {}
-    with gzip.open(folder / "vm_cpu_5min.csv.gz", "rt") as file:
+    with gzip.open(trace, "rt") as file:
         for row in csv.DictReader(file):
             rows.setdefault(row["id"], []).append((int(row["ts"]), float(row["cpu_usage"]) / MHZ_PER_CORE))
-    return [Machine(name, tuple(_whole_days(sorted(found)))) for name, found in rows.items()]
+    return rows
+
+
+def _nab(traces: Iterable[Path]) -> dict[str, list[tuple[int, float]]]:
+    """Each machine is taken to have two cores: the trace says a share of all."""
+    rows = {}
+    for trace in sorted(traces):
+        with gzip.open(trace, "rt") as file:
+            rows[trace.name] = [
+                (int(datetime.fromisoformat(row["timestamp"] + "+00:00").timestamp()), float(row["value"]) / 100 * 2)
+                for row in csv.DictReader(file)
+            ]
+    return rows
 
 
 def _whole_days(rows: Sequence[tuple[int, float]]) -> Iterator[Used]:
@@ -131,7 +154,11 @@ def swept(budget: Budget, machine: Machine, number: int, window: int, current: f
 
 
 def _history(machine: Machine, number: int, window: int, setting: Setting) -> History:
-    days = tuple(day.aggregates for day in machine.days[number - window : number])
+    bytes_ = BYTES_PER_MEAN / machine.mean
+    days = tuple(
+        replace(day.aggregates, memory_max=math.ceil(day.ordered[-1] * bytes_))
+        for day in machine.days[number - window : number]
+    )
     return History(as_of=machine.days[number].day, days=days, cpu=setting)
 
 
@@ -151,6 +178,17 @@ def oracle(share: float, every: int, machine: Machine, number: int, *_: object) 
     return ticks[math.ceil(share * len(ticks)) - 1]
 
 
+def our_memory(risk: Risk, machine: Machine, number: int, window: int, current: float | None) -> float:
+    need = memory_need(_history(machine, number, window, Setting()), BUDGETS[risk])
+    assert need is not None
+    return _steady(rounded(Resource.MEMORY, need.value) / BYTES_PER_MEAN * machine.mean, current)
+
+
+def vpa_memory(targets: Mapping[str, Sequence[int]], machine: Machine, number: int, _: int, now: float | None) -> float:
+    target = targets[machine.name][number - 1] / BYTES_PER_MEAN * machine.mean
+    return target if now is None or abs(target - now) >= HYSTERESIS * now else now
+
+
 def _steady(wanted: float, current: float | None) -> float:
     near = current is not None and wanted <= current <= wanted * (1 + HYSTERESIS)
     return current if near and current is not None else wanted
@@ -165,6 +203,7 @@ class Outcome:
     uncovered: float
     over: int
     ticks: int
+    days_over: int
     resizes: int
     alike_reserved: float
     alike_uncovered: float
@@ -178,7 +217,7 @@ def walked(policy: Policy, machine: Machine, window: int, every: int) -> Outcome
     """Day after day, with a review every so many."""
     request: float | None = None
     reserved = used = uncovered = 0.0
-    over = resizes = 0
+    over = days_over = resizes = 0
     for number in range(window, len(machine.days)):
         if request is None or (number - window) % every == 0:
             new = policy(machine, number, window, request)
@@ -186,14 +225,14 @@ def walked(policy: Policy, machine: Machine, window: int, every: int) -> Outcome
             request = new
         ticks, demand = machine.days[number].over(request)
         reserved, used = reserved + request * TICKS, used + machine.days[number].sums[-1]
-        over, uncovered = over + ticks, uncovered + demand
+        over, days_over, uncovered = over + ticks, days_over + (ticks > 0), uncovered + demand
     ticks = (len(machine.days) - window) * TICKS
     usual = machine.mean * ticks
-    return Outcome(reserved, used, uncovered, over, ticks, resizes, reserved / usual, uncovered / usual)
+    return Outcome(reserved, used, uncovered, over, ticks, days_over, resizes, reserved / usual, uncovered / usual)
 
 
 def together(outcomes: Sequence[Outcome]) -> Outcome:
-    names = ("reserved", "used", "uncovered", "over", "ticks", "resizes")
+    names = ("reserved", "used", "uncovered", "over", "ticks", "days_over", "resizes")
     sums = {name: sum(getattr(one, name) for one in outcomes) for name in names}
     means = {
         name: sum(getattr(one, name) for one in outcomes) / len(outcomes)
@@ -319,6 +358,28 @@ def policies(answers: Mapping[str, Mapping[str, Sequence[Recommended]]], every: 
     }
 
 
+def memory_policies(found: Sequence[Machine]) -> dict[str, Policy]:
+    asked: dict[str, Policy] = {f"addonctl, {risk} risk": partial(our_memory, risk) for risk in Risk}
+    if build.VPA.built:
+        ends = {one.name: [at_s + DAY_S for at_s in one.midnights] for one in found}
+        samples = {one.name: [(at, use / one.mean * BYTES_PER_MEAN) for at, use in one.samples] for one in found}
+        asked["VPA, its recommender"] = partial(vpa_memory, memory_by_recommender(samples, ends))
+    return asked | {"krr, max and 15 %": partial(percentile, 1.0, 1.15)}
+
+
+def memory_rows(walks: Walks) -> Iterator[tuple[str, ...]]:
+    yield ("policy", "reserved, alike", "days over, of 1,000", "resizes a machine and month")
+    for name, outcomes in walks.items():
+        one = together(outcomes)
+        days = one.ticks / TICKS
+        yield (
+            name,
+            f"{one.alike_reserved:.2f}",
+            f"{1000 * one.days_over / days:.0f}",
+            f"{one.resizes / (days / 30):.1f}",
+        )
+
+
 def sweep_of() -> dict[str, Policy]:
     return {
         f"sweep {statistic}, {epsilon:.2g} of days": partial(swept, Budget(statistic, epsilon))
@@ -341,6 +402,8 @@ def main(arguments: Sequence[str]) -> None:
         same = sum(port[name][n] == real[name][n] for name in port for n in range(len(port[name])))
         print(f"VPA's algorithm says what its own recommender says: {same} of {sum(map(len, port.values()))} times")
     for window, every in CASES:
+        if not any(len(machine.days) > window for machine in found):
+            continue
         walks = _walk(policies(answers, every), found, window, every)
         sweep = _walk(sweep_of(), found, window, every)
         peer = walks["VPA, algorithm"]
@@ -349,6 +412,8 @@ def main(arguments: Sequence[str]) -> None:
         table(f"\n{how}: {days} days of {len(peer)} machines", list(rows({**walks, **_different(sweep)})))
         print("\n".join(drawn({**sweep, **walks})))
         table("\nsettings of the sweep chosen on other machines", list(answers_by_validation(sweep, peer)))
+        memory = _walk(memory_policies(found), found, window, every)
+        table("\nmemory's rules, as if the same were memory", list(memory_rows(memory)))
 
 
 if __name__ == "__main__":

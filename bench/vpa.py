@@ -104,17 +104,33 @@ def by_recommender(
     containers: Mapping[str, Samples], asked_s: Mapping[str, Sequence[int]]
 ) -> dict[str, list[Recommended]]:
     """The same by VPA's own code, for many containers."""
-    lines = [line for name, samples in containers.items() for line in _lines(name, samples, asked_s[name])]
+    return {name: [one for one, _ in answers] for name, answers in _asked(containers, asked_s, memory=False).items()}
+
+
+def memory_by_recommender(
+    containers: Mapping[str, Samples], asked_s: Mapping[str, Sequence[int]]
+) -> dict[str, list[int]]:
+    """The target for memory in bytes, by VPA's own code; samples are bytes as well."""
+    return {
+        name: [target for _, target in answers] for name, answers in _asked(containers, asked_s, memory=True).items()
+    }
+
+
+def _asked(
+    containers: Mapping[str, Samples], asked_s: Mapping[str, Sequence[int]], *, memory: bool
+) -> dict[str, list[tuple[Recommended, int]]]:
+    lines = [line for name, samples in containers.items() for line in _lines(name, samples, asked_s[name], memory)]
     command = [str(build.VPA.folder / "vpa")]
     done = subprocess.run(command, input="\n".join(lines), capture_output=True, text=True, check=True, timeout=300)
-    answers: dict[str, list[Recommended]] = {name: [] for name in containers}
+    answers: dict[str, list[tuple[Recommended, int]]] = {name: [] for name in containers}
     for line in done.stdout.splitlines():
-        name, target, lower, upper, *_ = line.split()
-        answers[name].append(Recommended(int(target), int(lower), int(upper)))
+        name, *figures = line.split()
+        target, lower, upper, memory_target, *_ = map(int, figures)
+        answers[name].append((Recommended(target, lower, upper), memory_target))
     return answers
 
 
-def _lines(name: str, samples: Samples, asked_s: Sequence[int]) -> Iterable[str]:
-    events = [(at_s, 1, f"{name} {at_s} {cores} 0") for at_s, cores in samples]
+def _lines(name: str, samples: Samples, asked_s: Sequence[int], memory: bool) -> Iterable[str]:
+    events = [(at_s, 1, f"{name} {at_s} " + (f"0.1 {value}" if memory else f"{value} 0")) for at_s, value in samples]
     events += [(at_s, 0, name) for at_s in asked_s]
     return [line for at_s, _, line in sorted(events) if at_s <= asked_s[-1]]
