@@ -297,11 +297,13 @@ def test_the_only_one_of_a_stateful_set_goes_back_whatever_flux_sets_meanwhile()
     def alone(cluster: Cluster) -> Flux:
         return Flux(cluster, values={"replicaCount": 1})
 
-    cluster = Cluster(5, "StatefulSet", Behaviour(gets_ready=False), keeper=alone)
+    cluster = Cluster(5, "StatefulSet", Behaviour(gets_ready=False, stop_s=20), keeper=alone)
     step = cluster.plan().steps[0]
     (target,) = step.targets
     run = cluster.update(
         replace(step, targets=(replace(target, instances=1),), waves=(Wave(instances=1),), objectives=())
     )
     assert run.phase is Phase.ROLLED_BACK, run.why
+    back = next(entry.at for entry in run.timeline if entry.phase is Phase.ROLLING_BACK)
+    assert (run.timeline[-1].at - back).total_seconds() <= 60, "it is made of the old template at once"
     audit(cluster, run)
