@@ -76,7 +76,7 @@ class Assessment:
     stale: tuple[str, ...] = ()  # which packaged facts are out of date, in words
     probes: tuple[ProbeAnswer, ...] = ()
     since: datetime | None = None  # `findings` are those that were not there then
-    pricing: Callable[[], ClusterCost] | None = None  # None: without prices
+    pricing: Callable[..., ClusterCost] | None = None  # None: without prices
 
     @property
     def snapshot(self) -> Snapshot:
@@ -248,15 +248,24 @@ def narrowed(assessment: Assessment, addon: str) -> Assessment:
     if not addon:
         return assessment
     graph = assessment.dependencies
-    mine = {row.id for row in assessment.inventory.installations if addon in (row.addon, row.id)}
-    if not mine:
-        raise not_installed(assessment, addon)
+    mine = installations_of(assessment, addon)
     kept = replace(
         graph,
         addons=tuple(each for each in graph.addons if {each.source, each.target} & mine),
         edges=tuple(e for e in graph.edges if {graph.owners.get(e.source), graph.owners.get(e.target)} & mine),
     )
     return replace(assessment, dependencies=kept)
+
+
+def installations_of(assessment: Assessment, addon: str) -> frozenset[str]:
+    """The ids of the installations of an add-on, by its id or their own; of all where it is empty.
+
+    Raises BadInput where it is not installed.
+    """
+    mine = frozenset(row.id for row in assessment.inventory.installations if addon in ("", row.addon, row.id))
+    if addon and not mine:
+        raise not_installed(assessment, addon)
+    return mine
 
 
 def not_installed(assessment: Assessment, addon: str) -> BadInput:

@@ -7,9 +7,11 @@ Reading goes through the Source port and probing through the Prober port; the as
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from functools import partial
 
-from addonctl.assessment import Assessment, assess, new_since
+from addonctl.assessment import Assessment, assess, installations_of, new_since
 from addonctl.catalog import Catalog
 from addonctl.catalog.prices import PriceTable
 from addonctl.configuring import Configuring, check_owner
@@ -33,8 +35,10 @@ from addonctl.plan import (
     with_configuration,
     with_differences,
 )
-from addonctl.ports import Clock, Inspector, Prober, Source
+from addonctl.ports import Clock, Inspector, Prober, Source, Usage
 from addonctl.preflight import Prepared, preflight
+from addonctl.usage import UsageReport, containers_of, used_by_pods
+from addonctl.usage import report as usage_report
 from addonctl.values import Values
 from addonctl.versions import Minor
 from addonctl.waivers import Waiver
@@ -159,6 +163,24 @@ class Manager:
     def plan_checkpoint(self, addon: str) -> Plan:
         """The step of which executor.checkpoint makes one: see plan.checkpoint_plan. Changes nothing."""
         return checkpoint_plan(self.assess(), self.catalog, addon, self.clock.now())
+
+    def usage(self, assessment: Assessment, source: Usage, window: timedelta, addon: str = "") -> UsageReport:
+        """What the containers of an add-on (empty: of all) used over a window until now, and what they request.
+
+        Raises BadInput where it is not installed.
+        """
+        view, owners = assessment.view, assessment.dependencies.owners
+        mine = installations_of(assessment, addon)
+        workloads = [each for ref, each in view.workloads.items() if owners.get(ref) in mine]
+        metrics = source.of(containers_of(workloads), self.clock.now(), window)
+        return usage_report(view, owners, workloads, metrics)
+
+    def priced_by_use(self, assessment: Assessment, source: Usage, window: timedelta) -> Assessment:
+        """The assessment, its cost split by the greater of requests and use over a window until now."""
+        containers = containers_of(assessment.view.workloads.values())
+        metrics = source.of(containers, self.clock.now(), window)
+        assert assessment.pricing is not None, "assessed without prices"
+        return replace(assessment, pricing=partial(assessment.pricing, used=used_by_pods(metrics)))
 
     def analyze_addon_ecosystem(self, cluster_name: str = "") -> EcosystemAnalysis:
         """The cluster's add-ons: how each was installed, its health, its compatibility, and what to do about it.

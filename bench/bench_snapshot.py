@@ -1,4 +1,5 @@
-"""Claim: scanning a saved snapshot costs at most half as much again as decoding its bytes; judging, half of decoding.
+"""Claim: scanning a saved snapshot costs at most half as much again as decoding its bytes; judging half of decoding,
+and so does pricing.
 
 A cluster of 5,000 nodes and 150,000 pods; the peer is msgspec's bare decoding of the same JSON into the same types.
 """
@@ -11,7 +12,7 @@ from pathlib import Path
 
 import msgspec
 
-from addonctl.adapters import encoding, knowledge
+from addonctl.adapters import encoding, knowledge, price_table
 from addonctl.adapters.decoders import KINDS
 from addonctl.adapters.decoding import Decoder
 from addonctl.adapters.sources import snapshot_file
@@ -82,7 +83,8 @@ def cluster() -> Snapshot:
     kind = next(kind for kind in KINDS if kind.part == "pods")
     decoder = Decoder(knowledge.load())
     pods = [pod for first in range(0, PODS, 500) for pod in decoder.page(kind, pod_list(first, 500)).items]
-    nodes = tuple(Node(name=f"node-{number}", kubelet_version="v1.34.2") for number in range(NODES))
+    labels = {"node.kubernetes.io/instance-type": "m7g.4xlarge", "topology.kubernetes.io/region": "us-east-1"}
+    nodes = tuple(Node(name=f"node-{number}", kubelet_version="v1.34.2", labels=labels) for number in range(NODES))
     workloads = tuple(
         Workload(
             kind="Deployment",
@@ -118,7 +120,15 @@ def main() -> None:
         with snapshot_file.without_collector():
             assessed(read, catalog, day=date(2026, 11, 24))
 
+    judged = assessed(read, catalog, day=date(2026, 11, 24), prices=price_table.load)
+
+    def price() -> None:
+        with snapshot_file.without_collector():
+            assert judged.pricing is not None
+            judged.pricing()
+
     gc.collect()
+    pricing = median_s(price, 5)
     decoding, scanning = median_s(lambda: bare.decode(body), 5), median_s(scan, 5)
     reading, judging = median_s(lambda: snapshot_file.decode(body, "benchmark"), 5), median_s(judge, 5)
     with tempfile.TemporaryDirectory() as folder:
@@ -134,6 +144,7 @@ def main() -> None:
             ("bare msgspec decoding", f"{decoding:.2f}", "1.0"),
             ("decoding as we do it", f"{reading:.2f}", f"{reading / decoding:.2f}"),
             ("all judging", f"{judging:.2f}", f"{judging / reading:.2f} of our decoding (aim 0.5)"),
+            ("pricing", f"{pricing:.2f}", f"{pricing / reading:.2f} of our decoding (aim 0.5)"),
             ("decode and assess", f"{scanning:.2f}", f"{scanning / decoding:.2f} (aim 1.5)"),
             ("addonctl analyze, whole process", f"{whole.seconds:.2f}", f"{whole.seconds / decoding:.2f}"),
             ("its peak memory", f"{whole.peak_mib:.0f} MiB", f"{whole.peak_mib / (len(body) / 2**20):.1f} × the JSON"),

@@ -1,4 +1,4 @@
-"""`addonctl cost`: what add-ons cost a month, what that is made of, and what changed. Reads; changes nothing."""
+"""`addonctl usage`, `rightsize` and `cost`: what add-ons use, should request, and cost. Reads; changes nothing."""
 
 import sys
 from typing import TYPE_CHECKING, Any
@@ -9,6 +9,8 @@ from addonctl.apps import options as opt
 from addonctl.apps.shared import given_options, print_document, refuse, source_options
 
 if TYPE_CHECKING:
+    from datetime import timedelta
+
     from addonctl.assessment import Assessment
     from addonctl.cost import CostRow
 
@@ -18,21 +20,100 @@ _by = opt.option("--by", type=click.Choice(_BY), default="addon", show_default=T
 
 def attach(cli: click.Group) -> None:
     """Adds the commands to `addonctl`."""
+    cli.add_command(usage)
+    cli.add_command(rightsize)
     cli.add_command(cost)
     cli.add_command(prices)
+
+
+@opt.command(short_help="What each add-on uses, beside what it requests.")
+@opt.addon_or_none
+@opt.live_options
+@opt.prometheus
+@opt.window("14d", "How far to look back, such as 12h or 14d.")
+@opt.output_option("table", "wide", "json", "yaml", "csv")
+@opt.no_headers
+def usage(addon: str, window: "timedelta", output: str, no_headers: bool, **source: Any) -> None:
+    """What the containers of ADDON use, of all add-ons without it: CPU and memory, throttling and OOM kills.
+
+    Asks Prometheus (or Thanos, Mimir, VictoriaMetrics, Amazon's) for quantiles over the window: the one given, that of
+    the settings, or the one inside the cluster. Without any, the metrics API says what is used right now.
+    """
+    from addonctl.apps import wiring
+    from addonctl.render import screen, usages
+
+    options = source_options(source)
+    manager = wiring.manager(options)
+    assessment = manager.assess()
+    found = manager.usage(assessment, wiring.usage(options), window, addon)
+    if output == "csv":
+        sys.stdout.write(usages.usage_csv(found))
+        return
+    style = screen.Style(wide=output == "wide", headers=not no_headers)
+    print_document(
+        output,
+        lambda: usages.usage_document(assessment, found),
+        lambda: usages.usage(assessment, found, style),
+    )
+
+
+@opt.command(short_help="What each add-on should request, by what it uses.")
+@opt.addon_or_none
+@opt.live_options
+@opt.prometheus
+@opt.window("14d", "How far to look back, such as 7d or 14d.")
+@opt.option(
+    "--risk",
+    type=click.Choice(["low", "medium", "high"]),
+    default="medium",
+    show_default=True,
+    help="How often a container may need more than it requests.",
+)
+@opt.output
+@opt.no_headers
+def rightsize(addon: str, window: "timedelta", risk: str, output: str, no_headers: bool, **source: Any) -> None:
+    """What the containers of ADDON should request, of all add-ons without it, by what they used day by day.
+
+    Changes nothing: each change is a command to paste, in the words of its installer, with the way back. Weekly peaks
+    and growth are kept, what was killed for memory is not made smaller, and few days make it wider. What that frees is
+    money only once fewer or smaller nodes do.
+    """
+    from addonctl.apps import wiring
+    from addonctl.model.sizing import Risk
+    from addonctl.render import resizes, screen
+    from addonctl.resizing import resize
+
+    options = source_options(source)
+    manager = wiring.manager(options)
+    assessment = manager.assess()
+    report = manager.usage(assessment, wiring.usage(options, daily=True), window, addon)
+    found = resize(assessment, report, manager.catalog, Risk(risk))
+    style = screen.Style(wide=output == "wide", headers=not no_headers)
+    print_document(
+        output,
+        lambda: resizes.resizes_document(assessment, found, report.metrics, Risk(risk)),
+        lambda: resizes.resizes(assessment, found, report.metrics, Risk(risk), style),
+    )
+
+
+_use = opt.chain(opt.window("", "Split nodes by use as well, over so long, such as 7d; live only."), opt.prometheus)
 
 
 @opt.group(invoke_without_command=True, short_help="What each add-on costs a month, and why.")
 @opt.source_options
 @_by
+@_use
 @opt.output_option("table", "wide", "json", "yaml", "csv")
 @opt.no_headers
 @click.pass_context
-def cost(ctx: click.Context, /, by: str, output: str, no_headers: bool, **source: Any) -> None:
+def cost(
+    ctx: click.Context, /, by: str, window: "timedelta | None", output: str, no_headers: bool, **source: Any
+) -> None:
     """What each add-on costs a month at list price, as the cluster runs now; `cost explain ADDON` says what for.
 
-    A node is split among its pods by what they request, CPU and memory 9 to 1 as AWS splits it; what nobody requests is
-    idle. Volumes, load balancers, the control plane and what AWS meters come on top. What has no price is listed.
+    A node is split among its pods by what they request, or with --window by what they use where that is more; CPU and
+    memory 9 to 1, as AWS splits it. What is left is idle. Volumes, load balancers, the control plane and what AWS
+    meters come on top. What has no price is listed.
     """
     if ctx.invoked_subcommand is not None:
         refuse(given_options(), ctx.invoked_subcommand, f"Give it after {ctx.invoked_subcommand}.")
@@ -40,7 +121,7 @@ def cost(ctx: click.Context, /, by: str, output: str, no_headers: bool, **source
     from addonctl.cost import By
     from addonctl.render import costs, screen
 
-    assessment, rows = _priced(source, by)
+    assessment, rows = _priced(source, by, window)
     if output == "csv":
         sys.stdout.write(costs.cost_csv(rows, By(by)))
         return
@@ -55,16 +136,16 @@ def cost(ctx: click.Context, /, by: str, output: str, no_headers: bool, **source
 @cost.command("explain", short_help="What an add-on's cost is made of.")
 @opt.addon
 @opt.source_options
+@_use
 @opt.output_option("table", "json", "yaml")
-def explain(addon: str, output: str, **source: Any) -> None:
+def explain(addon: str, window: "timedelta | None", output: str, **source: Any) -> None:
     """What the cost of ADDON is made of: each workload and thing that is paid for, with its price and source."""
-    from addonctl.assessment import narrowed
+    from addonctl.assessment import installations_of
     from addonctl.cost import explain as parts_of
     from addonctl.render import costs
 
-    assessment, _ = _priced(source, "addon")
-    narrowed(assessment, addon)  # refuses what is not installed
-    mine = {row.id for row in assessment.inventory.installations if addon in (row.addon, row.id)}
+    assessment, _ = _priced(source, "addon", window)
+    mine = installations_of(assessment, addon)
     assert assessment.cost is not None
     parts = parts_of(assessment.cost, mine)
     unknown = [charge for charge in assessment.cost.unknown if charge.installation in mine]
@@ -121,14 +202,19 @@ def refresh(region: str, profile: str) -> None:
     screen.note(f"{known} of {where} as of {found.as_of} saved to {path}")
 
 
-def _priced(source: dict[str, Any], by: str) -> "tuple[Assessment, tuple[CostRow, ...]]":
-    """The assessment of a source, and its cost added up."""
+def _priced(
+    source: dict[str, Any], by: str, window: "timedelta | None" = None
+) -> "tuple[Assessment, tuple[CostRow, ...]]":
+    """The assessment of a source, and its cost added up; over a window, of use as well."""
     from addonctl.adapters.sources import snapshot_file
     from addonctl.apps import wiring
     from addonctl.cost import By, summarise
 
-    manager = wiring.manager(source_options(source))
+    options = source_options(source)
+    manager = wiring.manager(options)
     with snapshot_file.without_collector():
         assessment = manager.assess()
+        if window is not None:
+            assessment = manager.priced_by_use(assessment, wiring.usage(options), window)
         assert assessment.cost is not None
         return assessment, summarise(assessment.cost, By(by), assessment.inventory, manager.catalog)

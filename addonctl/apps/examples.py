@@ -19,7 +19,7 @@ Environment:
   ADDONCTL_STATE_DIR  where runs and checkpoints are kept
   ADDONCTL_DATABASE   a PostgreSQL URL: runs are kept there instead
   ADDONCTL_KEY_FILE   a key that encrypts checkpoints
-  ADDONCTL_CACHE_DIR  where `catalog refresh` and `prices refresh` keep their tables
+  ADDONCTL_CACHE_DIR  where `catalog refresh` and `prices refresh` keep tables
   ADDONCTL_DEBUG      1 shows the trace of a bug
   NO_COLOR            no colors on a terminal"""
 
@@ -52,8 +52,15 @@ EXAMPLES = {
     "deps": """
         deps coredns --context prod-eu-1
         deps --context prod-eu-1 -o dot | dot -Tsvg > deps.svg""",
+    "usage": """
+        usage --context prod-eu-1
+        usage coredns --context prod-eu-1 --window 7d -o wide""",
+    "rightsize": """
+        rightsize --context prod-eu-1
+        rightsize coredns --context prod-eu-1 --risk low --window 28d""",
     "cost": """
         cost --context prod-eu-1
+        cost --context prod-eu-1 --window 7d
         cost --context prod-eu-1 --by namespace -o csv""",
     "cost explain": """
         cost explain coredns --context prod-eu-1""",

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
+    from datetime import timedelta
+
     from click.shell_completion import CompletionItem
 
 Function = Callable[..., Any]
@@ -147,6 +149,24 @@ def duration_s(text: str) -> float:
 
 def _duration(ctx: click.Context, param: click.Parameter, text: str) -> float | None:
     return duration_s(text) if text else None
+
+
+def _window(ctx: click.Context, param: click.Parameter, text: str) -> "timedelta | None":
+    from datetime import timedelta
+
+    number, unit = text[:-1], text[-1:]
+    if text and not (number.isdecimal() and unit in ("h", "d") and 1 <= int(number) <= _LONGEST_WINDOW[unit]):
+        raise click.BadParameter(f"{text!r} is not a time such as 12h or 14d, of at most 90 days")
+    return timedelta(**{"days" if unit == "d" else "hours": int(number)}) if text else None
+
+
+_LONGEST_WINDOW = {"h": 90 * 24, "d": 90}
+
+
+def window(default: str, what: str) -> Callable[[Function], Function]:
+    """How far back is looked: a timedelta, None where it is empty."""
+    shown = bool(default)
+    return option("--window", default=default, show_default=shown, metavar="TIME", callback=_window, help=what)
 
 
 def _into_file(ctx: click.Context, param: click.Parameter, path: str) -> None:

@@ -95,6 +95,11 @@ class SourceOptions:
             return saved.Manifests(self.files, known, CLOCK, self.kubernetes, progress=self.progress)
         return saved.Demo() if self.demo else self.live(known)
 
+    @property
+    def is_saved(self) -> bool:
+        """Whether it is no live cluster."""
+        return bool(self.snapshot or self.files or self.demo)
+
     def live(self, known: "Catalog") -> "LiveCluster":
         """The chosen live cluster."""
         from addonctl.adapters.sources.live import LiveCluster
@@ -220,6 +225,27 @@ def prometheus(options: SourceOptions, live: "LiveCluster") -> "Prometheus | Non
     if options.prometheus == "none":
         return None
     return choose(options.prometheus, live.names, config_file.load().prometheus, live.connection)
+
+
+def usage(options: SourceOptions, *, daily: bool = False) -> ports.Usage:
+    """What knows the use of the chosen live cluster: its Prometheus, else the metrics API, which knows only now.
+
+    `daily`: each day by itself. Raises BadInput for a source that is not live, and where days are asked for of no
+    Prometheus; and what went wrong with one that there is.
+    """
+    from addonctl.adapters.usage import MetricsApiUsage, PrometheusUsage
+    from addonctl.render import screen
+
+    if options.is_saved:
+        raise BadInput("Use is read from a live cluster alone", "Give --context, or --eks.")
+    live = options.live(catalog())
+    found = prometheus(options, live)
+    if found is not None:
+        return PrometheusUsage(found, daily)
+    if daily:
+        raise BadInput("There is no Prometheus in the cluster, and none was given", "Give --prometheus URL.")
+    screen.note("Note: no Prometheus was found; the metrics API knows only what is used now.")
+    return MetricsApiUsage(live.connection)
 
 
 def counting(options: SourceOptions, plan: "Plan") -> "Plan":

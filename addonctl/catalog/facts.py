@@ -340,6 +340,19 @@ class Retirement:
     source: str = ""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RequestsSetting:
+    """Where the requests and limits of a container are set: paths in EKS's configuration and in Helm's values.
+
+    `workload`: of which workload, where containers of one name are set apart; empty: of all.
+    """
+
+    container: str
+    workload: str = ""
+    eks: str = ""
+    helm: str = ""
+
+
 class MeteredBy(StrEnum):
     """What AWS counts."""
 
@@ -433,6 +446,7 @@ class AddOn:
     probes: tuple[str, ...] = ()
     cost_drivers: tuple[str, ...] = ()
     meters: tuple[Meter, ...] = ()
+    requests: tuple[RequestsSetting, ...] = ()
     security: str = ""
     security_exceptions: tuple[SecurityException, ...] = ()
     ports: tuple[str, ...] = ()

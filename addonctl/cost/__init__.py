@@ -8,18 +8,19 @@ Called by assessment.py.
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import date
 from types import MappingProxyType
+from typing import NamedTuple
 
 from addonctl.catalog import Catalog
 from addonctl.catalog.prices import PriceTable
 from addonctl.cost import charges
-from addonctl.cost.allocation import Amount, Demand, split_node
+from addonctl.cost.allocation import NOTHING, Demand, split_node
 from addonctl.cost.charges import Priced
 from addonctl.cost.summary import By, CostRow, Part, explain, summarise
 from addonctl.model import NOT_PULLED, Inventory, Node, ObjectRef, Pod, StorageClass, View
-from addonctl.model.cost import Charge, ClusterCost, CostKind, Pool, Share
+from addonctl.model.cost import Amount, Charge, ClusterCost, CostKind, Pool, Share
 from addonctl.versions import Minor
 
-__all__ = ["Amount", "By", "CostRow", "Part", "check_cost", "explain", "summarise"]
+__all__ = ["By", "CostRow", "Part", "check_cost", "explain", "summarise"]
 
 
 def check_cost(
@@ -45,7 +46,7 @@ def check_cost(
     for node in view.snapshot.nodes:
         placed = by_node.get(node.name, ())
         found += (charged := tuple(_of_node(cost, node, placed)))
-        shares += (share for charge in charged for share in _shares(cost, charge, node, placed))
+        shares += (share for charge in charged for share in _shares(charge, node, placed))
     single = tuple(_single(cost, inventory, by_node, kubernetes, day))
     shares += (Share.whole(each, each.usd_micros) for each in single if each.usd_micros is not None)
     return ClusterCost(charges=(*found, *single), shares=tuple(shares))
@@ -54,26 +55,33 @@ def check_cost(
 # ── Pods on nodes ───────────────────────────────────────────────────────────────────────────────────────────────
 
 
-class _Placed:
+class _Placed(NamedTuple):
     """A pod on its node, whose it is, and what it asks for."""
 
-    __slots__ = ("demand", "installation", "pod", "workload")
-
-    def __init__(self, pod: Pod, workload: ObjectRef | None, installation: str, used: Amount) -> None:
-        self.pod, self.workload, self.installation = pod, workload, installation
-        self.demand = Demand(Amount(pod.cpu_request_millicores, pod.memory_request_bytes), used)
+    pod: Pod
+    workload: ObjectRef | None
+    installation: str
+    demand: Demand
 
 
 def _placed(view: View, owners: Mapping[ObjectRef, str], used: Mapping[ObjectRef, Amount]) -> dict[str, list[_Placed]]:
     """The pods that are charged, by their nodes."""
     found: dict[str, list[_Placed]] = {}
-    none = Amount()
-    for pod in view.snapshot.pods:
-        if pod.node and _is_charged(pod):
-            workload = view.workload_of(pod)
-            owner = owners.get(workload, "") if workload is not None else ""
-            found.setdefault(pod.node, []).append(_Placed(pod, workload, owner, used.get(pod.ref, none)))
+    for workload, pods in _by_workload(view):
+        owner = owners.get(workload, "") if workload is not None else ""
+        for pod in pods:
+            if pod.node and _is_charged(pod):
+                requested = Amount(pod.cpu_request_millicores, pod.memory_request_bytes)
+                demand = Demand(requested, used.get(pod.ref, NOTHING) if used else NOTHING)
+                found.setdefault(pod.node, []).append(_Placed(pod, workload, owner, demand))
     return found
+
+
+def _by_workload(view: View) -> Iterator[tuple[ObjectRef | None, Iterable[Pod]]]:
+    """All pods, with the workload that they belong to, if the input has it."""
+    yield from view.pods.items()
+    if sum(map(len, view.pods.values())) < len(view.snapshot.pods):
+        yield None, (pod for pod in view.snapshot.pods if view.workload_of(pod) is None)
 
 
 def _is_charged(pod: Pod) -> bool:
@@ -81,8 +89,9 @@ def _is_charged(pod: Pod) -> bool:
 
     Source: OpenCost's specification, which does not charge pods in ImagePullBackOff.
     """
-    waits = bool(pod.containers) and all(container.waiting in NOT_PULLED for container in pod.containers)
-    return pod.phase not in ("Succeeded", "Failed") and not waits
+    if pod.phase in ("Succeeded", "Failed"):
+        return False
+    return not pod.containers or any(container.waiting not in NOT_PULLED for container in pod.containers)
 
 
 # ── Charges and their shares ────────────────────────────────────────────────────────────────────────────────────
@@ -96,7 +105,7 @@ def _of_node(cost: Priced, node: Node, placed: Iterable[_Placed]) -> Iterator[Ch
         yield from charges.of_node(cost, node)
 
 
-def _shares(cost: Priced, charge: Charge, node: Node, placed: Sequence[_Placed]) -> Iterator[Share]:
+def _shares(charge: Charge, node: Node, placed: Sequence[_Placed]) -> Iterator[Share]:
     """The shares of a charge for a node, or for a pod on Fargate."""
     if charge.usd_micros is None:
         return
@@ -104,12 +113,10 @@ def _shares(cost: Priced, charge: Charge, node: Node, placed: Sequence[_Placed])
         (mine,) = (each for each in placed if each.pod.ref == charge.about)
         yield _share(charge, mine, charge.usd_micros)
         return
-    size = cost.prices.size(node.instance_type)
-    assert size is not None, node.instance_type
-    capacity = Amount(size.vcpus * 1000, size.memory_mib * 2**20)
+    assert charge.capacity is not None, charge
     parts = split_node(
         charge.usd_micros,
-        capacity,
+        charge.capacity,
         Amount(node.cpu_millicores, node.memory_bytes),
         [each.demand for each in placed],
     )
@@ -119,17 +126,10 @@ def _shares(cost: Priced, charge: Charge, node: Node, placed: Sequence[_Placed])
 
 
 def _share(charge: Charge, placed: _Placed, usd_micros: int) -> Share:
-    taken = placed.demand.charged
-    return Share(
-        charge=charge,
-        usd_micros=usd_micros,
-        installation=placed.installation,
-        namespace=placed.pod.namespace,
-        workload=placed.workload,
-        cpu_millicores=taken.cpu_millicores,
-        memory_bytes=taken.memory_bytes,
-        unasked=charge.kind is not CostKind.FARGATE and not taken.weight,
-    )
+    pod, workload, installation, demand = placed
+    cpu, memory = demand.charged
+    unasked = not (cpu or memory) and charge.kind is not CostKind.FARGATE
+    return Share(charge, usd_micros, installation, pod.namespace, workload, None, cpu, memory, unasked)
 
 
 def _single(

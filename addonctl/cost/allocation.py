@@ -6,43 +6,31 @@ Source: AWS's guide to Cost and Usage Reports, "Understanding split cost allocat
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
-GIB = 2**30
-_CPU_WEIGHT = 9
+from addonctl.model.cost import Amount
 
-
-@dataclass(frozen=True, slots=True)
-class Amount:
-    """CPU and memory, of a node or of a pod."""
-
-    cpu_millicores: int = 0
-    memory_bytes: int = 0
-
-    @property
-    def weight(self) -> int:
-        """9 × vCPU + GiB, times 1000 GiB, so that it is whole."""
-        return _CPU_WEIGHT * self.cpu_millicores * GIB + 1000 * self.memory_bytes
+NOTHING = Amount()
 
 
-@dataclass(frozen=True, slots=True)
-class Demand:
+class Demand(NamedTuple):
     """What a pod requested, and what it used where that is known."""
 
     requested: Amount
-    used: Amount = Amount()
+    used: Amount = NOTHING
 
     @property
     def charged(self) -> Amount:
         """The greater of both, each resource for itself."""
+        if self.used is NOTHING:
+            return self.requested
         return Amount(
             max(self.requested.cpu_millicores, self.used.cpu_millicores),
             max(self.requested.memory_bytes, self.used.memory_bytes),
         )
 
 
-@dataclass(frozen=True, slots=True)
-class NodeSplit:
+class NodeSplit(NamedTuple):
     """The parts of a node's price: one a demand, in their order, what the node keeps for itself, and what is idle."""
 
     demands: tuple[int, ...]

@@ -11,9 +11,8 @@ from decimal import Decimal
 
 from addonctl.catalog import Catalog, MeteredBy, Tier
 from addonctl.catalog.prices import Price, PriceTable
-from addonctl.cost.allocation import GIB
 from addonctl.model import Installation, Node, ObjectRef, Pod, StorageClass, View, Volume
-from addonctl.model.cost import HOURS_PER_MONTH, Charge, CostKind
+from addonctl.model.cost import GIB, HOURS_PER_MONTH, Amount, Charge, CostKind
 from addonctl.versions import Minor
 
 _EBS = frozenset({"ebs.csi.aws.com", "ebs.csi.eks.amazonaws.com", "kubernetes.io/aws-ebs"})
@@ -67,6 +66,9 @@ def of_node(cost: Priced, node: Node) -> Iterator[Charge]:
         return
     spot = any(node.labels.get(label) in _SPOT for label in _CAPACITY_TYPES)
     why = "a Spot instance: its on-demand price, which it is below" if spot else ""
+    size = cost.prices.size(instance)
+    assert size is not None, instance  # who has a price has a size
+    charge = replace(charge, capacity=Amount(size.vcpus * 1000, size.memory_mib * 2**20))
     yield at(charge, _HOURS, price, why)
     if node.compute_type == "auto":
         added = replace(charge, kind=CostKind.AUTO_MODE, what=f"Auto Mode on {instance}")

@@ -6,11 +6,28 @@ Money is integer micro-dollars, a month is AWS's 730 hours. The shares of a char
 from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
+from typing import NamedTuple
 
 from addonctl.model.cluster import ObjectRef
 
 HOURS_PER_MONTH = 730
 """What AWS means by a month in its prices."""
+
+
+GIB = 2**30
+_CPU_WEIGHT = 9
+
+
+class Amount(NamedTuple):
+    """CPU and memory, of a node or of a pod."""
+
+    cpu_millicores: int = 0
+    memory_bytes: int = 0
+
+    @property
+    def weight(self) -> int:
+        """9 × vCPU + GiB, times 1000 GiB, so that it is whole."""
+        return _CPU_WEIGHT * self.cpu_millicores * GIB + 1000 * self.memory_bytes
 
 
 class CostKind(StrEnum):
@@ -48,6 +65,7 @@ class Charge:
     about: ObjectRef | None = None
     installation: str = ""  # whose it is, where it is not split; like the next
     namespace: str = ""
+    capacity: Amount | None = None  # of a node: what it is split by
     quantity: Decimal | None = None
     unit: str = ""
     usd: Decimal | None = None
@@ -57,11 +75,11 @@ class Charge:
     unknown: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Share:
+class Share(NamedTuple):
     """A part of a charge, and who causes it: an installation, other workloads of a namespace, or a pool.
 
-    `cpu_millicores` and `memory_bytes` are what it was split by: the greater of requests and use.
+    `cpu_millicores` and `memory_bytes` are what it was split by: the greater of requests and use. A tuple, since there
+    are hundreds of thousands in a large cluster.
     """
 
     charge: Charge

@@ -18,6 +18,7 @@ from addonctl.ports.objects import ObjectReader, ObjectWriter, Watch
 from addonctl.ports.observing import Clock, Inspector, Prober, Progress, Source, silent
 from addonctl.ports.schemas import Schemas
 from addonctl.ports.signals import Assessor, Signals
+from addonctl.ports.usage import Usage
 
 __all__ = [
     "Assessor",
@@ -39,6 +40,7 @@ __all__ = [
     "Schemas",
     "Signals",
     "Source",
+    "Usage",
     "Watch",
     "silent",
 ]

@@ -10,9 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from addonctl.adapters import knowledge
 from addonctl.adapters.schemas import JsonSchemas
 from addonctl.errors import Broken
 from addonctl.model.preflight import Violation
+from addonctl.versions import Version
 
 SCHEMAS = JsonSchemas()
 OF_EKS = Path(os.environ.get("ADDONCTL_SHARED", "/nowhere")) / "data" / "eks" / "configuration-schemas"
@@ -124,3 +126,45 @@ def test_the_schemas_of_eks_are_some_and_take_no_settings_as_they_take_none(shar
             SCHEMAS.violations(text, "{}")
             seen += 1
     assert seen > (100 if share == "all" else 40)
+
+
+def _newest(file: Path) -> str:
+    """The schema of the newest version of one add-on."""
+    found = json.loads(gzip.decompress(file.read_bytes()))
+    schema = found["schemas"][found["versions"][max(found["versions"], key=Version.of)]]
+    return schema if isinstance(schema, str) else json.dumps(schema)
+
+
+def _nested(path: str, value: Any) -> Any:
+    for key in reversed(path.split(".")):
+        value = {key: value}
+    return value
+
+
+@pytest.mark.skipif(not OF_EKS.is_dir(), reason="needs EKS's own schemas: ADDONCTL_SHARED is not set")
+def test_where_the_catalogue_says_that_requests_are_set_eks_takes_them() -> None:
+    requests = {"requests": {"cpu": "50m", "memory": "64Mi"}, "limits": {"memory": "64Mi"}}
+    checked = 0
+    for addon in knowledge.load().addons.values():
+        eks = addon.install.eks
+        paths = {setting.eks for setting in addon.requests if setting.eks}
+        file = OF_EKS / f"{eks.name if eks else ''}.json.gz"
+        for path in paths if file.is_file() else ():
+            schema = _newest(file)
+            assert SCHEMAS.violations(schema, json.dumps(_nested(path, requests))) == (), (addon.id, path)
+            assert _knows(json.loads(schema), path), (addon.id, path)
+            checked += 1
+    assert checked > 30
+
+
+def _knows(schema: dict[str, Any], path: str) -> bool:
+    """Whether a schema has properties along a path; one that allows anything would take any path."""
+    here: Any = schema
+    for key in path.split("."):
+        while "$ref" in here:
+            *_, kind, name = here["$ref"].split("/")
+            here = schema[kind][name]
+        here = here.get("properties", {}).get(key)
+        if here is None:
+            return False
+    return True

@@ -348,3 +348,17 @@ def running(server: Any) -> Iterator[Any]:
         server.shutdown()
         server.server_close()
         thread.join(2)
+
+
+def kubeconfig_of(folder: Path, server: str) -> str:
+    """The path of a kubeconfig for a server without TLS."""
+    document = {
+        "apiVersion": "v1",
+        "kind": "Config",
+        "current-context": "it",
+        "clusters": [{"name": "it", "cluster": {"server": server}}],
+        "users": [{"name": "me", "user": {"token": "good"}}],
+        "contexts": [{"name": "it", "context": {"cluster": "it", "user": "me"}}],
+    }
+    (folder / "config").write_text(json.dumps(document))
+    return f"{folder}/config"

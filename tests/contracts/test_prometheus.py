@@ -5,7 +5,6 @@ What only others say (Thanos' warnings, partial answers of VictoriaMetrics, logi
 
 import hashlib
 import hmac
-import json
 import threading
 import urllib.error
 import urllib.request
@@ -23,7 +22,17 @@ from addonctl.adapters.api_connection import connect
 from addonctl.adapters.api_objects import ApiObjects
 from addonctl.adapters.prometheus import Found, Place, Prometheus, Series, at, found, inside
 from tests.cluster import prometheus as real
-from tests.contracts.api_server import Answer, ApiServer, Request, Route, authority, refusal, running, server_tls
+from tests.contracts.api_server import (
+    Answer,
+    ApiServer,
+    Request,
+    Route,
+    authority,
+    kubeconfig_of,
+    refusal,
+    running,
+    server_tls,
+)
 
 _BEGAN = datetime(2026, 11, 1, 12, 0, tzinfo=UTC)
 _STEP_S, _STEPS = 30, 20
@@ -108,26 +117,13 @@ def _fields(request: Request) -> dict[str, Any]:
     return {name: getattr(request, name) for name in ("method", "path", "headers", "body")}
 
 
-def _kubeconfig(folder: Path, server: str) -> str:
-    document = {
-        "apiVersion": "v1",
-        "kind": "Config",
-        "current-context": "it",
-        "clusters": [{"name": "it", "cluster": {"server": server}}],
-        "users": [{"name": "me", "user": {"token": "good"}}],
-        "contexts": [{"name": "it", "context": {"cluster": "it", "user": "me"}}],
-    }
-    (folder / "config").write_text(json.dumps(document))
-    return f"{folder}/config"
-
-
 def _through_the_api_server(url: str, stack: ExitStack, folder: Path) -> Prometheus:
     def route(request: Request) -> Answer:
         if not request.path.startswith(_SERVICE):
             return refusal(404)
         return _relayed(url, Request(**{**_fields(request), "path": request.path.removeprefix(_SERVICE)}))
 
-    connection = connect(None, _kubeconfig(folder, _served(stack, route).url))
+    connection = connect(None, kubeconfig_of(folder, _served(stack, route).url))
     return inside(connection, Found("monitoring", "prometheus", 9090, ""))
 
 
@@ -422,7 +418,7 @@ def test_those_of_a_cluster_are_found_by_their_services_labels(stack: ExitStack,
         body = bodies.get(urlsplit(request.path).path)
         return refusal(404) if body is None else Answer(body=body)
 
-    connection = connect(None, _kubeconfig(tmp_path, _served(stack, route).url))
+    connection = connect(None, kubeconfig_of(tmp_path, _served(stack, route).url))
     assert found(ApiObjects(connection)) == (
         Found("monitoring", "vm", 8481, "/select/0/prometheus"),
         Found("monitoring", "stack", 9091, ""),
@@ -431,7 +427,7 @@ def test_those_of_a_cluster_are_found_by_their_services_labels(stack: ExitStack,
 
 
 def test_a_service_proxy_that_is_not_allowed_says_the_right_that_is_missing(stack: ExitStack, tmp_path: Path) -> None:
-    connection = connect(None, _kubeconfig(tmp_path, _served(stack, lambda _: refusal(403)).url))
+    connection = connect(None, kubeconfig_of(tmp_path, _served(stack, lambda _: refusal(403)).url))
     with pytest.raises(errors.Forbidden) as raised:
         inside(connection, Found("monitoring", "prometheus", 9090, "")).instant("up")
     assert "services/proxy" in raised.value.fix

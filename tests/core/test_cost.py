@@ -14,11 +14,11 @@ from addonctl import model
 from addonctl.adapters import knowledge, price_table
 from addonctl.catalog.prices import PriceTable
 from addonctl.cost import By, check_cost, explain, summarise
-from addonctl.cost.allocation import GIB, Amount, Demand, split, split_node
+from addonctl.cost.allocation import Demand, split, split_node
 from addonctl.cost.charges import fargate_size
 from addonctl.dependencies import find_dependencies
 from addonctl.inventory import take_inventory
-from addonctl.model.cost import Charge, ClusterCost, CostKind, Pool
+from addonctl.model.cost import GIB, Amount, Charge, ClusterCost, CostKind, Pool
 from addonctl.versions import Minor
 from tests.builders import eks, snapshot
 

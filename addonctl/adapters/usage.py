@@ -1,0 +1,285 @@
+"""Usage from Prometheus, aggregated there: the same few queries for every 500 containers, however many pods they have.
+
+Series of one container that are there twice (two replicas of Prometheus, two jobs that scrape a kubelet) count once.
+From the metrics API, where there is no Prometheus: what is used now, and nothing of before.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime, timedelta
+from itertools import accumulate
+
+import msgspec
+
+from addonctl import units
+from addonctl.adapters import api_errors, shapes
+from addonctl.adapters.api_protocol import ApiConnection
+from addonctl.adapters.prometheus import Prometheus, Series
+from addonctl.errors import AddonctlError, BadInput, Broken
+from addonctl.model import Gap, GapReason
+from addonctl.model.sizing import Day
+from addonctl.model.usage import Measured, Metrics, Spread, Traffic
+
+_CONTAINERS = 500
+_STEP, _SLOT_S = "5m", 300  # of rates, and between the samples of quantiles
+_DAY, _HOUR, _HOURS_A_WEEK = timedelta(days=1), timedelta(hours=1), 168
+_BY = "max by (namespace, pod, container)"
+_CPU, _MEMORY = "container_cpu_usage_seconds_total", "container_memory_working_set_bytes"
+_PERIODS, _THROTTLED = "container_cpu_cfs_periods_total", "container_cpu_cfs_throttled_periods_total"
+_OOM = "container_oom_events_total"
+_RECEIVED, _SENT = "container_network_receive_bytes_total", "container_network_transmit_bytes_total"
+# How Prometheus, Thanos and Mimir name clusters that share one.
+_CLUSTER = "cluster"
+
+_Key = tuple[str, str, str]  # namespace, pod, container
+
+
+@dataclass(frozen=True)
+class PrometheusUsage:
+    """The port. `daily`: each day by itself as well, for what has to be sized."""
+
+    prometheus: Prometheus
+    daily: bool = False
+
+    def of(self, containers: Iterable[tuple[str, str]], end: datetime, window: timedelta) -> Metrics:
+        wanted = sorted(set(containers))
+        chunks = [_Chunk(self.prometheus, wanted[n : n + _CONTAINERS], end) for n in range(0, len(wanted), _CONTAINERS)]
+        if chunks:
+            chunks[0].check_cluster()
+        measured: list[Measured] = []
+        traffic: list[Traffic] = []
+        for chunk in chunks:
+            measured += chunk.measured(window, daily=self.daily)
+            traffic += chunk.traffic(window)
+        gaps = (gap for chunk in chunks for gap in chunk.gaps)
+        return Metrics(
+            source=self.prometheus.name,
+            end=end,
+            window=window,
+            containers=tuple(measured),
+            traffic=tuple(traffic),
+            gaps=tuple(dict.fromkeys(gaps)),
+        )
+
+
+class _Chunk:
+    """Some containers, asked for together."""
+
+    def __init__(self, prometheus: Prometheus, wanted: Sequence[tuple[str, str]], end: datetime) -> None:
+        self._prometheus, self._wanted, self._end = prometheus, frozenset(wanted), end
+        self._namespaces = tuple(dict.fromkeys(namespace for namespace, _ in wanted))
+        self._containers = tuple(dict.fromkeys(container for _, container in wanted))
+        self.gaps: list[Gap] = []
+
+    def check_cluster(self) -> None:
+        """Raises BadInput where there is more than one cluster, and nothing says which is this one."""
+        if _CLUSTER in self._prometheus.labels:
+            return
+        answer = self._prometheus.instant(f"group by ({_CLUSTER}) ({self._of(_MEMORY)})", self._end)
+        names = sorted({series.labels.get(_CLUSTER, "") for series in answer.series})
+        if len(names) > 1:
+            raise BadInput(
+                f"{self._prometheus.name} has metrics of several clusters: {', '.join(filter(None, names))}",
+                "Name this one in the settings: `labels: {cluster: NAME}` under `prometheus`.",
+            )
+
+    def measured(self, window: timedelta, *, daily: bool) -> Iterator[Measured]:
+        found: dict[_Key, dict[str, float]] = {}
+        for figure, query in self._over(_seconds(window)).items():
+            for series in self._asked(figure, query):
+                found.setdefault(_key(series.labels), {})[figure] = series.points[-1][1]
+        days = self._days(window) if daily else {}
+        weeks = self._weeks(window) if daily else {}
+        for key in sorted(found):
+            if (key[0], key[2]) in self._wanted:
+                by_day = tuple(_day(day, said) for day, said in sorted(days.get(key, {}).items()))
+                yield replace(_measured(key, found[key], window), days=by_day, week=weeks.get(key, ()))
+
+    def _days(self, window: timedelta) -> Mapping[_Key, Mapping[date, Mapping[str, float]]]:
+        """The figures of each day of the window, from midnight to midnight UTC."""
+        last = self._end.replace(hour=0, minute=0, second=0, microsecond=0)
+        found: dict[_Key, dict[date, dict[str, float]]] = {}
+        queries = self._over("1d")
+        for figure in _DAILY:
+            for series in self._asked(figure, queries[figure], since=last - window + _DAY, until=last):
+                of_it = found.setdefault(_key(series.labels), {})
+                for at, value in series.points:
+                    day = (datetime.fromtimestamp(at, UTC) - _DAY).date()
+                    of_it.setdefault(day, {})[figure] = value
+        return found
+
+    def _weeks(self, window: timedelta) -> Mapping[_Key, tuple[float, ...]]:
+        """The highest CPU of each hour of the week, from Monday 00:00 UTC."""
+        query = f"{_BY} (max_over_time(rate({self._of(_CPU)}[{_STEP}])[1h:{_STEP}]))"
+        last = self._end.replace(minute=0, second=0, microsecond=0)
+        found: dict[_Key, list[float]] = {}
+        for series in self._asked("week", query, since=last - window + _HOUR, step=_HOUR, until=last):
+            hours = found.setdefault(_key(series.labels), [0.0] * _HOURS_A_WEEK)
+            for at, value in series.points:
+                began = datetime.fromtimestamp(at, UTC) - _HOUR
+                hour = began.weekday() * 24 + began.hour
+                hours[hour] = max(hours[hour], value * 1000)
+        return {key: tuple(hours) for key, hours in found.items()}
+
+    def traffic(self, window: timedelta) -> Iterator[Traffic]:
+        found: dict[tuple[str, str], dict[str, float]] = {}
+        for figure, metric in (("received", _RECEIVED), ("sent", _SENT)):
+            where = self._prometheus.selector((metric,), {"namespace": self._namespaces})
+            inner = f"sum by (namespace, pod, job) (rate({where}[{_seconds(window)}]))"
+            query = f"max by (namespace, pod) ({inner})"
+            for series in self._asked(figure, query):
+                key = (series.labels.get("namespace", ""), series.labels.get("pod", ""))
+                found.setdefault(key, {})[figure] = series.points[-1][1]
+        return (Traffic(namespace=namespace, pod=pod, **said) for (namespace, pod), said in sorted(found.items()))
+
+    def _of(self, metric: str) -> str:
+        return self._prometheus.selector((metric,), {"namespace": self._namespaces, "container": self._containers})
+
+    def _over(self, window: str) -> Mapping[str, str]:
+        """The query of each figure over a window."""
+        memory = f"{self._of(_MEMORY)}[{window}]"
+        cpu = f"rate({self._of(_CPU)}[{_STEP}])[{window}:{_STEP}]"
+        periods, throttled = (f"increase({self._of(each)}[{window}])" for each in (_PERIODS, _THROTTLED))
+        figures = {
+            f"{what}_{name}": f"{_BY} ({of}{over}))"
+            for what, over in (("cpu", cpu), ("memory", memory))
+            for name, of in _SPREAD.items()
+        }
+        return {
+            **figures,
+            "throttled": f"{_BY} ({throttled} / {periods})",
+            "oom_kills": f"{_BY} (increase({self._of(_OOM)}[{window}]))",
+            "slots": f"{_BY} (count_over_time({self._of(_MEMORY)}[{window}:{_STEP}]))",
+        }
+
+    def _asked(
+        self,
+        figure: str,
+        query: str,
+        since: datetime | None = None,
+        step: timedelta = _DAY,
+        until: datetime | None = None,
+    ) -> Iterator[Series]:
+        """The series of a figure, at the end or since a time; what could not be read of it is a gap."""
+        try:
+            if since is None:
+                answer = self._prometheus.instant(query, self._end)
+            else:
+                answer = self._prometheus.range(query, since, until or self._end, step.total_seconds())
+        except AddonctlError as error:
+            self.gaps.append(api_errors.gap(f"usage:{figure}", error))
+            return
+        if answer.warnings:
+            detail = f"{self._prometheus.name} says: {'; '.join(answer.warnings)}"
+            self.gaps.append(Gap(part=f"usage:{figure}", reason=GapReason.BROKEN, detail=detail))
+        yield from (series for series in answer.series if series.points)
+
+
+_SPREAD = {
+    "mean": "avg_over_time(",
+    "p50": "quantile_over_time(0.5, ",
+    "p95": "quantile_over_time(0.95, ",
+    "p99": "quantile_over_time(0.99, ",
+    "max": "max_over_time(",
+}
+_DAILY = ("cpu_p50", "cpu_p95", "cpu_p99", "cpu_max", "memory_max", "throttled", "oom_kills", "slots")
+
+
+def _seconds(window: timedelta) -> str:
+    return f"{int(window.total_seconds())}s"
+
+
+def _key(labels: Mapping[str, str]) -> _Key:
+    return labels.get("namespace", ""), labels.get("pod", ""), labels.get("container", "")
+
+
+def _measured(key: _Key, said: Mapping[str, float], window: timedelta) -> Measured:
+    namespace, pod, container = key
+    return Measured(
+        namespace=namespace,
+        pod=pod,
+        container=container,
+        cpu=_spread(said, "cpu", 1000),
+        memory=_spread(said, "memory", 1),
+        throttled=said.get("throttled"),
+        oom_kills=said.get("oom_kills"),
+        coverage=_coverage(said, window),
+    )
+
+
+def _spread(said: Mapping[str, float], what: str, times: int) -> Spread:
+    figures = {name: said.get(f"{what}_{name}") for name in _SPREAD}
+    return Spread(**{name: None if value is None else value * times for name, value in figures.items()})
+
+
+def _day(day: date, said: Mapping[str, float]) -> Day:
+    """One day of a container. Each level is at least the one below it: they come from queries of their own."""
+    levels = list(accumulate((said.get(f"cpu_{name}", 0.0) * 1000 for name in ("p50", "p95", "p99", "max")), max))
+    return Day(
+        date=day,
+        cpu_p50=levels[0],
+        cpu_p95=levels[1],
+        cpu_p99=levels[2],
+        cpu_max=levels[3],
+        memory_max=int(said.get("memory_max", 0)),
+        throttled_share=min(1.0, said.get("throttled", 0.0)),
+        oom_kills=round(said.get("oom_kills", 0.0)),
+        samples_share=_coverage(said, _DAY),
+    )
+
+
+def _coverage(said: Mapping[str, float], window: timedelta) -> float:
+    return min(1.0, said.get("slots", 0.0) * _SLOT_S / window.total_seconds())
+
+
+# ── The metrics API ─────────────────────────────────────────────────────────────────────────────────────────────
+
+
+class _Container(msgspec.Struct):
+    name: str
+    usage: dict[str, str] = {}
+
+
+class _Metadata(msgspec.Struct):
+    name: str
+    namespace: str = ""
+
+
+class _PodMetrics(msgspec.Struct):
+    metadata: _Metadata
+    containers: tuple[_Container, ...] = ()
+
+
+class _PodMetricsList(msgspec.Struct):
+    items: tuple[_PodMetrics, ...] = ()
+
+
+_POD_METRICS = "/apis/metrics.k8s.io/v1beta1/pods"
+
+
+@dataclass(frozen=True)
+class MetricsApiUsage:
+    """The port, of a cluster without Prometheus: one look, of now. The window asked for is not that of the answer."""
+
+    connection: ApiConnection
+
+    def of(self, containers: Iterable[tuple[str, str]], end: datetime, window: timedelta) -> Metrics:
+        wanted = frozenset(containers)
+        try:
+            listed = shapes.decode(self.connection.request("GET", _POD_METRICS).body, _PodMetricsList)
+        except msgspec.DecodeError as error:
+            raise Broken(f"The answer is none of metrics.k8s.io: {error}", "Check metrics-server.") from error
+        found = (
+            Measured(
+                namespace=pod.metadata.namespace,
+                pod=pod.metadata.name,
+                container=container.name,
+                cpu=Spread(mean=float(units.quantity(container.usage.get("cpu", "0")) * 1000)),
+                memory=Spread(mean=float(units.quantity(container.usage.get("memory", "0")))),
+                coverage=1.0,
+            )
+            for pod in listed.items
+            for container in pod.containers
+            if (pod.metadata.namespace, container.name) in wanted
+        )
+        return Metrics(source="metrics.k8s.io", end=end, window=timedelta(0), containers=tuple(found))

@@ -1,0 +1,134 @@
+"""What containers use beside what they request: a table, a document, CSV."""
+
+import csv
+import io
+from collections.abc import Callable, Sequence
+from datetime import timedelta
+
+from addonctl.assessment import Assessment
+from addonctl.model.usage import ContainerUsage, Metrics
+from addonctl.render.costs import cpu, memory
+from addonctl.render.documents import Document, envelope, plain
+from addonctl.render.drawing import labels
+from addonctl.render.screen import BAD, FAIR, QUIET, Style, print_line, say, table
+from addonctl.render.tables import Cell, Column, Fit
+from addonctl.usage import UsageReport
+
+_FIGURES = ("mean", "p50", "p95", "p99", "max")
+# Above this a container waits for CPU noticeably; below this coverage its quantiles say little.
+_THROTTLED, _COVERED = 0.05, 0.5
+
+
+def usage(assessment: Assessment, report: UsageReport, style: Style) -> None:
+    """The table of `addonctl usage`, and what it rests on."""
+    if style.headers:
+        say(f"{assessment.cluster.name}  ·  {spoken(report.metrics)}", "bold")
+        print_line()
+    named = labels(each.installation for each in report.containers)
+    figures = _FIGURES if style.wide else ("mean",) if not report.metrics.window else ("p95", "max")
+    lines = [
+        [
+            str(named[each.installation]) if each.installation else each.workload.name,
+            each.container,
+            str(each.pods),
+            *_of(each, figures, style),
+            *_troubles(each, style),
+        ]
+        for each in report.containers
+    ]
+    columns = [Column("ADD-ON", Fit.LAST), Column("CONTAINER", Fit.LAST), Column("PODS", drop=4)]
+    for what in ("CPU", "MEM"):
+        columns += [Column(f"{what} {name.upper()}", drop=2 if name == "p50" else 0) for name in figures]
+        columns += [Column("REQ"), *([Column("LIM", drop=3)] if style.wide else [])]
+    columns += [Column("THROTTLED", drop=5), Column("OOM", drop=6)] if report.metrics.window else []
+    columns += [Column("MEASURED", drop=7)] if style.wide else []
+    table(columns, lines, headers=style.headers)
+    if style.headers:
+        _notes(report)
+
+
+def spoken(metrics: Metrics) -> str:
+    """`use of the last 14 days by Prometheus …`, or of now."""
+    over = f"use of the last {_span(metrics.window)}" if metrics.window else "use right now"
+    return f"{over}, by {metrics.source}"
+
+
+def _span(window: timedelta) -> str:
+    hours = window.total_seconds() / 3600
+    return f"{hours / 24:g} days" if hours >= 48 else f"{hours:g} hours"
+
+
+def _of(each: ContainerUsage, figures: Sequence[str], style: Style) -> list[Cell | str]:
+    cells: list[Cell | str] = []
+    for spread, unit, request, limit in (
+        (each.cpu, cpu, each.cpu_request_millicores, each.cpu_limit_millicores),
+        (each.memory, memory, each.memory_request_bytes, each.memory_limit_bytes),
+    ):
+        most = spread.max if spread.max is not None else spread.mean
+        over = request is not None and most is not None and most > request
+        for name in figures:
+            value = getattr(spread, name)
+            cells.append(Cell(_shown(value, unit), FAIR if over and name in ("max", "mean") else ""))
+        cells.append(unit(request) if request else "none")
+        cells += [unit(limit) if limit else "none"] if style.wide else []
+    return cells
+
+
+def _shown(value: float | None, unit: Callable[[int], str]) -> str:
+    return "-" if value is None else unit(round(value))
+
+
+def _troubles(each: ContainerUsage, style: Style) -> list[Cell | str]:
+    covered = Cell(f"{each.coverage:.0%}", FAIR if each.coverage < _COVERED else "")
+    if each.throttled is None and each.oom_kills is None and not each.days and each.cpu.p95 is None:
+        return [covered] if style.wide else []
+    throttled = Cell(
+        "-" if each.throttled is None else f"{each.throttled:.0%}", BAD if (each.throttled or 0) > _THROTTLED else ""
+    )
+    kills = Cell("-" if each.oom_kills is None else f"{each.oom_kills:.0f}", BAD if each.oom_kills else "")
+    return [throttled, kills, *([covered] if style.wide else [])]
+
+
+def _notes(report: UsageReport) -> None:
+    print_line()
+    say("Of quantiles that of the pod that used most. REQ: what one pod requests.", QUIET)
+    for ref, container in report.unmeasured:
+        say(f"{container} of {ref}", FAIR, first="not measured: ")
+    for gap in report.metrics.gaps:
+        say(gap.detail, FAIR, first=f"{gap.part} not known: ")
+
+
+def usage_document(assessment: Assessment, report: UsageReport) -> Document:
+    """`addonctl usage -o json`: CPU in millicores, memory in bytes, `window_s` in seconds (0: of now alone)."""
+    metrics = report.metrics
+    return {
+        **envelope(assessment, "Usage"),
+        "source": metrics.source,
+        "window_s": metrics.window.total_seconds(),
+        "until": metrics.end.isoformat(),
+        "containers": plain(report.containers),
+        "traffic": plain(metrics.traffic),
+        "unmeasured": [{"workload": str(ref), "container": container} for ref, container in report.unmeasured],
+        "unread": plain(metrics.gaps),
+    }
+
+
+def usage_csv(report: UsageReport) -> str:
+    """`addonctl usage -o csv`: a line a container; an empty figure was not measured."""
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    figures = [f"{what}_{name}" for what in ("cpu_millicores", "memory_bytes") for name in _FIGURES]
+    rest = ["cpu_request_millicores", "cpu_limit_millicores", "memory_request_bytes", "memory_limit_bytes"]
+    writer.writerow(
+        ["installation", "workload", "container", "pods", *figures, "throttled", "oom_kills", "coverage", *rest]
+    )
+    for each in report.containers:
+        spreads = [_plain(getattr(spread, name)) for spread in (each.cpu, each.memory) for name in _FIGURES]
+        troubles = [_plain(each.throttled), _plain(each.oom_kills), _plain(each.coverage)]
+        asked = [_plain(getattr(each, name)) for name in rest]
+        writer.writerow([each.installation, each.workload, each.container, each.pods, *spreads, *troubles, *asked])
+    return out.getvalue()
+
+
+def _plain(value: float | None) -> str:
+    return "" if value is None else f"{value:g}" if value < 1000 else f"{value:.0f}"

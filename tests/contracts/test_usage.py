@@ -1,0 +1,183 @@
+"""What containers used, from a real Prometheus with ten days of history: doubled, broken off, of two clusters.
+
+And from the metrics API, whose answers are those that metrics-server gives.
+"""
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from addonctl.adapters.api_connection import connect
+from addonctl.adapters.prometheus import Place, at
+from addonctl.adapters.usage import MetricsApiUsage, PrometheusUsage
+from addonctl.errors import BadInput
+from addonctl.model.usage import Measured, Metrics
+from tests.cluster import prometheus as real
+from tests.contracts.api_server import Answer, ApiServer, kubeconfig_of, running
+
+END = datetime(2026, 11, 23, tzinfo=UTC)
+DAYS, STEP_S = 10, 60
+BEGAN = END - timedelta(days=DAYS)
+MIB = 2**20
+ASKED = [("kube-system", "coredns")]
+Use = Callable[[datetime], float]
+
+
+def flat(value: float) -> Use:
+    return lambda _: value
+
+
+def busy_on_monday(moment: datetime) -> float:
+    """A tenth of a core, and half a core on Mondays from 02:00 to 04:00 UTC."""
+    return 0.5 if moment.weekday() == 0 and 2 <= moment.hour < 4 else 0.1
+
+
+def series(
+    pod: str, cpu: Use, memory: Use, *, restarts: tuple[int, ...] = (), off: tuple[int, ...] = (), more: str = ""
+) -> tuple[list[str], list[str]]:
+    """Lines of CPU and of memory; on days of `restarts` the counter begins anew, on days `off` nothing is scraped."""
+    labels = f'namespace="kube-system",pod="{pod}",container="coredns"{more}'
+    counter, lines, held = 0.0, [], []
+    for n in range(DAYS * 86400 // STEP_S + 1):
+        moment = BEGAN + timedelta(seconds=n * STEP_S)
+        day = n * STEP_S // 86400
+        if day in restarts and n * STEP_S % 86400 == 0:
+            counter = 0.0
+        counter += cpu(moment) * STEP_S
+        if day not in off:
+            stamp = int(moment.timestamp())
+            lines.append(f"container_cpu_usage_seconds_total{{{labels}}} {counter:.4f} {stamp}")
+            held.append(f"container_memory_working_set_bytes{{{labels}}} {memory(moment):.0f} {stamp}")
+    return lines, held
+
+
+def history(*made: tuple[list[str], list[str]], kills: bool = False) -> str:
+    """OpenMetrics, each metric's lines together."""
+    cpu = [line for lines, _ in made for line in lines]
+    memory = [line for _, lines in made for line in lines]
+    oom = []
+    if kills:
+        labels = 'namespace="kube-system",pod="coredns-0",container="coredns"'
+        oom = ["# TYPE container_oom_events counter"]
+        for n in range(0, DAYS * 86400, 300):
+            moment = BEGAN + timedelta(seconds=n)
+            oom.append(f"container_oom_events_total{{{labels}}} {int(n >= 86400 * 4 + 3600)} {int(moment.timestamp())}")
+    return "\n".join(
+        (
+            "# TYPE container_cpu_usage_seconds counter",
+            *cpu,
+            "# TYPE container_memory_working_set_bytes gauge",
+            *memory,
+            *oom,
+            "# EOF",
+            "",
+        )
+    )
+
+
+@pytest.fixture
+def asked(tmp_path: Path) -> Iterator[Callable[..., Metrics]]:
+    """Answers of a Prometheus with a history of its own."""
+    if absent := real.missing():
+        pytest.skip(f"a real Prometheus needs {absent}")
+    with ExitStack() as stack:
+
+        def ask(body: str, days: int = 7, labels: dict[str, str] | None = None) -> Metrics:
+            url = stack.enter_context(real.serving(tmp_path / "prometheus", history=body))
+            usage = PrometheusUsage(at(Place(url=url, labels=labels or {})), daily=True)
+            return usage.of(ASKED, END, timedelta(days=days))
+
+        yield ask
+
+
+def only(metrics: Metrics) -> Measured:
+    (one,) = metrics.containers
+    return one
+
+
+def test_steady_use_is_the_same_at_every_quantile(asked: Callable[..., Metrics]) -> None:
+    found = only(asked(history(series("coredns-0", flat(0.05), flat(70 * MIB)))))
+    for name in ("mean", "p50", "p95", "p99", "max"):
+        assert getattr(found.cpu, name) == pytest.approx(50, rel=0.01)
+        assert getattr(found.memory, name) == 70 * MIB
+    assert found.coverage == pytest.approx(1, abs=0.01)
+    assert found.oom_kills is None
+    assert found.throttled is None
+
+
+def test_days_are_told_apart_and_a_weekly_peak_is_seen_in_its_hours(asked: Callable[..., Metrics]) -> None:
+    found = only(asked(history(series("coredns-0", busy_on_monday, flat(70 * MIB)))))
+    assert [day.date for day in found.days] == [(END - timedelta(days=n)).date() for n in range(7, 0, -1)]
+    peaks = {day.date.weekday(): round(day.cpu_max) for day in found.days}
+    assert peaks == {0: 500, 1: 100, 2: 100, 3: 100, 4: 100, 5: 100, 6: 100}
+    assert {round(day.cpu_p50) for day in found.days} == {100}
+    assert all(day.whole for day in found.days)
+    assert [hour for hour, value in enumerate(found.week) if value > 300] == [2, 3]
+    assert found.cpu.p50 == pytest.approx(100, rel=0.01)
+    assert found.cpu.p99 == pytest.approx(500, rel=0.02)
+
+
+def test_a_counter_that_begins_anew_is_no_use(asked: Callable[..., Metrics]) -> None:
+    found = only(asked(history(series("coredns-0", flat(0.05), flat(MIB), restarts=(5, 7)))))
+    assert found.cpu.max == pytest.approx(50, rel=0.05)
+
+
+def test_what_two_scrape_counts_once(asked: Callable[..., Metrics]) -> None:
+    twice = [series("coredns-0", flat(0.05), flat(70 * MIB), more=f',job="kubelet",replica="{each}"') for each in "ab"]
+    found = asked(history(*twice))
+    assert only(found).cpu.mean == pytest.approx(50, rel=0.01)
+    assert only(found).memory.max == 70 * MIB
+
+
+def test_days_without_samples_are_missing_and_cover_nothing(asked: Callable[..., Metrics]) -> None:
+    found = only(asked(history(series("coredns-0", flat(0.05), flat(MIB), off=(4, 5)))))
+    gone = {(BEGAN + timedelta(days=n)).date() for n in (4, 5)}
+    assert not gone & {day.date for day in found.days if day.whole}
+    assert found.coverage == pytest.approx(5 / 7, abs=0.02)
+
+
+def test_pods_that_are_gone_are_told(asked: Callable[..., Metrics]) -> None:
+    early = series("coredns-a", flat(0.05), flat(MIB), off=tuple(range(5, 11)))
+    late = series("coredns-b", flat(0.02), flat(MIB), off=tuple(range(5)))
+    found = asked(history(early, late))
+    assert [each.pod for each in found.containers] == ["coredns-a", "coredns-b"]
+
+
+def test_a_kill_for_memory_is_counted_on_its_day(asked: Callable[..., Metrics]) -> None:
+    found = only(asked(history(series("coredns-0", flat(0.05), flat(MIB)), kills=True)))
+    assert found.oom_kills == pytest.approx(1, abs=0.05)
+    assert [day.date for day in found.days if day.oom_kills] == [(BEGAN + timedelta(days=4)).date()]
+
+
+def test_of_two_clusters_one_has_to_be_named(asked: Callable[..., Metrics]) -> None:
+    both = history(
+        series("coredns-0", flat(0.05), flat(MIB), more=',cluster="prod-eu-1"'),
+        series("coredns-0", flat(0.5), flat(MIB), more=',cluster="prod-us-1"'),
+    )
+    with pytest.raises(BadInput, match="prod-eu-1, prod-us-1"):
+        asked(both)
+
+
+def test_the_cluster_that_is_named_is_the_only_one(asked: Callable[..., Metrics]) -> None:
+    both = history(
+        series("coredns-0", flat(0.05), flat(MIB), more=',cluster="prod-eu-1"'),
+        series("coredns-0", flat(0.5), flat(MIB), more=',cluster="prod-us-1"'),
+    )
+    assert only(asked(both, labels={"cluster": "prod-eu-1"})).cpu.mean == pytest.approx(50, rel=0.01)
+
+
+def test_the_metrics_api_knows_what_is_used_now(tmp_path: Path) -> None:
+    containers = [{"name": "coredns", "usage": {"cpu": "3250u", "memory": "70Mi"}}]
+    pods = [{"metadata": {"name": "coredns-0", "namespace": "kube-system"}, "containers": containers}]
+    body = json.dumps({"kind": "PodMetricsList", "items": pods}).encode()
+    with running(ApiServer(lambda _: Answer(status=200, body=body), None)) as server:
+        connection = connect(None, kubeconfig_of(tmp_path, server.url))
+        found = MetricsApiUsage(connection).of(ASKED, END, timedelta(days=7))
+    assert found.window == timedelta(0)
+    assert only(found).cpu.mean == pytest.approx(3.25)
+    assert only(found).memory.mean == 70 * MIB
+    assert only(found).cpu.p95 is None
