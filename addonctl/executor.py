@@ -6,7 +6,7 @@ again may help; what is sure not to turns the run back. What differs between own
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from addonctl import leases
@@ -49,6 +49,10 @@ class Executor:
             return Failed(command.id, error.what, _RENEWED_S)
         except AddonctlError as error:
             return Failed(command.id, error.what, error.retry_after_s)
+
+    def fenced(self, check: Callable[[], None]) -> "Executor":
+        """The same, where `check` is asked before anything is written, and may raise."""
+        return replace(self, ports=self.ports.fenced(check))
 
     def turn(self, run: Run, wanted: Sequence[Command], since: datetime) -> Event:
         """One turn of a run: the command that it wants, else a look."""

@@ -33,8 +33,9 @@ _TIMES = (2.0, 3.0, 5.0, 10.0, 30.0, 100.0)
 _SHARES = (0.02, 0.05, 0.1, 0.2, 0.5, 0.99)
 _MOST = 0.9  # below the largest of them
 _NEVER = -math.inf
-# Of an additional SLI: so many requests of one tick are evidence; after so many times `silent` ticks it is unknown.
-_AT_ONCE, _LATER = 20, 4
+# Of an additional SLI: so many requests of one tick are evidence, and so many of one that has no control; after so many
+# times `silent` ticks it is unknown.
+_AT_ONCE, _AT_ONCE_ALONE, _LATER = 20, 5, 4
 
 
 def opened(settings: GateSettings, objectives: Iterable[Objective], baseline: Iterable[Sample] = ()) -> Gate:
@@ -47,7 +48,7 @@ def opened(settings: GateSettings, objectives: Iterable[Objective], baseline: It
 
 def _watched(objective: Objective, baseline: Counts, settings: GateSettings) -> Watched:
     limit = _limit(objective, baseline, settings)
-    bearable = min(settings.shared * limit, _MOST) if objective.controlled else limit
+    bearable = min(settings.shared * limit, _MOST) if objective.controlled or objective.additional else limit
     return Watched(
         sli=objective.sli,
         limit=limit,
@@ -103,9 +104,10 @@ def _ticked(seen: Watched, sample: Sample | None, settings: GateSettings) -> Wat
 
 def _evident(counted: Counts, seen: Watched) -> Counts:
     """What is evidence of it: real requests come in bursts, and many of one tick say little more than some."""
-    if not seen.additional or counted.requests <= _AT_ONCE:
+    most = _AT_ONCE if seen.controlled else _AT_ONCE_ALONE
+    if not seen.additional or counted.requests <= most:
         return counted
-    return Counts(_AT_ONCE, round(_AT_ONCE * counted.failed / counted.requests))
+    return Counts(most, round(most * counted.failed / counted.requests))
 
 
 def _stake(tick: int, horizon: int) -> float:

@@ -49,6 +49,8 @@ _LOOKS = 4
 _GRANTED_WITHIN = timedelta(seconds=120)
 # Old pods are back within seconds, unless something forbids it: a disruption budget, or somebody who works against it.
 _WORKLOADS_FIRST = timedelta(seconds=60)
+# New instances that came after that are ended so often.
+_AGAIN = timedelta(seconds=30)
 # One instance follows another within this, pulled image and warmed caches included.
 _AN_INSTANCE_S = 60
 _WATCHED = (Phase.APPLY, Phase.SOAK, Phase.VERIFY)
@@ -303,6 +305,8 @@ def _looked(run: Run, seen: Looked, now: datetime) -> Run:
                 return _wanting(run, Do.REVERT_OWNER)
             if seen.state is not None and seen.state.restored and _as_ready_as_before(run, seen.state):
                 return _wanting(replace(run, restored=True), Do.RELAX, Do.COMPARE)
+            if seen.state is not None and seen.state.updated and now - run.since > _WORKLOADS_FIRST:
+                return replace(_wanting(run, Do.REVERT_WORKLOADS), not_before=now + _AGAIN)
     return run
 
 

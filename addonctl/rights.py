@@ -9,6 +9,7 @@ from dataclasses import replace
 
 from addonctl.leases import NAMESPACE
 from addonctl.model import ObjectRef, live, owners
+from addonctl.model.manifests import KEPT
 from addonctl.model.plan import Rollout, Step, Target
 
 _LEASE = ObjectRef(kind="Lease", name="", namespace=NAMESPACE, group="coordination.k8s.io")
@@ -48,11 +49,16 @@ def _of_pods(target: Target) -> Iterator[live.Right]:
 
 
 def _of_manifests(step: Step) -> Iterator[live.Right]:
-    """Server-side apply patches what is there, and creates what is not: that cannot be granted by name."""
+    """Server-side apply patches what is there, and creates what is not, which goes again on the way back.
+
+    To create cannot be granted by name.
+    """
     given = step.manifests
     for ref in given.objects if given else ():
         yield live.Right("patch", ref)
         if ref not in step.objects:
             yield live.Right("create", replace(ref, name=""))
+            if ref.kind not in KEPT:
+                yield live.Right("delete", ref)
     for ref in given.gone if given else ():
         yield live.Right("delete", ref)

@@ -5,11 +5,13 @@ command again, and the executor reads the world before it repeats it. Called by 
 simulator.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from addonctl.errors import Conflict
 from addonctl.executor import Executor
+from addonctl.hands import Superseded
 from addonctl.model import GateSettings
 from addonctl.model.journal import Line, What
 from addonctl.model.plan import Plan
@@ -74,7 +76,7 @@ class Worker:
             if not wanted:
                 self.clock.sleep(run.limits.look_s)
             now = self.clock.now()
-            event = self.executor.turn(run, wanted, since)
+            event = self._turn(run, wanted, since)
             if isinstance(event, Looked) and event.state is not None:
                 since = now  # of a look that could not be made, the next one counts the time as well
             run, wanted = self._moved(run, event)
@@ -84,11 +86,26 @@ class Worker:
                 run, wanted = self._moved(run, request.asked, request.number)
         return run
 
+    def _turn(self, run: Run, wanted: Sequence[Command], since: datetime) -> Event:
+        """Before each write the journal is asked: who stood still for long may have lost the run meanwhile."""
+
+        def is_mine() -> None:
+            try:
+                self.journal.store(run)
+            except Conflict as taken:
+                raise Superseded(taken.what) from taken
+
+        try:
+            return self.executor.fenced(is_mine).turn(run, wanted, since)
+        except Superseded as late:
+            raise Conflict(str(late)) from late
+
     def _moved(self, run: Run, event: Event, heard: int = 0) -> Advance:
         """The run after an event, stored before anything else is done."""
         now = self.clock.now()
         after, wanted = advance(run, event, now)
         if after.phase.ended and not run.phase.ended:
+            self.journal.store(run)  # raises where another worker has taken it: what it holds is that one's now
             self.executor.end(after)
         self.journal.store(after, tuple(self._telling(run, after, event, now)), heard)
         self.told(after)

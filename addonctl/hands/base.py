@@ -1,9 +1,9 @@
 """What every hand can do, and what it takes."""
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Protocol
+from typing import Any, Protocol, cast
 
 from addonctl import ports
 from addonctl.model import ObjectRef, live
@@ -30,6 +30,32 @@ class Ports:
     manifests: ports.ManifestReader
     assessor: ports.Assessor | None = None  # None: only the instances and the SLIs are watched
     configurations: ports.Checkpoints | None = None  # None: none is changed
+
+    def fenced(self, check: Callable[[], None]) -> "Ports":
+        """The same, where `check` is asked before anything is written, and may raise."""
+        writers = ("writer", "eks_writer", "gitops", "helm_writer")
+        return replace(self, **{name: cast(Any, _Fenced(getattr(self, name), check)) for name in writers})
+
+
+@dataclass(frozen=True, slots=True)
+class _Fenced:
+    """A writing port that asks first."""
+
+    port: object
+    check: Callable[[], None]
+
+    def __getattr__(self, name: str) -> Any:
+        method = getattr(self.port, name)
+
+        def asked(*given: Any, **named: Any) -> Any:
+            self.check()
+            return method(*given, **named)
+
+        return asked
+
+
+class Superseded(Exception):
+    """Another worker has taken the run: this one writes nothing more for it."""
 
 
 class NotYet(Exception):

@@ -241,10 +241,7 @@ class FluxHand:
     # ── Changing ────────────────────────────────────────────────────────────────────────────────────────────────
 
     def change(self, before: Checkpoint, token: str) -> str:
-        """Helm would set what the chart sets, so the chart is told the temporary settings; none has `paused`."""
-        workloads = of_checkpoint(self.ports.reader, self.ports.writer, self.ports.clock, before)
-        held = {each.ref: {k: v for k, v in each.hardened.items() if k != "paused"} for each in workloads}
-        self.ports.gitops.hold(self.owner, held)
+        self._hold_workloads(before)
         goal = goal_of(self.step, self.ports)
         if goal is not None:
             self.ports.gitops.put_back(self.owner, _manager(goal))
@@ -252,12 +249,17 @@ class FluxHand:
             self.ports.gitops.set_revision(self.owner, str(self.step.to_version))
         return token
 
+    def _hold_workloads(self, before: Checkpoint) -> None:
+        """Helm would set what the chart sets, so the chart is told the temporary settings; none has `paused`."""
+        workloads = of_checkpoint(self.ports.reader, self.ports.writer, self.ports.clock, before)
+        held = {each.ref: {k: v for k, v in each.hardened.items() if k != "paused"} for each in workloads}
+        self.ports.gitops.hold(self.owner, held)
+
     def revert(self, before: Checkpoint, token: str) -> str:
-        """Helm would be refused what of a workload's fields is still ours."""
         if flux_applied(self._release()) == flux_applied(_manager(before)):
             return ""
-        for each in of_checkpoint(self.ports.reader, self.ports.writer, self.ports.clock, before):
-            each.disown()
+        if self.step.restores:
+            self._hold_workloads(before)
         self.ports.gitops.put_back(self.owner, _manager(before))
         return token
 

@@ -89,7 +89,8 @@ def evidence(judgement: Judgement) -> Iterator[str]:
     if judgement.guards:
         yield from dict.fromkeys(f"{each.subject}: {each.detail}" for each in judgement.guards)
         return
-    telling = [each for each in judgement.slis if each.verdict is judgement.verdict and each.decides]
+    verdict = judgement.verdict
+    telling = [each for each in judgement.slis if each.verdict is verdict and (each.decides or verdict is Verdict.PASS)]
     yield from map(_sli, telling or judgement.slis)
 
 

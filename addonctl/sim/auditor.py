@@ -8,13 +8,14 @@ orchestrator or the instances, only the values that the journal holds.
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from itertools import pairwise
 from typing import Any
 
 from addonctl.model import live, owners
 from addonctl.model.journal import Line, What
 from addonctl.model.plan import Plan, Step
-from addonctl.model.run import Do, Phase, Run, Why
+from addonctl.model.run import CommandFailed, Do, Phase, Run, Why
 from addonctl.sim.controllers import STEADY
 from addonctl.sim.documents import Document, at, copied
 from addonctl.sim.faults import FAULTS
@@ -159,9 +160,25 @@ class Auditor:
         if not command.do.changes:
             self.found(f"{call.verb} {call.what} by {command.do}, which changes nothing")
         self._check_planned(call)
-        held = (lease.spec.get("holderIdentity") for lease in self.store.rows(_LEASE))
-        if run.id not in held:
+        if not self.holds_lease(run.id):
             self.found(f"{call.verb} {call.what} without the Lease")
+
+    def holds_lease(self, run: str) -> bool:
+        return any(lease.spec.get("holderIdentity") == run for lease in self.store.rows(_LEASE))
+
+    def refused(self, rival: Run) -> None:
+        """Another run was refused, and is told whether who holds the Lease is alive."""
+        if rival.phase is not Phase.REFUSED or not isinstance(rival.why, CommandFailed):
+            self.found(f"a second run is {rival.phase}")
+            return
+        if any(fault.fault == "clock jump" for fault in self.scenario.faults):
+            return
+        (lease,) = self.store.rows(_LEASE)
+        renewed = datetime.fromisoformat(lease.spec["renewTime"])
+        silent = (self.store.world.now - renewed).total_seconds() > lease.spec["leaseDurationSeconds"]
+        said = "stopped in the middle" if silent else "is at work"
+        if said not in rival.why.reason or self.plan.steps[0].installation not in rival.why.reason:
+            self.found(f"a second run is told {rival.why.reason}")
 
     def _check_planned(self, call: Call) -> None:
         step = self._at_work_on
@@ -224,7 +241,7 @@ class Auditor:
     def _calm(self) -> bool:
         """Whether nothing is wrong at all, but for workers that die, with an add-on that is there all the time."""
         one = self.scenario
-        return not (one.faults or one.asked) and one.does == STEADY and all(self._tags)
+        return not (one.faults or one.asked or one.hangs) and one.does == STEADY and all(self._tags)
 
     def _see_old_only(self) -> None:
         """Notes since when no instance of the new version takes requests."""
@@ -257,7 +274,13 @@ class Auditor:
         """No more than the waves so far hold have the new version, but for one that surges."""
         run = self._run
         one = self.scenario  # a worker that dies lets a Deployment roll on until the next one holds it again
-        if run is None or one.faults or one.crashes or run.phase not in (Phase.BASELINE, Phase.APPLY, Phase.SOAK):
+        if (
+            run is None
+            or one.faults
+            or one.crashes
+            or one.hangs
+            or run.phase not in (Phase.BASELINE, Phase.APPLY, Phase.SOAK)
+        ):
             return
         if one.change in (CREATION, DELETION):
             return
@@ -353,7 +376,7 @@ class Auditor:
     def _check_times(self, run: Run) -> None:
         """What was soaked, how long it took, and when harm was answered, where no fault delays anything."""
         one, times = self.scenario, run.timeline
-        if one.faults or one.crashes or one.asked or run.phase is Phase.STUCK:
+        if one.faults or one.crashes or one.hangs or one.asked or run.phase is Phase.STUCK:
             return
         for entry, after in pairwise(times):
             lasted = (after.at - entry.at).total_seconds()

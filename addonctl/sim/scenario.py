@@ -19,7 +19,7 @@ BEGINS_S, _WITHIN_S = 120.0, 400.0
 # A container that ends before ever so many seconds is never ready for long.
 _EARLY_S = 20.0
 # A run passes some hundred boundaries: a move is stored, or something is written.
-_BOUNDARIES = 200
+_BOUNDARIES, _MEANWHILE = 200, 60
 VERSION, CONFIGURATION, CREATION, DELETION = "version", "configuration", "creation", "deletion"
 # By whom add-ons are kept, and how often one is drawn; of the changes beside new versions, who can be asked for them.
 OWNERS: Mapping[str, float] = {"EKS": 0.4, "Helm": 0.2, "Argo CD": 0.15, "Flux": 0.15, "manifests": 0.1}
@@ -38,7 +38,8 @@ class Mix:
 
     `harmful`: of updates, whose new version is one of `incidents` (none named: of all, by their weights). At most
     `faults_most` of `faults` (none named: of all) begin. `crashes`: of runs, in which the worker dies, up to three
-    times; `asked`: in which people pause or cancel; `approved`, `irreversible`, `two_steps`: of plans. `owners` keep
+    times; `hangs`: in which it seems dead and comes back, `rivals`: in which another run begins on the same add-on;
+    `asked`: in which people pause or cancel; `approved`, `irreversible`, `two_steps`: of plans. `owners` keep
     the add-on, by their weights. `configured`, `created`, `deleted`: how often it is no new version that is brought.
     """
 
@@ -47,6 +48,8 @@ class Mix:
     faults_most: int = 6
     faults: tuple[str, ...] = ()
     crashes: float = 0.3
+    hangs: float = 0.1
+    rivals: float = 0.1
     asked: float = 0.1
     approved: float = 0.1
     irreversible: float = 0.05
@@ -72,7 +75,8 @@ class Mix:
 class Scenario:
     """`least`: how many instances the add-on's PodDisruptionBudget wants. `usual`: the share of requests that always
     fail. `does` is what the last state does, by its incident. `crashes` are the numbers of the boundaries at which a
-    worker dies, `asked` what people ask, each at its second.
+    worker dies, `asked` what people ask, each at its second. `hangs`: at which boundary it seems dead, and for how many
+    another one works meanwhile; `rivals`: the seconds at which somebody begins another run on the same add-on.
     """
 
     seed: int
@@ -97,6 +101,8 @@ class Scenario:
     asked: tuple[tuple[float, str], ...] = ()
     owner: str = "EKS"
     change: str = VERSION
+    hangs: tuple[tuple[int, int], ...] = ()
+    rivals: tuple[float, ...] = ()
 
     def __post_init__(self) -> None:
         reasons = tuple(impossible(self))
@@ -187,6 +193,8 @@ def drawn(seed: int, mix: Mix) -> Scenario:
         asked=_asked(random, mix),
         owner=owner,
         change=change,
+        hangs=_hangs(random, mix),
+        rivals=_rivals(random, mix),
     )
 
 
@@ -242,6 +250,18 @@ def _crashes(random: Random, mix: Mix) -> tuple[int, ...]:
     if random.random() >= mix.crashes:
         return ()
     return tuple(sorted(random.randint(1, _BOUNDARIES) for _ in range(random.randint(1, 3))))
+
+
+def _hangs(random: Random, mix: Mix) -> tuple[tuple[int, int], ...]:
+    if random.random() >= mix.hangs:
+        return ()
+    return ((random.randint(1, _BOUNDARIES), random.randint(1, _MEANWHILE)),)
+
+
+def _rivals(random: Random, mix: Mix) -> tuple[float, ...]:
+    if random.random() >= mix.rivals:
+        return ()
+    return tuple(sorted(round(BEGINS_S + random.uniform(0, _WITHIN_S), 3) for _ in range(3)))
 
 
 def _asked(random: Random, mix: Mix) -> tuple[tuple[float, str], ...]:

@@ -7,19 +7,24 @@ that work on real clusters.
 
 import itertools
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
+from datetime import datetime
 from enum import StrEnum
 
 from addonctl.errors import BadInput, Conflict
 from addonctl.executor import Executor
+from addonctl.model import Answered
 from addonctl.model.journal import Line
-from addonctl.model.plan import Plan
+from addonctl.model.plan import Plan, Step
 from addonctl.model.run import Approved, Cancelled, Limits, NoWayBack, Paused, Phase, Resumed, Run, Why
 from addonctl.ports import Clock
 from addonctl.sim.auditor import Auditor, Violation
+from addonctl.sim.clock import SimClock
 from addonctl.sim.controllers import Behaviour
 from addonctl.sim.faults import FAULTS, schedule
 from addonctl.sim.journal import HOLD_S, Shelf, SimJournal
+from addonctl.sim.objects import SimObjects
 from addonctl.sim.scenario import BEGINS_S, CONFIGURATION, VERSION, Mix, Scenario, drawn, told
 from addonctl.sim.stage import Stage
 from addonctl.sim.traffic import Tally
@@ -98,10 +103,13 @@ class Drive:
         self.stage, self.world, self.scenario = stage, stage.world, stage.scenario
         self.plan, self.shelf, self.boundaries = stage.plan(), Shelf(), 0
         self.deaths: list[float] = []
+        self._numbers, self._dies_at, self._hangs = itertools.count(), 0, list(self.scenario.hangs)
         self.quiet_s = schedule(stage.scene, self.scenario.faults)
         self.auditor = Auditor(stage=stage, plan=self.plan)
         self._ports = stage.ports(self)
         self._people()
+        for at_s in self.scenario.rivals:
+            self.world.after(at_s - self.world.seconds, self._rival)
         last_word = max((at_s for at_s, _ in self.scenario.asked), default=0.0)
         self._until_s = max(self.quiet_s, self.world.seconds, last_word) + bound_s(self.plan, _LIMITS)
 
@@ -119,22 +127,60 @@ class Drive:
         SimJournal(self.shelf, "somebody", self.stage.clock).ask("run", _PEOPLE[what]("somebody"))
 
     def to_the_end(self) -> Run:
-        for number in itertools.count():
-            name = f"worker-{number}"
-            journal = Mortal(self, name, self.stage.clock)
-            worker = Worker(name, Executor(self._ports), journal, self.stage.clock)
+        worker = self._worker()
+        try:
+            return worker.drive(worker.begin("run", self.plan, "somebody", limits=_LIMITS))
+        except (Died, Conflict):
+            return self._carried_on()
+        except NoEnd:
+            return self._given_up()
+
+    def _carried_on(self) -> Run:
+        """By the next worker, and the next."""
+        while True:
+            self.deaths.append(self.world.seconds)
+            self.world.advance(HOLD_S + 1)
             try:
-                if number == 0:
-                    return worker.drive(worker.begin("run", self.plan, "somebody", limits=_LIMITS))
-                return worker.drive(self._taken(journal))
-            except Died:
-                self.deaths.append(self.world.seconds)
-                self.world.advance(HOLD_S + 1)
+                return self._driven()
+            except (Died, Conflict):
+                continue
             except NoEnd:
-                run = self.shelf.kept["run"].run
-                self.auditor.found(f"no end: {run.phase}, waits for {run.waits_for or 'something to be seen'}")
-                return run
-        raise AssertionError
+                return self._given_up()
+
+    def _driven(self) -> Run:
+        worker = self._worker()
+        journal = worker.journal
+        assert isinstance(journal, Mortal)
+        return worker.drive(self._taken(journal))
+
+    def _worker(self) -> Worker:
+        name = f"worker-{next(self._numbers)}"
+        return Worker(name, Executor(self._ports), Mortal(self, name, self.stage.clock), self.stage.clock)
+
+    def _given_up(self) -> Run:
+        run = self.shelf.kept["run"].run
+        self.auditor.found(f"no end: {run.phase}, waits for {run.waits_for or 'something to be seen'}")
+        return run
+
+    def _hang(self, boundaries: int) -> None:
+        """The worker stands still for so long that it counts as dead: another one takes the run, and dies later."""
+        self.deaths.append(self.world.seconds)
+        self.world.advance(HOLD_S + 1)
+        self._dies_at = self.boundaries + boundaries
+        with suppress(Died, Conflict):
+            self._driven()
+
+    def _rival(self) -> None:
+        """Somebody begins another run on the add-on, with a journal of its own: whoever is at work has the Lease."""
+        if not self.auditor.holds_lease("run"):
+            return
+        objects, clock = SimObjects(self.stage.store), SimClock(self.world)
+        ports = replace(self._ports, reader=objects, writer=objects, signals=_Silent())
+        worker = Worker("rival", Executor(ports), Second(Shelf(), "rival", clock), clock)
+        try:
+            self.auditor.refused(worker.drive(worker.begin("rival", self.plan, "somebody else")))
+        except NoEnd:
+            self.auditor.found("a second run is let at the add-on")
 
     def _taken(self, journal: "Mortal") -> Run:
         """The run, once its last worker counts as dead; a clock that was set back makes that late."""
@@ -156,9 +202,14 @@ class Drive:
     def boundary(self) -> None:
         self.boundaries += 1
         self.in_time()
-        if self.boundaries in self.scenario.crashes:
+        if self.boundaries in self.scenario.crashes or self.boundaries == self._dies_at:
             self.world.note(f"boundary {self.boundaries}: the worker dies")
             raise Died
+
+    def may_hang(self) -> None:
+        """Where nothing is on its way: what a worker is about to send when it stands still, nobody can call back."""
+        if self._hangs and self.boundaries >= self._hangs[0][0]:
+            self._hang(self._hangs.pop(0)[1])
 
     def before(self, call: Call) -> None:
         if call.writes:
@@ -172,6 +223,7 @@ class Drive:
         self.auditor.done()
         if call.writes:
             self.boundary()
+            self.may_hang()
         self.stage.storm.after(call)
 
     def watch_lag_s(self) -> float:
@@ -193,9 +245,29 @@ class Mortal(SimJournal):
     def store(self, run: Run, lines: Iterable[Line] = (), heard: int = 0) -> None:
         told = tuple(lines)
         self._drive.boundary()
+        self._drive.may_hang()
         super().store(run, told, heard)
         self._drive.auditor.moved(run, told)
         self._drive.boundary()
+
+
+class Second(SimJournal):
+    """Of a run that is to be refused."""
+
+    def store(self, run: Run, lines: Iterable[Line] = (), heard: int = 0) -> None:
+        if run.phase not in (Phase.PREFLIGHT, Phase.REFUSED):
+            raise NoEnd
+        super().store(run, lines, heard)
+
+
+class _Silent:
+    """ports.Signals of a run that asks nothing."""
+
+    def counted(self, step: Step, since: datetime) -> tuple[Answered, ...]:
+        return ()
+
+    def close(self) -> None:
+        """Nothing is held."""
 
 
 def bound_s(plan: Plan, limits: Limits) -> float:
@@ -280,7 +352,7 @@ def shrunk(one: Scenario, fails: Callable[[Outcome], bool]) -> Scenario:
 
 
 def _without_one(one: Scenario) -> Iterator[Scenario]:
-    for name in ("faults", "crashes", "asked"):
+    for name in ("faults", "crashes", "hangs", "rivals", "asked"):
         held = getattr(one, name)
         for place in range(len(held)):
             yield replace(one, **{name: held[:place] + held[place + 1 :]})

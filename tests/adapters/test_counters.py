@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from addonctl.adapters.api_connection import connect
 from addonctl.adapters.api_objects import ApiObjects
 from addonctl.adapters.prometheus import Place, Series, at
-from addonctl.adapters.signals.counters import CounterSignals, Ledger, Pods, Source
+from addonctl.adapters.signals.counters import CounterSignals, Ledger, Pods, Source, _between_scrapes
 from addonctl.catalog import CountedSli
 from addonctl.model import Counts, Objective
 from tests import builders
@@ -300,3 +300,9 @@ def test_a_step_without_additional_slis_asks_nobody(world: World) -> None:
     signals = CounterSignals(lambda: pytest.fail("nobody is asked"), world.objects, lambda _: [RESPONSES])
     assert signals.counted(builders.step("ready", of="Deployment/addons/it"), datetime.now(UTC)) == ()
     signals.close()
+
+
+@pytest.mark.parametrize(("gap", "pause"), [(5.0, 10.0), (30.0, 30.0), (120.0, 60.0)])
+def test_it_is_read_as_often_as_it_is_scraped(gap: float, pause: float) -> None:
+    assert _between_scrapes([one((0.0, 1), (gap, 2), (2 * gap, 2)), one((0.0, 1))]) == pause
+    assert _between_scrapes([one((0.0, 1))]) is None

@@ -110,7 +110,7 @@ def test_what_coredns_answered_is_counted_by_the_pod_that_did(
     cluster: Cluster, prometheus: Prometheus, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Names outside of the cluster are refused here: the Corefile of the tests forwards nothing."""
-    monkeypatch.setattr(counters, "_READ_S", 2.0)
+    monkeypatch.setattr(counters, "_AT_LEAST_S", 2.0)
     (ill, well) = pods(cluster, "kube-system", "k8s-app=kube-dns")
     known = knowledge.load().addons["coredns"].counted_slis
     signals = counters.CounterSignals(
@@ -118,7 +118,7 @@ def test_what_coredns_answered_is_counted_by_the_pod_that_did(
     )
     try:
         signals.counted(_COREDNS, datetime.now(UTC))
-        time.sleep(8)  # what was asked before is scraped, and read
+        time.sleep(12)  # what was asked before is scraped, and read
         began = datetime.now(UTC)
         for pod, refused in ((ill, 40), (well, 0)):
             _ask(pod["status"]["podIP"], "kubernetes.default.svc.cluster.local", 200)

@@ -84,6 +84,12 @@ class Effects:
 
     def __init__(self, folder: Folder, clock: Clock, boundary: Boundary) -> None:
         self._folder, self._clock, self._boundary = folder, clock, boundary
+        self._check: Boundary = lambda: None
+
+    def fenced(self, check: Boundary) -> "Effects":
+        made = Effects(self._folder, self._clock, self._boundary)
+        made._check = check
+        return made
 
     def turn(self, run: Run, wanted: Sequence[Command], since: datetime) -> Event:
         return self._do(run, wanted[0]) if wanted else self._look(run)
@@ -93,6 +99,7 @@ class Effects:
 
     def _do(self, run: Run, command: Command) -> Event:
         self._boundary()
+        self._check()
         if command.id not in {each.command for each in self._folder.effects(run.id)}:
             self._folder.add(run.id, command)
         self._boundary()

@@ -236,11 +236,16 @@ def test_a_right_to_one_object_is_enough_for_it() -> None:
 
 def test_manifests_take_a_right_to_each_kind_and_what_is_not_served_yet_is_not_asked_for() -> None:
     objects = Objects(deployment(), CRD_DOCUMENT)
-    objects.forbidden = {("create", "ClusterRole", ""), ("delete", "Service", ""), ("delete", "Service", "gone")}
+    objects.forbidden = {("create", "ClusterRole", ""), ("delete", "ClusterRole", ""), ("delete", "ClusterRole", "two")}
+    objects.forbidden |= {("delete", "Service", ""), ("delete", "Service", "gone")}
     refs = (ObjectRef.of("ClusterRole", "one"), ObjectRef.of("ClusterRole", "two"), ObjectRef.of("Wall", "new"))
     given = ManifestSet(path="p", sha256="s", objects=refs, gone=(ObjectRef.of("Service", "gone", "kube-system"),))
     lacking = read(replace(STEP, manifests=given), objects).lacking or ()
-    assert {(each.verb, each.ref.kind) for each in lacking} == {("create", "ClusterRole"), ("delete", "Service")}
+    assert {(each.verb, each.ref.kind, each.ref.name) for each in lacking} == {
+        ("create", "ClusterRole", ""),
+        ("delete", "ClusterRole", "two"),
+        ("delete", "Service", "gone"),
+    }
 
 
 def test_what_is_deleted_takes_no_right_to_its_workloads() -> None:

@@ -354,6 +354,17 @@ def test_a_guard_turns_a_change_back_even_while_a_command_is_done(phase: Phase) 
     assert (back.phase, commands[0].do) == (Phase.ROLLING_BACK, Do.REVERT_WORKLOADS)
 
 
+def test_new_instances_that_come_while_it_goes_back_are_ended_again() -> None:
+    run = advance(_upto(Phase.APPLY), Cancelled("ana"), NOW)[0]
+    run = replace(run, todo=(), since=NOW)
+    left = Looked(state=replace(_OLD, updated=1))
+    assert advance(run, left, NOW + _later(60))[0].todo == ()
+    later = NOW + _later(61)
+    again, commands = advance(run, left, later)
+    assert ([command.do for command in again.todo], commands) == ([Do.REVERT_WORKLOADS], ())
+    assert advance(again, Tick(), later + _later(30))[1] == again.todo
+
+
 def test_what_was_put_back_is_ready_before_it_is_compared() -> None:
     run = advance(_upto(Phase.APPLY), Cancelled("ana"), NOW)[0]
     run = replace(run, todo=(), since=NOW)

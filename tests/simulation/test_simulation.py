@@ -12,7 +12,7 @@ import pytest
 from addonctl.errors import BadInput
 from addonctl.model import live
 from addonctl.model.journal import Line, What
-from addonctl.model.run import Cancelled, Do, Paused, Phase
+from addonctl.model.run import Cancelled, CommandFailed, Do, Paused, Phase, Run
 from addonctl.sim.controllers import Behaviour
 from addonctl.sim.controllers.serving import SERVICE
 from addonctl.sim.eks import SimEksAddons
@@ -73,6 +73,36 @@ def test_a_worker_may_die_at_any_boundary(kind: str) -> None:
     for place in range(1, plain.boundaries + 1, EVERY):
         outcome, _ = play(replace(one, crashes=(place,)))
         assert outcome.end is End.ROLLED_BACK, "\n".join(story(outcome.scenario))
+
+
+@pytest.mark.parametrize("does", [Behaviour(), Behaviour(wrong=0.3)], ids=["sound", "harmful"])
+@pytest.mark.parametrize("kind", ["Deployment", "DaemonSet"])
+def test_a_worker_may_seem_dead_at_any_boundary_and_come_back(kind: str, does: Behaviour) -> None:
+    """What it wanted next is another worker's business, and so are the Leases."""
+    one = replace(PLAIN, kind=kind, does=does)
+    plain, _ = play(one)
+    for place in range(1, plain.boundaries + 1, EVERY):
+        outcome, _ = play(replace(one, hangs=((place, 50),)))
+        assert outcome.end is plain.end, "\n".join(story(outcome.scenario))
+
+
+def test_a_second_run_is_refused_as_long_as_the_first_one_lasts() -> None:
+    one = replace(PLAIN, rivals=tuple(range(121, 300, 7)), crashes=(40,))
+    refused: list[Run] = []
+    drive = Drive(Stage(one))
+    audited = drive.auditor.refused
+
+    def seen(rival: Run) -> None:
+        refused.append(rival)
+        audited(rival)
+
+    drive.auditor.refused = seen  # type: ignore[method-assign]
+    assert drive.to_the_end().phase is Phase.UPDATED
+    assert not drive.auditor.violations
+    reasons = {rival.why.reason.partition(" of ")[0] for rival in refused if isinstance(rival.why, CommandFailed)}
+    assert len(refused) > 10
+    assert any("is at work" in reason for reason in reasons)
+    assert any("stopped in the middle" in reason for reason in reasons)
 
 
 @pytest.mark.parametrize("bad_after_s", [0, 200])

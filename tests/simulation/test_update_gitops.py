@@ -10,6 +10,7 @@ import pytest
 from addonctl.errors import Conflict, TimedOut
 from addonctl.hands import NotYet
 from addonctl.model import ObjectRef, live
+from addonctl.model.plan import Wave
 from addonctl.model.run import CommandFailed, Do, OwnerFailed, OwnerState, Phase, Run
 from addonctl.sim.controllers import Behaviour
 from addonctl.sim.faults import draw, schedule
@@ -290,3 +291,19 @@ def test_in_any_storm_the_controller_is_as_it_was(keeper: Keepers, seed: int) ->
     run = cluster.update(crash=0.15)
     cluster.world.advance(max(quiet - cluster.world.seconds, 0) + 120)
     audit(cluster, as_left(run, {each.fault for each in drawn}))
+
+
+def test_the_only_one_of_a_stateful_set_goes_back_whatever_flux_sets_meanwhile() -> None:
+    def alone(cluster: Cluster) -> Flux:
+        return Flux(cluster, values={"replicaCount": 1})
+
+    cluster = Cluster(5, "StatefulSet", Behaviour(gets_ready=False, stop_s=20), keeper=alone)
+    step = cluster.plan().steps[0]
+    (target,) = step.targets
+    run = cluster.update(
+        replace(step, targets=(replace(target, instances=1),), waves=(Wave(instances=1),), objectives=())
+    )
+    assert run.phase is Phase.ROLLED_BACK, run.why
+    back = next(entry.at for entry in run.timeline if entry.phase is Phase.ROLLING_BACK)
+    assert (run.timeline[-1].at - back).total_seconds() <= 60, "it is made of the old template at once"
+    audit(cluster, run)

@@ -1,8 +1,8 @@
 """SLIs that counters in Prometheus count: what users asked for, pod by pod where the pods count it themselves.
 
-One query an SLI reads the points of some minutes as they were scraped, twice a minute. What they have grown by since
-the points that were read before is counted once, whenever it arrives; the first reading is of the time before the
-change. A Prometheus that does not answer counts nothing.
+One query an SLI reads the points of some minutes as they were scraped, as often as they are scraped. What they have
+grown by since the points that were read before is counted once, whenever it arrives; the first reading is of the time
+before the change. A Prometheus that does not answer counts nothing.
 """
 
 import threading
@@ -12,6 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import pairwise
+from statistics import median
 
 from addonctl.adapters.api_objects import ApiObjects
 from addonctl.adapters.prometheus import Prometheus, Series
@@ -20,8 +21,8 @@ from addonctl.errors import AddonctlError, NotFound
 from addonctl.model import NOTHING, Answered, Counts, live
 from addonctl.model.plan import Step
 
-# Pods are scraped every 15 to 60 s: read more often, old and new ones would hardly ever be counted together.
-_READ_S = 30.0
+# Read more often than they are scraped, old and new pods would hardly ever be counted together.
+_READ_S, _AT_LEAST_S, _AT_MOST_S = 30.0, 10.0, 60.0
 # What arrives later than this is lost.
 _WINDOW_S = 300
 _CLOSED_S = 2.0
@@ -102,6 +103,12 @@ def _one_of_each(series: Iterable[Series]) -> dict[frozenset[tuple[str, str]], S
     return found
 
 
+def _between_scrapes(series: Iterable[Series]) -> float | None:
+    """So many seconds lie between two points as a rule; None: there are none."""
+    gaps = [later[0] - earlier[0] for each in series for earlier, later in pairwise(each.points)]
+    return min(max(median(gaps), _AT_LEAST_S), _AT_MOST_S) if gaps else None
+
+
 def _target(labels: Mapping[str, str]) -> str:
     return f"{labels.get('job', '')} {labels.get('instance', '')} {labels.get('pod', '')}"
 
@@ -166,13 +173,14 @@ class _Reading(threading.Thread):
         self._ledgers = [(each, Ledger(each)) for each in slis]
         self._lock = threading.Lock()
         self._counted: list[tuple[float, Answered]] = []
+        self._pause_s = _READ_S
         self.start()
 
     def run(self) -> None:
         while not self.ended.is_set():
             with suppress(AddonctlError):  # what was not read now is read with the next reading, if that comes in time
                 self._read()
-            self.ended.wait(_READ_S)
+            self.ended.wait(self._pause_s)
 
     def _read(self) -> None:
         prometheus = self._prometheus()
@@ -183,6 +191,7 @@ class _Reading(threading.Thread):
         try:
             for sli, ledger in self._ledgers:
                 answer = prometheus.instant(f"{prometheus.selector(sli.metrics, sli.where)}[{_WINDOW_S}s]")
+                self._pause_s = _between_scrapes(answer.series) or self._pause_s
                 whose = self._pods.of if sli.by_pod else _of_the_api_server
                 grown = ledger.grown(answer.series, whose, since)
                 found += [Answered(sli=sli.name, pod=uid, counts=counts) for uid, counts in grown.items()]

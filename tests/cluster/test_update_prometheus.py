@@ -1,0 +1,109 @@
+"""Updates that are judged by what a real Prometheus scraped of the real CoreDNS, as users run them.
+
+The probes ask for one name. Users here ask for another one, too, which CoreDNS has never known; a version that answers
+SERVFAIL to that is one that only its own counters tell from a good one.
+"""
+
+import json
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from addonctl.adapters.probes import dns_query
+from tests.cluster import build
+from tests.cluster.changes import condition, pods
+from tests.cluster.conftest import Kept
+from tests.cluster.lab import EKS_ADDONS, Lab, Served
+from tests.cluster.prometheus import scraping
+from tests.cluster.test_update_commands import User
+
+pytestmark = pytest.mark.prove
+_NEWER = "v1.13.2-eksbuild.21"
+_KNOWN, _UNKNOWN = "kubernetes.default.svc.cluster.local", "users.default.svc.cluster.local"
+_ZONE = f"    template ANY A {_UNKNOWN} {{\n        rcode SERVFAIL\n    }}\n"
+
+
+@pytest.fixture
+def user(lab: Lab, tmp_path: Path) -> Iterator[User]:
+    lab.update_s = 600
+    yield User(lab, tmp_path)
+    lab.update_s = 60
+    lab.served.clear()
+
+
+@contextmanager
+def users(lab: Lab) -> Iterator[None]:
+    """Twenty queries a second to every pod that is ready, half of them for a name that is not known."""
+    ended = threading.Event()
+
+    def ask() -> None:
+        while not ended.wait(1):
+            for pod in pods(lab.cluster, "kube-system", "k8s-app=kube-dns"):
+                if condition(pod, "Ready") == "True" and pod["status"].get("podIP"):
+                    _ask(pod["status"]["podIP"])
+
+    asking = threading.Thread(target=ask, daemon=True)
+    asking.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        asking.join(10)
+
+
+def _ask(address: str) -> None:
+    """What comes of it is not looked at: the pod counts it."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asking:
+        for number in range(20):
+            asking.sendto(dns_query((_KNOWN, _UNKNOWN)[number % 2], number), (address, 53))
+
+
+def updated(user: User, url: str, to: str) -> tuple[int, dict[str, Any], str]:
+    times = ("--baseline", "10s", "--soak", "60s", "--timeout", "120s")
+    code, out, error = user.runs(
+        "update", "coredns", "--to", to, "--prometheus", url, "--yes", "-o", "json", *times, *user.place
+    )
+    assert out, error
+    return code, json.loads(out), error
+
+
+def test_what_users_were_answered_is_judged_beside_the_probes(
+    kept: Kept, lab: Lab, user: User, capsys: pytest.CaptureFixture[str]
+) -> None:
+    kept.need("prometheus")
+    with scraping(lab.cluster) as url, users(lab):
+        time.sleep(20)  # points of before
+        good, fine, said = updated(user, url, _NEWER)
+        lab.served["coredns", EKS_ADDONS["coredns"]] = Served(build.coredns_image("v1.13.2"), _answers_servfail)
+        bad, back, _ = updated(user, url, EKS_ADDONS["coredns"])
+    with capsys.disabled():
+        for run in (fine, back):
+            print("\n" + "\n".join(_told(run)))
+    assert f"SLIs from Prometheus are watched as well: {url}" in said
+    assert (good, fine["outcome"]) == (0, "updated")
+    counted = {each["sli"]: each for verdict in fine["verdicts"] for each in verdict["slis"]}["dns-responses"]
+    assert counted["updated"]["requests"] > 300
+    assert counted["updated"]["failed"] == 0
+    assert (bad, back["outcome"]) == (4, "rolled-back")
+    (why,) = (each["why"]["text"] for each in back["timeline"] if each["phase"] == "rolling-back")
+    assert why.startswith("dns-responses: ")
+
+
+def _told(run: dict[str, Any]) -> Iterator[str]:
+    for each in run["timeline"]:
+        why = each["why"]["text"] if each["why"] else ""
+        yield f"{each['at'][11:19]} {each['phase']} {each['wave']} {' '.join(each['unwatched'])} {why}"
+    for each in run["verdicts"]:
+        yield f"{each['at'][11:19]} {each['verdict']} {each['evidence']}"
+
+
+def _answers_servfail(document: dict[str, Any]) -> None:
+    if document["kind"] == "ConfigMap" and "Corefile" in (document.get("data") or {}):
+        corefile = document["data"]["Corefile"]
+        document["data"]["Corefile"] = corefile.replace("    errors\n", f"    errors\n{_ZONE}", 1)
