@@ -257,10 +257,13 @@ def image_of(addon: str, version: str) -> str:
 
 
 def eks_objects(addon: str, version: str, values: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-    """What EKS applies for an add-on at a version; of the configuration, `replicaCount` counts."""
+    """What EKS applies for an add-on at a version; of the configuration, `replicaCount` and `resources`."""
     for document in yaml.safe_load_all((MANIFESTS / f"{addon}.yaml").read_text()):
         if document["kind"] in ("Deployment", "DaemonSet"):
-            document["spec"]["template"]["spec"]["containers"][0]["image"] = image_of(addon, version)
+            container = document["spec"]["template"]["spec"]["containers"][0]
+            container["image"] = image_of(addon, version)
+            for each, asked in values.get("resources", {}).items():
+                container.setdefault("resources", {}).setdefault(each, {}).update(asked)
             if "replicaCount" in values:
                 document["spec"]["replicas"] = values["replicaCount"]
         yield document
