@@ -2,8 +2,8 @@
 
 What is known is taken off, the rest is cleaned of steps, weekdays and one-off spikes, and goes on as the median of a
 damped trend, Theta and the last four weeks says, weighed with last year where that has told the way; then what is known
-is put back. The same is done as of earlier days: their errors are the back-test, and make the interval. All numbers in
-it were chosen on simulated series. Pure; imports numpy, so it is imported where a forecast is wanted.
+is put back. The same is done as of earlier days: their errors are the back-test, and make the interval. Settings were
+chosen on simulated costs (bench/forecast_settings.py). Pure; imports numpy, so it is imported where it is used.
 """
 
 from collections.abc import Mapping

@@ -20,6 +20,7 @@ _SHORTEST = 5  # days between two steps
 _LONG = 28  # days of a part in which steps are looked for
 _EVIDENCE = 5.0  # standard errors that a step takes
 _SIZE = 2.0  # standard deviations of a day that a step takes
+_SIZE_IN_PART = 3.0  # the same in a part of the days, of which there are more to look for one in
 _NEAR = 3  # days on either side
 _ABRUPT = 0.7  # of a step is seen in them
 _SPIKE = 5.0  # standard deviations of a day
@@ -113,7 +114,7 @@ def _split(days: Floats, start: int, end: int, spread: float) -> list[int]:
     for first, last in _stretches(start, end):
         part = days[first:last]
         at = _best_split(part)
-        if _is_step(part, at, spread):
+        if _is_step(part, at, spread, _SIZE if len(part) == end - start else _SIZE_IN_PART):
             at += first
             return [*_split(days, start, at, spread), at, *_split(days, at, end, spread)]
     return []
@@ -138,7 +139,7 @@ def _best_split(part: Floats) -> int:
     return int(np.argmax(gain)) + 1
 
 
-def _is_step(part: Floats, at: int, spread: float) -> bool:
+def _is_step(part: Floats, at: int, spread: float, size: float) -> bool:
     """Whether it is more than noise, happens within days, and a straight line does not say it better."""
     left, right = part[:at], part[at:]
     by = abs(float(right.mean() - left.mean()))
@@ -146,7 +147,7 @@ def _is_step(part: Floats, at: int, spread: float) -> bool:
     noise = max(spread, within**0.5)
     across = abs(float(right[:_NEAR].mean() - left[-_NEAR:].mean()))
     return (
-        by > max(_SIZE, _EVIDENCE * (1 / len(left) + 1 / len(right)) ** 0.5) * noise
+        by > max(size, _EVIDENCE * (1 / len(left) + 1 / len(right)) ** 0.5) * noise
         and across > _ABRUPT * by
         and within < _around_line(part)
     )
