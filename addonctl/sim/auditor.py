@@ -8,7 +8,6 @@ orchestrator or the instances, only the values that the journal holds.
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
 from itertools import pairwise
 from typing import Any
 
@@ -44,6 +43,9 @@ _UNRECORDED = "Lease/"
 _LEASE = ("coordination.k8s.io", "Lease")
 # Without a fault so long at most beside the soaks of its waves, and so long until harm is answered.
 _BESIDE_S, _A_WAVE_S, _ANSWERED_S = 180.0, 120.0, 120.0
+# Who has moved a run so short ago is alive, and who has not for so long is dead, by the Lease as well; who takes a run
+# over has renewed it within so long.
+_ALIVE_S, _DEAD_S, _RENEWED_S = 10.0, 70.0, 30.0
 # What fails at least so often at once is not let into a second wave.
 _PLAIN = 0.2
 _AS_BEFORE = (Phase.ROLLED_BACK, Phase.REFUSED, Phase.CANCELLED)
@@ -69,6 +71,8 @@ class Auditor:
     _lines: list[Line] = field(default_factory=list)
     _before: dict[str, Document] = field(default_factory=dict)
     _step: int = -1
+    _moved: int = 0
+    _taken: int = 0
     _ours: Call | None = None
     _approved: bool = False
     _paused: bool = False
@@ -96,6 +100,9 @@ class Auditor:
     def moved(self, run: Run, lines: Iterable[Line]) -> None:
         """A move was stored."""
         before, self._run, new = self._run, run, tuple(lines)
+        if self.store.world.micros - self._moved > _DEAD_S * 1e6 / 2:
+            self._taken = self.store.world.micros
+        self._moved = self.store.world.micros
         self._lines += new
         self._hear(before, (line.detail for line in new if line.what is What.ASKED))
         if before is not None and before.phase is not run.phase:
@@ -171,12 +178,11 @@ class Auditor:
         if rival.phase is not Phase.REFUSED or not isinstance(rival.why, CommandFailed):
             self.found(f"a second run is {rival.phase}")
             return
+        quiet_s = (self.store.world.micros - self._moved) / 1e6
+        alive = quiet_s < _ALIVE_S and self.store.world.micros - self._taken > _RENEWED_S * 1e6
+        said = "is at work" if alive else "stopped in the middle" if quiet_s > _DEAD_S else ""
         if any(fault.fault == "clock jump" for fault in self.scenario.faults):
-            return
-        (lease,) = self.store.rows(_LEASE)
-        renewed = datetime.fromisoformat(lease.spec["renewTime"])
-        silent = (self.store.world.now - renewed).total_seconds() > lease.spec["leaseDurationSeconds"]
-        said = "stopped in the middle" if silent else "is at work"
+            said = ""
         if said not in rival.why.reason or self.plan.steps[0].installation not in rival.why.reason:
             self.found(f"a second run is told {rival.why.reason}")
 
