@@ -260,8 +260,16 @@ class FluxHand:
             return ""
         if self.step.restores:
             self._hold_workloads(before)
+        elif self._is_let_go(before):
+            for each in of_checkpoint(self.ports.reader, self.ports.writer, self.ports.clock, before):
+                each.disown()
         self.ports.gitops.put_back(self.owner, _manager(before))
         return token
+
+    def _is_let_go(self, before: Checkpoint) -> bool:
+        """Whether nothing is rendered into the chart any more: Helm would be refused to set what is still ours."""
+        was, now = (_spec(each).get("postRenderers") or [] for each in (_manager(before), self._release()))
+        return bool(was == now)
 
     # ── Looking ─────────────────────────────────────────────────────────────────────────────────────────────────
 
