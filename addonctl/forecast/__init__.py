@@ -70,7 +70,7 @@ def level_shifts(costs: DailyCosts, known: KnownCosts = NOTHING_KNOWN) -> tuple[
     level, _ = without_weekdays(series.varying[None], series.real[None])
     return tuple(
         LevelShift(since=costs.first + timedelta(days=each.at), before=round(each.before), after=round(each.after))
-        for each in steps(level[0], series.real)
+        for each in steps(level[0], series.real, parts=True)
     )
 
 

@@ -97,32 +97,36 @@ def _weekdays(history: Floats, real: Bools) -> Floats:
     return shrunk
 
 
-def steps(days: Floats, real: Bools) -> list[Step]:
-    """The steps of one row, by binary segmentation: each is more than noise, and more abrupt than a slope."""
+def steps(days: Floats, real: Bools, *, parts: bool = False) -> list[Step]:
+    """The steps of one row, by binary segmentation: each is more than noise, and more abrupt than a slope.
+
+    `parts`: those too that hide each other in the whole, such as up and down again. A forecast goes without them: it
+    gains nothing from a level that has passed, and a slow swing taken for steps costs it.
+    """
     smooth = _median(days, _WEEK)
     spread = float(_spread(days - smooth, real))
     calm = np.clip(days, smooth - 3 * spread, smooth + 3 * spread) if spread > 0 else smooth
     first = int(np.argmax(real)) if real.any() else len(days)
-    bounds = _split(calm, first, len(calm), max(spread, _FINEST))
+    bounds = _split(calm, first, len(calm), max(spread, _FINEST), parts)
     edges = [first, *bounds, len(days)]
     means = [float(np.median(calm[a:b])) for a, b in pairwise(edges)]
     return [Step(*each) for each in zip(bounds, means[:-1], means[1:], strict=True)]
 
 
-def _split(days: Floats, start: int, end: int, spread: float) -> list[int]:
-    """Where steps are. Those that hide each other in the whole, such as up and down again, show in a part of it."""
-    for first, last in _stretches(start, end):
+def _split(days: Floats, start: int, end: int, spread: float, parts: bool) -> list[int]:
+    """Where steps are: the first that is found, and those on either side of it."""
+    for first, last in _stretches(start, end, parts):
         part = days[first:last]
         at = _best_split(part)
         if _is_step(part, at, spread, _SIZE if len(part) == end - start else _SIZE_IN_PART):
             at += first
-            return [*_split(days, start, at, spread), at, *_split(days, at, end, spread)]
+            return [*_split(days, start, at, spread, parts), at, *_split(days, at, end, spread, parts)]
     return []
 
 
-def _stretches(start: int, end: int) -> Iterator[tuple[int, int]]:
-    """The whole, its overlapping halves and quarters, as far as they are long enough."""
-    for part, least in ((1, 2 * _SHORTEST), (2, _LONG), (4, _LONG)):
+def _stretches(start: int, end: int, parts: bool) -> Iterator[tuple[int, int]]:
+    """The whole; with `parts` its overlapping halves and quarters too, as far as they are long enough."""
+    for part, least in ((1, 2 * _SHORTEST), (2, _LONG), (4, _LONG)) if parts else ((1, 2 * _SHORTEST),):
         length = (end - start) // part
         if length >= least:
             yield from ((first, first + length) for first in range(start, end - length + 1, max(1, length // 2)))
