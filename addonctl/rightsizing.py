@@ -180,7 +180,7 @@ def _mann_kendall(values: Sequence[float]) -> float:
     """How many standard deviations more of the pairs rise than fall."""
     rises = sum((late > early) - (late < early) for early, late in combinations(values, 2))
     n = len(values)
-    return (rises - (rises > 0)) / math.sqrt(n * (n - 1) * (2 * n + 5) / 18)
+    return rises / math.sqrt(n * (n - 1) * (2 * n + 5) / 18)
 
 
 def _killed(days: Iterable[Day]) -> Need | None:

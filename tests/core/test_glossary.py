@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 from addonctl import assessment, catalog, findings, model, versions, waivers
-from addonctl.model import checkpoint, forecast, plan, rehearsal, run
+from addonctl.model import checkpoint, forecast, plan, rehearsal, run, sizing
 
 PAGE = (Path(__file__).parents[2] / "docs" / "glossary.md").read_text()
 # Nouns of Kubernetes, of installers' records and of subjects are those of their own documentation.
@@ -37,6 +37,8 @@ OWN = (
     forecast.BackTest,
     forecast.LevelShift,
     forecast.Portfolio,
+    sizing.Sizing,
+    sizing.Proposal,
 )
 
 
@@ -44,7 +46,20 @@ def test_every_word_of_the_glossary_is_one_of_the_code() -> None:
     words = {
         word for row in re.findall(r"^\| ([A-Z][\w, …]+) \|", PAGE, re.MULTILINE) for word in re.findall(r"\w+", row)
     }
-    places = (model, checkpoint, forecast, plan, run, rehearsal, versions, catalog, findings, assessment, waivers)
+    places = (
+        model,
+        checkpoint,
+        forecast,
+        plan,
+        run,
+        rehearsal,
+        sizing,
+        versions,
+        catalog,
+        findings,
+        assessment,
+        waivers,
+    )
     assert words
     assert {word for word in words if not any(hasattr(place, word) for place in places)} == set()
 

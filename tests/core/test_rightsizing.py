@@ -106,12 +106,23 @@ def test_an_hour_that_is_busy_each_week_counts_at_low_risk_and_is_named_at_all()
     assert (high.request, high.evidence.peak_hour) == (100, 27)
 
 
+def test_until_two_weeks_are_known_no_day_is_left_out() -> None:
+    once = history(*(day(ago, 500 if ago == 5 else 100) for ago in range(1, 15)))
+    assert cpu(once, Risk.HIGH).request == 100
+    assert cpu(replace(once, days=once.days[:-1]), Risk.HIGH).request == 500
+
+
 def test_use_that_grows_is_followed_to_the_next_review() -> None:
     grows = history(*(day(ago, 100 + 10 * (15 - ago), (100 + 10 * (15 - ago)) * MIB) for ago in range(1, 15)))
     ahead = cpu(grows)
     assert (ahead.request, ahead.rule) == (100 + 10 * (15 + 7), Rule.TREND)
     assert ahead.evidence.growth_per_day == 10
     assert memory(grows).rule is Rule.TREND
+    assert cpu(replace(grows, days=grows.days[:-1])).rule is Rule.DAYS  # too few to tell
+    partly = (*grows.days[:-1], replace(grows.days[-1], samples_share=0.5))
+    assert cpu(replace(grows, days=partly)).rule is Rule.DAYS
+    up_and_down = (220, 150, 250, 120, 230, 140, 210, 130, 240, 110, 220, 120, 200, 100)
+    assert cpu(history(*(day(ago, value) for ago, value in enumerate(up_and_down, start=1)))).rule is Rule.DAYS
     shrinks = history(*(day(ago, 100 + 10 * ago) for ago in range(1, 15)))
     assert (cpu(shrinks).request, cpu(shrinks).rule) == (240, Rule.DAYS)
 
@@ -183,7 +194,7 @@ def test_a_request_is_between_what_the_documentation_asks_for_and_what_a_node_of
     assert cpu(history(cpu=Setting(request=500, floor=150))).kept is Kept.TOO_LITTLE_DATA
     assert cpu(history(cpu=Setting(floor=150))).direction is Direction.NEW
     capped = cpu(flat(14, cpu=Setting(ceiling=80)))
-    assert (capped.request, capped.rule, capped.evidence.days_over) == (80, Rule.CEILING, 14)
+    assert (capped.request, capped.rule, capped.slack, capped.evidence.days_over) == (80, Rule.CEILING, 0, 14)
 
 
 def test_limits_stay_unless_the_policy_asks_or_the_request_outgrows_them() -> None:
@@ -191,6 +202,7 @@ def test_limits_stay_unless_the_policy_asks_or_the_request_outgrows_them() -> No
     assert (cpu(days).limit, memory(days).limit) == (None, 130 * MIB)
     limited = rightsized(days, Risk.MEDIUM, LimitPolicy(cpu=2, memory=1))
     assert (limited.cpu.limit, limited.memory.limit) == (200, 130 * MIB)
+    assert rightsized(days, Risk.MEDIUM, LimitPolicy(memory=0.5)).memory.limit == 130 * MIB
     assert cpu(flat(14, cpu=Setting(request=50, limit=90))).request == 90  # it cannot use more
 
 
