@@ -20,8 +20,9 @@ import os
 import random
 import resource
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from functools import partial
 from importlib import import_module
 from importlib.abc import MetaPathFinder
 from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
@@ -52,8 +53,8 @@ _ARITHMETIC: dict[type[ast.operator], type[ast.operator]] = {
     ast.Mult: ast.Div,
     ast.Div: ast.Mult,
 }
-Change = tuple[int, str, ast.Module]
-"""(line, what was changed, the module with it)."""
+Change = tuple[int, str, Callable[[], ast.Module]]
+"""(line, what is changed, makes the module with it)."""
 
 
 def changes(tree: ast.Module) -> Iterator[Change]:
@@ -64,7 +65,7 @@ def changes(tree: ast.Module) -> Iterator[Change]:
             continue
         line = node.pattern.lineno if isinstance(node, ast.match_case) else getattr(node, "lineno", 0)
         for what, twin in _twins(node):
-            yield line, what, _with(tree, number, twin)
+            yield line, what, partial(_with, tree, number, twin)
 
 
 def _is_limit(node: ast.AST) -> bool:
@@ -209,8 +210,8 @@ def main() -> int:
     for path in map(Path, given.modules):
         name, mine = ".".join(path.with_suffix("").parts), planted_in(path, given.at_most)
         alive = 0
-        for line, what, tree in mine:
-            if lives(name, path, tree, given):
+        for line, what, made in mine:
+            if lives(name, path, made(), given):
                 alive += 1
                 print(f"{path}:{line}: {what}", flush=True)
         print(f"{path}: {len(mine) - alive} of {len(mine)} bugs found", flush=True)
