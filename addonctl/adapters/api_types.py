@@ -707,6 +707,11 @@ class VolumeSnapshotClass(Object):
 
 class CsiSource(Shape):
     driver: str | None = None
+    volume_handle: str | None = None
+
+
+class EbsSource(Shape):
+    volume_id: str | None = None
 
 
 class VolumeSpec(Shape):
@@ -714,6 +719,7 @@ class VolumeSpec(Shape):
     storage_class_name: str | None = None
     claim_ref: CrossRef | None = None
     csi: CsiSource | None = None
+    aws_elastic_block_store: EbsSource | None = None
 
 
 class Volume(Object):

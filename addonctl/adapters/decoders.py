@@ -3,6 +3,7 @@
 Live and offline reading both loop over `KINDS`; a new kind is one entry in resources.py and its function here.
 """
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import Any
@@ -580,6 +581,19 @@ def _snapshot_class(o: s.VolumeSnapshotClass, d: Decoder, common: dict[str, Any]
     return model.VolumeSnapshotClass(**common, driver=o.driver or "", deletion_policy=o.deletion_policy or "")
 
 
+# Names that AWS gives: vol-0abc of EBS, fs-0abc::fsap-0def of EFS. Other drivers may put anything there.
+_HANDLE = re.compile(r"(?:vol|fs|fsvol)-[0-9a-f]{8,17}(?=::|:|$)", re.ASCII)
+
+
+def _handle(spec: s.VolumeSpec) -> str:
+    """AWS's name of a volume; empty where it is none of AWS's. In-tree volumes may have aws://ZONE/ before it."""
+    named = (spec.csi.volume_handle if spec.csi else None) or (
+        spec.aws_elastic_block_store.volume_id if spec.aws_elastic_block_store else None
+    )
+    found = _HANDLE.match((named or "").rpartition("/")[2])
+    return found[0] if found else ""
+
+
 def _volume(o: s.Volume, d: Decoder, common: dict[str, Any]) -> model.Volume:
     spec = o.spec or s.VolumeSpec()
     return model.Volume(
@@ -587,6 +601,7 @@ def _volume(o: s.Volume, d: Decoder, common: dict[str, Any]) -> model.Volume:
         capacity_bytes=_bytes(spec.capacity, "storage"),
         storage_class=spec.storage_class_name or "",
         driver=(spec.csi.driver or "") if spec.csi else "",
+        handle=_handle(spec),
         phase=(o.status.phase or "") if o.status else "",
         claim=_cross_ref(spec.claim_ref),
     )

@@ -12,7 +12,9 @@ if TYPE_CHECKING:
     from datetime import timedelta
 
     from addonctl.assessment import Assessment
-    from addonctl.cost import CostRow
+    from addonctl.cost import By, CostRow
+    from addonctl.model.bill import Billed
+    from addonctl.render.screen import Style
 
 _BY = ("addon", "category", "namespace", "node", "kind")
 _by = opt.option("--by", type=click.Choice(_BY), default="addon", show_default=True, help="What to add up by.")
@@ -103,17 +105,30 @@ _use = opt.chain(opt.window("", "Split nodes by use as well, over so long, such 
 @opt.source_options
 @_by
 @_use
+@opt.option("--bill", "bills", multiple=True, type=opt.PATH, help="A file of what AWS billed; may be repeated.")
+@opt.option("--cost-explorer", is_flag=True, help="What AWS billed in the last 30 days; asks Cost Explorer, for cents.")
 @opt.output_option("table", "wide", "json", "yaml", "csv")
 @opt.no_headers
 @click.pass_context
 def cost(
-    ctx: click.Context, /, by: str, window: "timedelta | None", output: str, no_headers: bool, **source: Any
+    ctx: click.Context,
+    /,
+    by: str,
+    window: "timedelta | None",
+    bills: tuple[str, ...],
+    cost_explorer: bool,
+    output: str,
+    no_headers: bool,
+    **source: Any,
 ) -> None:
     """What each add-on costs a month at list price, as the cluster runs now; `cost explain ADDON` says what for.
 
     A node is split among its pods by what they request, or with --window by what they use where that is more; CPU and
     memory 9 to 1, as AWS splits it. What is left is idle. Volumes, load balancers, the control plane and what AWS
     meters come on top. What has no price is listed.
+
+    With a bill it is what AWS charged in the time of the bill, split in the same way, and why that is not list price. A
+    bill is a Cost and Usage Report with resource ids, or a FOCUS export: CSV, also in gzip, or Parquet.
     """
     if ctx.invoked_subcommand is not None:
         refuse(given_options(), ctx.invoked_subcommand, f"Give it after {ctx.invoked_subcommand}.")
@@ -122,6 +137,10 @@ def cost(
     from addonctl.render import costs, screen
 
     assessment, rows = _priced(source, by, window)
+    if bills or cost_explorer:
+        bill = _bill_of(assessment, bills, cost_explorer, str(source.get("profile") or ""))
+        _by_bill(assessment, bill, By(by), output, screen.Style(wide=output == "wide", headers=not no_headers))
+        return
     if output == "csv":
         sys.stdout.write(costs.cost_csv(rows, By(by)))
         return
@@ -130,6 +149,35 @@ def cost(
         output,
         lambda: costs.cost_document(assessment, rows, By(by)),
         lambda: costs.cost(assessment, rows, By(by), style),
+    )
+
+
+def _bill_of(assessment: "Assessment", files: tuple[str, ...], cost_explorer: bool, profile: str) -> "Billed":
+    """A bill, held against the model of a cluster."""
+    from addonctl.apps import wiring
+    from addonctl.cost.bill import ClusterNames, match
+
+    refuse(["--bill"] if files and cost_explorer else [], "--cost-explorer", "Both say what AWS billed; give one.")
+    assert assessment.cost is not None
+    eks = assessment.view.snapshot.eks
+    names = ClusterNames(name=eks.cluster.name if eks else assessment.cluster.name, region=assessment.view.region)
+    return match(assessment.cost, wiring.bill(files, names, profile).lines(names.tags), names)
+
+
+def _by_bill(assessment: "Assessment", found: "Billed", by: "By", output: str, style: "Style") -> None:
+    """The cost by a bill, and why it is not the model's."""
+    from addonctl.apps import wiring
+    from addonctl.cost import summarise
+    from addonctl.render import bills, costs
+
+    rows = summarise(found.cost, by, assessment.inventory, wiring.catalog())
+    if output == "csv":
+        sys.stdout.write(costs.cost_csv(rows, by, "usd"))
+        return
+    print_document(
+        output,
+        lambda: bills.bill_document(assessment, found, rows, by),
+        lambda: bills.bill(assessment, found, rows, by, style),
     )
 
 

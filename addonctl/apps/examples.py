@@ -61,7 +61,8 @@ EXAMPLES = {
     "cost": """
         cost --context prod-eu-1
         cost --context prod-eu-1 --window 7d
-        cost --context prod-eu-1 --by namespace -o csv""",
+        cost --context prod-eu-1 --by namespace -o csv
+        cost --context prod-eu-1 --bill cur-2026-10.csv.gz""",
     "cost explain": """
         cost explain coredns --context prod-eu-1""",
     "cost diff": """

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from addonctl.catalog import Catalog, CountedSli
     from addonctl.catalog.prices import PriceTable
     from addonctl.configuring import Configuring
+    from addonctl.cost.bill import ClusterNames
     from addonctl.executor import Executor
     from addonctl.model import live
     from addonctl.model.plan import Plan
@@ -167,6 +168,18 @@ def prices(region: str) -> "PriceTable":
     except BadInput as error:
         screen.note(f"Note: {error.what}; using the packaged prices. {error.fix}")
         return price_table.load(region)
+
+
+def bill(files: "tuple[str, ...]", names: "ClusterNames", profile: str) -> ports.Bills:
+    """A bill in these files; of Cost Explorer, for the last 30 whole days, where there are none."""
+    from datetime import timedelta
+
+    from addonctl.adapters.bills import BillFiles, CostExplorer
+
+    if files:
+        return BillFiles([Path(file) for file in files])
+    today = CLOCK.now().date()
+    return CostExplorer(profile or None, names.tags, today - timedelta(days=30), today)
 
 
 def checkpoints() -> "CheckpointFolder":

@@ -58,7 +58,8 @@ def of_node(cost: Priced, node: Node) -> Iterator[Charge]:
     if node.compute_type == "fargate":
         return
     instance = node.instance_type
-    charge = Charge(kind=CostKind.NODE, what=instance or "a node", about=node.ref)
+    resource = node.provider_id.rpartition("/")[2]
+    charge = Charge(kind=CostKind.NODE, what=instance or "a node", about=node.ref, resource=resource)
     price = cost.prices.instance(instance) if instance else None
     unknown = _why_no_price(node, price)
     if price is None or unknown:
@@ -179,6 +180,7 @@ def of_volume(cost: Priced, volume: Volume, classes: Mapping[str, StorageClass])
         kind=CostKind.VOLUME,
         what=volume.driver or "a volume",
         about=volume.ref,
+        resource=volume.handle,
         installation=cost.owners.get(claim, "") if claim else "",
         namespace=claim.namespace if claim else "",
     )
@@ -237,6 +239,7 @@ def of_load_balancers(cost: Priced) -> Iterator[Charge]:
             kind=CostKind.LOAD_BALANCER,
             what=f"{type_} load balancer",
             about=ref,
+            resource=host,
             installation=cost.owners.get(ref, ""),
             namespace=ref.namespace,
         )

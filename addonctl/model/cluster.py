@@ -535,13 +535,14 @@ class VolumeSnapshotClass(KubernetesObject):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Volume(KubernetesObject):
-    """A PersistentVolume."""
+    """A PersistentVolume. `handle` is its driver's name of it: vol-… of EBS, fs-… of EFS."""
 
     RESOURCE: ClassVar[Resource | None] = resource("PersistentVolume")
 
     capacity_bytes: int = 0
     storage_class: str = ""
     driver: str = ""
+    handle: str = ""
     phase: str = ""
     claim: ObjectRef | None = None
 

@@ -41,6 +41,7 @@ class CostKind(StrEnum):
     CONTROL_PLANE = "control plane"
     CAPABILITY = "EKS capabilities"
     METERED = "metered by AWS"
+    OTHER = "other charges"  # of a bill
 
 
 class Pool(StrEnum):
@@ -50,6 +51,11 @@ class Pool(StrEnum):
     IDLE = "idle"  # nobody asked for it
     UNCLAIMED = "unclaimed volumes"
     CLUSTER = "the cluster itself"
+    # Of a bill alone:
+    ELSEWHERE = "not this cluster's"
+    COMMITMENTS = "commitments not used"
+    CREDITS = "credits, refunds and discounts"
+    TAXES = "taxes"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,12 +63,14 @@ class Charge:
     """One thing that is paid for: `quantity` × `usd` a `unit` makes `usd_micros` a month.
 
     `usd_micros` is None where that is not known, and `unknown` says why. `estimated` says why a figure is not the list
-    price itself; empty if it is.
+    price itself; empty if it is. `resource` is what AWS knows it by: an instance's id, a volume's handle, a load
+    balancer's host name.
     """
 
     kind: CostKind
     what: str  # m5.large in eu-central-1, gp3, …
     about: ObjectRef | None = None
+    resource: str = ""
     installation: str = ""  # whose it is, where it is not split; like the next
     namespace: str = ""
     capacity: Amount | None = None  # of a node: what it is split by

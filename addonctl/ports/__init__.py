@@ -8,6 +8,7 @@ repeat: NotAllowed (Forbidden if a permission is missing), NotReachable (TimedOu
 read before repeating it), TooManyRequests, Unavailable and Broken.
 """
 
+from addonctl.ports.bills import Bills
 from addonctl.ports.checkpoints import Checkpoints
 from addonctl.ports.eks import EksAddons, EksAddonWriter
 from addonctl.ports.gitops import GitOpsSource, GitOpsWriter
@@ -22,6 +23,7 @@ from addonctl.ports.usage import Usage
 
 __all__ = [
     "Assessor",
+    "Bills",
     "Checkpoints",
     "Clock",
     "EksAddonWriter",

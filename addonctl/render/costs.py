@@ -48,16 +48,17 @@ def cost(assessment: Assessment, rows: Sequence[CostRow], by: By, style: Style) 
         add_ons = usd(sum(share.usd_micros for share in mine))
         say(f"add-ons {least}${add_ons}; a month is {HOURS_PER_MONTH} hours, as it runs now")
         print_line()
-    _rows(rows, by, style)
+    rows_table(rows, by, style)
     if style.headers:
         _notes(whole, style)
 
 
-def _rows(rows: Sequence[CostRow], by: By, style: Style) -> None:
+def rows_table(rows: Sequence[CostRow], by: By, style: Style, money: str = "$/MONTH") -> None:
+    """One line a row, `money` above its figure."""
     named = labels(row.name for row in rows) if by is By.ADDON else {}
     kinds = list(dict.fromkeys(kind for row in rows for kind in row.by_kind)) if style.wide else []
     asks = any(row.cpu_millicores for row in rows)
-    columns = [Column(_HEADERS[by], Fit.LAST), Column("$/MONTH")]
+    columns = [Column(_HEADERS[by], Fit.LAST), Column(money)]
     columns += [Column("CPU", drop=2), Column("MEMORY", drop=1)] if asks else []
     columns += [Column(f"{kind.upper()} $", drop=3 + n) for n, kind in enumerate(kinds)]
     columns += [Column("NOT KNOWN", Fit.WRAP, drop=9)] if any(row.unknown for row in rows) else []
@@ -135,7 +136,7 @@ def cost_document(assessment: Assessment, rows: Sequence[CostRow], by: By) -> Do
     }
 
 
-def cost_csv(rows: Sequence[CostRow], by: By) -> str:
+def cost_csv(rows: Sequence[CostRow], by: By, money: str = "usd_per_month") -> str:
     """`addonctl cost -o csv`: a line a row, in dollars to the micro-dollar; an empty figure is not known."""
     kinds = list(dict.fromkeys(kind for row in rows for kind in row.by_kind))
     out = io.StringIO()
@@ -143,7 +144,7 @@ def cost_csv(rows: Sequence[CostRow], by: By) -> str:
     writer.writerow(
         [
             by.value,
-            "usd_per_month",
+            money,
             "cpu_millicores",
             "memory_bytes",
             "pods_without_requests",
@@ -158,7 +159,9 @@ def cost_csv(rows: Sequence[CostRow], by: By) -> str:
 
 
 def _exact(micros: int | None) -> str:
-    return "" if micros is None else f"{micros // 1_000_000}.{micros % 1_000_000:06}"
+    if micros is None:
+        return ""
+    return f"{'-' if micros < 0 else ''}{abs(micros) // 1_000_000}.{abs(micros) % 1_000_000:06}"
 
 
 # ── addonctl cost explain ───────────────────────────────────────────────────────────────────────────────────────

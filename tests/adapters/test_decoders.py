@@ -284,3 +284,21 @@ def test_times_are_in_utc(decoder: Decoder, written: Any) -> None:
     kind = next(entry for entry in KINDS if entry.kind == "Namespace")
     created = decoder.one(kind, {"metadata": {"name": "a", "creationTimestamp": written}}).created
     assert (created, created.tzinfo) == (datetime(2026, 1, 1, 2, 30, tzinfo=UTC), UTC)
+
+
+# ── Volumes ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(
+    ("spec", "handle"),
+    [
+        ({"csi": {"driver": "ebs.csi.aws.com", "volumeHandle": "vol-0123456789abcdef0"}}, "vol-0123456789abcdef0"),
+        ({"csi": {"driver": "efs.csi.aws.com", "volumeHandle": "fs-0a1b2c3d::fsap-0a1b2c3d"}}, "fs-0a1b2c3d"),
+        ({"awsElasticBlockStore": {"volumeID": "aws://eu-central-1a/vol-0a1b2c3d"}}, "vol-0a1b2c3d"),
+        ({"csi": {"driver": "smb.csi.k8s.io", "volumeHandle": "//nas/share?user=a&password=hunter2"}}, ""),
+        ({"csi": {"driver": "ebs.csi.aws.com", "volumeHandle": "vol-hunter2"}}, ""),
+        ({"csi": {"driver": "ebs.csi.aws.com"}}, ""),
+    ],
+)
+def test_of_a_volumes_handle_only_what_aws_names_so_is_kept(decoder: Decoder, spec: Any, handle: str) -> None:
+    assert decoded(decoder, "PersistentVolume", spec).handle == handle

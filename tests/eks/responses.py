@@ -1,4 +1,4 @@
-"""What moto's handlers answer on our behalf: operations of EKS that it does not know, the Price List, EC2 in pages.
+"""What moto's handlers answer on our behalf: operations of EKS that it does not know, prices, costs, EC2 in pages.
 
 Importing moto takes two seconds and 100 MiB: server.py does it when a server starts.
 """
@@ -6,6 +6,8 @@ Importing moto takes two seconds and 100 MiB: server.py does it when a server st
 import json
 import re
 from collections.abc import Mapping
+from datetime import date, timedelta
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from botocore.session import Session
@@ -206,7 +208,9 @@ class Ec2(EC2Response):
 
 
 class Billing(CostExplorerResponse):
-    """What AWS says of money: the Price List, which moto does not know and which speaks as Cost Explorer does."""
+    """What AWS says of money: the Price List, which moto does not know and which speaks as Cost Explorer does; and in
+    Cost Explorer costs, filtered and grouped, where moto answers what it was told.
+    """
 
     @property
     def state(self) -> State:
@@ -215,7 +219,8 @@ class Billing(CostExplorerResponse):
     def call_action(self) -> Any:
         operation = self._get_action()
         if operation in self.state.denied:
-            text = f"User is not authorized to perform: pricing:{operation}"
+            service = "pricing" if operation == "GetProducts" else "ce"
+            text = f"User is not authorized to perform: {service}:{operation}"
             return 400, {"status": 400}, json.dumps({"__type": "AccessDeniedException", "message": text})
         return super().call_action()
 
@@ -233,6 +238,27 @@ class Billing(CostExplorerResponse):
             body["NextToken"] = str(start + size)
         return self._said("pricing", "GetProducts", body)
 
+    def get_cost_and_usage(self) -> str:
+        """By day and by up to two dimensions, of what a filter of tags lets through; pages are of two days."""
+        asked = json.loads(self.body)
+        assert len(asked["GroupBy"]) <= 2, asked["GroupBy"]
+        first, until = (date.fromisoformat(asked["TimePeriod"][end]) for end in ("Start", "End"))
+        start = int(asked.get("NextPageToken") or 0)
+        days = [first + timedelta(days=n) for n in range((until - first).days)]
+        body: dict[str, Any] = {"ResultsByTime": [self._day(day, asked) for day in days[start : start + 2]]}
+        if start + 2 < len(days):
+            body["NextPageToken"] = str(start + 2)
+        return self._said("ce", "GetCostAndUsage", body)
+
+    def _day(self, day: date, asked: Mapping[str, Any]) -> dict[str, Any]:
+        groups: dict[tuple[str, ...], list[Mapping[str, Any]]] = {}
+        for cost in self.state.costs:
+            if cost["day"] == day and _passes(cost, asked.get("Filter", {})):
+                groups.setdefault(tuple(cost[each["Key"]] for each in asked["GroupBy"]), []).append(cost)
+        time = {"Start": day.isoformat(), "End": (day + timedelta(days=1)).isoformat()}
+        found = [{"Keys": list(keys), "Metrics": _metrics(costs, asked["Metrics"])} for keys, costs in groups.items()]
+        return {"TimePeriod": time, "Total": {}, "Groups": found, "Estimated": False}
+
     def _said(self, service: str, operation: str, body: dict[str, Any]) -> str:
         """The answer, held against botocore's model."""
         shape = Session().get_service_model(service).operation_model(operation).output_shape
@@ -241,6 +267,23 @@ class Billing(CostExplorerResponse):
         if report.has_errors():
             self.state.violations.append(f"{operation}: {report.generate_report()}")
         return json.dumps(body)
+
+
+def _passes(cost: Mapping[str, Any], which: Mapping[str, Any]) -> bool:
+    if "Not" in which:
+        return not _passes(cost, which["Not"])
+    if "Or" in which:
+        return any(_passes(cost, each) for each in which["Or"])
+    return not which or cost["tags"].get(which["Tags"]["Key"]) in which["Tags"]["Values"]
+
+
+def _metrics(costs: list[Mapping[str, Any]], wanted: list[str]) -> dict[str, Any]:
+    units = {cost["unit"] for cost in costs}
+    unit = {"UsageQuantity": units.pop() if len(units) == 1 else "N/A"}
+    return {
+        name: {"Amount": str(sum(Decimal(cost[name]) for cost in costs)), "Unit": unit.get(name, costs[0]["currency"])}
+        for name in wanted
+    }
 
 
 def _is_asked_for(product: Mapping[str, Any], service: str, fields: Mapping[str, str]) -> bool:

@@ -60,6 +60,7 @@ class State:
     tokens: dict[str, dict[str, Any]] = field(default_factory=dict)  # clientRequestToken → first answer
     deleted: list[tuple[str, bool]] = field(default_factory=list)  # (add-on, preserve)
     stale: dict[tuple[str, str], list[dict[str, Any]]] = field(default_factory=dict)  # answers still to be given
+    costs: list[dict[str, Any]] = field(default_factory=list)  # of Cost Explorer, a row each by day and dimensions
     products: list[dict[str, Any]] = field(default_factory=list)  # of the Price List
     violations: list[str] = field(default_factory=list)  # answers that botocore's model does not allow
 

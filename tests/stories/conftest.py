@@ -15,6 +15,7 @@ from addonctl.assessment import Assessment, assess
 from addonctl.catalog import Catalog
 from addonctl.inventory import take_inventory
 from addonctl.model import Snapshot, View
+from tests import bills
 from tests.apps.conftest import FixedClock
 from tests.stories import edge_us_2, legacy_1, payments, prod_eu_1, sandbox
 
@@ -34,8 +35,10 @@ def snapshots() -> dict[str, Snapshot]:
 
 @pytest.fixture(scope="session")
 def folder(snapshots: dict[str, Snapshot], tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where NAME.snap is that cluster."""
+    """Where NAME.snap is that cluster, and bill.csv.gz a bill of prod-eu-1's account."""
     made = tmp_path_factory.mktemp("stories")
+    nodes = [node.provider_id.rpartition("/")[2] for node in snapshots["prod-eu-1"].nodes]
+    bills.write(made / "bill.csv.gz", [bills.cur_row(item) for item in bills.of_a_story(nodes)])
     for name, snapshot in snapshots.items():
         snapshot_file.save(snapshot, made / f"{name}.snap")
     return made

@@ -137,6 +137,7 @@ class World:
                 name=name,
                 created=SETTLED,
                 labels=labels,
+                provider_id=f"aws:///eu-central-1{'abc'[number % 3]}/i-0{crc32(f'{self.name} {name}'.encode()):016x}",
                 kubelet_version=f"v{kubelet or self.kubernetes}.2-eks-1a2b3c4",
                 operating_system="linux",
                 conditions=(Condition(type="Ready", status="True"),),
