@@ -79,7 +79,7 @@ def sound(cluster: Cluster) -> Iterator[None]:
     [
         (_COREDNS, None, 10, _DNS_PODS),
         (_COREDNS, False, 10, _DNS_PODS),
-        (_METRICS, None, 2, None),
+        (_METRICS, None, 5, None),
         (_ADMISSION, None, 10, _GATEKEEPER_PODS),  # half of them dry runs, half reviews
     ],
     ids=["dns", "dns by forwards", "metrics", "admission"],

@@ -459,9 +459,9 @@ def test_fresh_metrics_are_right_and_old_ones_are_not(lab: Lab) -> None:
     api = Api()
     signals, asked = lab.signals(api), step("metrics")
     began = time.monotonic()
-    found = after(signals, asked, so_many(5, sli="metrics"))
-    assert found == {("metrics", ""): Counts(5, 0)}
-    assert time.monotonic() - began > 1.8, "two a second, since the API server passes them on"
+    found = after(signals, asked, so_many(10, sli="metrics"))
+    assert found["metrics", ""].failed == 0
+    assert time.monotonic() - began > 1.7, "five a second, since the API server passes them on"
     api.measured = datetime.now(UTC) - timedelta(minutes=4)
     found = after(signals, asked, so_many(3, sli="metrics"))
     assert found["metrics", ""].failed >= found["metrics", ""].requests - 1
