@@ -100,13 +100,15 @@ class GitOpsObjects:
 
         return self._changed(owner, changed, dry_run=dry_run)
 
-    def put_back(self, owner: ArgoApplication | FluxHelmRelease, was: live.Object) -> None:
+    def put_back(self, owner: ArgoApplication | FluxHelmRelease, was: live.Object, held: Held | None = None) -> None:
         before = was.document.get("spec") or {}
 
         def changed(found: live.Object, spec: Document) -> None:
             _refuse_what_would_not_last(found)
             for name in _SOURCES[type(owner)]:
                 _put(spec, (name,), before.get(name))
+            if held and isinstance(owner, FluxHelmRelease):
+                _add(spec, _RENDERERS, (_rendered(ref, fields) for ref, fields in held.items()))
 
         self._changed(owner, changed)
 

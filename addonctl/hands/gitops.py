@@ -12,6 +12,7 @@ from typing import Any
 from addonctl.errors import Conflict, Invalid
 from addonctl.hands.applied import listed, rendered
 from addonctl.hands.base import Kept, NotYet, Ports, Present, as_written, goal_of
+from addonctl.instances import TEMPORARY, exists
 from addonctl.model import ObjectRef, live
 from addonctl.model.checkpoint import Checkpoint
 from addonctl.model.owners import ArgoApplication, FluxHelmRelease
@@ -241,7 +242,10 @@ class FluxHand:
     # ── Changing ────────────────────────────────────────────────────────────────────────────────────────────────
 
     def change(self, before: Checkpoint, token: str) -> str:
-        self._hold_workloads(before)
+        """Helm would set what the chart sets, so the chart is told the temporary settings; none has `paused`."""
+        workloads = of_checkpoint(self.ports.reader, self.ports.writer, self.ports.clock, before)
+        held = {each.ref: {k: v for k, v in each.hardened.items() if k != "paused"} for each in workloads}
+        self.ports.gitops.hold(self.owner, held)
         goal = goal_of(self.step, self.ports)
         if goal is not None:
             self.ports.gitops.put_back(self.owner, _manager(goal))
@@ -249,27 +253,20 @@ class FluxHand:
             self.ports.gitops.set_revision(self.owner, str(self.step.to_version))
         return token
 
-    def _hold_workloads(self, before: Checkpoint) -> None:
-        """Helm would set what the chart sets, so the chart is told the temporary settings; none has `paused`."""
-        workloads = of_checkpoint(self.ports.reader, self.ports.writer, self.ports.clock, before)
-        held = {each.ref: {k: v for k, v in each.hardened.items() if k != "paused"} for each in workloads}
-        self.ports.gitops.hold(self.owner, held)
-
     def revert(self, before: Checkpoint, token: str) -> str:
         if flux_applied(self._release()) == flux_applied(_manager(before)):
             return ""
-        if self.step.restores:
-            self._hold_workloads(before)
-        elif self._is_let_go(before):
-            for each in of_checkpoint(self.ports.reader, self.ports.writer, self.ports.clock, before):
-                each.disown()
-        self.ports.gitops.put_back(self.owner, _manager(before))
+        self.ports.gitops.put_back(self.owner, _manager(before), self._as_they_are(before))
         return token
 
-    def _is_let_go(self, before: Checkpoint) -> bool:
-        """Whether nothing is rendered into the chart any more: Helm would be refused to set what is still ours."""
-        was, now = (_spec(each).get("postRenderers") or [] for each in (_manager(before), self._release()))
-        return bool(was == now)
+    def _as_they_are(self, before: Checkpoint) -> dict[ObjectRef, Document]:
+        """The settings by which old instances come back at present: Helm would set others, or be refused ours."""
+        workloads = of_checkpoint(self.ports.reader, self.ports.writer, self.ports.clock, before)
+        found = filter(None, (exists(self.ports.reader, each.ref) for each in workloads))
+        return {
+            each.ref: {k: v for k, v in each.document["spec"].items() if k in TEMPORARY and k != "paused"}
+            for each in found
+        }
 
     # ── Looking ─────────────────────────────────────────────────────────────────────────────────────────────────
 

@@ -51,8 +51,11 @@ class GitOpsWriter(Protocol):
         """
         ...
 
-    def put_back(self, owner: ArgoApplication | FluxHelmRelease, was: live.Object) -> None:
-        """Makes what is applied that of `was`: an Application's sources, a HelmRelease's chart and values."""
+    def put_back(self, owner: ArgoApplication | FluxHelmRelease, was: live.Object, held: Held | None = None) -> None:
+        """Makes what is applied that of `was`: an Application's sources, a HelmRelease's chart and values.
+
+        `held`: what Flux's upgrade is to set as well, as `hold` has it, in the same change.
+        """
         ...
 
     def sync(self, owner: ArgoApplication, token: str, *, prune: bool = False, only: Sequence[ObjectRef] = ()) -> None:
