@@ -107,7 +107,7 @@ _use = opt.chain(opt.window("", "Split nodes by use as well, over so long, such 
 @_use
 @opt.option("--bill", "bills", multiple=True, type=opt.PATH, help="A file of what AWS billed; may be repeated.")
 @opt.option("--cost-explorer", is_flag=True, help="What AWS billed in the last 30 days; asks Cost Explorer, for cents.")
-@opt.output_option("table", "wide", "json", "yaml", "csv")
+@opt.output_option("table", "wide", "json", "yaml", "csv", "openmetrics")
 @opt.no_headers
 @click.pass_context
 def cost(
@@ -134,15 +134,19 @@ def cost(
         refuse(given_options(), ctx.invoked_subcommand, f"Give it after {ctx.invoked_subcommand}.")
         return
     from addonctl.cost import By
-    from addonctl.render import costs, screen
+    from addonctl.render import costs, openmetrics, screen
 
     assessment, rows = _priced(source, by, window)
     if bills or cost_explorer:
         bill = _bill_of(assessment, bills, cost_explorer, str(source.get("profile") or ""))
         _by_bill(assessment, bill, By(by), output, screen.Style(wide=output == "wide", headers=not no_headers))
         return
-    if output == "csv":
-        sys.stdout.write(costs.cost_csv(rows, By(by)))
+    texts = {
+        "csv": lambda: costs.cost_csv(rows, By(by)),
+        "openmetrics": lambda: openmetrics.month(assessment.cluster.name, rows, By(by)),
+    }
+    if output in texts:
+        sys.stdout.write(texts[output]())
         return
     style = screen.Style(wide=output == "wide", headers=not no_headers)
     print_document(
@@ -168,11 +172,15 @@ def _by_bill(assessment: "Assessment", found: "Billed", by: "By", output: str, s
     """The cost by a bill, and why it is not the model's."""
     from addonctl.apps import wiring
     from addonctl.cost import summarise
-    from addonctl.render import bills, costs
+    from addonctl.render import bills, costs, openmetrics
 
     rows = summarise(found.cost, by, assessment.inventory, wiring.catalog())
-    if output == "csv":
-        sys.stdout.write(costs.cost_csv(rows, by, "usd"))
+    texts = {
+        "csv": lambda: costs.cost_csv(rows, by, "usd"),
+        "openmetrics": lambda: openmetrics.billed(assessment.cluster.name, rows, by, found.begin, found.end),
+    }
+    if output in texts:
+        sys.stdout.write(texts[output]())
         return
     print_document(
         output,

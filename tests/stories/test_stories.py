@@ -60,6 +60,7 @@ CASES = (
         Case("prod-eu-1", "cost explain aws-vpc-cni"),
         Case("prod-eu-1", "cost --bill bill.csv.gz"),
         Case("prod-eu-1", "cost --bill bill.csv.gz --by kind -o csv", columns=0),
+        Case("prod-eu-1", "cost -o openmetrics", columns=0),
         Case("prod-eu-1", "plan coredns --to latest-compatible"),
         Case("payments", "plan --target 1.35", 3),
         Case("payments", "plan --target 1.35 --accept-risk PRE011", 3),
