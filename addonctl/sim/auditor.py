@@ -230,7 +230,7 @@ class Auditor:
             left = sum(1 for one in self.store.rows(POD) if one.uid != before.uid and self._counts(one))
             if left < self.scenario.instances:
                 self.found(f"{before.metadata['name']} went before another served: {left} are left")
-        if not self._by_us(before, after):
+        if not self._by_us(before, after) or self._leaves_as_nodes_go():
             return
         for budget in self.store.rows(BUDGET, before.name[0]):
             if selects(budget.spec.get("selector"), before.labels):
@@ -242,6 +242,11 @@ class Auditor:
         if call is None:
             return False
         return call.verb in ("delete", "evict") if ends else call.verb == "patch" and call.what == str(before.ref)
+
+    def _leaves_as_nodes_go(self) -> bool:
+        """Whether a pod leaves its Services while others turn out to be on lost nodes: no budget is asked for that."""
+        leaves = self._ours is not None and self._ours.verb == "patch"
+        return leaves and any(fault.fault in ("node lost", "zone lost") for fault in self.scenario.faults)
 
     @property
     def _calm(self) -> bool:
