@@ -9,19 +9,18 @@ import os
 import secrets
 import socket
 import threading
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import fields
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sql
-from sqlalchemy import event
-from sqlalchemy.engine import URL, Connection, Engine
-from sqlalchemy.exc import ArgumentError, IntegrityError, NoSuchModuleError
+from sqlalchemy.engine import Connection
+from sqlalchemy.exc import IntegrityError
 
-from addonctl.adapters import codec, journal_errors
+from addonctl.adapters import codec
+from addonctl.adapters.database import Database, Instant
 from addonctl.errors import AddonctlError, BadInput, Conflict, NotFound
 from addonctl.model.journal import Asked, Line, Request, RunEntry, What
 from addonctl.model.run import Phase, Run
@@ -31,25 +30,10 @@ HOLD_S = 45.0
 """A worker that has not renewed its holds for so long has died."""
 LAYOUT = 1
 """Of the tables; raised when an older addonctl would misread or damage them."""
-_LOCKED_S = 10  # the longest wait for another process's transaction, each of which takes milliseconds
 _ENDED = tuple(phase.value for phase in Phase if phase.ended)
 
 
-class _Instant(sql.TypeDecorator[datetime]):
-    """An aware time in UTC; SQLite knows no time zones."""
-
-    impl = sql.DateTime(timezone=True)
-    cache_ok = True
-
-    def process_bind_param(self, value: datetime | None, dialect: Any) -> datetime | None:
-        return value and value.astimezone(UTC)
-
-    def process_result_value(self, value: datetime | None, dialect: Any) -> datetime | None:
-        return value and (value.astimezone(UTC) if value.tzinfo else value.replace(tzinfo=UTC))
-
-
 _TABLES = sql.MetaData()
-_LAYOUT = sql.Table("addonctl_layout", _TABLES, sql.Column("number", sql.Integer, primary_key=True))
 _RUNS = sql.Table(
     "addonctl_runs",
     _TABLES,
@@ -57,8 +41,8 @@ _RUNS = sql.Table(
     sql.Column("cluster", sql.Text, nullable=False),
     sql.Column("goal", sql.Text, nullable=False),
     sql.Column("phase", sql.Text, nullable=False),
-    sql.Column("begun", _Instant, nullable=False),
-    sql.Column("changed", _Instant, nullable=False),
+    sql.Column("begun", Instant, nullable=False),
+    sql.Column("changed", Instant, nullable=False),
     sql.Column("by", sql.Text, nullable=False),
     sql.Column("worker", sql.Text, nullable=False),  # empty: nobody
     sql.Column("held_until", sql.Double, nullable=False),  # seconds since 1970
@@ -78,7 +62,7 @@ _LINES = sql.Table(
     _TABLES,
     sql.Column("number", sql.Integer, primary_key=True),
     sql.Column("run", sql.Text, nullable=False, index=True),
-    sql.Column("at", _Instant, nullable=False),
+    sql.Column("at", Instant, nullable=False),
     sql.Column("what", sql.Text, nullable=False),
     sql.Column("by", sql.Text, nullable=False),
     sql.Column("command", sql.Text, nullable=False),
@@ -104,33 +88,16 @@ class SqlJournal:
 
     def __init__(self, place: Path | str, worker: str, clock: Clock) -> None:
         self._worker, self._clock = worker, clock
-        url = URL.create("sqlite", database=str(place)) if isinstance(place, Path) else _url(place)
-        self._where = _told(url)
-        self._is_sqlite = url.get_backend_name() == "sqlite"
-        self._engine = _sqlite(url) if self._is_sqlite else _postgres(url)
+        self._database = Database(place, _TABLES, "addonctl_layout", LAYOUT)
         self._renewing: threading.Thread | None = None
         self._closed = threading.Event()
-        try:
-            self._open()
-        except AddonctlError:
-            self._engine.dispose()
-            raise
-
-    def _open(self) -> None:
-        with self._reading() as db:
-            layout = _layout(db)
-        if not layout:
-            with self._writing() as db:
-                layout = _made(db)
-        if layout > LAYOUT:
-            raise BadInput(f"{self._where} was made by a newer addonctl", "Use that version or a later one.")
 
     # ── For the worker ──────────────────────────────────────────────────────────────────────────────────────────
 
     def begin(self, run: Run, by: str, lines: Iterable[Line]) -> None:
         now = self._clock.now()
         row = {"id": run.id, "cluster": run.plan.cluster, "goal": run.plan.goal, "begun": now, "by": by, "asked": 0}
-        with self._writing() as db:
+        with self._database.writing() as db:
             try:
                 db.execute(_RUNS.insert().values(**row, worker=self._worker, **self._standing(run)))
             except IntegrityError as error:
@@ -141,7 +108,7 @@ class SqlJournal:
     def store(self, run: Run, lines: Iterable[Line] = (), heard: int = 0) -> None:
         worker = "" if run.phase.ended else self._worker
         mine = (_RUNS.c.id == run.id) & (_RUNS.c.worker == self._worker)
-        with self._writing() as db:
+        with self._database.writing() as db:
             if not db.execute(_RUNS.update().where(mine).values(worker=worker, **self._standing(run))).rowcount:
                 holder = self._found(db, run.id).worker
                 raise Conflict(f"Run {run.id} is {holder or 'nobody'}'s now")
@@ -150,7 +117,7 @@ class SqlJournal:
                 db.execute(_REQUESTS.delete().where(_REQUESTS.c.run == run.id, _REQUESTS.c.number <= heard))
 
     def take(self, id: str = "") -> Run | None:
-        with self._writing() as db:
+        with self._database.writing() as db:
             row = self._takeable(db, id) if id else self._free(db)
             if row is None:
                 return None
@@ -164,27 +131,27 @@ class SqlJournal:
         return taken
 
     def renew(self) -> None:
-        with self._writing() as db:
+        with self._database.writing() as db:
             db.execute(_RUNS.update().where(_RUNS.c.worker == self._worker).values(held_until=self._held_until()))
 
     def close(self) -> None:
         self._closed.set()
         if self._renewing is not None:
             self._renewing.join()
-        with suppress(AddonctlError), self._writing() as db:  # where it cannot be said, the holds run out
+        with suppress(AddonctlError), self._database.writing() as db:  # where it cannot be said, the holds run out
             db.execute(_RUNS.update().where(_RUNS.c.worker == self._worker).values(worker=""))
-        self._engine.dispose()
+        self._database.close()
 
     # ── For everybody ───────────────────────────────────────────────────────────────────────────────────────────
 
     def requests(self, id: str) -> tuple[Request, ...]:
-        with self._reading() as db:
+        with self._database.reading() as db:
             of = _REQUESTS.c.run == self._found(db, id).id
             rows = db.execute(sql.select(_REQUESTS).where(of).order_by(_REQUESTS.c.number)).all()
         return tuple(Request(row.number, codec.decoded(row.asked, Asked)) for row in rows)
 
     def ask(self, id: str, asked: Asked) -> RunEntry:
-        with self._writing() as db:
+        with self._database.writing() as db:
             row = self._found(db, id, locked=True)
             _refuse_ended(row)
             number = row.asked + 1
@@ -193,12 +160,12 @@ class SqlJournal:
         return _entry(row)
 
     def load(self, id: str) -> Run:
-        with self._reading() as db:
+        with self._database.reading() as db:
             row = self._found(db, id)
         return codec.run(row.id, row.run, row.schema)
 
     def entries(self) -> tuple[RunEntry, ...]:
-        with self._reading() as db:
+        with self._database.reading() as db:
             found = sql.select(*(_RUNS.c[name] for name in _ENTRY), self._alive().label("alive")).order_by(
                 _RUNS.c.begun.desc()
             )
@@ -206,7 +173,7 @@ class SqlJournal:
         return tuple(map(_entry, rows))
 
     def lines(self, id: str) -> tuple[Line, ...]:
-        with self._reading() as db:
+        with self._database.reading() as db:
             of = _LINES.c.run == self._found(db, id).id
             rows = db.execute(sql.select(*(_LINES.c[name] for name in _LINE)).where(of).order_by(_LINES.c.number)).all()
         return tuple(Line(**{**row._mapping, "what": What(row.what)}) for row in rows)
@@ -215,7 +182,7 @@ class SqlJournal:
 
     def _now(self) -> Any:
         """The second of those who hold runs: of the database, where workers may be on several machines."""
-        if self._is_sqlite:
+        if self._database.is_sqlite:
             return sql.literal(self._clock.now().timestamp(), sql.Double)
         return sql.cast(sql.extract("epoch", sql.func.clock_timestamp()), sql.Double)
 
@@ -275,20 +242,6 @@ class SqlJournal:
             raise BadInput(f"{len(rows)} runs begin with {id}", "Give more of the id.")
         return rows[0]
 
-    @contextmanager
-    def _reading(self) -> Iterator[Connection]:
-        with journal_errors.told(self._where), self._engine.connect() as db:
-            yield db
-
-    @contextmanager
-    def _writing(self) -> Iterator[Connection]:
-        """A transaction: all of it is on disk when this ends, or none of it is."""
-        with journal_errors.told(self._where), self._engine.connect().execution_options(writes=True) as db:
-            transaction = db.begin()
-            yield db  # what is raised in here closes the connection, which rolls back
-            with journal_errors.told(self._where, committing=True):
-                transaction.commit()
-
 
 def _write(db: Connection, run: str, lines: Iterable[Line]) -> None:
     rows = [{"run": run, **{name: getattr(line, name) for name in _LINE}} for line in lines]
@@ -304,84 +257,3 @@ def _entry(row: _Row) -> RunEntry:
 def _refuse_ended(row: _Row) -> None:
     if Phase(row.phase).ended:
         raise BadInput(f"Run {row.id} has ended: {row.phase}")
-
-
-# ── Opening ─────────────────────────────────────────────────────────────────────────────────────────────────────────
-
-
-def _url(text: str) -> URL:
-    """Raises BadInput, which quotes nothing of it: there may be a password in it."""
-    example = "Give postgresql://USER@HOST/DATABASE, or none for a file on this machine."
-    try:
-        url = sql.make_url(text)
-    except (ArgumentError, ValueError):
-        raise BadInput("The database's URL cannot be read", example) from None
-    if url.drivername in ("postgres", "postgresql"):
-        url = url.set(drivername="postgresql+psycopg")
-    if url.drivername not in ("sqlite", "postgresql+psycopg"):
-        raise BadInput(f"Runs are kept in SQLite or PostgreSQL, not in {url.drivername}", example)
-    if url.drivername == "sqlite" and url.database in (None, "", ":memory:"):
-        raise BadInput("Runs that are only in memory would be lost", "Give sqlite:///PATH.")
-    return url
-
-
-def _told(url: URL) -> str:
-    """What may be told of a URL."""
-    if url.get_backend_name() == "sqlite":
-        return url.database or ""
-    return f"{url.database or 'of this user'} at {url.host or 'this machine'}"
-
-
-def _postgres(url: URL) -> Engine:
-    try:
-        # A network that has gone is noticed by the time after which others take the runs.
-        network = {"connect_timeout": 10, "tcp_user_timeout": 15_000, "application_name": "addonctl"}
-        engine = sql.create_engine(url, hide_parameters=True, pool_pre_ping=True, pool_size=2, connect_args=network)
-    except (ImportError, NoSuchModuleError):
-        raise BadInput("PostgreSQL needs psycopg, which is not installed", "pip install 'addonctl[postgres]'") from None
-
-    @event.listens_for(engine, "connect")
-    def _(connection: Any, _: Any) -> None:
-        connection.execute(f"SET lock_timeout = '{_LOCKED_S}s'")
-        connection.commit()
-
-    return engine
-
-
-def _sqlite(url: URL) -> Engine:
-    path = Path(url.database or "")
-    with journal_errors.told(str(path)):
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))  # SQLite gives its other files the same mode
-    engine = sql.create_engine(url, hide_parameters=True, connect_args={"timeout": _LOCKED_S})
-
-    @event.listens_for(engine, "connect")
-    def _(connection: Any, _: Any) -> None:
-        connection.isolation_level = None  # transactions begin below, not where the driver guesses
-        connection.execute("PRAGMA journal_mode = WAL")
-        connection.execute("PRAGMA synchronous = FULL")
-
-    @event.listens_for(engine, "begin")
-    def _(connection: Connection) -> None:
-        # A transaction that reads before it writes could not be waited for if another one wrote in between.
-        writes = connection.get_execution_options().get("writes")
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
-
-    return engine
-
-
-def _layout(db: Connection) -> int:
-    """The number of the tables' layout, 0 where there are none."""
-    if not sql.inspect(db).has_table(_LAYOUT.name):
-        return 0
-    return db.scalar(sql.select(sql.func.max(_LAYOUT.c.number))) or 0
-
-
-def _made(db: Connection) -> int:
-    """Makes the tables, unless somebody else has just made them."""
-    if db.dialect.name == "postgresql":  # two that create the same table at once fail
-        db.execute(sql.text("SELECT pg_advisory_xact_lock(hashtext('addonctl_layout'))"))
-    _TABLES.create_all(db)
-    if not _layout(db):
-        db.execute(_LAYOUT.insert().values(number=LAYOUT))
-    return _layout(db)

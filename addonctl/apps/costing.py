@@ -6,9 +6,11 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from addonctl.apps import options as opt
-from addonctl.apps.shared import given_options, print_document, refuse, source_options
+from addonctl.apps.shared import given_options, minor_of, print_document, refuse, source_options
+from addonctl.errors import BadInput
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from datetime import timedelta
 
     from addonctl.assessment import Assessment
@@ -232,6 +234,61 @@ def diff(older: str, newer: str, by: str, output: str, no_headers: bool) -> None
         lambda: costs.differences_document(assessment, before, after, By(by)),
         lambda: costs.differences(before, after, By(by), style),
     )
+
+
+@cost.command("record", short_help="Keep what a cluster costs today, for trends and forecasts.")
+@opt.source_options
+def record(**source: Any) -> None:
+    """Keep what each add-on costs today, at the day's rate; run it once a day. A day that was kept is replaced.
+
+    Kept where runs are: in this user's files, or in the database that $ADDONCTL_DATABASE names.
+    """
+    from addonctl.apps import wiring
+    from addonctl.render import costs, screen
+    from addonctl.spending import cost_day
+
+    assessment, rows = _priced(source, "addon")
+    day = cost_day(assessment.cluster.name, assessment.day, rows)
+    wiring.cost_history().record(day)
+    total = costs.usd(sum(day.usd_micros.values()))
+    screen.note(f"Recorded {day.day} of {day.cluster}: ${total} a day, by {len(day.usd_micros)} names")
+
+
+@cost.command("forecast", short_help="What the next 30 days will cost, and how sure that is.")
+@opt.argument("cluster", required=False, default="")
+@opt.option("--kubernetes", default="", metavar="VERSION", help="What it runs, for the date of extended support.")
+@opt.output_option("table", "json", "yaml")
+@opt.no_headers
+def forecast(cluster: str, kubernetes: str, output: str, no_headers: bool) -> None:
+    """What CLUSTER will cost over the next 30 days, from the days that `cost record` has kept of it.
+
+    With the interval of 80 %, how far off such forecasts were as of earlier days beside simpler ones, and what began to
+    cost more or less, since when. CLUSTER may be left out where only one was recorded.
+    """
+    from datetime import timedelta
+
+    from addonctl.apps import wiring
+    from addonctl.render import outlooks, screen
+    from addonctl.spending import outlook
+
+    history = wiring.cost_history()
+    name = cluster or _only(history.clusters())
+    days = history.days(name, wiring.CLOCK.now().date() - timedelta(days=_KEPT_DAYS))
+    if not days:
+        raise BadInput(f"No day of {name!r} was recorded", "`addonctl cost record` keeps one; run it every day.")
+    found = outlook(days, wiring.catalog(), minor_of(kubernetes))
+    style = screen.Style(headers=not no_headers)
+    print_document(output, lambda: outlooks.outlook_document(found), lambda: outlooks.outlook(found, style))
+
+
+_KEPT_DAYS = 800  # of two years a forecast makes use
+
+
+def _only(clusters: "Sequence[str]") -> str:
+    if len(clusters) != 1:
+        known = f"There are: {', '.join(clusters)}." if clusters else "`addonctl cost record` keeps a day."
+        raise BadInput("Which cluster is not said, and not one alone was recorded", known)
+    return clusters[0]
 
 
 @opt.group(short_help="AWS's list prices that costs are reckoned with.")

@@ -65,6 +65,10 @@ EXAMPLES = {
         cost --context prod-eu-1 --bill cur-2026-10.csv.gz""",
     "cost explain": """
         cost explain coredns --context prod-eu-1""",
+    "cost record": """
+        cost record --context prod-eu-1""",
+    "cost forecast": """
+        cost forecast prod-eu-1 --kubernetes 1.34""",
     "cost diff": """
         cost diff yesterday.snap today.snap""",
     "plan": """

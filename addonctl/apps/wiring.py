@@ -53,6 +53,13 @@ def journal(worker: str = "") -> ports.Journal:
     return SqlJournal(os.environ.get("ADDONCTL_DATABASE") or state_dir() / "runs.db", worker, CLOCK)
 
 
+def cost_history() -> ports.CostHistory:
+    """What clusters cost on days that were recorded: beside the runs."""
+    from addonctl.adapters.cost_history import SqlCostHistory
+
+    return SqlCostHistory(os.environ.get("ADDONCTL_DATABASE") or state_dir() / "costs.db")
+
+
 @cache
 def catalog() -> "Catalog":
     """The packaged catalog, with the user's own table of EKS versions if there is one that can be read."""

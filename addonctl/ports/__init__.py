@@ -10,6 +10,7 @@ read before repeating it), TooManyRequests, Unavailable and Broken.
 
 from addonctl.ports.bills import Bills
 from addonctl.ports.checkpoints import Checkpoints
+from addonctl.ports.cost_history import CostHistory
 from addonctl.ports.eks import EksAddons, EksAddonWriter
 from addonctl.ports.gitops import GitOpsSource, GitOpsWriter
 from addonctl.ports.helm import HelmReleases, HelmWriter
@@ -26,6 +27,7 @@ __all__ = [
     "Bills",
     "Checkpoints",
     "Clock",
+    "CostHistory",
     "EksAddonWriter",
     "EksAddons",
     "GitOpsSource",

@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import event
 
-from addonctl.adapters import journal as adapter
+from addonctl.adapters import database as adapter
 from addonctl.adapters.clock import SystemClock
 from addonctl.adapters.journal import HOLD_S, SqlJournal, worker_name
 from addonctl.errors import AddonctlError, BadInput, Broken, Forbidden, NotAllowed, NotReachable, TimedOut
@@ -71,7 +71,7 @@ def test_a_folder_that_is_there_keeps_its_mode(tmp_path: Path) -> None:
 
 
 def test_what_is_stored_is_synced(journal: SqlJournal) -> None:
-    with journal._reading() as db:
+    with journal._database.reading() as db:
         assert db.exec_driver_sql("PRAGMA synchronous").scalar() == 2
         assert db.exec_driver_sql("PRAGMA journal_mode").scalar() == "wal"
 
@@ -110,7 +110,7 @@ def test_a_full_disk_stores_nothing_and_once_there_is_room_the_run_goes_on(small
 def test_a_disk_that_became_read_only_stores_nothing(small_disk: Path) -> None:
     with closing(SqlJournal(small_disk / "runs.db", "a", SystemClock())) as journal:
         begun(journal)
-        journal._engine.dispose()
+        journal._database.engine.dispose()
         subprocess.run(["mount", "-o", "remount,ro", small_disk], check=True)
         with pytest.raises(NotReachable, match="cannot be"):
             journal.store(moved(2), (line("2"),), heard=1)
@@ -308,7 +308,7 @@ def test_a_connection_that_is_lost_while_it_commits_may_have_stored_it(postgres:
     with closing(SqlJournal(url, "a", SystemClock())) as journal:
         begun(journal)
 
-        @event.listens_for(journal._engine, "commit", once=True)
+        @event.listens_for(journal._database.engine, "commit", once=True)
         def _(db: object) -> None:
             postgres.say(
                 "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"

@@ -1,4 +1,4 @@
-"""What a database answers, as errors of errors.py. Called by adapters/journal.py.
+"""What a database answers, as errors of errors.py. Called by adapters/database.py.
 
 Quotes neither a URL nor a driver: there may be a password in it.
 """

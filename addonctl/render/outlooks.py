@@ -1,0 +1,98 @@
+"""What a cluster will cost: by name, together, how good such forecasts have been, and what began to cost more."""
+
+from addonctl.model.forecast import Accuracy, Forecast, Interval, Unknown
+from addonctl.render.costs import usd
+from addonctl.render.documents import SCHEMA, Document, plain
+from addonctl.render.drawing import labels
+from addonctl.render.screen import BAD, FAIR, GOOD, QUIET, Style, print_line, say, table, title
+from addonctl.render.tables import Cell, Column, Fit
+from addonctl.spending import Outlook
+
+
+def outlook(found: Outlook, style: Style) -> None:
+    """The table of `addonctl cost forecast`, the dearest first."""
+    whole, parts = found.forecast.whole, found.forecast.parts
+    if style.headers:
+        total = f"${usd(whole.total)}" if isinstance(whole, Forecast) else "unknown"
+        say(f"{found.cluster}  ·  next 30 days {total}{_within(whole)}, at list price", "bold")
+        say(f"last 30 days ${usd(sum(found.paid.values()))}; {found.recorded} days recorded until {found.last}")
+        print_line()
+    named = labels(parts)
+    rows = [_row(str(named[name]), found.paid[name], each) for name, each in _dearest_first(found)]
+    columns = [Column("NAME", Fit.LAST), Column("LAST 30 D $"), Column("NEXT 30 D $"), Column("BETWEEN $")]
+    columns += [Column("WHY", Fit.WRAP)]
+    table(columns, rows, headers=style.headers)
+    if style.headers:
+        _back_test(whole)
+        _shifts(found)
+
+
+def _dearest_first(found: Outlook) -> list[tuple[str, Forecast | Unknown]]:
+    def rank(each: tuple[str, Forecast | Unknown]) -> tuple[int, str]:
+        name, forecast = each
+        return (-(forecast.total if isinstance(forecast, Forecast) else found.paid[name]), name)
+
+    return sorted(found.forecast.parts.items(), key=rank)
+
+
+def _row(name: str, paid: int, forecast: Forecast | Unknown) -> list[Cell | str]:
+    if isinstance(forecast, Unknown):
+        return [name, usd(paid), Cell("unknown", FAIR), "-", forecast.reason]
+    between = forecast.interval
+    span = f"{usd(between.low)} – {usd(between.high)}" if isinstance(between, Interval) else "unknown"
+    return [name, usd(paid), usd(forecast.total), span, "" if isinstance(between, Interval) else between.reason]
+
+
+def _within(whole: Forecast | Unknown) -> str:
+    if isinstance(whole, Unknown) or isinstance(whole.interval, Unknown):
+        return ""
+    between = whole.interval
+    return f" (${usd(between.low)} – {usd(between.high)} with {between.coverage:.0%})"
+
+
+def _back_test(whole: Forecast | Unknown) -> None:
+    print_line()
+    if isinstance(whole, Unknown):
+        say(f"Not known: {whole.reason}.", FAIR)
+        return
+    test = whole.back_test
+    if isinstance(test, Unknown):
+        say(f"How good this is, is not known: {test.reason}.", FAIR)
+        return
+    say(f"As of {test.origins} earlier days ({test.first} to {test.last}), of the total of 30 days:", QUIET)
+    methods = {"this forecast": test.forecast, "the last 30 days": test.naive, "the last week": test.seasonal_naive}
+    for name, accuracy in methods.items():
+        say(f"{name}: {_accuracy(accuracy)}", QUIET, "  ")
+    if test.intervals:
+        say(f"{test.covered} of {test.intervals} totals were in their interval.", QUIET, "  ")
+
+
+def _accuracy(accuracy: Accuracy) -> str:
+    wape = "unknown" if accuracy.total_wape is None else f"{accuracy.total_wape:.1%} off"
+    mase = "" if accuracy.mase is None else f", MASE {accuracy.mase:.2f}"
+    return f"{wape}{mase}"
+
+
+def _shifts(found: Outlook) -> None:
+    """What costs more or less than before, the greatest first."""
+    named = labels(found.shifts)
+    listed = [(str(named[name]), shift) for name, shifts in found.shifts.items() for shift in shifts]
+    if listed:
+        title("What changed")
+    for name, shift in sorted(listed, key=lambda each: -abs(each[1].a_month)):
+        colour = BAD if shift.a_month > 0 else GOOD
+        say(f"{name}: ${usd(shift.a_month, signed=True)} a month since {shift.since}", colour)
+
+
+def outlook_document(found: Outlook) -> Document:
+    """`addonctl cost forecast -o json`: micro-dollars; unknown figures have a `reason`."""
+    return {
+        "schema": SCHEMA,
+        "kind": "CostForecast",
+        "cluster": found.cluster,
+        "recorded_days": found.recorded,
+        "last": found.last.isoformat(),
+        "paid_30_days_usd_micros": dict(found.paid),
+        "forecast": plain(found.forecast),
+        "level_shifts": {name: plain(shifts) for name, shifts in found.shifts.items() if shifts},
+    }

@@ -1,0 +1,76 @@
+"""What a cluster will cost over the next 30 days, from the days that were recorded and what is known beforehand.
+
+A day is what a month of the cluster as it runs then costs, by days; the price of extended support has a date. Called by
+the faces, which record and read the days.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+from addonctl.catalog import Catalog
+from addonctl.cost import CostRow
+from addonctl.forecast import level_shifts, portfolio
+from addonctl.model.cost import HOURS_PER_MONTH, Pool
+from addonctl.model.forecast import HORIZON_DAYS, DailyCosts, KnownCosts, LevelShift, Portfolio
+from addonctl.model.spending import CostDay
+from addonctl.versions import Minor
+
+_HOURS_PER_DAY = 24
+
+
+def cost_day(cluster: str, day: date, rows: Iterable[CostRow]) -> CostDay:
+    """What a day costs at the rate of a month, by name."""
+    amounts = {row.name: row.usd_micros * _HOURS_PER_DAY // HOURS_PER_MONTH for row in rows if row.by_kind}
+    return CostDay(cluster=cluster, day=day, usd_micros=amounts)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outlook:
+    """Forecasts by name and together, what was paid in the 30 days before, and what began to cost more or less."""
+
+    cluster: str
+    recorded: int
+    last: date
+    paid: Mapping[str, int]
+    forecast: Portfolio
+    shifts: Mapping[str, tuple[LevelShift, ...]]
+
+
+def outlook(days: Sequence[CostDay], catalog: Catalog, kubernetes: Minor | None) -> Outlook:
+    """The outlook after the last of these days, which are of one cluster and not none."""
+    first, last = days[0].day, days[-1].day
+    by_day = {each.day: each.usd_micros for each in days}
+    names = dict.fromkeys(name for each in days for name in each.usd_micros)
+    every = [first + timedelta(days=n) for n in range((last - first).days + 1)]
+
+    def amount(name: str, day: date) -> int | None:
+        """None: nobody recorded that day; nothing: it was not there."""
+        return by_day[day].get(name, 0) if day in by_day else None
+
+    costs = {name: DailyCosts(first=first, usd_micros=tuple(amount(name, day) for day in every)) for name in names}
+    known = {Pool.CLUSTER.value: _support(catalog, kubernetes, every, last)} if kubernetes else {}
+    recent = [each for each in days if each.day > last - timedelta(days=HORIZON_DAYS)]
+    return Outlook(
+        cluster=days[-1].cluster,
+        recorded=len(days),
+        last=last,
+        paid={name: sum(each.usd_micros.get(name, 0) for each in recent) for name in names},
+        forecast=portfolio(costs, known),
+        shifts={name: level_shifts(each, known.get(name, KnownCosts())) for name, each in costs.items()},
+    )
+
+
+def _support(catalog: Catalog, kubernetes: Minor, past: Iterable[date], last: date) -> KnownCosts:
+    """What the control plane costs each day: more from the day on that its extended support begins."""
+    calendar = catalog.kubernetes
+    release = calendar.release(kubernetes)
+    if release is None:
+        return KnownCosts()
+    coming = (last + timedelta(days=n) for n in range(1, HORIZON_DAYS + 1))
+    committed = {}
+    for day in (*past, *coming):
+        extended = day >= release.end_standard
+        usd = calendar.extended_usd_per_hour if extended else calendar.standard_usd_per_hour
+        committed[day] = int(usd * _HOURS_PER_DAY * 1_000_000)
+    return KnownCosts(committed=committed)
