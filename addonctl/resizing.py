@@ -110,7 +110,7 @@ def _resize(
     history = History(
         as_of=day,
         days=used.days,
-        week=used.week if len(used.week) == 168 else (),
+        week=used.week,
         cpu=Setting(
             request=used.cpu_request_millicores,
             limit=used.cpu_limit_millicores,

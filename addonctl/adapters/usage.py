@@ -17,12 +17,12 @@ from addonctl.adapters.api_protocol import ApiConnection
 from addonctl.adapters.prometheus import Prometheus, Series
 from addonctl.errors import AddonctlError, BadInput, Broken
 from addonctl.model import Gap, GapReason
-from addonctl.model.sizing import Day
+from addonctl.model.sizing import HOURS_A_WEEK, Day
 from addonctl.model.usage import Measured, Metrics, Spread, Traffic
 
 _CONTAINERS = 500
 _STEP, _SLOT_S = "5m", 300  # of rates, and between the samples of quantiles
-_DAY, _HOUR, _HOURS_A_WEEK = timedelta(days=1), timedelta(hours=1), 168
+_WEEK, _DAY, _HOUR = timedelta(days=7), timedelta(days=1), timedelta(hours=1)
 _BY = "max by (namespace, pod, container)"
 _CPU, _MEMORY = "container_cpu_usage_seconds_total", "container_memory_working_set_bytes"
 _PERIODS, _THROTTLED = "container_cpu_cfs_periods_total", "container_cpu_cfs_throttled_periods_total"
@@ -89,7 +89,7 @@ class _Chunk:
             for series in self._asked(figure, query):
                 found.setdefault(_key(series.labels), {})[figure] = series.points[-1][1]
         days = self._days(window) if daily else {}
-        weeks = self._weeks(window) if daily else {}
+        weeks = self._weeks() if daily else {}
         for key in sorted(found):
             if (key[0], key[2]) in self._wanted:
                 by_day = tuple(_day(day, said) for day, said in sorted(days.get(key, {}).items()))
@@ -108,18 +108,18 @@ class _Chunk:
                     of_it.setdefault(day, {})[figure] = value
         return found
 
-    def _weeks(self, window: timedelta) -> Mapping[_Key, tuple[float, ...]]:
-        """The highest CPU of each hour of the week, from Monday 00:00 UTC."""
+    def _weeks(self) -> Mapping[_Key, tuple[float, ...]]:
+        """The CPU of each hour of the week, from Monday 00:00 UTC: the lower of its highest in the last two weeks."""
         query = f"{_BY} (max_over_time(rate({self._of(_CPU)}[{_STEP}])[1h:{_STEP}]))"
         last = self._end.replace(minute=0, second=0, microsecond=0)
-        found: dict[_Key, list[float]] = {}
-        for series in self._asked("week", query, since=last - window + _HOUR, step=_HOUR, until=last):
-            hours = found.setdefault(_key(series.labels), [0.0] * _HOURS_A_WEEK)
+        found: dict[_Key, tuple[float, ...]] = {}
+        for series in self._asked("week", query, since=last - 2 * _WEEK + _HOUR, step=_HOUR, until=last):
+            hours: list[list[float]] = [[] for _ in range(HOURS_A_WEEK)]
             for at, value in series.points:
                 began = datetime.fromtimestamp(at, UTC) - _HOUR
-                hour = began.weekday() * 24 + began.hour
-                hours[hour] = max(hours[hour], value * 1000)
-        return {key: tuple(hours) for key, hours in found.items()}
+                hours[began.weekday() * 24 + began.hour].append(value * 1000)
+            found[_key(series.labels)] = tuple(min(twice) if len(twice) > 1 else 0.0 for twice in hours)
+        return found
 
     def traffic(self, window: timedelta) -> Iterator[Traffic]:
         found: dict[tuple[str, str], dict[str, float]] = {}

@@ -26,7 +26,7 @@ class Spread:
 class Measured:
     """One container of one pod over the window; a pod that is gone may be among them.
 
-    `days` are those of the window, `week` is the highest CPU in each of its 168 hours; only where they were asked for.
+    `days` are those of the window, `week` is that of sizing.History; only where they were asked for.
     """
 
     namespace: str

@@ -1,4 +1,4 @@
-"""What containers used, from a real Prometheus with ten days of history: doubled, broken off, of two clusters.
+"""What containers used, from a real Prometheus with two weeks of history: doubled, broken off, of two clusters.
 
 And from the metrics API, whose answers are those that metrics-server gives.
 """
@@ -20,7 +20,7 @@ from tests.cluster import prometheus as real
 from tests.contracts.api_server import Answer, ApiServer, kubeconfig_of, running
 
 END = datetime(2026, 11, 23, tzinfo=UTC)
-DAYS, STEP_S = 10, 60
+DAYS, STEP_S = 14, 120
 BEGAN = END - timedelta(days=DAYS)
 MIB = 2**20
 ASKED = [("kube-system", "coredns")]
@@ -110,7 +110,7 @@ def test_steady_use_is_the_same_at_every_quantile(asked: Callable[..., Metrics])
 
 
 def test_days_are_told_apart_and_a_weekly_peak_is_seen_in_its_hours(asked: Callable[..., Metrics]) -> None:
-    found = only(asked(history(series("coredns-0", busy_on_monday, flat(70 * MIB)))))
+    found = only(asked(history(series("coredns-0", busy_on_monday, flat(70 * MIB))), days=7))
     assert [day.date for day in found.days] == [(END - timedelta(days=n)).date() for n in range(7, 0, -1)]
     peaks = {day.date.weekday(): round(day.cpu_max) for day in found.days}
     assert peaks == {0: 500, 1: 100, 2: 100, 3: 100, 4: 100, 5: 100, 6: 100}
