@@ -19,7 +19,7 @@ from tests.cluster.prometheus import serving
 from tests.cluster.test_update_commands import User, deployment, traffic
 
 pytestmark = pytest.mark.prove
-_DAYS, _STEP = 15, timedelta(minutes=5)
+_DAYS, _STEP = 15, timedelta(minutes=2)
 _MIB = 2**20
 # Container → cores and MiB that each of its pods uses, the whole time.
 _USE = {"coredns": (0.004, 22), "metrics-server": (0.03, 60), "kube-proxy": (0.002, 18)}

@@ -152,7 +152,7 @@ def test_more_instances_are_a_configuration(keeper: Keepers) -> None:
 def test_whenever_its_worker_dies_it_is_there_or_back(keeper: Keepers, seed: int) -> None:
     cluster = Cluster(seed, keeper=keeper, others=_BROKEN)
     given = {"tag": "broken"} if seed % 2 else {"level": "debug"}
-    run = cluster.update(step_of(cluster, given), crash=0.2)
+    run = cluster.update(step_of(cluster, given), crash=0.05)
     assert run.phase is (Phase.ROLLED_BACK if seed % 2 else Phase.UPDATED), run.why
     assert kept(cluster) == (WAS if seed % 2 else {**WAS, **given})
     is_clean(cluster)
