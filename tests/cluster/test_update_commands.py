@@ -18,7 +18,7 @@ from addonctl.adapters.journal import SqlJournal
 from addonctl.model import live
 from addonctl.model.run import Phase
 from tests.cluster.changes import got
-from tests.cluster.lab import EKS_ADDONS, NAME, Lab, image_of
+from tests.cluster.lab import CONTEXT, EKS_ADDONS, NAME, Lab, image_of
 from tests.cluster.traffic import Account, Traffic
 
 _NEWER = "v1.13.2-eksbuild.21"
@@ -33,11 +33,16 @@ class User:
 
     def __init__(self, lab: Lab, folder: Path) -> None:
         self.lab, self._state = lab, folder
+        self.place: tuple[str, ...] = ("--eks", NAME)
         self._environment = {**os.environ, **lab.environment, "ADDONCTL_STATE_DIR": str(folder)}
 
     def becomes(self, kubeconfig: Path) -> None:
-        """Somebody else from now on, as the cluster sees it."""
-        self._environment["KUBECONFIG"] = str(kubeconfig)
+        """Somebody else from now on, as the cluster sees it: with --eks it would be whoever AWS's token is."""
+        document = json.loads(kubeconfig.read_text())
+        document["current-context"] = document["contexts"][0]["name"] = CONTEXT
+        file = self._state / "kubeconfig"
+        file.write_text(json.dumps(document))
+        self._environment["KUBECONFIG"], self.place = str(file), ("--context", CONTEXT)
 
     def start(self, *words: str) -> subprocess.Popen[str]:
         command = [sys.executable, "-m", "addonctl", *words]
@@ -57,10 +62,6 @@ class User:
         assert got == code, f"{out}\n{error}"
         document: dict[str, Any] = json.loads(out)
         return document
-
-    @property
-    def place(self) -> tuple[str, ...]:
-        return ("--eks", NAME)
 
     def document(self, *words: str) -> dict[str, Any]:
         code, out, error = self.runs(*words, "-o", "json")
@@ -150,14 +151,17 @@ def test_a_version_without_image_is_rolled_back(user: User, capsys: pytest.Captu
 
 @pytest.mark.prove
 def test_it_takes_no_more_rights_than_it_says(user: User) -> None:
-    """Those of `rbac --for update`, of a service account that has no others."""
-    cluster, before = user.lab.cluster, deployment(user.lab)
-    cluster.kubectl("apply", "-f", "-", stdin=user.runs("rbac", "--for", "update")[1])
+    """Those of `rbac --for update`, of a service account that has no others; without one of them it does not begin."""
+    cluster, before, role = user.lab.cluster, deployment(user.lab), user.runs("rbac", "--for", "update")[1]
+    cluster.kubectl("apply", "-f", "-", stdin=role.replace("pods/status", "pods/nothing"))
     cluster.kubectl("create", "serviceaccount", "updater", "-n", "default")
     cluster.kubectl(
         "create", "clusterrolebinding", "updater", "--clusterrole=addonctl-update", "--serviceaccount=default:updater"
     )
     user.becomes(cluster.kubeconfig_of("updater"))
+    code, out, error = user.runs(*_UPDATE, "--to", _NEWER, "--yes", *_SHORT, *user.place)
+    assert (code, "patch pods/status in namespace kube-system" in out + error) == (3, True), out + error
+    cluster.kubectl("apply", "-f", "-", stdin=role)
     run = user.changes(*_UPDATE, "--to", _NEWER, code=0)
     assert run["outcome"] == "updated"
     assert run["lost"]["dns"]["requests"] > 100, "it may ask pods through the API server"
