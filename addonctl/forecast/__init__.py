@@ -76,7 +76,7 @@ def level_shifts(costs: DailyCosts, known: KnownCosts = NOTHING_KNOWN) -> tuple[
 
 def _too_few(costs: DailyCosts) -> Unknown | None:
     days = sum(each is not None for each in costs.settled)
-    return Unknown(f"{days} days were read; a forecast takes {MIN_DAYS}") if days < MIN_DAYS else None
+    return Unknown(f"{days} of the {MIN_DAYS} days that a forecast takes were read") if days < MIN_DAYS else None
 
 
 def _until(costs: DailyCosts, after: date) -> DailyCosts:

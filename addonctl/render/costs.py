@@ -24,6 +24,11 @@ def usd(micros: int, *, signed: bool = False) -> str:
     return f"{micros / 1_000_000:{'+' if signed else ''},.2f}"
 
 
+def change(micros: int) -> str:
+    """Micro-dollars more or less, in dollars: `+$1.79`, `-$0.40`."""
+    return f"{'-' if micros < 0 else '+'}${usd(abs(micros))}"
+
+
 def cpu(millicores: int) -> str:
     """As Kubernetes writes it: 250m, 2.5."""
     return f"{millicores}m" if millicores < 1000 else f"{millicores / 1000:.4g}"
@@ -243,10 +248,10 @@ def differences(was: Mapping[str, CostRow], now: Mapping[str, CostRow], by: By, 
             str(named.get(name, name)),
             _was(was, name),
             _was(now, name),
-            Cell(usd(change, signed=True), BAD if change > 0 else GOOD),
+            Cell(usd(more, signed=True), BAD if more > 0 else GOOD),
         ]
-        for change, name in changes
-        if change or (name in was) is not (name in now)
+        for more, name in changes
+        if more or (name in was) is not (name in now)
     ]
     if not lines:
         say("Nothing costs more or less.")

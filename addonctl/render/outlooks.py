@@ -1,7 +1,7 @@
 """What a cluster will cost: by name, together, how good such forecasts have been, and what began to cost more."""
 
 from addonctl.model.forecast import Accuracy, Forecast, Interval, Unknown
-from addonctl.render.costs import usd
+from addonctl.render.costs import change, usd
 from addonctl.render.documents import SCHEMA, Document, plain
 from addonctl.render.drawing import labels
 from addonctl.render.screen import BAD, FAIR, GOOD, QUIET, Style, print_line, say, table, title
@@ -81,7 +81,7 @@ def _shifts(found: Outlook) -> None:
         title("What changed")
     for name, shift in sorted(listed, key=lambda each: -abs(each[1].a_month)):
         colour = BAD if shift.a_month > 0 else GOOD
-        say(f"{name}: ${usd(shift.a_month, signed=True)} a month since {shift.since}", colour)
+        say(f"{name}: {change(shift.a_month)} a month since {shift.since}", colour)
 
 
 def outlook_document(found: Outlook) -> Document:

@@ -6,7 +6,7 @@ from addonctl.assessment import Assessment
 from addonctl.model.sizing import Kept, Proposal, Resource, Risk, Rule
 from addonctl.model.usage import Metrics
 from addonctl.render.commands import action_lines
-from addonctl.render.costs import cpu, memory, usd
+from addonctl.render.costs import change, cpu, memory, usd
 from addonctl.render.documents import Document, envelope, plain
 from addonctl.render.drawing import labels
 from addonctl.render.screen import FAIR, GOOD, QUIET, Style, actions, print_line, say, table, title
@@ -95,7 +95,7 @@ def _changes(found: Sequence[Resizing]) -> None:
     title("Changes")
     for each in changing:
         print_line()
-        say(f"{each.addon}: ${usd(each.usd_micros, signed=True)} a month", "bold")
+        say(f"{each.addon}: {change(each.usd_micros)} a month", "bold")
         actions(action_lines(each.do), "→ ", "   ")
         actions(action_lines(each.undo), "undo: ", "   ")
 

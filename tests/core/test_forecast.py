@@ -144,8 +144,8 @@ def test_days_that_the_bill_may_restate_are_not_used() -> None:
 
 
 def test_too_few_days_are_no_forecast() -> None:
-    assert forecast(costs([5] * 13)) == Unknown("13 days were read; a forecast takes 14")
-    assert forecast(costs([])) == Unknown("0 days were read; a forecast takes 14")
+    assert forecast(costs([5] * 13)) == Unknown("13 of the 14 days that a forecast takes were read")
+    assert forecast(costs([])) == Unknown("0 of the 14 days that a forecast takes were read")
     assert isinstance(forecast(costs([5, None] * 13)), Unknown)
 
 
@@ -323,7 +323,7 @@ def test_parts_begin_when_they_like_and_one_that_is_unknown_is_left_out() -> Non
         "keda": costs([5] * 6, first=START + timedelta(days=94)),
     }
     found = portfolio(parts, {"grafana": KnownCosts(changes=(Change(date(2026, 4, 20), DOLLAR),))})
-    assert found.parts["keda"] == Unknown("6 days were read; a forecast takes 14")
+    assert found.parts["keda"] == Unknown("6 of the 14 days that a forecast takes were read")
     assert made(found.whole).usd_micros == summed(found)
     assert made(found.whole).first == date(2026, 4, 11)
     tested = back_test(found.whole)
