@@ -45,10 +45,11 @@ class Surging(Instances):
     def _held_s(self, now: Seen) -> int:
         """So long the next new pod is ready before the Deployment may by itself end an old one.
 
-        It does so, paused or not, where all that it wants are new: then for as long as it can be held.
+        It does so, paused or not, where all that it wants are new: where that is one, for as long as it can be held. Of
+        several none is held so long: a Deployment that misses the moment in which it was to end an old one may end it
+        once the new ones count again.
         """
-        whole = now.updated + 1 >= now.of
-        return self._longest_s if whole else min(self._serves_s + _HELD_S, self._longest_s)
+        return self._longest_s if now.of == 1 else min(self._serves_s + _HELD_S, self._longest_s)
 
     @property
     def _longest_s(self) -> int:
