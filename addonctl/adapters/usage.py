@@ -213,8 +213,12 @@ def _spread(said: Mapping[str, float], what: str, times: int) -> Spread:
 
 
 def _day(day: date, said: Mapping[str, float]) -> Day:
-    """One day of a container. Each level is at least the one below it: they come from queries of their own."""
-    levels = list(accumulate((said.get(f"cpu_{name}", 0.0) * 1000 for name in ("p50", "p95", "p99", "max")), max))
+    """One day of a container. Each level is at least the one below it: they come from queries of their own.
+
+    Rates are rounded to microcores: what Prometheus extrapolates is never quite what it was, and would be over it.
+    """
+    rates = (round(said.get(f"cpu_{name}", 0.0) * 1000, 3) for name in ("p50", "p95", "p99", "max"))
+    levels = list(accumulate(rates, max))
     return Day(
         date=day,
         cpu_p50=levels[0],

@@ -65,7 +65,9 @@ def history(*made: tuple[list[str], list[str]], kills: bool = False) -> str:
         oom = ["# TYPE container_oom_events counter"]
         for n in range(0, DAYS * 86400, 300):
             moment = BEGAN + timedelta(seconds=n)
-            oom.append(f"container_oom_events_total{{{labels}}} {int(n >= 86400 * 4 + 3600)} {int(moment.timestamp())}")
+            oom.append(
+                f"container_oom_events_total{{{labels}}} {int(n >= 86400 * 11 + 3600)} {int(moment.timestamp())}"
+            )
     return "\n".join(
         (
             "# TYPE container_cpu_usage_seconds counter",
@@ -122,7 +124,7 @@ def test_days_are_told_apart_and_a_weekly_peak_is_seen_in_its_hours(asked: Calla
 
 
 def test_a_counter_that_begins_anew_is_no_use(asked: Callable[..., Metrics]) -> None:
-    found = only(asked(history(series("coredns-0", flat(0.05), flat(MIB), restarts=(5, 7)))))
+    found = only(asked(history(series("coredns-0", flat(0.05), flat(MIB), restarts=(9, 11)))))
     assert found.cpu.max == pytest.approx(50, rel=0.05)
 
 
@@ -134,15 +136,15 @@ def test_what_two_scrape_counts_once(asked: Callable[..., Metrics]) -> None:
 
 
 def test_days_without_samples_are_missing_and_cover_nothing(asked: Callable[..., Metrics]) -> None:
-    found = only(asked(history(series("coredns-0", flat(0.05), flat(MIB), off=(4, 5)))))
-    gone = {(BEGAN + timedelta(days=n)).date() for n in (4, 5)}
+    found = only(asked(history(series("coredns-0", flat(0.05), flat(MIB), off=(11, 12)))))
+    gone = {(BEGAN + timedelta(days=n)).date() for n in (11, 12)}
     assert not gone & {day.date for day in found.days if day.whole}
     assert found.coverage == pytest.approx(5 / 7, abs=0.02)
 
 
 def test_pods_that_are_gone_are_told(asked: Callable[..., Metrics]) -> None:
-    early = series("coredns-a", flat(0.05), flat(MIB), off=tuple(range(5, 11)))
-    late = series("coredns-b", flat(0.02), flat(MIB), off=tuple(range(5)))
+    early = series("coredns-a", flat(0.05), flat(MIB), off=tuple(range(11, 15)))
+    late = series("coredns-b", flat(0.02), flat(MIB), off=tuple(range(11)))
     found = asked(history(early, late))
     assert [each.pod for each in found.containers] == ["coredns-a", "coredns-b"]
 
@@ -150,7 +152,7 @@ def test_pods_that_are_gone_are_told(asked: Callable[..., Metrics]) -> None:
 def test_a_kill_for_memory_is_counted_on_its_day(asked: Callable[..., Metrics]) -> None:
     found = only(asked(history(series("coredns-0", flat(0.05), flat(MIB)), kills=True)))
     assert found.oom_kills == pytest.approx(1, abs=0.05)
-    assert [day.date for day in found.days if day.oom_kills] == [(BEGAN + timedelta(days=4)).date()]
+    assert [day.date for day in found.days if day.oom_kills] == [(BEGAN + timedelta(days=11)).date()]
 
 
 def test_of_two_clusters_one_has_to_be_named(asked: Callable[..., Metrics]) -> None:
