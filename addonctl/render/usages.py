@@ -32,7 +32,8 @@ def usage(assessment: Assessment, report: UsageReport, style: Style) -> None:
             each.container,
             str(each.pods),
             *_of(each, figures, style),
-            *_troubles(each, style),
+            *(_troubles(each) if report.metrics.window else ()),
+            *((_covered(each),) if style.wide else ()),
         ]
         for each in report.containers
     ]
@@ -78,15 +79,15 @@ def _shown(value: float | None, unit: Callable[[int], str]) -> str:
     return "-" if value is None else unit(round(value))
 
 
-def _troubles(each: ContainerUsage, style: Style) -> list[Cell | str]:
-    covered = Cell(f"{each.coverage:.0%}", FAIR if each.coverage < _COVERED else "")
-    if each.throttled is None and each.oom_kills is None and not each.days and each.cpu.p95 is None:
-        return [covered] if style.wide else []
-    throttled = Cell(
-        "-" if each.throttled is None else f"{each.throttled:.0%}", BAD if (each.throttled or 0) > _THROTTLED else ""
-    )
-    kills = Cell("-" if each.oom_kills is None else f"{each.oom_kills:.0f}", BAD if each.oom_kills else "")
-    return [throttled, kills, *([covered] if style.wide else [])]
+def _troubles(each: ContainerUsage) -> tuple[Cell, Cell]:
+    throttled = "-" if each.throttled is None else f"{each.throttled:.0%}"
+    kills = "-" if each.oom_kills is None else f"{each.oom_kills:.0f}"
+    waits = (each.throttled or 0) > _THROTTLED
+    return Cell(throttled, BAD if waits else ""), Cell(kills, BAD if each.oom_kills else "")
+
+
+def _covered(each: ContainerUsage) -> Cell:
+    return Cell(f"{each.coverage:.0%}", FAIR if each.coverage < _COVERED else "")
 
 
 def _notes(report: UsageReport) -> None:
