@@ -70,7 +70,5 @@ def _support(catalog: Catalog, kubernetes: Minor, past: Iterable[date], last: da
     coming = (last + timedelta(days=n) for n in range(1, HORIZON_DAYS + 1))
     committed = {}
     for day in (*past, *coming):
-        extended = day >= release.end_standard
-        usd = calendar.extended_usd_per_hour if extended else calendar.standard_usd_per_hour
-        committed[day] = int(usd * _HOURS_PER_DAY * 1_000_000)
+        committed[day] = int(calendar.control_plane_usd_per_hour(release, day) * _HOURS_PER_DAY * 1_000_000)
     return KnownCosts(committed=committed)

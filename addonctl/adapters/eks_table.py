@@ -18,7 +18,7 @@ import msgspec
 
 from addonctl.adapters import shapes, whole_file
 from addonctl.catalog import EksAddonVersions, EksTable, EksVersion
-from addonctl.errors import BadInput, NotReachable
+from addonctl.errors import BadInput
 from addonctl.versions import Minor, Version
 
 FILE_NAME = "addon-versions.json.gz"
@@ -84,17 +84,7 @@ def save(table: EksTable, folder: Path) -> Path:
 
     Raises NotReachable when it cannot be written.
     """
-    path = folder / FILE_NAME
-    body = gzip.compress(msgspec.json.encode(_pack(table)), compresslevel=9, mtime=0)
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        whole_file.write(path, body, mode=0o644)
-    except OSError as error:
-        raise NotReachable(
-            f"{path} cannot be written: {error.strerror}",
-            "Check free space and permissions, or set ADDONCTL_CACHE_DIR.",
-        ) from error
-    return path
+    return whole_file.write_table(folder / FILE_NAME, msgspec.json.encode(_pack(table)))
 
 
 def _decode(body: bytes, name: str) -> EksTable:

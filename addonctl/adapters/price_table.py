@@ -27,7 +27,7 @@ from addonctl.catalog.prices import (
     RegionPrices,
     RegionRatio,
 )
-from addonctl.errors import BadInput, NotReachable
+from addonctl.errors import BadInput
 
 FILE_NAME = "ec2.json.gz"
 _DATA = resources.files("addonctl") / "data" / "prices"
@@ -134,7 +134,7 @@ def save_own(prices: RegionPrices, folder: Path) -> Path:
         ),
         prices={key: (price.usd, price.unit) for key, price in sorted(prices.prices.items())},
     )
-    return _write(own_path(prices.region, folder), msgspec.json.encode(stored))
+    return whole_file.write_table(own_path(prices.region, folder), msgspec.json.encode(stored))
 
 
 # ── The packaged table of EC2 ───────────────────────────────────────────────────────────────────────────────────
@@ -145,17 +145,7 @@ def save(table: Ec2Prices, folder: Path) -> Path:
 
     Raises NotReachable when it cannot be written.
     """
-    return _write(folder / FILE_NAME, msgspec.json.encode(_pack(table)))
-
-
-def _write(path: Path, body: bytes) -> Path:
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        whole_file.write(path, gzip.compress(body, compresslevel=9, mtime=0), mode=0o644)
-    except OSError as error:
-        fix = "Check free space and permissions, or set ADDONCTL_CACHE_DIR."
-        raise NotReachable(f"{path} cannot be written: {error.strerror}", fix) from error
-    return path
+    return whole_file.write_table(folder / FILE_NAME, msgspec.json.encode(_pack(table)))
 
 
 def _pack(table: Ec2Prices) -> _File:

@@ -1,11 +1,28 @@
 """Writes a file atomically: under a temporary name, synced to disk, then renamed.
 
-Called wherever addonctl stores something: snapshots, the table of EKS versions, checkpoints.
+Called wherever addonctl stores something: snapshots, the tables of EKS versions and of prices, checkpoints.
 """
 
+import gzip
 import os
 import tempfile
 from pathlib import Path
+
+from addonctl.errors import NotReachable
+
+
+def write_table(path: Path, body: bytes) -> Path:
+    """Writes a table of the user's own, in gzip, and returns its path; equal bytes give equal files.
+
+    Raises NotReachable when it cannot be written.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write(path, gzip.compress(body, compresslevel=9, mtime=0), mode=0o644)
+    except OSError as error:
+        fix = "Check free space and permissions, or set ADDONCTL_CACHE_DIR."
+        raise NotReachable(f"{path} cannot be written: {error.strerror}", fix) from error
+    return path
 
 
 def write(path: Path, body: bytes, *, mode: int = 0o600) -> None:

@@ -85,6 +85,10 @@ class Kubernetes:
         """The calendar of one minor; None if EKS is not known to have offered it."""
         return next((release for release in self.releases if release.version == minor), None)
 
+    def control_plane_usd_per_hour(self, release: EksRelease, day: date) -> Decimal:
+        """What the control plane of a minor costs on a day: more once its standard support has ended."""
+        return self.extended_usd_per_hour if day >= release.end_standard else self.standard_usd_per_hour
+
     def offered(self, day: date) -> tuple[Minor, ...]:
         """The minors that EKS supports on a day, in standard or extended support, oldest first.
 

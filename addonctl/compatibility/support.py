@@ -13,13 +13,12 @@ from addonctl.catalog import Catalog, EksRelease
 from addonctl.errors import BadInput
 from addonctl.findings import finding, makes
 from addonctl.model import ClusterRef, CommandLine, Evidence, Finding, Node, Severity, View
+from addonctl.model.cost import HOURS_PER_MONTH
 from addonctl.remediation import upgrade_control_plane
 from addonctl.versions import Minor
 
 # EKS gives 14 months of standard support; a careful upgrade of a fleet takes two of them.
 _ENDS_SOON = timedelta(days=60)
-# 365 days of 24 hours, divided by 12: a month in AWS's pricing calculator.
-_HOURS_A_MONTH = 730
 # The upgrade policy under which AWS upgrades a cluster instead of billing extended support.
 _UPGRADED_BY_AWS = "STANDARD"
 
@@ -221,6 +220,6 @@ def _price(support: Support, catalog: Catalog) -> Iterator[Evidence]:
     """What extended support costs for the control plane, before any discount."""
     standard, extended = catalog.kubernetes.standard_usd_per_hour, catalog.kubernetes.extended_usd_per_hour
     if support in (Support.STANDARD, Support.EXTENDED) and extended:
-        more = (extended - standard) * _HOURS_A_MONTH
+        more = (extended - standard) * HOURS_PER_MONTH
         detail = f"${extended:.2f} an hour instead of ${standard:.2f}: ${more:.0f} more a month for this control plane"
         yield Evidence(kind="price", subject="extended support", detail=detail)

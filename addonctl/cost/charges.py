@@ -161,7 +161,7 @@ def of_cluster(cost: Priced, minor: Minor | None, day: date) -> Iterator[Charge]
         yield replace(charge, unknown=said)
     else:
         extended = day >= release.end_standard
-        usd = known.extended_usd_per_hour if extended else known.standard_usd_per_hour
+        usd = known.control_plane_usd_per_hour(release, day)
         price = Price(usd=usd, unit="hour", source="AWS list price", as_of=known.as_of)
         what = f"control plane of {minor}, {'extended' if extended else 'standard'} support"
         yield at(replace(charge, what=what), _HOURS, price)

@@ -11,9 +11,7 @@ from typing import NamedTuple
 from addonctl.model.cluster import ObjectRef
 
 HOURS_PER_MONTH = 730
-"""What AWS means by a month in its prices."""
-
-
+"""365 days of 24 hours, divided by 12: a month in AWS's prices."""
 GIB = 2**30
 _CPU_WEIGHT = 9
 

@@ -196,7 +196,8 @@ def explained(assessment: Assessment, name: str, parts: Sequence[Part], unknown:
     if lines:
         print_line()
         table(columns, lines)
-    title("Prices") if parts else None
+    if parts:
+        title("Prices")
     for charge in {part.charge.what: part.charge for part in parts}.values():
         why = f"; {charge.estimated}" if charge.estimated else ""
         say(f"{charge.what}: ${charge.usd} per {charge.unit} ({charge.source}{why})", QUIET)
