@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from addonctl.assessment import Assessment
 from addonctl.cost import By, CostRow, Part
-from addonctl.model.cost import HOURS_PER_MONTH, Charge, ClusterCost, Share
+from addonctl.model.cost import HOURS_PER_MONTH, Charge, ClusterCost, CostKind, Share
 from addonctl.render.documents import Document, envelope, plain
 from addonctl.render.drawing import labels
 from addonctl.render.screen import BAD, FAIR, GOOD, QUIET, Style, counted, print_line, say, table, title
@@ -47,15 +47,29 @@ def cost(assessment: Assessment, rows: Sequence[CostRow], by: By, style: Style) 
     whole = _cost_of(assessment)
     if style.headers:
         demo = "DEMO  " if assessment.cluster.demo else ""
-        say(f"{demo}{assessment.cluster.name}  ·  ${usd(whole.usd_micros)} a month at list price", "bold")
-        mine = [share for share in whole.shares if share.installation]
-        least = "at least " if any(share.unasked for share in mine) else ""
-        add_ons = usd(sum(share.usd_micros for share in mine))
-        say(f"add-ons {least}${add_ons}; a month is {HOURS_PER_MONTH} hours, as it runs now")
+        total, add_ons = _totals(whole)
+        say(f"{demo}{assessment.cluster.name}  ·  {total} a month at list price", "bold")
+        say(f"add-ons {add_ons}; a month is {HOURS_PER_MONTH} hours, as it runs now")
         print_line()
     rows_table(rows, by, style)
     if style.headers:
         _notes(whole, style)
+
+
+def _totals(whole: ClusterCost) -> tuple[str, str]:
+    """What all costs, and what add-ons cost; what has no figure makes a sum unknown, or the least that it is."""
+    mine = [share for share in whole.shares if share.installation]
+    nodes = any(charge.kind is CostKind.NODE for charge in whole.unknown)
+    open_ = nodes or any(share.unasked for share in mine) or any(charge.installation for charge in whole.unknown)
+    known = any(charge.usd_micros is not None for charge in whole.charges)
+    return (
+        _sum(whole.usd_micros, known=known, whole=not whole.unknown),
+        _sum(sum(share.usd_micros for share in mine), known=bool(mine) or not open_, whole=not open_),
+    )
+
+
+def _sum(micros: int, *, known: bool, whole: bool) -> str:
+    return f"{'' if whole else 'at least '}${usd(micros)}" if known else "unknown"
 
 
 def rows_table(rows: Sequence[CostRow], by: By, style: Style, money: str = "$/MONTH") -> None:
