@@ -16,7 +16,8 @@ from pathlib import Path
 import pytest
 from sqlalchemy import event
 
-from addonctl.adapters import database as adapter
+from addonctl.adapters import database
+from addonctl.adapters import journal as journal_module
 from addonctl.adapters.clock import SystemClock
 from addonctl.adapters.journal import HOLD_S, SqlJournal, worker_name
 from addonctl.errors import AddonctlError, BadInput, Broken, Forbidden, NotAllowed, NotReachable, TimedOut
@@ -128,7 +129,7 @@ def test_a_place_where_no_file_can_be_is_named(tmp_path: Path) -> None:
 
 
 def test_a_file_that_is_locked_too_long_stores_nothing(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(adapter, "_LOCKED_S", 0.1)
+    monkeypatch.setattr(database, "_LOCKED_S", 0.1)
     with closing(SqlJournal(path, "a", SystemClock())) as journal, closing(sqlite3.connect(path)) as other:
         begun(journal)
         other.execute("BEGIN IMMEDIATE")
@@ -192,7 +193,7 @@ def test_a_clock_that_was_set_back_does_not_keep_a_run_from_others(path: Path) -
 
 
 def test_a_worker_that_is_busy_keeps_its_runs(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(adapter, "HOLD_S", 0.6)
+    monkeypatch.setattr(journal_module, "HOLD_S", 0.6)
     with closing(SqlJournal(path, "a", SystemClock())) as busy, closing(SqlJournal(path, "b", SystemClock())) as other:
         busy.begin(RUN, "ana", ())
         time.sleep(1.5)
