@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from addonctl import leases
+from addonctl import leases, node_probes
 from addonctl.errors import AddonctlError, Forbidden, Invalid, NotAllowed
 from addonctl.hands import Hand, NotYet, Ports, Present, hand
 from addonctl.hands.comparing import delete_added, differences, put_settings_back
@@ -125,7 +125,8 @@ class Executor:
                 return self.checkpoint(run.plan.cluster, step).id
             case Do.HARDEN:
                 self._hand(step).hold(self._held(run))
-                return self._each(run, lambda each: each.harden())
+                self._each(run, lambda each: each.harden())
+                return self._probe_from_nodes(run, step)
             case Do.CHANGE:
                 return self._change(run, step, command.id)
             case Do.RELEASE:
@@ -133,6 +134,8 @@ class Executor:
             case Do.RELAX:
                 self._each(run, lambda each: None if each.is_untouched else each.relax())
                 self._hand(step).let_go(self._held(run), command.id)
+                if node_probes.are_wanted(step):
+                    node_probes.remove(self.ports.reader, self.ports.writer, step)
                 return ""
             case Do.COMPARE:
                 return self._compare(run, step)
@@ -201,6 +204,15 @@ class Executor:
     def _each(self, run: Run, what: Callable[[Instances], None]) -> str:
         for instances in self._instances(run):
             what(instances)
+        return ""
+
+    def _probe_from_nodes(self, run: Run, step: Step) -> str:
+        """From those that take the new version up first."""
+        if node_probes.are_wanted(step):
+            there = sorted({each.node for look in self._instances(run) for each in look.look().staying} - {""})
+            first = [node for wave in step.waves for node in wave.nodes]
+            nodes = dict.fromkeys((*first, *there))
+            node_probes.place(self.ports.reader, self.ports.writer, step, nodes)
         return ""
 
     def _revert_workloads(self, run: Run, step: Step) -> str:

@@ -118,7 +118,7 @@ class Instances:
 
     def selected(self, workload: live.Object, kind: live.Kind) -> live.Listing:
         """Its pods or revisions: both have the labels of its template."""
-        return self.reader.list(kind, self.ref.namespace, _selector(workload.document))
+        return self.reader.list(kind, self.ref.namespace, selector(workload.document))
 
     # ── Temporary settings ──────────────────────────────────────────────────────────────────────────────────────
 
@@ -206,7 +206,7 @@ def is_new(pod: Document, versions: Mapping[str, bool]) -> bool:
     return any(versions.get(labels.get(name, ""), False) for name in live.REVISION_HASHES)
 
 
-def _selector(workload: Document) -> str:
+def selector(workload: Document) -> str:
     """A workload's selector in kubectl's syntax."""
     selector = workload["spec"]["selector"]
     terms = [f"{key}={value}" for key, value in (selector.get("matchLabels") or {}).items()]

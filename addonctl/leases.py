@@ -41,9 +41,9 @@ def keep(writer: ObjectWriter, run: Run, since: datetime, now: datetime) -> None
 
 def free(reader: ObjectReader, writer: ObjectWriter, run: Run) -> None:
     """Gives back all that the run holds."""
-    for name in {_name(step.installation) for step in run.plan.steps[: run.step + 1]}:
+    for lease in {of(step.installation) for step in run.plan.steps[: run.step + 1]}:
         try:
-            found = reader.get(_ref(name))
+            found = reader.get(lease)
         except NotFound:
             continue
         if found.document["spec"].get("holderIdentity") == run.id:
@@ -56,7 +56,7 @@ def _apply(writer: ObjectWriter, run: Run, now: datetime) -> None:
         "apiVersion": "coordination.k8s.io/v1",
         "kind": "Lease",
         "metadata": {
-            "name": _name(installation),
+            "name": of(installation).name,
             "namespace": NAMESPACE,
             "annotations": {"addonctl/installation": installation},
         },
@@ -73,7 +73,7 @@ def _held(reader: ObjectReader, run: Run, now: datetime) -> tuple[str, str]:
     """What to say of a Lease that another run holds, and what to do."""
     installation = run.at_work_on.installation
     try:
-        found = reader.get(_ref(_name(installation)))
+        found = reader.get(of(installation))
     except NotFound:
         return f"Another run has just ended on {installation}", "Try again."
     spec = found.document["spec"]
@@ -89,9 +89,6 @@ def _held(reader: ObjectReader, run: Run, now: datetime) -> tuple[str, str]:
 
 
 @cache
-def _name(installation: str) -> str:
-    return f"addonctl-{hashlib.sha256(installation.encode()).hexdigest()[:12]}"
-
-
-def _ref(name: str) -> ObjectRef:
+def of(installation: str) -> ObjectRef:
+    name = f"addonctl-{hashlib.sha256(installation.encode()).hexdigest()[:12]}"
     return ObjectRef(kind="Lease", name=name, namespace=NAMESPACE, group="coordination.k8s.io")

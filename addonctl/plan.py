@@ -16,6 +16,7 @@ from addonctl.errors import BadInput
 from addonctl.model import (
     READY,
     RESOURCES,
+    SERVICE_NETWORK,
     Action,
     Apply,
     CommandLine,
@@ -50,6 +51,7 @@ _GROWTH = 2
 _SLIS = {ClusterService.CLUSTER_DNS: "dns", ClusterService.RESOURCE_METRICS: "metrics"}
 _READY = Objective(sli=READY, controlled=False)
 _RESOURCES = Objective(sli=RESOURCES, controlled=False)
+_SERVICE_NETWORK = Objective(sli=SERVICE_NETWORK, additional=True)  # not every cluster lets us look from its nodes
 # What is not deleted because manifests no longer hold it: what holds data, and what others may have put there.
 _NOT_PRUNED = KEPT | {"Secret"}
 _NAMING = ("k8s-app", "app.kubernetes.io/name", "app.kubernetes.io/instance", "app.kubernetes.io/part-of", "app")
@@ -747,6 +749,8 @@ def _objectives(addon: AddOn | None, objects: Sequence[ObjectRef] = ()) -> Itera
             yield Objective(sli=_SLIS[service])
     if addon and addon.fingerprints.webhooks:
         yield Objective(sli="admission")
+    if addon and ClusterService.SERVICE_NETWORK in addon.provides:
+        yield _SERVICE_NETWORK
     if any(ref.kind == _CRD for ref in objects):
         yield _RESOURCES
 

@@ -20,7 +20,7 @@ _ENDED: tuple[dict[str, Any], ...] = tuple(
 
 UPDATE_RULES: tuple[dict[str, Any], ...] = (
     {"apiGroups": ["apps"], "resources": ["deployments", "daemonsets", "statefulsets"], "verbs": ["patch"]},
-    {"apiGroups": [""], "resources": ["pods"], "verbs": ["delete"]},
+    {"apiGroups": [""], "resources": ["pods"], "verbs": ["create", "patch", "delete"]},
     {"apiGroups": [""], "resources": ["pods/status"], "verbs": ["patch"]},
     {"apiGroups": [""], "resources": ["pods/eviction"], "verbs": ["create"]},
     {"apiGroups": [""], "resources": ["configmaps"], "verbs": ["create", "patch"]},
@@ -30,9 +30,9 @@ UPDATE_RULES: tuple[dict[str, Any], ...] = (
     {"apiGroups": ["argoproj.io"], "resources": ["applications"], "verbs": ["get", "patch"]},
     {"apiGroups": ["helm.toolkit.fluxcd.io"], "resources": ["helmreleases"], "verbs": ["get", "patch"]},
 )
-"""Waves, ConfigMaps that old instances need back at once, what a version has brought that goes with it, Leases, the
-objects that GitOps controllers work from, and a Prometheus in the cluster, which may be left out. What `helm` applies
-is the chart's own business."""
+"""Waves, pods that look at the network from nodes, ConfigMaps that old instances need back at once, what a version has
+brought that goes with it, Leases, the objects that GitOps controllers work from, and a Prometheus in the cluster, which
+may be left out. What `helm` applies is the chart's own business."""
 
 UPDATE_ACTIONS: tuple[tuple[str, str], ...] = (
     ("eks:UpdateAddon", "addon/*/*/*"),

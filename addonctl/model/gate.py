@@ -42,6 +42,8 @@ READY = "ready"
 """The SLI that every add-on has: a request a second and instance, answered by being ready."""
 RESOURCES = "resources"
 """The SLI of an add-on that has custom resources: one is listed at a version that is served."""
+SERVICE_NETWORK = "service-network"
+"""The SLI of an add-on that leads requests to Services on each node: a connection a second from nodes themselves."""
 NOTHING = Counts()
 """Nothing was asked."""
 

@@ -1,8 +1,8 @@
 """What counts requests and failures while an add-on is updated: ports.Signals of a live cluster.
 
 `dns`: dns.py; `metrics`: polling.py; `admission`: by dry runs in polling.py, pod by pod in reviews.py; `resources`:
-resources.py. Threads ask, few of them; `counted` only reads what they counted. Nothing is stored in the cluster:
-objects are created as dry runs only.
+resources.py; `service-network`: nodes.py, which reads what pods say that the executor has placed. Threads ask, few of
+them; `counted` only reads what they counted. Nothing is stored in the cluster: objects are created as dry runs only.
 
 A webhook whose failurePolicy is Ignore hides that it fails: the API server goes on without it, and tells nobody. A dry
 run tells nothing of it, nor of one with conditions of its own or that selects nothing of what can be tried. Its pods
@@ -19,12 +19,13 @@ from datetime import datetime
 from addonctl.adapters.api_connection import Connection
 from addonctl.adapters.api_objects import ApiObjects
 from addonctl.adapters.signals.dns import DnsProbing
+from addonctl.adapters.signals.nodes import NodeProbing
 from addonctl.adapters.signals.polling import AdmissionPolling, MetricsPolling
 from addonctl.adapters.signals.resources import ResourcePolling
 from addonctl.adapters.signals.reviews import ReviewProbing
 from addonctl.adapters.signals.tally import Tally
 from addonctl.adapters.signals.targets import Targets
-from addonctl.model import RESOURCES, Answered
+from addonctl.model import RESOURCES, SERVICE_NETWORK, Answered
 from addonctl.model.plan import Step
 from addonctl.ports import Signals
 
@@ -85,12 +86,17 @@ def _resources(p: _Probing) -> threading.Thread:
     return ResourcePolling(RESOURCES, p.connection, p.tally, min(p.rate, _RESOURCES_RATE), p.ended, p.targets)
 
 
+def _nodes(p: _Probing) -> threading.Thread:
+    return NodeProbing(p.targets, p.tally, p.ended)
+
+
 _PROBINGS = (
     ("dns", _dns),
     ("metrics", _metrics),
     ("admission", _admission),
     ("admission", _reviews),
     (RESOURCES, _resources),
+    (SERVICE_NETWORK, _nodes),
 )
 """What asks for an SLI, by its name in objectives."""
 

@@ -4,12 +4,14 @@ Read from the live cluster, since an update may replace any of it.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
 from addonctl.adapters.api_objects import ApiObjects
 from addonctl.adapters.probes import cluster_domain
 from addonctl.errors import Forbidden, NotFound
+from addonctl.instances import PODS, selector
 from addonctl.model import ObjectRef, live, selects
 from addonctl.model.plan import Step
 
@@ -82,14 +84,20 @@ class Targets:
         slices = self.objects.list(_SLICE, service.namespace, f"{_OF_SERVICE}={service.name}")
         return {pod.uid: pod for each in slices for pod in _serving(each.document, service)}
 
+    def instances(self) -> Iterator[live.Object]:
+        """The pods of each workload that is there."""
+        for workload in self._workloads():
+            yield from self.objects.list(PODS, workload.ref.namespace, selector(workload.document))
+
     def _templates(self) -> Iterator[tuple[str, Document]]:
         """(namespace, pod template) of each workload that is there."""
+        for workload in self._workloads():
+            yield workload.ref.namespace, workload.document["spec"]["template"]
+
+    def _workloads(self) -> Iterator[live.Object]:
         for target in self.step.targets:
-            try:
-                workload = self.objects.get(target.ref)
-            except NotFound:
-                continue
-            yield target.ref.namespace, workload.document["spec"]["template"]
+            with suppress(NotFound):
+                yield self.objects.get(target.ref)
 
     def services(self) -> list[live.Object]:
         """Services that select the step's pods."""

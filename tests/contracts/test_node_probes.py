@@ -1,0 +1,154 @@
+"""Pods that look at the network from their nodes, on a real API server; the kubelets' part is played here."""
+
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from addonctl import leases, node_probes
+from addonctl.adapters.api_connection import connect
+from addonctl.adapters.api_objects import ApiObjects
+from addonctl.adapters.signals import ProbeSignals
+from addonctl.instances import PODS
+from addonctl.model import SERVICE_NETWORK, Counts, ObjectRef
+from tests import builders
+from tests.contracts.conftest import Api
+
+STEP = builders.step(SERVICE_NETWORK, of="DaemonSet/kube-system/it")
+NODES = ("node-a", "node-b", "no-image", "gone")
+_LABELS = {"app": "it"}
+_SERVICE = "10.0.0.1"
+_PAUSE = "registry.example/eks/pause:3.10"
+
+
+def objects_of_the_cluster() -> Iterator[dict[str, Any]]:
+    yield {
+        "apiVersion": "coordination.k8s.io/v1",
+        "kind": "Lease",
+        "metadata": {"name": leases.of(STEP.installation).name, "namespace": leases.NAMESPACE},
+    }
+    yield {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "default", "namespace": "kube-system"}}
+    yield {
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": {"name": "kubernetes", "namespace": "default"},
+        "spec": {"clusterIP": _SERVICE, "ports": [{"name": "https", "port": 443}]},
+    }
+    yield {
+        "apiVersion": "discovery.k8s.io/v1",
+        "kind": "EndpointSlice",
+        "metadata": {
+            "name": "kubernetes",
+            "namespace": "default",
+            "labels": {"kubernetes.io/service-name": "kubernetes"},
+        },
+        "addressType": "IPv4",
+        "endpoints": [{"addresses": ["192.0.2.1"]}],
+        "ports": [{"name": "https", "port": 6443}],
+    }
+    spec: dict[str, Any] = {"containers": [{"name": "it", "image": "it"}], "terminationGracePeriodSeconds": 0}
+    yield {
+        "apiVersion": "apps/v1",
+        "kind": "DaemonSet",
+        "metadata": {"name": "it", "namespace": "kube-system"},
+        "spec": {
+            "selector": {"matchLabels": _LABELS},
+            "template": {"metadata": {"labels": _LABELS}, "spec": spec},
+        },
+    }
+    for node in NODES[:-1]:
+        yield {"apiVersion": "v1", "kind": "Node", "metadata": {"name": node}}
+    for node in NODES[:2]:
+        yield {
+            "apiVersion": "v1",
+            "kind": "Pod",
+            "metadata": {"name": f"it-{node}", "namespace": "kube-system", "labels": _LABELS},
+            "spec": {**spec, "nodeName": node},
+        }
+
+
+@pytest.fixture
+def objects(api: Api) -> Iterator[ApiObjects]:
+    objects = api.objects()
+    made = [objects.apply(document) for document in objects_of_the_cluster()]
+    for node in NODES[:2]:
+        images = [
+            {"names": ["registry.example/pause-it:1"]},
+            {"names": [_PAUSE, "registry.example/eks/pause@sha256:0"]},
+        ]
+        objects.patch(ObjectRef(kind="Node", name=node), {"status": {"images": images}}, subresource="status")
+        said(objects, f"it-{node}", "it")
+    yield objects
+    for each in made:
+        objects.delete(each.ref)
+
+
+def said(objects: ApiObjects, pod: str, *ready: str) -> None:
+    """What the kubelet says of a pod: which of its containers are ready."""
+    ref = ObjectRef.of("Pod", pod, "kube-system")
+    containers = [each["name"] for each in objects.get(ref).document["spec"]["containers"]]
+    statuses = [
+        {"name": name, "ready": name in ready, "restartCount": 0, "image": "", "imageID": ""} for name in containers
+    ]
+    conditions = [{"type": "Ready", "status": str(set(containers) <= set(ready))}]
+    objects.patch(ref, {"status": {"containerStatuses": statuses, "conditions": conditions}}, subresource="status")
+
+
+def placed(objects: ApiObjects) -> list[str]:
+    return sorted(each.document["spec"]["nodeName"] for each in objects.list(PODS, "kube-system", node_probes.LABEL))
+
+
+def test_they_run_where_their_image_is_and_belong_to_the_lease(objects: ApiObjects) -> None:
+    for _ in range(2):
+        node_probes.place(objects, objects, STEP, NODES)
+        assert placed(objects) == ["node-a", "node-b"]
+    pod = next(iter(objects.list(PODS, "kube-system", node_probes.selector(STEP))))
+    assert pod.metadata["ownerReferences"][0]["uid"] == objects.get(leases.of(STEP.installation)).uid
+    probed = {each["name"]: each["readinessProbe"]["tcpSocket"] for each in pod.document["spec"]["containers"]}
+    assert probed == {
+        node_probes.BY_SERVICE: {"host": _SERVICE, "port": 443},
+        node_probes.DIRECTLY: {"host": "192.0.2.1", "port": 6443},
+    }
+    assert {each["image"] for each in pod.document["spec"]["containers"]} == {_PAUSE}
+    node_probes.remove(objects, objects, STEP)
+    assert placed(objects) == []
+
+
+def test_what_they_say_counts_for_the_instance_on_their_node(api: Api, objects: ApiObjects) -> None:
+    node_probes.place(objects, objects, STEP, NODES)
+    lease = leases.of(STEP.installation).name
+    a, b = (f"{lease}-{node}" for node in NODES[:2])
+    both = node_probes.BY_SERVICE, node_probes.DIRECTLY
+    said(objects, a, *both)
+    said(objects, b, node_probes.DIRECTLY)  # it never got through
+    signals = ProbeSignals(connect(None, str(api.kubeconfig)))
+    uid = objects.get(ObjectRef.of("Pod", "it-node-a", "kube-system")).uid
+    try:
+        assert told(signals, 2) == {uid: Counts(2, 0)}
+        said(objects, b, *both)
+        said(objects, a, node_probes.DIRECTLY)
+        found = told(signals, 6)
+        assert found.pop(uid).failed >= 2
+        assert [each.failed for each in found.values()] == [0]
+        said(objects, a)  # the API server does not answer on another way either
+        said(objects, "it-node-b")  # not ready: that is counted elsewhere
+        time.sleep(1.5)  # what was read before is counted
+        since = datetime.now(UTC)
+        time.sleep(2.5)
+        assert signals.counted(STEP, since) == ()
+    finally:
+        signals.close()
+        node_probes.remove(objects, objects, STEP)
+
+
+def told(signals: ProbeSignals, requests: int) -> dict[str, Counts]:
+    """By instance, once so many connections in all were counted from now on."""
+    since, until = datetime.now(UTC), time.monotonic() + 20
+    found: dict[str, Counts] = {}
+    while sum(each.requests for each in found.values()) < requests:
+        assert time.monotonic() < until, found
+        time.sleep(0.1)
+        found = {each.pod: each.counts for each in signals.counted(STEP, since)}
+    return found
