@@ -32,8 +32,8 @@ def test_an_export_says_what_of_it_is_in_clear(
     done = CliRunner().invoke(cli, ["checkpoint", "export", str(tar)], catch_exceptions=False)
     shown = CliRunner().invoke(cli, ["checkpoint", "show", entry.id, "-o", "json"], catch_exceptions=False)
     assert (done.exit_code, shown.exit_code) == (0, 0)
-    assert ("in clear" in done.stderr) is not encrypted
-    assert (entry.id[:12] in done.stderr) is not encrypted
+    assert ("in clear" in done.output) is not encrypted
+    assert (entry.id[:12] in done.output) is not encrypted
     assert _PASSWORD not in done.output + shown.output
     assert "ConfigMap/a" in shown.output
     assert tar.stat().st_mode & 0o077 == 0
