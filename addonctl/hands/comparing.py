@@ -12,6 +12,9 @@ from addonctl.model import ObjectRef, live
 from addonctl.model.checkpoint import Checkpoint, Differences
 from addonctl.model.plan import Step
 
+# What old instances, and the API server for everybody, go by from one moment to the next.
+_SETTINGS = frozenset((("", "ConfigMap"), ("apiextensions.k8s.io", "CustomResourceDefinition")))
+
 
 def differences(ports: Ports, step: Step, hand: Hand, before: Checkpoint) -> Differences:
     changed: list[ObjectRef] = []
@@ -36,12 +39,12 @@ def _is_of_others(step: Step, old: live.Object, now: live.Object) -> bool:
 
 
 def put_settings_back(ports: Ports, step: Step, before: Checkpoint) -> None:
-    """ConfigMaps that the change has changed, ahead of their owner: old instances that start again read them.
+    """ConfigMaps that old instances read when they start again, and how CRDs convert, ahead of their owner.
 
     Where that is not allowed or not possible, their owner does it later.
     """
     for old in before.objects:
-        if (old.ref.group, old.ref.kind) != ("", "ConfigMap"):
+        if (old.ref.group, old.ref.kind) not in _SETTINGS:
             continue
         now = exists(ports.reader, old.ref)
         if now is not None and (_as_it_was(old, now) or _is_of_others(step, old, now)):

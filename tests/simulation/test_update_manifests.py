@@ -7,6 +7,7 @@ import pytest
 
 from addonctl.errors import BadInput, Conflict
 from addonctl.hands import NotYet
+from addonctl.hands.comparing import put_settings_back
 from addonctl.model import ObjectRef, live
 from addonctl.model.checkpoint import secret_print
 from addonctl.model.plan import Step
@@ -105,22 +106,39 @@ def test_what_somebody_else_owns_is_not_overruled_and_nothing_is_done_by_halves(
     audit(cluster, run)
 
 
-def test_a_kind_that_comes_with_its_objects_is_waited_for(cluster: Cluster) -> None:
+def crd(**more: Any) -> dict[str, Any]:
     names = {"kind": "Thing", "plural": "things", "singular": "thing", "listKind": "ThingList"}
     versions = [{"name": "v1", "served": True, "storage": True, "schema": {"openAPIV3Schema": {"type": "object"}}}]
-    crd = {
+    return {
         "apiVersion": "apiextensions.k8s.io/v1",
         "kind": "CustomResourceDefinition",
         "metadata": {"name": "things.example.org"},
-        "spec": {"group": "example.org", "names": names, "scope": "Namespaced", "versions": versions},
+        "spec": {"group": "example.org", "names": names, "scope": "Namespaced", "versions": versions, **more},
     }
+
+
+def test_how_custom_resources_are_converted_is_put_back_ahead_of_all_else(cluster: Cluster) -> None:
+    old = cluster.store.create(crd(), "kubectl-client-side-apply")
+    webhook = {"strategy": "Webhook", "webhook": {"clientConfig": {"url": "https://dns.kube-system.svc"}}}
+    step = with_documents(cluster, crd(conversion=webhook))
+    step = replace(step, objects=(*step.objects, old.ref))
+    before = checkpoint(cluster, step)
+    hand_of(cluster, step).change(before, "one")
+    assert cluster.hands.reader.get(old.ref).document["spec"]["conversion"] == webhook
+    put_settings_back(cluster.hands, step, before)
+    found = cluster.hands.reader.get(old.ref)
+    assert "conversion" not in found.document["spec"]
+    assert {each["manager"] for each in found.metadata["managedFields"]} == {"kubectl-client-side-apply"}
+
+
+def test_a_kind_that_comes_with_its_objects_is_waited_for(cluster: Cluster) -> None:
     thing = {
         "apiVersion": "example.org/v1",
         "kind": "Thing",
         "metadata": {"name": "one", "namespace": "kube-system"},
         "spec": {},
     }
-    step = with_documents(cluster, thing, crd)
+    step = with_documents(cluster, thing, crd())
     run = cluster.update(step)
     assert run.phase is Phase.UPDATED, run.why
     assert cluster.hands.reader.get(ObjectRef(kind="Thing", name="one", namespace="kube-system", group="example.org"))
