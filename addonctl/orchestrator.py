@@ -394,7 +394,8 @@ def _soaked(run: Run, state: StepState, now: datetime) -> Run:
         if lasted > run.limits.hold_s:
             return _turned_back(run, NoVerdict(round(lasted), run.judgement), now)
         return replace(run, unknown_since=since)
-    run = replace(run, unknown_since=None)
+    if run.unknown_since is not None:
+        run = replace(run, unknown_since=None)
     if (now - run.since).total_seconds() < run.at_work_on.soak_s or run.paused:
         return run
     if run.wave + 1 < len(run.at_work_on.waves):

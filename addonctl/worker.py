@@ -5,7 +5,7 @@ command again, and the executor reads the world before it repeats it. Called by 
 simulator.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -70,13 +70,16 @@ class Worker:
         if run.phase.ended:
             self.executor.end(run)  # whoever drove it may have died just before
             return run
-        since = self.clock.now()
+        since, executor = self.clock.now(), self.executor.fenced(lambda: self._is_mine(run))
         run, wanted = self._moved(run, Tick())
         while not run.phase.ended:
             if not wanted:
                 self.clock.sleep(run.limits.look_s)
             now = self.clock.now()
-            event = self._turn(run, wanted, since)
+            try:
+                event = executor.turn(run, wanted, since)
+            except Superseded as late:
+                raise Conflict(str(late)) from late
             if isinstance(event, Looked) and event.state is not None:
                 since = now  # of a look that could not be made, the next one counts the time as well
             run, wanted = self._moved(run, event)
@@ -86,19 +89,12 @@ class Worker:
                 run, wanted = self._moved(run, request.asked, request.number)
         return run
 
-    def _turn(self, run: Run, wanted: Sequence[Command], since: datetime) -> Event:
-        """Before each write the journal is asked: who stood still for long may have lost the run meanwhile."""
-
-        def is_mine() -> None:
-            try:
-                self.journal.store(run)
-            except Conflict as taken:
-                raise Superseded(taken.what) from taken
-
+    def _is_mine(self, run: Run) -> None:
+        """Asked before each write: who stood still for long may have lost the run meanwhile."""
         try:
-            return self.executor.fenced(is_mine).turn(run, wanted, since)
-        except Superseded as late:
-            raise Conflict(str(late)) from late
+            self.journal.store(run)
+        except Conflict as taken:
+            raise Superseded(taken.what) from taken
 
     def _moved(self, run: Run, event: Event, heard: int = 0) -> Advance:
         """The run after an event, stored before anything else is done."""

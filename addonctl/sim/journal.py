@@ -15,7 +15,9 @@ HOLD_S = 45
 @dataclass
 class _Kept:
     run: Run
-    entry: RunEntry
+    begun: RunEntry
+    worker: str
+    changed: datetime
     renewed: datetime
     lines: list[Line] = field(default_factory=list)
     requests: list[Request] = field(default_factory=list)
@@ -45,14 +47,14 @@ class SimJournal:
             by=by,
             worker=self._worker,
         )
-        self._shelf.kept[run.id] = _Kept(run, entry, now, list(lines))
+        self._shelf.kept[run.id] = _Kept(run, entry, self._worker, now, now, list(lines))
 
     def store(self, run: Run, lines: Iterable[Line] = (), heard: int = 0) -> None:
         kept, now = self._kept(run.id), self._clock.now()
-        if kept.entry.worker != self._worker:
-            raise Conflict(f"Run {run.id} is {kept.entry.worker or 'nobody'}'s now")
-        kept.run, kept.renewed = run, now
-        kept.entry = replace(kept.entry, phase=run.phase, changed=now, worker="" if run.phase.ended else self._worker)
+        if kept.worker != self._worker:
+            raise Conflict(f"Run {run.id} is {kept.worker or 'nobody'}'s now")
+        kept.run, kept.changed, kept.renewed = run, now, now
+        kept.worker = "" if run.phase.ended else self._worker
         kept.lines += lines
         kept.requests = [each for each in kept.requests if each.number > heard]
 
@@ -64,20 +66,20 @@ class SimJournal:
         kept = self._kept(id)
         if kept.run.phase.ended:
             raise BadInput(f"Run {kept.run.id} has ended: {kept.run.phase}")
-        if self._alive(kept) and kept.entry.worker != self._worker:
-            raise Conflict(f"{kept.entry.worker} is at work on run {kept.run.id}")
+        if self._alive(kept) and kept.worker != self._worker:
+            raise Conflict(f"{kept.worker} is at work on run {kept.run.id}")
         return self._taken(kept)
 
     def _taken(self, kept: _Kept) -> Run:
-        died, now = kept.entry.worker, self._clock.now()
+        died, now = kept.worker, self._clock.now()
         if died not in ("", self._worker):
             kept.lines.append(Line(at=now, what=What.TAKEN, by=self._worker, detail=f"from {died}"))
-        kept.entry, kept.renewed = replace(kept.entry, worker=self._worker), now
+        kept.worker, kept.renewed = self._worker, now
         return kept.run
 
     def renew(self) -> None:
         for kept in self._shelf.kept.values():
-            if kept.entry.worker == self._worker:
+            if kept.worker == self._worker:
                 kept.renewed = self._clock.now()
 
     def requests(self, id: str) -> tuple[Request, ...]:
@@ -103,8 +105,8 @@ class SimJournal:
 
     def close(self) -> None:
         for kept in self._shelf.kept.values():
-            if kept.entry.worker == self._worker:
-                kept.entry = replace(kept.entry, worker="")
+            if kept.worker == self._worker:
+                kept.worker = ""
 
     def _kept(self, id: str) -> _Kept:
         if id in self._shelf.kept:
@@ -119,7 +121,8 @@ class SimJournal:
     def _alive(self, kept: _Kept) -> bool:
         silent_s = (self._clock.now() - kept.renewed).total_seconds()
         # A hold of the future was made before a clock was set back.
-        return bool(kept.entry.worker) and -1 <= silent_s <= HOLD_S
+        return bool(kept.worker) and -1 <= silent_s <= HOLD_S
 
     def _shown(self, kept: _Kept) -> RunEntry:
-        return replace(kept.entry, alive=self._alive(kept))
+        phase, alive = kept.run.phase, self._alive(kept)
+        return replace(kept.begun, phase=phase, changed=kept.changed, worker=kept.worker, alive=alive)

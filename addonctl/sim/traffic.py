@@ -15,7 +15,7 @@ Not modelled: kube-proxies of different nodes seeing changes at different times,
 import math
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from random import Random
 
@@ -375,17 +375,15 @@ class SimSignals:
             self._counted.popleft()
         if all(objective.sli != self._sli for objective in step.objectives):
             return ()
-        whole: dict[str, Tally] = {}
+        whole = Account()
         for at, by_pod in reversed(self._counted):
             if at <= since:
                 break
             for uid, tally in by_pod.items():
-                if uid in whole:
-                    whole[uid].add(tally)
-                else:
-                    whole[uid] = replace(tally)
+                whole.of(uid).add(tally)
         return tuple(
-            Answered(sli=self._sli, counts=Counts(tally.requests, tally.bad), pod=uid) for uid, tally in whole.items()
+            Answered(sli=self._sli, counts=Counts(tally.requests, tally.bad), pod=uid)
+            for uid, tally in whole.by_pod.items()
         )
 
     def close(self) -> None:
