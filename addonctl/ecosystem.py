@@ -14,6 +14,7 @@ from addonctl.dependencies import AddOnRequirement, Dependency, Impact
 from addonctl.health import AddonHealth
 from addonctl.model import Edge, Finding, Gap, Severity
 from addonctl.model.cost import ClusterCost, CostKind
+from addonctl.model.opportunity import Frees, Opportunities
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,8 +79,8 @@ class EcosystemAnalysis:
 _NOT_JUDGED = "not judged by this version of addonctl"
 
 
-def ecosystem(assessment: Assessment) -> EcosystemAnalysis:
-    """The assessment as an EcosystemAnalysis."""
+def ecosystem(assessment: Assessment, opportunities: Opportunities | None = None) -> EcosystemAnalysis:
+    """The assessment as an EcosystemAnalysis, with the opportunities that were looked for; None: they were not."""
     health = assessment.health
     monthly = _monthly(assessment.cost)
     why = "" if health.score is not None else "no add-on's state was read"
@@ -88,13 +89,37 @@ def ecosystem(assessment: Assessment) -> EcosystemAnalysis:
         total_addons=len(assessment.addons),
         addon_metrics=tuple(_metrics(addon, monthly(addon.installation.id)) for addon in assessment.addons),
         dependency_analysis=dependency_analysis(assessment),
-        optimization_opportunities={"items": None, "unknown_reason": f"use is {_NOT_JUDGED}"},
+        optimization_opportunities=_opportunities(opportunities),
         recommendations=tuple(f for f in assessment.findings if f.severity is not Severity.INFO),
         overall_health_score=Score(value=health.score, coverage=health.coverage, unknown_reason=why),
         cost_efficiency_score=Score(value=None, unknown_reason=f"use is {_NOT_JUDGED}"),
         findings=assessment.findings,
         gaps=assessment.gaps,
     )
+
+
+def _opportunities(found: Opportunities | None) -> dict[str, Any]:
+    """What could cost less, in micro-dollars a month; render/opportunities.py has each with its change."""
+    if found is None:
+        return {"items": None, "unknown_reason": "no prices were given"}
+    return {
+        "items": [
+            {
+                "kind": each.kind,
+                "installation": each.installation,
+                "what": each.what,
+                "frees": each.saving.frees.value,
+                "usd_micros": each.saving.usd_micros,
+                "estimated": each.saving.estimated,
+                "unknown_reason": each.saving.unknown,
+            }
+            for each in found.found
+        ],
+        "usd_micros": {frees.name.lower(): found.usd_micros(frees) for frees in Frees},
+        "not_judged": [
+            {"kind": each.kind, "installation": each.installation, "reason": each.reason} for each in found.not_judged
+        ],
+    }
 
 
 def _monthly(cost: ClusterCost | None) -> Callable[[str], Money]:

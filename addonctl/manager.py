@@ -22,7 +22,10 @@ from addonctl.lifecycle import LifecycleManagement, lifecycle
 from addonctl.model import Snapshot, View
 from addonctl.model.checkpoint import CheckpointEntry, Differences
 from addonctl.model.manifests import Manifests
+from addonctl.model.opportunity import Opportunities
 from addonctl.model.plan import Plan, Step
+from addonctl.model.sizing import Risk
+from addonctl.opportunities import find_opportunities
 from addonctl.plan import (
     check_premises,
     checkpoint_plan,
@@ -37,6 +40,7 @@ from addonctl.plan import (
 )
 from addonctl.ports import Clock, Inspector, Prober, Source, Usage
 from addonctl.preflight import Prepared, preflight
+from addonctl.resizing import resize
 from addonctl.usage import UsageReport, containers_of, used_by_pods
 from addonctl.usage import report as usage_report
 from addonctl.values import Values
@@ -182,13 +186,22 @@ class Manager:
         assert assessment.pricing is not None, "assessed without prices"
         return replace(assessment, pricing=partial(assessment.pricing, used=used_by_pods(metrics)))
 
+    def opportunities(
+        self, assessment: Assessment, report: UsageReport | None = None, risk: Risk = Risk.MEDIUM
+    ) -> Opportunities:
+        """Where its add-ons could cost less; with a `report` of use, by days, also by what they request too much."""
+        assert self.prices is not None, "assessed without prices"
+        resizings = resize(assessment, report, self.catalog, risk) if report else ()
+        return find_opportunities(assessment, self.catalog, self.prices, resizings)
+
     def analyze_addon_ecosystem(self, cluster_name: str = "") -> EcosystemAnalysis:
         """The cluster's add-ons: how each was installed, its health, its compatibility, and what to do about it.
 
         `cluster_name` may name the source's cluster. Raises BadInput when it names another one.
         """
         named = self if not cluster_name else self._named(cluster_name)
-        return ecosystem(named.assess())
+        assessment = named.assess()
+        return ecosystem(assessment, self.opportunities(assessment) if self.prices else None)
 
     def automated_addon_lifecycle_management(self, cluster_name: str = "") -> LifecycleManagement:
         """What is due for the cluster's add-ons: updates with their way back, migrations from what is retired.

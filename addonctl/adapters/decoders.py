@@ -585,6 +585,15 @@ def _snapshot_class(o: s.VolumeSnapshotClass, d: Decoder, common: dict[str, Any]
 _HANDLE = re.compile(r"(?:vol|fs|fsvol)-[0-9a-f]{8,17}(?=::|:|$)", re.ASCII)
 
 
+def _driver(spec: s.VolumeSpec) -> str:
+    """Its CSI driver; of a volume that Kubernetes itself made on EBS, the name of that provisioner."""
+    in_tree = _IN_TREE_EBS if spec.aws_elastic_block_store else ""
+    return (spec.csi.driver or "") if spec.csi else in_tree
+
+
+_IN_TREE_EBS = "kubernetes.io/aws-ebs"
+
+
 def _handle(spec: s.VolumeSpec) -> str:
     """AWS's name of a volume; empty where it is none of AWS's. In-tree volumes may have aws://ZONE/ before it."""
     named = (spec.csi.volume_handle if spec.csi else None) or (
@@ -600,7 +609,7 @@ def _volume(o: s.Volume, d: Decoder, common: dict[str, Any]) -> model.Volume:
         **common,
         capacity_bytes=_bytes(spec.capacity, "storage"),
         storage_class=spec.storage_class_name or "",
-        driver=(spec.csi.driver or "") if spec.csi else "",
+        driver=_driver(spec),
         handle=_handle(spec),
         phase=(o.status.phase or "") if o.status else "",
         claim=_cross_ref(spec.claim_ref),

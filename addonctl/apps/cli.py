@@ -103,6 +103,7 @@ def analyze(
     **source: Any,
 ) -> None:
     """What a cluster runs, what is wrong with it, and what to do first."""
+    from addonctl.apps import wiring
     from addonctl.render import documents, screen, terminal
 
     assessment = _assess(source, target, only=only, since=since, config=config, probe=probe)
@@ -111,7 +112,9 @@ def analyze(
     else:
         style = screen.Style(wide=output == "wide", headers=not no_headers, waived=show_waived)
         print_document(
-            output, lambda: documents.analysis_document(assessment), lambda: terminal.analysis(assessment, style)
+            output,
+            lambda: documents.analysis_document(assessment, wiring.opportunities(assessment)),
+            lambda: terminal.analysis(assessment, style),
         )
     _exit_by(assessment, fail_on, allow_gaps=allow_gaps)
 

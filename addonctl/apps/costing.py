@@ -1,4 +1,7 @@
-"""`addonctl usage`, `rightsize` and `cost`: what add-ons use, should request, and cost. Reads; changes nothing."""
+"""`addonctl usage`, `rightsize`, `cost` and `opportunities`: what add-ons use, should request, cost, and could cost.
+
+Reads; changes nothing.
+"""
 
 import sys
 from typing import TYPE_CHECKING, Any
@@ -27,6 +30,7 @@ def attach(cli: click.Group) -> None:
     cli.add_command(usage)
     cli.add_command(rightsize)
     cli.add_command(cost)
+    cli.add_command(opportunities)
     cli.add_command(prices)
 
 
@@ -97,6 +101,45 @@ def rightsize(addon: str, window: "timedelta", risk: str, output: str, no_header
         output,
         lambda: resizes.resizes_document(assessment, found, report.metrics, Risk(risk)),
         lambda: resizes.resizes(assessment, found, report.metrics, Risk(risk), style),
+    )
+
+
+@opt.command(short_help="Where add-ons could cost less, and how.")
+@opt.addon_or_none
+@opt.source_options
+@opt.window("", "Look for requests above what is used as well, over so long, such as 14d; live only.")
+@opt.prometheus
+@opt.output_option("table", "wide", "json", "yaml", "csv")
+@opt.no_headers
+def opportunities(addon: str, window: "timedelta | None", output: str, no_headers: bool, **source: Any) -> None:
+    """Where ADDON could cost less, or all add-ons and what is around them: the saving, what to watch, the way back.
+
+    Volumes of gp2, load balancers that can share, volumes and load balancers that nobody uses, add-ons that have
+    nothing to do or do the same as another, replicas and DaemonSets beyond need, extended support. Charges end at once;
+    room on nodes is money once fewer nodes do. What cannot be judged from what was read is said. Changes nothing.
+    """
+    from addonctl.adapters.sources import snapshot_file
+    from addonctl.apps import wiring
+    from addonctl.assessment import installations_of
+    from addonctl.render import opportunities as render
+    from addonctl.render import screen
+
+    options = source_options(source)
+    manager = wiring.manager(options)
+    with snapshot_file.without_collector():
+        assessment = manager.assess()
+        mine = installations_of(assessment, addon)
+        report = manager.usage(assessment, wiring.usage(options, daily=True), window, addon) if window else None
+        found = manager.opportunities(assessment, report)
+    found = found.of(mine) if addon else found
+    if output == "csv":
+        sys.stdout.write(render.opportunities_csv(found))
+        return
+    style = screen.Style(wide=output == "wide", headers=not no_headers)
+    print_document(
+        output,
+        lambda: render.opportunities_document(assessment, found),
+        lambda: render.opportunities(assessment, found, style),
     )
 
 

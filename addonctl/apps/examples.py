@@ -58,6 +58,10 @@ EXAMPLES = {
     "rightsize": """
         rightsize --context prod-eu-1
         rightsize coredns --context prod-eu-1 --risk low --window 28d""",
+    "opportunities": """
+        opportunities --context prod-eu-1
+        opportunities --snapshot prod-eu-1.snap -o csv
+        opportunities coredns --context prod-eu-1 --window 14d""",
     "cost": """
         cost --context prod-eu-1
         cost --context prod-eu-1 --window 7d

@@ -21,12 +21,14 @@ if TYPE_CHECKING:
     from addonctl.adapters.notices import Notices
     from addonctl.adapters.prometheus import Prometheus
     from addonctl.adapters.sources.live import LiveCluster
+    from addonctl.assessment import Assessment
     from addonctl.catalog import Catalog, CountedSli
     from addonctl.catalog.prices import PriceTable
     from addonctl.configuring import Configuring
     from addonctl.cost.bill import ClusterNames
     from addonctl.executor import Executor
     from addonctl.model import live
+    from addonctl.model.opportunity import Opportunities
     from addonctl.model.plan import Plan
     from addonctl.values import Values
     from addonctl.worker import Told, Worker
@@ -163,6 +165,13 @@ def manager(
     kubernetes = Minor.of(options.kubernetes) if options.kubernetes else None
     configurer = (lambda: configuring(options)) if isinstance(source, ports.Inspector) else None
     return Manager(source, known, CLOCK, kubernetes, waivers, prober, windows, freezes, configurer, prices)
+
+
+def opportunities(assessment: "Assessment") -> "Opportunities":
+    """Where the add-ons of an assessment could cost less."""
+    from addonctl.opportunities import find_opportunities
+
+    return find_opportunities(assessment, catalog(), prices)
 
 
 def prices(region: str) -> "PriceTable":

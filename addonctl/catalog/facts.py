@@ -153,6 +153,37 @@ class Conflict:
     why: str
     addon: str = ""
     seen: ConflictSign | None = None  # None: cannot be detected in a cluster
+    paid_twice: str = ""  # what both do, so that one of them is paid for in vain; empty: nothing
+    source: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IdleWithout:
+    """Objects without any of which an add-on has nothing to do, whichever are given.
+
+    Custom resources by the names of their `crds`, volumes of the CSI driver `volumes_of`, Ingresses whose class names
+    the controller `ingresses_of`, EKS's `pod_identities`. Only those that stay: a run that ends tells nothing.
+    """
+
+    crds: tuple[str, ...] = ()
+    volumes_of: str = ""
+    ingresses_of: str = ""
+    pod_identities: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReplicaRule:
+    """How many replicas the documentation of a workload asks for: one for so many nodes or cores, and `least`.
+
+    `eks` and `helm` are where the number is set in its installer's values.
+    """
+
+    workload: str
+    nodes: int
+    cores: int
+    least: int
+    eks: str = ""
+    helm: str = ""
     source: str = ""
 
 
@@ -375,6 +406,7 @@ class Meter:
     what: str
     by: MeteredBy
     tiers: tuple[Tier, ...] = ()
+    log_groups: str = ""  # what the names of its CloudWatch log groups begin with, `{cluster}` for the cluster's name
     source: str = ""
 
 
@@ -446,6 +478,9 @@ class AddOn:
     probes: tuple[str, ...] = ()
     cost_drivers: tuple[str, ...] = ()
     meters: tuple[Meter, ...] = ()
+    idle_without: IdleWithout | None = None
+    replicas: ReplicaRule | None = None
+    instance_families: tuple[str, ...] = ()  # the letters of EC2's families that it is for, such as g of g5; empty: all
     requests: tuple[RequestsSetting, ...] = ()
     security: str = ""
     security_exceptions: tuple[SecurityException, ...] = ()

@@ -14,13 +14,23 @@ from addonctl.catalog import Catalog
 from addonctl.catalog.prices import PriceTable
 from addonctl.cost import charges
 from addonctl.cost.allocation import NOTHING, Demand, split_node
-from addonctl.cost.charges import Priced
+from addonctl.cost.charges import Priced, balancer_type, ebs_type, is_ebs
 from addonctl.cost.summary import By, CostRow, Part, explain, summarise
 from addonctl.model import NOT_PULLED, Inventory, Node, ObjectRef, Pod, StorageClass, View
 from addonctl.model.cost import Amount, Charge, ClusterCost, CostKind, Pool, Share
 from addonctl.versions import Minor
 
-__all__ = ["By", "CostRow", "Part", "check_cost", "explain", "summarise"]
+__all__ = [
+    "By",
+    "CostRow",
+    "Part",
+    "balancer_type",
+    "check_cost",
+    "ebs_type",
+    "explain",
+    "is_ebs",
+    "summarise",
+]
 
 
 def check_cost(

@@ -185,8 +185,8 @@ def of_volume(cost: Priced, volume: Volume, classes: Mapping[str, StorageClass])
         namespace=claim.namespace if claim else "",
     )
     made_by = classes.get(volume.storage_class)
-    type_ = _ebs_type(volume, made_by)
-    if volume.driver not in _EBS:
+    type_ = ebs_type(volume, made_by)
+    if not is_ebs(volume):
         yield replace(charge, unknown=_NO_BILL)
     elif made_by is None or f"ebs.{type_}" not in cost.prices.aws.prices:
         said = f"its StorageClass {volume.storage_class or '(none)'} does not say its type"
@@ -198,7 +198,12 @@ def of_volume(cost: Priced, volume: Volume, classes: Mapping[str, StorageClass])
             yield at(sized, Decimal(units), cost.prices.of(key))
 
 
-def _ebs_type(volume: Volume, made_by: StorageClass | None) -> str:
+def is_ebs(volume: Volume) -> bool:
+    """Whether it is of EBS, whichever driver made it."""
+    return volume.driver in _EBS
+
+
+def ebs_type(volume: Volume, made_by: StorageClass | None) -> str:
     """The type in a class's parameters, or the one that its driver takes."""
     default = "gp2" if volume.driver == _IN_TREE else "gp3"
     return made_by.parameters.get("type", default) if made_by else default
@@ -234,7 +239,7 @@ def of_load_balancers(cost: Priced) -> Iterator[Charge]:
             if host.endswith(_AWS):
                 seen.setdefault(host, ref)
     for host, ref in seen.items():
-        type_ = _balancer(host, ref)
+        type_ = balancer_type(host, ref)
         charge = Charge(
             kind=CostKind.LOAD_BALANCER,
             what=f"{type_} load balancer",
@@ -247,7 +252,7 @@ def of_load_balancers(cost: Priced) -> Iterator[Charge]:
         yield at(charge, _HOURS, price, "without capacity units, data and public addresses")
 
 
-def _balancer(host: str, ref: ObjectRef) -> str:
+def balancer_type(host: str, ref: ObjectRef) -> str:
     """Its type: NAME.elb.REGION.… is a network load balancer's name, NAME.REGION.elb.… that of the others."""
     if host.split(".")[1] == "elb":
         return "network"

@@ -171,13 +171,14 @@ def cost_csv(rows: Sequence[CostRow], by: By, money: str = "usd_per_month") -> s
         ]
     )
     for row in rows:
-        figures = [_exact(row.by_kind.get(kind)) for kind in kinds]
+        figures = [exact(row.by_kind.get(kind)) for kind in kinds]
         total = None if _figure(row) == "unknown" else row.usd_micros
-        writer.writerow([row.name, _exact(total), row.cpu_millicores, row.memory_bytes, row.unasked, *figures])
+        writer.writerow([row.name, exact(total), row.cpu_millicores, row.memory_bytes, row.unasked, *figures])
     return out.getvalue()
 
 
-def _exact(micros: int | None) -> str:
+def exact(micros: int | None) -> str:
+    """Dollars to the micro-dollar; empty for what is not known."""
     if micros is None:
         return ""
     return f"{'-' if micros < 0 else ''}{abs(micros) // 1_000_000}.{abs(micros) % 1_000_000:06}"

@@ -20,6 +20,7 @@ from addonctl.errors import AddonctlError, BadInput
 from addonctl.findings import CHECKS, Capability
 from addonctl.lifecycle import LifecycleAction, LifecycleManagement, of_lifecycle
 from addonctl.model import Action, Claim, Edge, Finding, Gap, Installation, ObjectHealth, Severity, Snapshot
+from addonctl.model.opportunity import Opportunities
 from addonctl.model.plan import Plan, Step
 from addonctl.preflight import Prepared
 from addonctl.render.commands import action_text, fix_text
@@ -48,9 +49,9 @@ def dump(document: Any, output: str) -> str:
 # ── Assessments ─────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def analysis_document(assessment: Assessment) -> Document:
+def analysis_document(assessment: Assessment, opportunities: Opportunities | None = None) -> Document:
     """`addonctl analyze -o json`."""
-    front = plain(ecosystem(assessment))
+    front = plain(ecosystem(assessment, opportunities))
     return {
         **envelope(assessment, "Analysis"),
         **front,

@@ -302,3 +302,8 @@ def test_times_are_in_utc(decoder: Decoder, written: Any) -> None:
 )
 def test_of_a_volumes_handle_only_what_aws_names_so_is_kept(decoder: Decoder, spec: Any, handle: str) -> None:
     assert decoded(decoder, "PersistentVolume", spec).handle == handle
+
+
+def test_a_volume_that_kubernetes_itself_made_on_ebs_has_the_name_of_its_provisioner(decoder: Decoder) -> None:
+    spec = {"awsElasticBlockStore": {"volumeID": "aws://eu-central-1a/vol-0a1b2c3d"}}
+    assert decoded(decoder, "PersistentVolume", spec).driver == "kubernetes.io/aws-ebs"
