@@ -198,6 +198,17 @@ _TABLE = (
         needs=(Need.STATE,),
     ),
     Check(
+        code="HLT025",
+        title="An add-on's pod waits for its volume",
+        severity=Severity.REQUIRED,
+        capability=Capability.HEALTH,
+        why="It is not scheduled before there is one; more nodes do not help.",
+        fix="`kubectl describe pvc` says what its provisioner fails at.",
+        aspect=Aspect.PODS,
+        parts=("workloads", "pods", "volume_claims"),
+        needs=(Need.STATE,),
+    ),
+    Check(
         code="HLT004",
         title="An add-on pod is unschedulable",
         severity=Severity.REQUIRED,
@@ -315,6 +326,17 @@ _TABLE = (
             "services",
         ),
         otherwise=((Severity.RECOMMENDED, "its failurePolicy is Ignore"),),
+    ),
+    Check(
+        code="HLT026",
+        title="A CRD's objects cannot be converted",
+        severity=Severity.REQUIRED,
+        capability=Capability.HEALTH,
+        why="They can be neither read nor written in another version than the stored one, nor can namespaces that "
+        "hold some be deleted; controllers that list them stop.",
+        fix="Let the CRD call the Service of the add-on that defines it, and bring its pods back.",
+        aspect=Aspect.APIS,
+        parts=("crds", "services", "endpoint_slices"),
     ),
     Check(
         code="HLT010",
@@ -491,6 +513,7 @@ _TABLE = (
         fix="`kubectl describe` the object that the event names.",
         aspect=Aspect.EVENTS,
         parts=("events",),
+        otherwise=((Severity.REQUIRED, "others' objects still wait for what fails"),),
     ),
     Check(
         code="HLT020",

@@ -11,6 +11,7 @@ from addonctl.model import (
     Action,
     Apply,
     CommandLine,
+    CreateAddon,
     DeleteAddon,
     EksAddon,
     GitChange,
@@ -51,6 +52,14 @@ def eks_addon(row: Installation, listed: Iterable[EksAddon]) -> EksAddon | None:
     if isinstance(row.owner, owners.EksAddon):
         names.add(row.owner.name)
     return next((addon for addon in listed if addon.name in names), None)
+
+
+def install(name: str, eks_name: str, view: View) -> Action:
+    """Installs an add-on that is missing, as the EKS add-on `eks_name` where there is one."""
+    if view.snapshot.eks is not None and eks_name:
+        return CreateAddon(cluster=view.snapshot.cluster.name, addon=eks_name, why=f"install {name}:")
+    as_one_of_eks = f" (EKS add-on {eks_name})" if eks_name else ""
+    return Note(f"Install {name}{as_one_of_eks}.")
 
 
 def upgrade_control_plane(cluster: str, minor: Minor, why: str = "") -> CommandLine:

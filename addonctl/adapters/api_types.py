@@ -49,6 +49,7 @@ class Meta(Shape):
     generation: int | None = None
     creation_timestamp: datetime | None = None
     deletion_timestamp: datetime | None = None
+    finalizers: list[str] | None = None
     labels: Strings | None = None
     annotations: Strings | None = None
     owner_references: list[OwnerReference] | None = None
@@ -144,8 +145,13 @@ class PhaseStatus(Shape):
     phase: str | None = None
 
 
+class NamespaceStatus(Shape):
+    phase: str | None = None
+    conditions: list[Condition] | None = None
+
+
 class Namespace(Object):
-    status: PhaseStatus | None = None
+    status: NamespaceStatus | None = None
 
 
 # ── Pods and what makes them ────────────────────────────────────────────────────────────────────────────────────
@@ -323,6 +329,7 @@ class Waiting(Shape):
 
 class Terminated(Shape):
     reason: str | None = None
+    message: str | None = None
     exit_code: int | None = None
     finished_at: datetime | None = None
 
@@ -359,11 +366,29 @@ class PodContainer(Shape):
     restart_policy: str | None = None  # Always: an init container that keeps running, a sidecar
 
 
+class ClaimRef(Shape):
+    claim_name: str | None = None
+
+
+class InlineVolume(Shape):
+    driver: str | None = None
+
+
+class MountedVolume(Shape):
+    """A volume that a driver has to provide; of others only the name is read."""
+
+    name: str = ""
+    persistent_volume_claim: ClaimRef | None = None
+    ephemeral: Present | None = None
+    csi: InlineVolume | None = None
+
+
 class RunningPodSpec(Shape):
     containers: list[PodContainer] | None = None
     init_containers: list[PodContainer] | None = None
     resources: Resources | None = None  # of the pod as a whole, which override those of its containers
     overhead: dict[str, IntOrString | float] | None = None
+    volumes: list[MountedVolume] | None = None
     node_name: str | None = None
     restart_policy: str | None = None
 
@@ -781,13 +806,20 @@ class EventSeries(Shape):
     last_observed_time: datetime | None = None
 
 
+class EventSource(Shape):
+    component: str | None = None
+
+
 class Event(Object):
     type: str | None = None
     reason: str | None = None
     message: str | None = None
     count: int | None = None
+    first_timestamp: datetime | None = None
     last_timestamp: datetime | None = None
     event_time: datetime | None = None
+    reporting_component: str | None = None
+    source: EventSource | None = None
     series: EventSeries | None = None
     involved_object: CrossRef | None = None
 

@@ -77,7 +77,8 @@ def _node(o: s.Node, d: Decoder, common: dict[str, Any]) -> model.Node:
 
 
 def _namespace(o: s.Namespace, d: Decoder, common: dict[str, Any]) -> model.Namespace:
-    return model.Namespace(**common, phase=(o.status.phase or "") if o.status else "")
+    status = o.status or s.NamespaceStatus()
+    return model.Namespace(**common, phase=status.phase or "", conditions=conditions(status.conditions))
 
 
 def _port(port: s.Port) -> model.Port:
@@ -268,9 +269,20 @@ def _pod(o: s.Pod, d: Decoder, common: dict[str, Any]) -> model.Pod:
         ready=status.phase == "Running" and not any(c.type == "Ready" for c in failing),
         conditions=conditions(failing) if failing else (),
         containers=tuple(_statuses(spec, status, d)),
+        claims=tuple(_claims_of(spec.volumes, common["name"])),
+        csi_drivers=tuple(v.csi.driver for v in spec.volumes or () if v.csi and v.csi.driver),
         cpu_request_millicores=cpu,
         memory_request_bytes=memory,
     )
+
+
+def _claims_of(volumes: Iterable[s.MountedVolume] | None, pod: str) -> Iterator[str]:
+    """The claim of an ephemeral volume is named after the pod and the volume."""
+    for volume in volumes or ():
+        if volume.persistent_volume_claim and volume.persistent_volume_claim.claim_name:
+            yield volume.persistent_volume_claim.claim_name
+        elif volume.ephemeral is not None:
+            yield f"{pod}-{volume.name}"
 
 
 def _statuses(spec: s.RunningPodSpec, status: s.PodStatus, d: Decoder) -> Iterator[model.ContainerStatus]:
@@ -715,7 +727,9 @@ def _event(o: s.Event, d: Decoder, common: dict[str, Any]) -> model.Event | None
         subject=subject,
         reason=o.reason or "",
         message=redact.message(o.message or ""),
+        reporter=o.reporting_component or (o.source.component if o.source else "") or "",
         count=series.count or o.count or 1,
+        first_seen=aware(o.first_timestamp or o.event_time),
         last_seen=aware(series.last_observed_time or o.last_timestamp or o.event_time),
     )
 

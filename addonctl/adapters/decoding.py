@@ -154,6 +154,8 @@ class Decoder:
             "uid": meta.uid or "",
             "created": aware(meta.creation_timestamp),
             "deleting": meta.deletion_timestamp is not None,
+            "deleted": aware(meta.deletion_timestamp),
+            "finalizers": tuple(meta.finalizers) if meta.finalizers else (),
             "labels": self._interned_labels(meta.labels),
             "annotations": kept_annotations(meta.annotations),
             "owners": self._owner_refs(meta.owner_references),
@@ -198,7 +200,9 @@ class Decoder:
         wait = was.state.waiting if was.state else None
         waiting, why = (wait.reason, wait.message) if wait else (None, None)
         image_id = (was.image_id or "").rpartition("@")[2]
-        ended = was.state.terminated.exit_code if was.state and was.state.terminated else None
+        now = was.state.terminated if was.state else None
+        ended = now.exit_code if now else None
+        words = (now and now.message) or (last and last.message) or ""
         key = (
             name,
             image,
@@ -208,6 +212,7 @@ class Decoder:
             waiting,
             why,
             ended,
+            words,
             last and (last.reason, last.finished_at),
         )
         known = self._statuses.get(key)
@@ -223,6 +228,7 @@ class Decoder:
                 waits_for=redact.message(why or ""),
                 last_exit=(last.reason or "") if last else "",
                 last_exit_at=aware(last.finished_at) if last else None,
+                last_words=redact.message(words),
             )
             self._statuses[key] = known
         return known

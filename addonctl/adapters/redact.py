@@ -13,8 +13,13 @@ from typing import Any
 REDACTED = "(redacted)"
 # A longer message does not tell a person more, and 10,000 events are in memory at once.
 MESSAGE_MAX = 400
-# A message is searched up to here before it is cut, since a credential that is cut off no longer matches.
-_SEARCHED_MAX = 4 * MESSAGE_MAX
+# Of a longer one this much of its beginning is kept, and its end, where errors that wrap others name the cause.
+_BEGINNING = 130
+_CUT = " … "
+# A message is searched before it is cut, since a credential that is cut off no longer matches; it is read up to here,
+# as long as a condition's may be.
+_SEARCHED_MAX = 32_768
+_REMEMBERED_MAX = 2_048
 
 _NAME = r"pass(?:word|wd|phrase)?|pwd|bindpw|secret|token|credentials?|(?:api|access|private|secret|signing)[_-]?key"
 # A value: to its closing quote, or to the end of the word.
@@ -107,12 +112,19 @@ _WORD_OF_A_TOKEN = re.compile(r"[\w+/=.~-]{16,}", re.ASCII)
 
 def message(free: str) -> str:
     """Free text of others, cut to what a report shows, with what looks like a credential replaced."""
-    return text(free[:_SEARCHED_MAX])[:MESSAGE_MAX]
+    cleaned = (text if len(free) <= _REMEMBERED_MAX else _cleaned)(free[:_SEARCHED_MAX])
+    if len(cleaned) <= MESSAGE_MAX or len(free) > _SEARCHED_MAX:
+        return cleaned[:MESSAGE_MAX]
+    return cleaned[:_BEGINNING] + _CUT + cleaned[_BEGINNING + len(_CUT) - MESSAGE_MAX :]
 
 
 @lru_cache(maxsize=4096)
 def text(free: str) -> str:
     """Free text with what looks like a credential replaced."""
+    return _cleaned(free)
+
+
+def _cleaned(free: str) -> str:
     cleaned = _replaced(free, _general())
     return _replaced(cleaned, _vendors()) if _WORD_OF_A_TOKEN.search(cleaned) else cleaned
 

@@ -50,6 +50,8 @@ class Fingerprints:
     webhooks: tuple[str, ...] = ()  # names of webhook configurations
     csi_drivers: tuple[str, ...] = ()
     api_services: tuple[str, ...] = ()
+    ingress_controllers: tuple[str, ...] = ()  # as IngressClasses name them
+    finalizers: tuple[str, ...] = ()  # domains of its finalizers other than its API groups
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -412,8 +414,31 @@ class Meter:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KnownIssue:
+    """A fault that others reported. It is shown where its sign is seen, in `versions` if it is only of some.
+
+    Its sign: `says`, a pattern of what containers, events and conditions say, or `crashes`, a container that ends again
+    and again without a word. Without a sign it is for readers of the catalog. `fix` is what helps.
+    """
+
     what: str
     url: str = ""
+    says: str = ""
+    crashes: str = ""
+    versions: VersionRange | None = None
+    fix: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Symptoms:
+    """How faults of an add-on show on objects of others; its CSI drivers are known without being repeated here.
+
+    `reporters`: the components by which its events are reported. `words`: by what messages of others name it.
+    `harmless`: reasons of its own events that tell of what users asked for, not of a fault.
+    """
+
+    reporters: tuple[str, ...] = ()
+    words: tuple[str, ...] = ()
+    harmless: tuple[str, ...] = ()
 
 
 class ClusterService(StrEnum):
@@ -494,6 +519,8 @@ class AddOn:
     lifecycle: tuple[ReleaseCycle, ...] = ()  # newest first
     retirement: Retirement | None = None
     known_issues: tuple[KnownIssue, ...] = ()
+    symptoms: Symptoms = field(default_factory=Symptoms)
+    leans_on: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # kind → kinds whose faults become its own
     incidents: tuple[str, ...] = ()  # updates of it that went wrong in public, by their names in sim/incidents.py
 
     @property

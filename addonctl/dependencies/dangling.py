@@ -57,7 +57,6 @@ _NEEDED = frozenset(
         EdgeType.STORAGE_CLASS,
         EdgeType.CSI_DRIVER,
         EdgeType.SCALE_TARGET,
-        EdgeType.CONVERSION,
         EdgeType.CONFIG_MAP,
     }
 )
@@ -100,8 +99,8 @@ def _is_missing(view: View, catalog: Catalog, ref: ObjectRef) -> bool:
 
 
 def _matters(edge: Edge, owned: Mapping[ObjectRef, str]) -> bool:
-    """References from add-ons and, whoever owns them, from classes to drivers and from CRDs to conversion webhooks."""
-    if edge.type in (EdgeType.CSI_DRIVER, EdgeType.CONVERSION):
+    """References from add-ons and, whoever owns them, from classes to drivers."""
+    if edge.type is EdgeType.CSI_DRIVER:
         return True
     # A bound volume no longer needs its class, and optional references are not needed.
     spared = edge.strength is Strength.SOFT and edge.type in (EdgeType.STORAGE_CLASS, EdgeType.CONFIG_MAP)

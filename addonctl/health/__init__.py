@@ -57,6 +57,7 @@ _STAGES = (
             pods.not_pulled,
             pods.crashing,
             pods.not_created,
+            pods.without_volume,
             pods.unschedulable,
             rollout.scaled_to_zero,
             rollout.short_of_pods,
@@ -79,11 +80,11 @@ _STAGES = (
             reports.probes,
             reports.what_eks_reports,
         ),
-        (serving.nobodys, resilience.idle_budgets),
+        (serving.nobodys, resilience.idle_budgets, reports.symptoms_of_the_absent),
     ),
 )
 # Findings that say that their subject is down.
-_DOWN = frozenset({"HLT001", "HLT002", "HLT003", "HLT004", "HLT005", "HLT006", "HLT008", "HLT021"})
+_DOWN = frozenset({"HLT001", "HLT002", "HLT003", "HLT004", "HLT005", "HLT006", "HLT008", "HLT021", "HLT025"})
 
 
 def check_health(

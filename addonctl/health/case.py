@@ -10,9 +10,14 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cached_property
 
-from addonctl.catalog import AddOn, Catalog, ClusterService
+from addonctl.catalog import AddOn, Catalog, ClusterService, KnownIssue
+from addonctl.health.complaints import UNANSWERED, Complaint, complaints
+from addonctl.health.known import fitting
 from addonctl.health.pod_troubles import PodTroubles, troubles_of
+from addonctl.health.symptoms import Symptoms
+from addonctl.health.unready import recent_warnings
 from addonctl.model import (
+    ContainerStatus,
     Event,
     Evidence,
     Finding,
@@ -30,7 +35,8 @@ from addonctl.resources import group_of
 
 # Until then, a pod may just be waiting for its image or its node; the longer one is for clusters that add nodes.
 _PENDING_GRACE, _PENDING_GRACE_SCALED = timedelta(seconds=30), timedelta(minutes=3)
-_EVENT_WITHIN = timedelta(hours=1)
+
+_WARNED = "HLT017"
 
 Told = Mapping[ObjectRef, str]
 """An object that is down → the id of the finding that says so: the cause for whatever depends on it."""
@@ -83,13 +89,28 @@ class Scene:
         scaled = any(row.addon in scalers for row in self.inventory.installations)
         return _PENDING_GRACE_SCALED if scaled else _PENDING_GRACE
 
+    @cached_property
+    def symptoms(self) -> Symptoms:
+        """The warnings on objects of others that are laid to an add-on."""
+        return Symptoms(self.view, self.catalog, self.inventory.installations)
+
+    def laid_to(self, event: Event | None) -> str | None:
+        """The finding on the add-on that a warning is laid to."""
+        symptom = self.symptoms.of_event.get(event.ref) if event is not None else None
+        return f"{_WARNED} {symptom.subject}" if symptom is not None else None
+
+    @cached_property
+    def complaints(self) -> Mapping[str, Sequence[Complaint]]:
+        """The name of a webhook → who tells, in conditions or again and again in events, that it does not answer."""
+        found: dict[str, list[Complaint]] = {}
+        for complaint in complaints(self.view):
+            for name in dict.fromkeys(UNANSWERED.findall(complaint.message)):
+                found.setdefault(name, []).append(complaint)
+        return found
+
     def warnings(self, ref: ObjectRef) -> list[Event]:
-        """Warning events about an object within the last hour."""
-        return [
-            event
-            for event in self.view.warnings.get(ref, ())
-            if event.last_seen is None or self.now - event.last_seen < _EVENT_WITHIN
-        ]
+        """Warning events about an object within the last hour, the newest first."""
+        return recent_warnings(self.view, ref)
 
 
 @dataclass(frozen=True)
@@ -135,10 +156,14 @@ class Case:
         """The troubles of each workload's pods; Jobs are omitted, since their pods may fail."""
         scene = self.scene
         return {
-            ref: troubles_of(self.view.pods.get(ref, ()), self.now, scene.pending_grace, scene.warnings)
+            ref: troubles_of(self.view.pods.get(ref, ()), self.view, scene.pending_grace)
             for ref in self.row.workloads
             if ref.kind not in ("Job", "CronJob")
         }
+
+    def known(self, texts: Iterable[str], silent: Iterable[ContainerStatus] = ()) -> list[KnownIssue]:
+        """The known issues of its version that fit what is said, or what ends without a word."""
+        return fitting(self.addon, self.row.version, texts, silent)
 
     @property
     def owned_refs(self) -> Sequence[ObjectRef]:

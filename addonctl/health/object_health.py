@@ -6,6 +6,7 @@ in the input is unknown, never healthy. Called by assessment.py.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
+from functools import partial
 from itertools import chain
 from types import MappingProxyType
 from typing import Any
@@ -28,6 +29,7 @@ from addonctl.health.status_rules import (
     find,
     why,
 )
+from addonctl.health.unready import last_exit, waits_for, why_not_ready
 from addonctl.model import Health, ObjectHealth, ObjectRef, OtherObject, Pod, View
 
 _DELETING: State = (PROGRESSING, "it is being deleted")
@@ -36,7 +38,7 @@ _NO_STATUS: State = (UNKNOWN, "the input has no status for it")
 
 def judge(view: View) -> tuple[ObjectHealth, ...]:
     """The health of every object that has a state; others are omitted."""
-    return tuple(chain(_by_kind(view, _PARTS), _pods(view.snapshot.pods), judge_others(view)))
+    return tuple(chain(_by_kind(view, _PARTS), _pods(view), judge_others(view)))
 
 
 def judge_others(view: View) -> Iterator[ObjectHealth]:
@@ -95,13 +97,13 @@ _ARGOCD_ID = "argocd.argoproj.io/tracking-id"
 # ── Pods ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def _pods(pods: Iterable[Pod]) -> Iterator[ObjectHealth]:
-    for pod in pods:
+def _pods(view: View) -> Iterator[ObjectHealth]:
+    for pod in view.snapshot.pods:
         runs_well = pod.ready and pod.restart_policy == "Always" and not pod.deleting
-        yield _made(pod.ref, "v1", FINE if runs_well else _state(pod, _pod))
+        yield _made(pod.ref, "v1", FINE if runs_well else _state(pod, partial(_pod, view)))
 
 
-def _pod(pod: Pod) -> State | None:
+def _pod(view: View, pod: Pod) -> State | None:
     if not pod.phase:
         return None
     if pod.phase == "Succeeded":
@@ -111,12 +113,12 @@ def _pod(pod: Pod) -> State | None:
     if _runs_for_good(pod):
         hurt = next((c for c in pod.containers if c.waiting.startswith("Err") or c.waiting.endswith(_ERRORS)), None)
         if hurt:
-            return DEGRADED, f"container {hurt.name} waits: {hurt.waiting}"
+            return DEGRADED, f"container {hurt.name} waits: {waits_for(view, pod, hurt)}"
     if pod.phase == "Unknown":
         return UNKNOWN, "node unreachable"
     if pod.phase == "Pending":
-        return PROGRESSING, _failing(pod) or "it is pending"
-    return _running(pod)
+        return PROGRESSING, why_not_ready(view, pod).text
+    return _running(view, pod)
 
 
 _ERRORS = ("Error", "BackOff")
@@ -130,25 +132,20 @@ def _runs_for_good(pod: Pod) -> bool:
     return notes.get("argocd.argoproj.io/ignore-restart-policy") == "true" and "argocd.argoproj.io/hook" not in notes
 
 
-def _running(pod: Pod) -> State:
+def _running(view: View, pod: Pod) -> State:
     if not _runs_for_good(pod):
         return PROGRESSING, "it is running and has not completed yet"
     if pod.ready:
         return FINE
     fallen = next((c for c in pod.containers if c.last_exit or c.last_exit_at), None)
     if fallen:
-        return DEGRADED, f"it is not ready; container {fallen.name} ended before ({fallen.last_exit or 'no reason'})"
-    return PROGRESSING, _failing(pod) or "it is not ready"
+        return DEGRADED, f"it is not ready; container {fallen.name} ended before ({last_exit(fallen) or 'no reason'})"
+    return PROGRESSING, why_not_ready(view, pod).text
 
 
 def _exit(pod: Pod) -> str:
     ended = next((container for container in pod.containers if container.exit_code), None)
     return f"container {ended.name} ended with code {ended.exit_code}" if ended else ""
-
-
-def _failing(pod: Pod) -> str:
-    told = next((condition for condition in pod.conditions if condition.message), None)
-    return why(told) if told else ""
 
 
 # ── Other built-in kinds ────────────────────────────────────────────────────────────────────────────────────────

@@ -4,11 +4,17 @@ Called by check_health after the checks of the add-on's own objects: events that
 """
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
+from types import MappingProxyType
 
+from addonctl.catalog import AddOn, KnownIssue
 from addonctl.findings import finding, makes
-from addonctl.health.case import Case, Told, seen, seen_event
+from addonctl.health.case import Case, Scene, Told, seen, seen_event
+from addonctl.health.known import fitting, remedies
+from addonctl.health.known import shown as known_issues
 from addonctl.health.pod_troubles import MOUNT_FAILURES
+from addonctl.health.symptoms import Symptom, objects_in_short
+from addonctl.health.unready import in_one_line
 from addonctl.model import (
     ADDON_IN_FLIGHT,
     Action,
@@ -23,11 +29,15 @@ from addonctl.model import (
     InstallationRef,
     Note,
     ObjectHealth,
+    Severity,
+    Subject,
+    View,
     owners,
 )
-from addonctl.remediation import eks_addon, kubectl, update_addon
+from addonctl.remediation import eks_addon, install, kubectl, update_addon
 
 _TROUBLED = frozenset({"DEGRADED", "CREATE_FAILED", "UPDATE_FAILED", "DELETE_FAILED"})
+_SHOWN = 5  # objects of one symptom
 _TOO_FEW_PODS = "InsufficientNumberOfReplicas"
 # Warning events for faults that no status shows; others (Unhealthy, BackOff) repeat the status of pods.
 _TELLING_EVENTS = frozenset(
@@ -52,15 +62,68 @@ _TELLING_EVENTS = frozenset(
 # ── Events ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-@makes("HLT017")
 def events(case: Case, told: Told) -> Iterator[Finding]:
-    """Warnings of the last hour about the add-on's objects that nothing else shows; one finding per reason."""
-    together: dict[str, list[Evidence]] = {}
+    """Warnings of the last hour about its objects that nothing else shows, and what is laid to it; one per reason."""
+    together: dict[str, list[Event]] = {}
     for event in _telling_events(case, told):
-        together.setdefault(event.reason, []).append(seen_event(event))
-    for reason, shown in sorted(together.items()):
-        subject = InstallationRef(case.row.id, case.row.addon, topic=reason)
-        yield finding("HLT017", subject, *sorted(shown, key=lambda item: item.subject))
+        together.setdefault(event.reason, []).append(event)
+    laid: dict[Subject, Symptom] = {
+        symptom.subject: symptom for symptom in case.scene.symptoms.of_row.get(case.row.id, ())
+    }
+    own: dict[Subject, list[Event]] = {
+        InstallationRef(case.row.id, case.row.addon, topic=reason): found for reason, found in together.items()
+    }
+    for subject in sorted({*own, *laid}, key=str):
+        symptom = laid.get(subject)
+        warned = (*(symptom.events if symptom else ()), *own.get(subject, ()))
+        issues = case.known(event.message for event in warned)
+        yield _warned(subject, warned, symptom, case.addon, issues)
+
+
+def symptoms_of_the_absent(scene: Scene, told: Told) -> Iterator[Finding]:
+    """What is laid to add-ons that are not installed."""
+    for symptom in scene.symptoms.of_row.get("", ()):
+        addon = scene.catalog.addons[symptom.subject.addon]
+        issues = fitting(addon, None, (event.message for event in symptom.events))
+        yield _warned(symptom.subject, symptom.events, symptom, addon, issues, absent=scene.view)
+
+
+@makes("HLT017")
+def _warned(
+    subject: Subject,
+    seen_here: Sequence[Event],
+    symptom: Symptom | None,
+    addon: AddOn | None,
+    issues: Sequence[KnownIssue],
+    absent: View | None = None,
+) -> Finding:
+    """`absent`: the add-on is not installed in this cluster."""
+    listed = sorted(seen_here, key=lambda event: str(event.subject))
+    shown = [*_in_short(symptom, listed)] if symptom is not None else [*map(seen_event, listed)]
+    look = () if symptom is None else (kubectl("describe", listed[0].subject),)
+    add = (
+        (install(addon.name, addon.install.eks.name if addon.install.eks else "", absent),) if absent and addon else ()
+    )
+    return finding(
+        "HLT017",
+        subject,
+        *shown,
+        *known_issues(addon, issues),
+        fix=(*add, *remedies(issues), *look),
+        severity=Severity.REQUIRED if symptom is not None and symptom.severe else None,
+    )
+
+
+def _in_short(symptom: Symptom, listed: Sequence[Event]) -> Iterator[Evidence]:
+    """How many objects are warned about, since when, in which words; then some of them by name."""
+    newest = max(symptom.events, key=lambda event: (event.last_seen is not None, event.last_seen, str(event.ref)))
+    begun = min((event.first_seen for event in symptom.events if event.first_seen), default=None)
+    since = f" since {begun:%Y-%m-%d %H:%M} UTC" if begun else ""
+    detail = in_one_line(f"{newest.reason} ×{sum(event.count for event in listed)}{since}: {newest.message}")
+    subjects = list(dict.fromkeys(event.subject for event in listed))
+    yield Evidence(kind="symptom", subject=objects_in_short(subjects), detail=detail)
+    for subject in subjects[:_SHOWN] if len(subjects) > 1 else ():
+        yield seen("event", subject, newest.reason)
 
 
 def _telling_events(case: Case, told: Told) -> Iterator[Event]:
@@ -69,10 +132,11 @@ def _telling_events(case: Case, told: Told) -> Iterator[Event]:
     loud |= {maker: ref for ref in case.row.workloads for maker in case.view.makers.get(ref, ())}
     loud |= {pod.ref: ref for ref, pod in case.pods}
     ready = {pod.ref for _, pod in case.pods if pod.ready}
+    laid = case.scene.symptoms.of_event
     for ref, whose in loud.items():
         for event in case.scene.warnings(ref) if whose not in told else ():
             late = ref in ready and event.reason in MOUNT_FAILURES  # it got its volume since
-            if event.reason in _TELLING_EVENTS and not late:
+            if event.reason in _TELLING_EVENTS and not late and event.ref not in laid:
                 yield event
 
 
@@ -88,10 +152,19 @@ def custom_resources(case: Case, told: Told) -> Iterator[Finding]:
             degraded.setdefault((each.ref.group, each.ref.kind), []).append(each)
     namesakes = Counter(kind for _, kind in degraded)
     for (group, kind), found in degraded.items():
-        shown = (seen("custom-resource", each.ref, each.reason) for each in found)
+        shown = [seen("custom-resource", each.ref, each.reason) for each in found]
         part = kind if namesakes[kind] == 1 else f"{kind}.{group}"
-        fix = (kubectl("describe", found[0].ref),)
-        yield finding("HLT018", AddOnRef(case.row.addon, part=part), *shown, fix=fix)
+        issues = case.known(each.reason for each in found)
+        leans = case.addon.leans_on.get(kind, ()) if case.addon else ()
+        below = next((each for each in leans if namesakes[each] == 1), None)
+        yield finding(
+            "HLT018",
+            AddOnRef(case.row.addon, part=part),
+            *shown,
+            *known_issues(case.addon, issues),
+            fix=(*remedies(issues), kubectl("describe", found[0].ref)),
+            cause=f"HLT018 {AddOnRef(case.row.addon, part=below)}" if below else None,
+        )
 
 
 def health_of_custom_resources(case: Case) -> Iterator[ObjectHealth]:
@@ -125,8 +198,36 @@ def what_eks_reports(case: Case, told: Told) -> Iterator[Finding]:
     subject = owners.EksAddon(listed.name)
     shown = [Evidence(kind="eks", subject=str(subject), detail=f"status {listed.status}")]
     shown += [Evidence(kind="eks", subject=issue.code, detail=_issue_in_words(issue)) for issue in listed.issues]
-    fix = (Note("EKS rolls nothing back: first fix what the issue names."), _once_more(case, listed))
-    yield finding("EKS005", subject, *shown, fix=fix, cause=_its_pods(case, listed, told))
+    cause = _its_pods(case, listed, told)
+    yield finding("EKS005", subject, *shown, fix=_after(case, listed, cause), cause=cause)
+
+
+# What helps by the code of an issue or of an error of an update. Source: EKS API reference, AddonIssue and ErrorDetail.
+_REMEDIES: Mapping[str, str] = MappingProxyType(
+    {
+        "AccessDenied": "Give EKS its rights in the cluster back: ClusterRoleBinding eks:addon-cluster-admin.",
+        "AddonPermissionFailure": "Give the add-on's role the permissions that the issue names.",
+        "AddonSubscriptionNeeded": "Subscribe to the add-on in AWS Marketplace.",
+        "AdmissionRequestDenied": "A webhook or policy denies what EKS applies: exempt the add-on's objects from it.",
+        "ClusterUnreachable": "EKS does not reach the API server: see the cluster's own health.",
+        "ConfigurationConflict": "Somebody else set these fields: put them into the add-on's configuration, or update "
+        "it with --resolve-conflicts OVERWRITE.",
+        "K8sResourceNotFound": "An object that the add-on needs was deleted: apply it again.",
+        "UnsupportedAddonModification": "Undo the change of its objects that EKS does not support.",
+    }
+)
+
+
+def _after(case: Case, listed: EksAddon, cause: str | None) -> tuple[Action, ...]:
+    """What fits the issues: pods that are missing are not mended by the version that is installed."""
+    codes = {issue.code for issue in listed.issues}
+    if codes == {_TOO_FEW_PODS} and listed.status != "DELETE_FAILED":
+        place = listed.namespace or next(iter(case.row.namespaces), "kube-system")
+        why = "see the finding on its pods; EKS reports it healthy once they are:" if cause else "its pods say why:"
+        return (kubectl("get", "pods", "-n", place, why=why),)
+    notes = [Note(_REMEDIES[code]) for code in sorted(codes) if code in _REMEDIES]
+    first = notes or [Note("EKS rolls nothing back: first fix what the issue names.")]
+    return (*first, _once_more(case, listed))
 
 
 def _issue_in_words(issue: EksIssue) -> str:

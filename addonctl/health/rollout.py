@@ -3,21 +3,22 @@
 Decided from counts and conditions; what findings on pods (pods.py) explain is not repeated. Called by check_health.
 """
 
-import re
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import timedelta
 
 from addonctl.catalog import ClusterService
 from addonctl.findings import finding, makes
 from addonctl.health.case import Case, Told, seen, seen_event, seen_pod
+from addonctl.health.complaints import UNANSWERED
+from addonctl.health.known import remedies
+from addonctl.health.known import shown as known_issues
+from addonctl.health.unready import Reason, explained
 from addonctl.model import Action, Condition, Event, Evidence, Finding, Note, ObjectRef, Pod, Severity, Workload
 from addonctl.remediation import change, kubectl, undo
 
 # A new pod that is not ready after this long blocks its rollout.
 _ROLLOUT_GRACE = timedelta(minutes=2)
 _STUCK = frozenset({("Progressing", "False"), ("ReplicaFailure", "True")})
-# What the API server answers where a webhook that fails closed gave no answer: no pod, for want of that one.
-_UNANSWERED = re.compile(r'failed calling webhook "([^"]{1,253})"')
 
 
 def _that_count(case: Case) -> Iterator[Workload]:
@@ -71,15 +72,24 @@ def _unavailable(case: Case, workload: Workload, available: int, told: Told) -> 
     shown = [seen("workload", workload, _counts(workload, available)), *unanswered]
     shown += [_condition(workload, condition) for condition in stuck]
     shown += [seen_event(event) for event in refused if not any(_says(c.message, event) for c in stuck)]
-    shown += [seen_pod(pod, _why_not_ready(pod)) for pod in waiting]
+    why = explained(case.view, waiting)
+    shown += [seen_pod(pod, reason.text) for pod, reason in why]
+    issues, anothers = case.known(reason.text for _, reason in why), _anothers(case, why)
     return finding(
         "HLT005",
         workload.ref,
         *shown,
-        fix=_unstick(case, workload, refused=bool(unanswered)),
+        *known_issues(case.addon, issues),
+        fix=(*remedies(issues), *_unstick(case, workload, refused=bool(unanswered), anothers=bool(anothers))),
         severity=Severity.REQUIRED if available == 0 or stuck else None,
-        cause=None if stuck or refused else _node_that_is_down(case, waiting, told),
+        cause=None if stuck or refused else _node_that_is_down(case, waiting, told) or anothers,
     )
+
+
+def _anothers(case: Case, why: Sequence[tuple[Pod, Reason]]) -> str | None:
+    """The finding on the add-on that all of its pods wait for."""
+    causes = {case.scene.laid_to(reason.event) for _, reason in why}
+    return causes.pop() if len(causes) == 1 else None
 
 
 def _counts(workload: Workload, available: int) -> str:
@@ -97,16 +107,20 @@ def _says(message: str, event: Event) -> bool:
 
 def _webhooks_without_answer(case: Case, messages: Iterable[str]) -> list[Evidence]:
     """The webhooks that are asked for its pods and do not answer; causes.py knows what is wrong with them."""
-    names = dict.fromkeys(name for message in messages for name in _UNANSWERED.findall(message))
+    names = dict.fromkeys(name for message in messages for name in UNANSWERED.findall(message))
     configurations = ((name, ref) for name in names for ref in case.view.webhooks_named.get(name, ()))
     detail = "it is asked for every pod of this workload, and does not answer"
     return [Evidence(kind="webhook", subject=name, detail=detail, ref=ref) for name, ref in configurations]
 
 
-def _unstick(case: Case, workload: Workload, *, refused: bool) -> tuple[Action, ...]:
-    """Where to look, and how to go back; what is `refused` its pods by a webhook comes back with that."""
+def _unstick(case: Case, workload: Workload, *, refused: bool, anothers: bool) -> tuple[Action, ...]:
+    """Where to look, and how to go back; what waits for a webhook, or for another add-on, comes back with that."""
     if refused:
         return (kubectl("rollout", "status", workload.ref, why="once the webhook answers, its pods are made:"),)
+    if anothers:
+        return (
+            kubectl("rollout", "status", workload.ref, why="it comes back with the add-on that its pods wait for:"),
+        )
     look = (kubectl("rollout", "status", workload.ref), kubectl("get", "events", "-n", workload.namespace))
     return (*look, *undo(case.row, workload.ref))
 
@@ -131,15 +145,6 @@ def _node_that_is_down(case: Case, waiting: Sequence[Pod], told: Told) -> str | 
         return None
     causes = [told.get(ObjectRef.of("Node", pod.node)) for pod in waiting]
     return causes[0] if causes and all(causes) else None
-
-
-def _why_not_ready(pod: Pod) -> str:
-    """The condition that keeps a pod from being ready, in its own words; the first of several."""
-    for wanted in ("Initialized", "Ready"):
-        for condition in pod.conditions:
-            if condition.type == wanted and condition.status == "False":
-                return condition.message or condition.reason or "not ready"
-    return pod.reason or pod.phase or "not ready"
 
 
 @makes("HLT006")

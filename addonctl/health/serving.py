@@ -1,4 +1,4 @@
-"""What an add-on should serve but does not: Services, webhooks, APIs, CRDs, CAs (HLT008 to HLT012).
+"""What an add-on should serve but does not: Services, webhooks, APIs, CRDs, CAs (HLT008 to HLT012, HLT026).
 
 Decided from Services and their backends. If the pods behind a Service, or the Service itself, are known to be down,
 that finding is set as the cause. Called by check_health, for each installation and for objects that belong to none.
@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from addonctl.catalog import Catalog
 from addonctl.findings import finding, makes
 from addonctl.health.case import Case, Scene, Told, labels_in_words, seen
+from addonctl.health.reaching import way_out
 from addonctl.model import (
     Action,
     ApiService,
@@ -18,11 +19,15 @@ from addonctl.model import (
     Delete,
     Evidence,
     Finding,
+    InstallationRef,
+    Note,
     ObjectRef,
+    Patch,
     Port,
     Service,
     ServiceTarget,
     Severity,
+    Subject,
     View,
     WebhookConfiguration,
     Workload,
@@ -32,6 +37,7 @@ from addonctl.remediation import change, kubectl
 # Most certificates are renewed a month ahead, but some controllers renew theirs a week or a day before expiry, so
 # nothing is required until one has expired.
 _EXPIRES_SOON, _EXPIRES_NOW = timedelta(days=30), timedelta(days=7)
+_SHOWN = 5  # of many alike commands
 WEBHOOKS = ("MutatingWebhookConfiguration", "ValidatingWebhookConfiguration")
 _CRD = "CustomResourceDefinition"
 _CRD_TROUBLES = frozenset({("Established", "False"), ("NamesAccepted", "False"), ("Terminating", "True")})
@@ -142,9 +148,16 @@ def _port_in_words(port: Port) -> str:
 
 
 def called_by_the_server(case: Case, told: Told) -> Iterator[Finding]:
-    """Webhooks and aggregated APIs that the add-on should serve but does not."""
+    """Webhooks, aggregated APIs and conversions that the add-on should serve but does not."""
     for ref in case.owned(*WEBHOOKS, "APIService"):
         yield from _unanswered(case.scene, ref, told)
+    by_target: dict[ServiceTarget, list[ObjectRef]] = {}
+    for ref in case.owned(_CRD):
+        for call in case.view.calls_of.get(ref, ()):
+            by_target.setdefault(call.target, []).append(ref)
+    for target, crds_there in by_target.items():
+        subject = InstallationRef(case.row.id, case.row.addon, topic=f"conversion at {target.namespace}/{target.name}")
+        yield from _not_converted(case.scene, subject, target, crds_there, told)
 
 
 def nobodys(scene: Scene, told: Told) -> Iterator[Finding]:
@@ -152,6 +165,9 @@ def nobodys(scene: Scene, told: Told) -> Iterator[Finding]:
     for thing in (*scene.view.snapshot.webhook_configurations, *scene.view.snapshot.api_services):
         if thing.ref not in scene.owners:
             yield from _unanswered(scene, thing.ref, told)
+    for call in scene.view.calls:
+        if call.source.kind == _CRD and call.source not in scene.owners:
+            yield from _not_converted(scene, call.source, call.target, [call.source], told)
 
 
 def _unanswered(scene: Scene, ref: ObjectRef, told: Told) -> Iterator[Finding]:
@@ -170,6 +186,7 @@ def _webhook_unanswered(scene: Scene, configuration: WebhookConfiguration, told:
         if hook.service is not None and (why := _dead_end(scene.view, hook.service))
     ]
     if not dead:
+        yield from _webhook_unreached(scene, configuration)
         return
     shown = (
         Evidence(
@@ -188,6 +205,74 @@ def _webhook_unanswered(scene: Scene, configuration: WebhookConfiguration, told:
         fix=_let_requests_through(scene, configuration.ref),
         severity=Severity.REQUIRED if refuses else Severity.RECOMMENDED,
         cause=_common_cause([_behind(scene.view, target, told) for _, target, _ in dead]),
+    )
+
+
+def _webhook_unreached(scene: Scene, configuration: WebhookConfiguration) -> Iterator[Finding]:
+    """Its pods are ready, and still others' objects tell again and again that it does not answer."""
+    told_of = [
+        (hook, hook.service, scene.complaints[hook.name])
+        for hook in configuration.webhooks
+        if hook.service is not None and hook.name in scene.complaints and hook.service.ref in scene.view.services
+    ]
+    if not told_of:
+        return
+    shown = [
+        Evidence(
+            kind="webhook",
+            subject=hook.name,
+            detail=f"pods behind Service {target.namespace}/{target.name} are ready, and it does not answer, as "
+            f"{len(complaints)} object{'s' * (len(complaints) > 1)} say: {complaints[0].subject}: "
+            f"{complaints[0].message}",
+            ref=configuration.ref,
+        )
+        for hook, target, complaints in told_of
+    ]
+    refuses = any(hook.failure_policy == "Fail" for hook, _, _ in told_of)
+    fix = way_out(told_of[0][2][0].message) or kubectl("describe", configuration.ref)
+    severity = Severity.REQUIRED if refuses else Severity.RECOMMENDED
+    yield finding("HLT009", configuration.ref, *shown, fix=(fix,), severity=severity)
+
+
+@makes("HLT026")
+def _not_converted(
+    scene: Scene, subject: Subject, target: ServiceTarget, crds_there: Sequence[ObjectRef], told: Told
+) -> Iterator[Finding]:
+    """CRDs whose objects are to be converted where nothing answers."""
+    why = _dead_end(scene.view, target) or _absence(scene.view, target)
+    if why:
+        detail = f"its versions are converted at Service {target.namespace}/{target.name}, which {why}"
+        shown = (seen("crd", ref, detail) for ref in crds_there)
+        fix, cause = _convert_again(scene, target, crds_there), _behind(scene.view, target, told)
+        yield finding("HLT026", subject, *shown, fix=fix, cause=cause)
+
+
+def _absence(view: View, target: ServiceTarget) -> str:
+    """That a Service does not exist, and where one of its name is; empty if it exists or Services were not read."""
+    if target.ref in view.services or view.gap("services") is not None or view.snapshot.cluster.namespace:
+        return ""
+    moved = view.moved(target)
+    return "does not exist" + (f"; there is {moved.namespace}/{moved.name}" if moved else "")
+
+
+def _convert_again(scene: Scene, target: ServiceTarget, crds_there: Sequence[ObjectRef]) -> tuple[Action, ...]:
+    """Calls the Service where it is, brings its pods back, or gives conversion up."""
+    owner, moved = scene.owner(crds_there[0]), scene.view.moved(target)
+    if moved is not None:
+        place = {"namespace": moved.namespace, "name": moved.name}
+        body = {"spec": {"conversion": {"webhook": {"clientConfig": {"service": place}}}}}
+        said = f"its Service is {moved.namespace}/{moved.name}: let it be converted there"
+        by_hand = [Patch(target=ref, body=body, why=f"{said}:") for ref in crds_there]
+        return tuple(action for each in by_hand for action in change(owner, each, f"{said} ({each.target})"))[:_SHOWN]
+    if target.ref in scene.view.services:
+        labels = labels_in_words(scene.view.services[target.ref].selector)
+        look = ("get", "pods", "-n", target.namespace, *(("-l", labels) if labels else ()))
+        return (kubectl(*look, why="bring the pods behind its Service back:"),)
+    return (
+        Note(
+            "Switch the webhooks of the add-on on again. Where no object is stored in another version than the newest, "
+            "the CRD's conversion strategy may be None instead."
+        ),
     )
 
 
@@ -234,10 +319,15 @@ def _api_unavailable(scene: Scene, api: ApiService, told: Told) -> Iterator[Find
     # A missing Service is reported by the inventory (INV005).
     if available is None or available.status == "True" or available.reason == "ServiceNotFound":
         return
-    shown = seen("apiservice", api, f"{available.reason}: {available.message}")
-    fix = kubectl("describe", api.ref, why="bring the pods behind its Service back:")
+    shown = [seen("apiservice", api, f"{available.reason}: {available.message}")]
+    behind = scene.view.backends(api.service.ref) if api.service else None
     cause = told.get(api.ref) or (_behind(scene.view, api.service, told) if api.service else None)
-    yield finding("HLT010", api.ref, shown, fix=(fix,), cause=cause)
+    if api.service and behind and behind.ready and cause is None:
+        shown.append(seen("service", api.service.ref, f"{behind.ready} of the pods behind it are ready"))
+        fix = way_out(available.message) or kubectl("describe", api.ref, why="its pods are ready; what it answers:")
+    else:
+        fix = kubectl("describe", api.ref, why="bring the pods behind its Service back:")
+    yield finding("HLT010", api.ref, *shown, fix=(fix,), cause=cause)
 
 
 @makes("HLT011")

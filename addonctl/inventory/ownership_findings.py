@@ -22,6 +22,7 @@ from addonctl.model import (
     Note,
     ObjectRef,
     Owner,
+    Service,
     ServiceTarget,
     Severity,
     View,
@@ -108,13 +109,19 @@ def _left_webhooks(view: View, ownership: Ownership) -> Iterator[Finding]:
         if not gone:
             continue
         refuses = any(hook.failure_policy == "Fail" for hook in gone)
+        moved = next((view.moved(hook.service) for hook in gone if hook.service), None)
         yield finding(
             "INV004",
             configuration.ref,
             *(_left_webhook(hook, configuration) for hook in gone),
-            fix=_delete(configuration, ownership),
+            fix=(*_call_there(moved), *_delete(configuration, ownership)),
             severity=Severity.REQUIRED if refuses else Severity.RECOMMENDED,
         )
+
+
+def _call_there(moved: Service | None) -> tuple[Action, ...]:
+    """Where the Service really is, if it is elsewhere."""
+    return (Note(f"There is a Service {moved.namespace}/{moved.name}: let it call that one."),) if moved else ()
 
 
 def _left_webhook(hook: Webhook, configuration: WebhookConfiguration) -> Evidence:

@@ -51,6 +51,8 @@ class KubernetesObject:
     uid: str = ""
     created: datetime | None = None
     deleting: bool = False
+    deleted: datetime | None = None  # since when it is being deleted
+    finalizers: tuple[str, ...] = ()
     labels: Mapping[str, str] = field(default_factory=dict)
     annotations: Mapping[str, str] = field(default_factory=dict)
     owners: tuple[ObjectRef, ...] = ()
@@ -166,6 +168,7 @@ class Namespace(KubernetesObject):
     RESOURCE: ClassVar[Resource | None] = resource("Namespace")
 
     phase: str = ""
+    conditions: tuple[Condition, ...] = ()
 
 
 _PORT = re.compile(r"(.*):(\d+)/([^/>]*)(?:>(.*))?", re.DOTALL)
@@ -317,6 +320,7 @@ class ContainerStatus:
     exit_code: int | None = None  # if it is terminated now
     last_exit: str = ""  # reason of the last termination: OOMKilled, Error …
     last_exit_at: datetime | None = None
+    last_words: str = ""  # what it wrote before it ended, by its terminationMessagePath or log
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -330,6 +334,8 @@ class Pod(KubernetesObject):
     ready: bool = False
     conditions: tuple[Condition, ...] = ()  # only those that are not True
     containers: tuple[ContainerStatus, ...] = ()
+    claims: tuple[str, ...] = ()  # names of its PersistentVolumeClaims
+    csi_drivers: tuple[str, ...] = ()  # of volumes that need no claim
     cpu_request_millicores: int = 0  # of all containers together, like the next
     memory_request_bytes: int = 0
 
@@ -664,7 +670,9 @@ class Event(KubernetesObject):
     subject: ObjectRef
     reason: str = ""
     message: str = ""
+    reporter: str = ""  # the component that saw it
     count: int = 1
+    first_seen: datetime | None = None
     last_seen: datetime | None = None
 
 

@@ -22,6 +22,7 @@ from addonctl.model.cluster import (
     PodTemplate,
     ResourceQuota,
     Service,
+    ServiceTarget,
     Workload,
     selects,
 )
@@ -43,6 +44,19 @@ class Backends:
     ready: int = 0
     not_ready: int = 0
     ready_ports: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call:
+    """A Service that the API server calls for an object: a webhook, an aggregated API, a CRD with several versions.
+
+    `name` is that of the webhook, where an object has several. `refuses`: requests fail while it does not answer.
+    """
+
+    source: ObjectRef
+    target: ServiceTarget
+    name: str = ""
+    refuses: bool = True
 
 
 @dataclass(frozen=True)
@@ -246,15 +260,55 @@ class View:
     def called_by_server(self) -> Mapping[ObjectRef, bool]:
         """Services that the API server calls → whether requests are rejected while one of them does not answer."""
         found: dict[ObjectRef, bool] = {}
-        for configuration in self.snapshot.webhook_configurations:
-            for hook in configuration.webhooks:
-                if hook.service is not None:
-                    ref, refuses = hook.service.ref, hook.failure_policy == "Fail"
-                    found[ref] = found.get(ref, False) or refuses
-        for api in self.snapshot.api_services:
-            if api.service is not None:
-                found[api.service.ref] = True
+        for call in self.calls:
+            found[call.target.ref] = found.get(call.target.ref, False) or call.refuses
         return found
+
+    @cached_property
+    def calls(self) -> tuple[Call, ...]:
+        """Everything that the API server calls a Service for. A CRD with one version has nothing to convert."""
+        return (
+            *(
+                Call(
+                    source=configuration.ref,
+                    target=hook.service,
+                    name=hook.name,
+                    refuses=hook.failure_policy == "Fail",
+                )
+                for configuration in self.snapshot.webhook_configurations
+                for hook in configuration.webhooks
+                if hook.service is not None
+            ),
+            *(Call(source=api.ref, target=api.service) for api in self.snapshot.api_services if api.service),
+            *(
+                Call(source=crd.ref, target=crd.conversion)
+                for crd in self.snapshot.crds
+                if crd.conversion is not None and len({*crd.stored_versions, *(v.name for v in crd.versions)}) > 1
+            ),
+        )
+
+    @cached_property
+    def calls_of(self) -> Mapping[ObjectRef, Sequence[Call]]:
+        """The calls for each object."""
+        found: dict[ObjectRef, list[Call]] = {}
+        for call in self.calls:
+            found.setdefault(call.source, []).append(call)
+        return found
+
+    @cached_property
+    def _services_by_name(self) -> Mapping[str, Sequence[Service]]:
+        found: dict[str, list[Service]] = {}
+        for service in self.snapshot.services:
+            found.setdefault(service.name, []).append(service)
+        return found
+
+    def moved(self, target: ServiceTarget) -> Service | None:
+        """The Service of that name and port in another namespace, where there is none in its own; None of several."""
+        if target.ref in self.services:
+            return None
+        named = self._services_by_name.get(target.name, ())
+        fitting = [service for service in named if any(port.number == target.port for port in service.ports)]
+        return fitting[0] if len(fitting) == 1 else None
 
     @cached_property
     def webhooks_named(self) -> Mapping[str, Sequence[ObjectRef]]:

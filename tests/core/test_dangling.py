@@ -14,7 +14,6 @@ from tests.builders import addon, eks
 from tests.core.test_dependencies import (
     CATALOG,
     CLUSTER_ROLE,
-    SERVICE,
     account,
     binding,
     catalog,
@@ -156,14 +155,6 @@ def test_a_class_whose_driver_is_not_there_is_found_whoever_uses_it() -> None:
     assert missing(storage_classes=lone) == [("StorageClass/fast needs CSIDriver/disk.csi.test", Severity.RECOMMENDED)]
     assert missing(storage_classes=lone, csi_drivers=(model.CsiDriver(name="disk.csi.test"),)) == []
     assert missing(storage_classes=lone, gaps=gap("csi_drivers")) == []
-
-
-def test_a_conversion_whose_service_is_gone_is_found_whosever_it_is() -> None:
-    crd = model.CustomResourceDefinition(name="xs.x.test", group="x.test", kind="X", conversion=SERVICE)
-    assert missing(crds=(crd,)) == [("CustomResourceDefinition/xs.x.test needs Service/apps/app", Severity.REQUIRED)]
-    assert missing(crds=(crd,), services=(model.Service(name="app", namespace="apps"),)) == []
-    assert missing(crds=(crd,), gaps=gap("services")) == []
-    assert missing(crds=(replace(crd, conversion=None),)) == []
 
 
 # ── What an add-on came with ────────────────────────────────────────────────────────────────────────────────────

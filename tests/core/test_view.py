@@ -245,6 +245,7 @@ def test_what_leads_to_workloads_is_what_looking_at_each_finds(seed: int) -> Non
         if hook.service is not None
     ]
     refusing += [(api.service.ref, True) for api in taken.api_services if api.service is not None]
+    refusing += [(call.target.ref, True) for call in view.calls if call.source.kind == "CustomResourceDefinition"]
     assert view.called_by_server == {ref: any(bad for other, bad in refusing if other == ref) for ref, _ in refusing}
 
 

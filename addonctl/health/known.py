@@ -1,0 +1,42 @@
+"""Which known issues of an add-on fit what is seen of it: the words of its containers, events and conditions.
+
+Decided from the catalog's known issues, those of them that have a sign. Called by the checks of this package.
+"""
+
+import re
+from collections.abc import Iterable, Iterator
+from functools import lru_cache
+
+from addonctl.catalog import AddOn, KnownIssue
+from addonctl.model import Action, ContainerStatus, Evidence, Note
+from addonctl.versions import Version
+
+
+def fitting(
+    addon: AddOn | None, version: Version | None, texts: Iterable[str], silent: Iterable[ContainerStatus] = ()
+) -> list[KnownIssue]:
+    """The known issues whose sign is in one of `texts`, or whose container is among those that ended without a word."""
+    said, names = [text for text in texts if text], {container.name for container in silent}
+    return [
+        issue
+        for issue in (addon.known_issues if addon else ())
+        if (issue.versions is None or (version is not None and issue.versions.covers(version)))
+        and ((issue.says and any(_pattern(issue.says).search(text) for text in said)) or issue.crashes in names - {""})
+    ]
+
+
+@lru_cache
+def _pattern(text: str) -> re.Pattern[str]:
+    return re.compile(text)
+
+
+def shown(addon: AddOn | None, issues: Iterable[KnownIssue]) -> Iterator[Evidence]:
+    """The issues as evidence, each with its link."""
+    for issue in issues:
+        detail = f"known cause: {issue.what}" + (f" ({issue.url})" if issue.url else "")
+        yield Evidence(kind="known-issue", subject=addon.id if addon else "", detail=detail)
+
+
+def remedies(issues: Iterable[KnownIssue]) -> tuple[Action, ...]:
+    """What helps against them."""
+    return tuple(Note(f"{issue.fix[0].upper()}{issue.fix[1:]}.") for issue in issues if issue.fix)
