@@ -15,6 +15,8 @@ from addonctl.assessment import Assessment, assess, installations_of, new_since
 from addonctl.catalog import Catalog
 from addonctl.catalog.prices import PriceTable
 from addonctl.configuring import Configuring, check_owner
+from addonctl.cost import Estimate, estimate
+from addonctl.dependencies import find_dependencies
 from addonctl.ecosystem import EcosystemAnalysis, ecosystem
 from addonctl.errors import BadInput
 from addonctl.inventory import take_inventory
@@ -193,6 +195,14 @@ class Manager:
         assert self.prices is not None, "assessed without prices"
         resizings = resize(assessment, report, self.catalog, risk) if report else ()
         return find_opportunities(assessment, self.catalog, self.prices, resizings)
+
+    def estimate(self, assessment: Assessment, manifests: Snapshot) -> Estimate:
+        """What manifests would cost in the cluster of an assessment, before they are applied."""
+        assert self.prices is not None, "assessed without prices"
+        view = View(manifests)
+        inventory = take_inventory(view, self.catalog)
+        owners = find_dependencies(view, inventory, self.catalog).owners
+        return estimate(assessment.view, view, inventory, self.catalog, self.prices, owners)
 
     def analyze_addon_ecosystem(self, cluster_name: str = "") -> EcosystemAnalysis:
         """The cluster's add-ons: how each was installed, its health, its compatibility, and what to do about it.

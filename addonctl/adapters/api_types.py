@@ -202,6 +202,7 @@ class Container(Shape):
     ports: list[Port] | None = None
     env: list[EnvVar] | None = None
     env_from: list[EnvFrom] | None = None
+    restart_policy: str | None = None  # Always: an init container that keeps running, a sidecar
     readiness_probe: Present | None = None
     liveness_probe: Present | None = None
     security_context: SecurityContext | None = None
@@ -250,6 +251,8 @@ class PodSpec(Shape):
     topology_spread_constraints: list[Present] | None = None
     volumes: list[PodVolume] | None = None
     image_pull_secrets: list[LocalRef] | None = None
+    resources: Resources | None = None  # of the pod as a whole, which override those of its containers
+    overhead: "dict[str, IntOrString | float] | None" = None
 
 
 class PodTemplate(Shape):

@@ -153,7 +153,10 @@ def _template(template: s.PodTemplate | None, d: Decoder) -> model.PodTemplate:
     def referred(what: str) -> tuple[str, ...]:
         return tuple(sorted({name for kind, name, _ in sources if kind == what and name}))
 
+    cpu, memory = _requested(spec, d)
     return model.PodTemplate(
+        cpu_request_millicores=cpu,
+        memory_request_bytes=memory,
         labels=meta.labels or EMPTY,
         annotations=kept_annotations(meta.annotations),
         containers=(
@@ -201,11 +204,18 @@ def _workload(kind: str) -> Callable[[s.Workload, Decoder, dict[str, Any]], mode
                     if claim.spec and claim.spec.storage_class_name
                 )
             ),
+            claim_templates=tuple(map(_claim_template, spec.volume_claim_templates or ())),
             conditions=conditions(o.status.conditions if o.status else None),
             **_counts(kind, spec, o.status),
         )
 
     return convert
+
+
+def _claim_template(claim: s.VolumeClaim) -> model.ClaimTemplate:
+    spec = claim.spec or s.ClaimSpec()
+    asked = spec.resources.requests if spec.resources else None
+    return model.ClaimTemplate(spec.storage_class_name or "", _bytes(asked, "storage"))
 
 
 def _counts(kind: str, spec: s.WorkloadSpec, status: s.WorkloadStatus | None) -> dict[str, Any]:
@@ -299,11 +309,11 @@ def _statuses(spec: s.RunningPodSpec, status: s.PodStatus, d: Decoder) -> Iterat
             yield d.status(was.name, was.image or "", was)
 
 
-def _is_sidecar(container: s.PodContainer) -> bool:
+def _is_sidecar(container: s.PodContainer | s.Container) -> bool:
     return container.restart_policy == "Always"
 
 
-def _requested(spec: s.RunningPodSpec, d: Decoder) -> tuple[int, int]:
+def _requested(spec: s.RunningPodSpec | s.PodSpec, d: Decoder) -> tuple[int, int]:
     """(CPU in millicores, memory in bytes) that the scheduler reserves for a pod.
 
     The sum over containers and sidecars, or the peak during initialisation if that is higher: each init container runs

@@ -234,11 +234,15 @@ class Decoder:
         return known
 
     def request(self, resources: s.Resources | None) -> tuple[int, int]:
-        """(CPU in millicores, memory in bytes) that a container requests."""
-        requests = resources.requests if resources else None
-        if not requests:
+        """(CPU in millicores, memory in bytes) that a container requests: its limit where it says no more.
+
+        A running pod says both, since the API server fills them in; a manifest need not.
+        """
+        if resources is None or not (resources.requests or resources.limits):
             return _NOTHING
-        key = (str(requests.get("cpu", "0")), str(requests.get("memory", "0")))
+        requests, limits = resources.requests or EMPTY, resources.limits or EMPTY
+        cpu = requests.get("cpu", limits.get("cpu", "0"))
+        key = (str(cpu), str(requests.get("memory", limits.get("memory", "0"))))
         known = self._requests.get(key)
         if known is None:
             known = self._requests[key] = units.cpu_millicores(key[0]), units.whole(key[1])

@@ -257,6 +257,29 @@ def explain(addon: str, window: "timedelta | None", output: str, **source: Any) 
     )
 
 
+@cost.command("of", short_help="What manifests would cost here, before they are applied.")
+@opt.manifests
+@opt.cluster_options
+@opt.output_option("table", "json", "yaml")
+def of(manifests: tuple[str, ...], output: str, **source: Any) -> None:
+    """What the manifests or the rendered chart of -f would cost a month in a cluster, before they are applied.
+
+    A DaemonSet is counted on every node that it may run on, other pods at the mean of theirs, by what they request;
+    volumes and load balancers come on top. What has no price is listed.
+    """
+    from addonctl.apps import wiring
+    from addonctl.render import costs
+
+    manager = wiring.manager(source_options(source))
+    assessment = manager.assess()
+    found = manager.estimate(assessment, wiring.manifests(manifests))
+    print_document(
+        output,
+        lambda: costs.estimate_document(assessment, manifests, found),
+        lambda: costs.estimated(assessment, manifests, found),
+    )
+
+
 @cost.command("diff", short_help="What costs more or less than in an older snapshot.")
 @opt.argument("older", type=opt.PATH)
 @opt.argument("newer", type=opt.PATH)

@@ -69,6 +69,9 @@ EXAMPLES = {
         cost --context prod-eu-1 --bill cur-2026-10.csv.gz""",
     "cost explain": """
         cost explain coredns --context prod-eu-1""",
+    "cost of": """
+        helm template falcosecurity/falco | addonctl cost of -f - --demo
+        cost of -f manifests/ --context prod-eu-1""",
     "cost record": """
         cost record --context prod-eu-1""",
     "cost forecast": """

@@ -211,9 +211,11 @@ kubernetes = option(
     help="The running Kubernetes, if the input does not say.",
     shell_complete=_completes(_minors),
 )
+_snapshot = option("--snapshot", default="", metavar="FILE", help="Read a saved snapshot.", type=PATH)
+_demo = option("--demo", is_flag=True, help="Read the demo cluster that comes with addonctl.")
 source_options = chain(
     live_options,
-    option("--snapshot", default="", metavar="FILE", help="Read a saved snapshot.", type=PATH),
+    _snapshot,
     option(
         "-f",
         "--filename",
@@ -222,8 +224,18 @@ source_options = chain(
         metavar="PATH",
         help="Read manifests, dumps or bundles: files, folders, archives, - for standard input.",
     ),
-    option("--demo", is_flag=True, help="Read the demo cluster that comes with addonctl."),
+    _demo,
     kubernetes,
+)
+cluster_options = chain(live_options, _snapshot, _demo, kubernetes)
+manifests = option(
+    "-f",
+    "--filename",
+    "manifests",
+    multiple=True,
+    required=True,
+    metavar="PATH",
+    help="What would be applied: files, folders, archives, - for standard input.",
 )
 
 

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from addonctl.configuring import Configuring
     from addonctl.cost.bill import ClusterNames
     from addonctl.executor import Executor
-    from addonctl.model import live
+    from addonctl.model import Snapshot, live
     from addonctl.model.opportunity import Opportunities
     from addonctl.model.plan import Plan
     from addonctl.values import Values
@@ -165,6 +165,13 @@ def manager(
     kubernetes = Minor.of(options.kubernetes) if options.kubernetes else None
     configurer = (lambda: configuring(options)) if isinstance(source, ports.Inspector) else None
     return Manager(source, known, CLOCK, kubernetes, waivers, prober, windows, freezes, configurer, prices)
+
+
+def manifests(paths: tuple[str, ...]) -> "Snapshot":
+    """What manifests hold that would be applied."""
+    from addonctl.adapters.sources import saved
+
+    return saved.Manifests(paths, catalog(), CLOCK).snapshot()
 
 
 def opportunities(assessment: "Assessment") -> "Opportunities":

@@ -15,7 +15,8 @@ from addonctl.catalog.prices import PriceTable
 from addonctl.cost import charges
 from addonctl.cost.allocation import NOTHING, Demand, split_node
 from addonctl.cost.charges import Priced, balancer_type, ebs_type, is_ebs
-from addonctl.cost.summary import By, CostRow, Part, explain, summarise
+from addonctl.cost.estimate import Estimate, estimate
+from addonctl.cost.summary import By, CostRow, Part, explain, parts_of, summarise
 from addonctl.model import NOT_PULLED, Inventory, Node, ObjectRef, Pod, StorageClass, View
 from addonctl.model.cost import Amount, Charge, ClusterCost, CostKind, Pool, Share
 from addonctl.versions import Minor
@@ -23,12 +24,15 @@ from addonctl.versions import Minor
 __all__ = [
     "By",
     "CostRow",
+    "Estimate",
     "Part",
     "balancer_type",
     "check_cost",
     "ebs_type",
+    "estimate",
     "explain",
     "is_ebs",
+    "parts_of",
     "summarise",
 ]
 

@@ -131,11 +131,15 @@ class Part:
 def explain(cost: ClusterCost, installations: Iterable[str]) -> tuple[Part, ...]:
     """What some installations cost, part by part, the dearest first. The parts add up to their rows."""
     wanted = frozenset(installations)
+    return parts_of(share for share in cost.shares if share.installation in wanted)
+
+
+def parts_of(shares: Iterable[Share]) -> tuple[Part, ...]:
+    """Shares, together where they are of one workload at one price, the dearest first."""
     together: dict[tuple[str, str, str], list[Share]] = {}
-    for share in cost.shares:
-        if share.installation in wanted:
-            workload = f"{share.workload.kind}/{share.workload.name}" if share.workload else ""
-            together.setdefault((share.charge.kind.value, share.charge.what, workload), []).append(share)
+    for share in shares:
+        workload = f"{share.workload.kind}/{share.workload.name}" if share.workload else ""
+        together.setdefault((share.charge.kind.value, share.charge.what, workload), []).append(share)
     parts = (
         Part(
             kind=kind,

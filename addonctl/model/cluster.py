@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 from addonctl.resources import Resource, group_of, resource
 
@@ -255,10 +255,19 @@ class PodTemplate:
     has_affinity: bool = False
     has_pod_anti_affinity: bool = False
     has_topology_spread: bool = False
+    cpu_request_millicores: int = 0  # of a pod, as the scheduler counts it, like the next
+    memory_request_bytes: int = 0
     config_maps: tuple[str, ...] = ()  # names referenced by volumes and env
     secrets: tuple[str, ...] = ()  # likewise, and imagePullSecrets
     optional: tuple[str, ...] = ()  # those of both that are optional: "ConfigMap/name"
     claims: tuple[str, ...] = ()  # PersistentVolumeClaims
+
+
+class ClaimTemplate(NamedTuple):
+    """What each pod of a StatefulSet claims; no class: the cluster's default."""
+
+    storage_class: str
+    requested_bytes: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -288,6 +297,7 @@ class Workload(KubernetesObject):
     last_scheduled: datetime | None = None  # CronJobs
     last_succeeded: datetime | None = None
     storage_classes: tuple[str, ...] = ()  # of its volume claim templates
+    claim_templates: tuple[ClaimTemplate, ...] = ()
     paused: bool = False
     conditions: tuple[Condition, ...] = ()
 

@@ -5,7 +5,7 @@ import io
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from addonctl.assessment import Assessment
-from addonctl.cost import By, CostRow, Part
+from addonctl.cost import By, CostRow, Estimate, Part, parts_of
 from addonctl.model.cost import HOURS_PER_MONTH, Charge, ClusterCost, CostKind, Share
 from addonctl.render.documents import Document, envelope, plain
 from addonctl.render.drawing import labels
@@ -189,8 +189,19 @@ def exact(micros: int | None) -> str:
 
 def explained(assessment: Assessment, name: str, parts: Sequence[Part], unknown: Sequence[Charge]) -> None:
     """What an add-on's cost is made of, the dearest first, each with its price and what it is split by."""
-    total = sum(part.usd_micros for part in parts)
-    say(f"{name} in {assessment.cluster.name}  ·  ${usd(total)} a month at list price", "bold")
+    say(f"{name} in {assessment.cluster.name}  ·  {_whole(parts, unknown)} a month at list price", "bold")
+    _parts(parts, unknown)
+
+
+def _whole(parts: Sequence[Part], unknown: Sequence[Charge]) -> str:
+    """The sum of parts: unknown if nothing of it is known, and the least that it is where something is not."""
+    known = any(part.unasked < part.count for part in parts)
+    whole = not unknown and not any(part.unasked for part in parts)
+    return _sum(sum(part.usd_micros for part in parts), known=known or whole, whole=whole)
+
+
+def _parts(parts: Sequence[Part], unknown: Sequence[Charge]) -> None:
+    """One line a part, then their prices and what has none."""
     columns = [
         Column("$/MONTH"),
         Column("WHAT", Fit.WRAP),
@@ -216,8 +227,12 @@ def explained(assessment: Assessment, name: str, parts: Sequence[Part], unknown:
     for charge in {part.charge.what: part.charge for part in parts}.values():
         why = f"; {charge.estimated}" if charge.estimated else ""
         say(f"{charge.what}: ${charge.usd} per {charge.unit} ({charge.source}{why})", QUIET)
+    together: dict[str, int] = {}
     for charge in unknown:
-        say(f"{charge.what}: {charge.unknown}", FAIR, first="not known: ")
+        line = f"{charge.what}: {charge.unknown}"
+        together[line] = together.get(line, 0) + 1
+    for line, many in together.items():
+        say(f"{line}{f' ({many} times)' if many > 1 else ''}", FAIR, first="not known: ")
 
 
 def _requests(part: Part) -> str:
@@ -232,6 +247,49 @@ def _share_of(part: Part) -> str:
     if part.workload:
         return f"{counted(part.count, 'pod')} on "
     return f"{part.count} × " if part.count > 1 else ""
+
+
+def estimated(assessment: Assessment, paths: Sequence[str], found: Estimate) -> None:
+    """`addonctl cost of`: what manifests would cost, what of that is new on the bill, and whether there is room."""
+    parts = parts_of(found.shares)
+    what = ", ".join(paths)
+    say(f"{what} in {assessment.cluster.name}  ·  {_whole(parts, found.unknown)} a month at list price", "bold")
+    new = sum(part.usd_micros for part in parts if part.kind not in (CostKind.NODE.value, CostKind.AUTO_MODE.value))
+    say(f"of it ${usd(new)} are charges of its own; the rest is its part of nodes", QUIET)
+    if any(found.asks):
+        say(_room(found), QUIET)
+    if found.there:
+        say(
+            f"{counted(len(found.there), 'workload')} of it run here already: the figure is all that they cost",
+            FAIR,
+        )
+    _parts(parts, found.unknown)
+
+
+def _room(found: Estimate) -> str:
+    """What it asks of nodes, beside what nobody asks for yet."""
+    asked = f"it requests {cpu(found.asks.cpu_millicores)} CPU and {memory(found.asks.memory_bytes)}"
+    if found.idle is None:
+        return f"{asked} of nodes; what is free there is not known"
+    free = f"{cpu(max(found.idle.cpu_millicores, 0))} CPU and {memory(max(found.idle.memory_bytes, 0))}"
+    fits = all(asks <= idle for asks, idle in zip(found.asks, found.idle, strict=True))
+    return f"{asked}; nodes have {free} free" + ("" if fits else ": more nodes will be needed")
+
+
+def estimate_document(assessment: Assessment, paths: Sequence[str], found: Estimate) -> Document:
+    """`addonctl cost of -o json`."""
+    parts = parts_of(found.shares)
+    return {
+        **envelope(assessment, "CostEstimate"),
+        "manifests": list(paths),
+        "hours_per_month": HOURS_PER_MONTH,
+        "usd_micros": sum(part.usd_micros for part in parts),
+        "parts": [{**plain(part), "usd_micros_each": part.usd_micros_each} for part in parts],
+        "unknown": plain(found.unknown),
+        "asks": found.asks._asdict(),
+        "idle": found.idle._asdict() if found.idle else None,
+        "there": [str(ref) for ref in found.there],
+    }
 
 
 def explained_document(assessment: Assessment, name: str, parts: Sequence[Part], unknown: Sequence[Charge]) -> Document:
