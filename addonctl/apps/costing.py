@@ -150,6 +150,13 @@ _use = opt.chain(opt.window("", "Split nodes by use as well, over so long, such 
 @opt.source_options
 @_by
 @_use
+@opt.option(
+    "--shared",
+    type=click.Choice(["apart", "proportional", "even"]),
+    default="apart",
+    show_default=True,
+    help="Who bears what nobody causes: idle nodes, the control plane.",
+)
 @opt.option("--bill", "bills", multiple=True, type=opt.PATH, help="A file of what AWS billed; may be repeated.")
 @opt.option("--cost-explorer", is_flag=True, help="What AWS billed in the last 30 days; asks Cost Explorer, for cents.")
 @opt.output_option("table", "wide", "json", "yaml", "csv", "openmetrics")
@@ -160,6 +167,7 @@ def cost(
     /,
     by: str,
     window: "timedelta | None",
+    shared: str,
     bills: tuple[str, ...],
     cost_explorer: bool,
     output: str,
@@ -169,8 +177,8 @@ def cost(
     """What each add-on costs a month at list price, as the cluster runs now; `cost explain ADDON` says what for.
 
     A node is split among its pods by what they request, or with --window by what they use where that is more; CPU and
-    memory 9 to 1, as AWS splits it. What is left is idle. Volumes, load balancers, the control plane and what AWS
-    meters come on top. What has no price is listed.
+    memory 9 to 1, as AWS splits it. What is left is idle: it has a row of its own, or is borne by those on the node
+    (--shared). Volumes, load balancers, the control plane and what AWS meters come on top. What has no price is listed.
 
     With a bill it is what AWS charged in the time of the bill, split in the same way, and why that is not list price. A
     bill is a Cost and Usage Report with resource ids, or a FOCUS export: CSV, also in gzip, or Parquet.
@@ -178,12 +186,15 @@ def cost(
     if ctx.invoked_subcommand is not None:
         refuse(given_options(), ctx.invoked_subcommand, f"Give it after {ctx.invoked_subcommand}.")
         return
-    from addonctl.cost import By
+    from dataclasses import replace
+
+    from addonctl.cost import By, Sharing, shared_out
     from addonctl.render import costs, openmetrics, screen
 
-    assessment, rows = _priced(source, by, window)
+    assessment, rows = _priced(source, by, window, shared)
     if bills or cost_explorer:
         bill = _bill_of(assessment, bills, cost_explorer, str(source.get("profile") or ""))
+        bill = replace(bill, cost=shared_out(bill.cost, Sharing(shared)))
         _by_bill(assessment, bill, By(by), output, screen.Style(wide=output == "wide", headers=not no_headers))
         return
     texts = {
@@ -382,12 +393,12 @@ def refresh(region: str, profile: str) -> None:
 
 
 def _priced(
-    source: dict[str, Any], by: str, window: "timedelta | None" = None
+    source: dict[str, Any], by: str, window: "timedelta | None" = None, shared: str = "apart"
 ) -> "tuple[Assessment, tuple[CostRow, ...]]":
     """The assessment of a source, and its cost added up; over a window, of use as well."""
     from addonctl.adapters.sources import snapshot_file
     from addonctl.apps import wiring
-    from addonctl.cost import By, summarise
+    from addonctl.cost import By, Sharing, shared_out, summarise
 
     options = source_options(source)
     manager = wiring.manager(options)
@@ -396,4 +407,5 @@ def _priced(
         if window is not None:
             assessment = manager.priced_by_use(assessment, wiring.usage(options), window)
         assert assessment.cost is not None
-        return assessment, summarise(assessment.cost, By(by), assessment.inventory, manager.catalog)
+        cost = shared_out(assessment.cost, Sharing(shared))
+        return assessment, summarise(cost, By(by), assessment.inventory, manager.catalog)

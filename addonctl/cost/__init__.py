@@ -16,6 +16,7 @@ from addonctl.cost import charges
 from addonctl.cost.allocation import NOTHING, Demand, split_node
 from addonctl.cost.charges import Priced, balancer_type, ebs_type, is_ebs
 from addonctl.cost.estimate import Estimate, estimate
+from addonctl.cost.sharing import Sharing, shared_out
 from addonctl.cost.summary import By, CostRow, Part, explain, parts_of, summarise
 from addonctl.model import NOT_PULLED, Inventory, Node, ObjectRef, Pod, StorageClass, View
 from addonctl.model.cost import Amount, Charge, ClusterCost, CostKind, Pool, Share
@@ -26,6 +27,7 @@ __all__ = [
     "CostRow",
     "Estimate",
     "Part",
+    "Sharing",
     "balancer_type",
     "check_cost",
     "ebs_type",
@@ -33,6 +35,7 @@ __all__ = [
     "explain",
     "is_ebs",
     "parts_of",
+    "shared_out",
     "summarise",
 ]
 
