@@ -81,7 +81,7 @@ def observed(gate: Gate, samples: Iterable[Sample]) -> Gate:
 
 def _ticked(seen: Watched, sample: Sample | None, settings: GateSettings) -> Watched:
     if sample is None or not sample.updated.requests:
-        return replace(seen, ticks=seen.ticks + 1, silent=seen.silent + 1)
+        return replace(seen, silent=seen.silent + 1)
     new, control = (_evident(each, seen) for each in (sample.updated, sample.control))
     stake = _stake(seen.ticks, settings.horizon)
     return replace(
@@ -111,7 +111,10 @@ def _evident(counted: Counts, seen: Watched) -> Counts:
 
 
 def _stake(tick: int, horizon: int) -> float:
-    """The log of what is bet anew at a tick: half at first, the other half in equal parts until the horizon."""
+    """The log of what is bet anew at a tick: half at first, the other half in equal parts until the horizon.
+
+    The first tick is that in which an updated instance was first asked: most harm is there from the start.
+    """
     if tick == 0:
         return math.log(0.5)
     return -math.log(2 * horizon) if tick < horizon else _NEVER

@@ -131,6 +131,8 @@ class GateSettings:
 class Watched:
     """What is known of one SLI so far. The logs of e-values: `worse` one a ratio, `bad` one a share, and `good`.
 
+    `ticks`: in which updated instances were asked; `silent`: in which they were not, since they last were.
+
     `limit` is the share of failures that counts as harmless: the objective, or what the baseline had if that was more;
     `bearable` the share from which on failures alone are evidence, whatever the control does.
     """

@@ -114,6 +114,11 @@ def test_without_a_control_the_objective_is_enough() -> None:
     assert _ticks_to_fail(0.2, 0.0, 25, 1, ALONE) <= 4
 
 
+def test_harm_from_the_start_is_found_as_soon_where_nobody_was_asked_in_the_first_ticks() -> None:
+    harm = [(Counts(50, 10), Counts(50))] * 3
+    assert _judge(*[(Counts(), Counts(50))] * 5, *harm).slis[0].chance == _judge(*harm).slis[0].chance
+
+
 def test_harm_that_sets_in_late_is_found_too() -> None:
     clean = [(Counts(100), Counts(100))] * 200
     assert _judge(*clean).verdict is Verdict.PASS
@@ -217,7 +222,7 @@ def test_ticks_and_silence_are_counted() -> None:
     for samples in ([], [], [Sample(sli="dns", at=NOW, updated=Counts(3))], []):
         gate = observed(gate, samples)
         seen.append((gate.watched[0].ticks, gate.watched[0].silent))
-    assert seen == [(1, 1), (2, 2), (3, 0), (4, 1)]
+    assert seen == [(0, 1), (0, 2), (1, 0), (1, 1)]
 
 
 def test_without_answers_of_the_others_nothing_is_compared() -> None:
