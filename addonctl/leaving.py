@@ -35,9 +35,13 @@ class Leaving:
 
     def leave(self, pod: ObjectRef) -> bool:
         """Whether a pod has left the Services that it served; where it served none there is nothing to do."""
-        return not self._serves(pod) or any(self.left(pod) for _ in range(_TRIES))
+        return not self._serves(pod) or self.left(pod)
 
     def left(self, *pods: ObjectRef) -> bool:
+        """Whether nothing leads to pods any more, whether they served a Service or not."""
+        return any(self._left(pods) for _ in range(_TRIES))
+
+    def _left(self, pods: Sequence[ObjectRef]) -> bool:
         """Sets pods not Ready, and waits until nothing leads to them; whether that has lasted."""
         for pod in pods:
             self._mark(pod)
