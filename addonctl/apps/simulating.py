@@ -106,6 +106,10 @@ def document(first: int, mix: Mix, found: Summary) -> dict[str, Any]:
         "requests": {"asked": found.asked, "wrong": found.wrong, "late": found.late, "lost": found.lost},
         "faults_met": found.faults,
         "old_again_s": {"p50": quantile(found.old_again_s, 0.5), "p95": quantile(found.old_again_s, 0.95)},
+        "old_again_no_node_lost_s": {
+            "p50": quantile(found.no_node_lost_s, 0.5),
+            "p95": quantile(found.no_node_lost_s, 0.95),
+        },
         "back_s": {"p50": quantile(found.back_s, 0.5), "p95": quantile(found.back_s, 0.95)},
         "failing": {end.value: seeds for end, seeds in found.failing.items()},
         "violations": [{"seed": seed, "what": what} for seed, what in found.violations],
@@ -125,7 +129,12 @@ def lines(first: int, mix: Mix, found: Summary) -> Iterator[str]:
     sure = f"at most {bound(found):.3%} with {CONFIDENCE:.0%} confidence"
     yield f"{found.bad} of {found.judged} ended badly: {found.bad / shown:.3%}, {sure}"
     yield f"{found.asked} requests of users: {found.wrong} answered wrongly, {found.late} late, {found.lost} lost"
-    for what, took in (("only the old version served", found.old_again_s), ("all was as before", found.back_s)):
+    back = {
+        "only the old version served": found.old_again_s,
+        "the same where no node was lost": found.no_node_lost_s,
+        "all was as before": found.back_s,
+    }
+    for what, took in back.items():
         if took:
             half, most_ = quantile(took, 0.5), quantile(took, 0.95)
             yield f"going back, {what} after {half:.0f} s (median), {most_:.0f} s (95 %), of {len(took)}"

@@ -246,7 +246,7 @@ class Auditor:
     def _leaves_as_nodes_go(self) -> bool:
         """Whether a pod leaves its Services while others turn out to be on lost nodes: no budget is asked for that."""
         leaves = self._ours is not None and self._ours.verb == "patch"
-        return leaves and any(fault.fault in ("node lost", "zone lost") for fault in self.scenario.faults)
+        return leaves and self.scenario.loses_nodes
 
     @property
     def _calm(self) -> bool:

@@ -21,8 +21,8 @@ _COLLECTED = 50
 class Summary:
     """What became of some runs. `failing`: seeds of bad ends.
 
-    Of those that went back, `old_again_s` are the seconds until only the old version took requests, `back_s` until all
-    was as before.
+    Of those that went back, `old_again_s` are the seconds until only the old version took requests, `no_node_lost_s`
+    the same of those whose nodes were all there, `back_s` until all was as before.
     """
 
     runs: int = 0
@@ -37,6 +37,7 @@ class Summary:
     simulated_s: float = 0.0
     back_s: list[float] = field(default_factory=list)
     old_again_s: list[float] = field(default_factory=list)
+    no_node_lost_s: list[float] = field(default_factory=list)
 
     def add(self, outcome: Outcome) -> None:
         users = outcome.users
@@ -47,7 +48,9 @@ class Summary:
         self.faults += outcome.faults
         self.simulated_s += outcome.took_s
         self.back_s += [outcome.back_s] if outcome.back_s is not None else []
-        self.old_again_s += [outcome.old_again_s] if outcome.old_again_s is not None else []
+        again_s = [outcome.old_again_s] if outcome.old_again_s is not None else []
+        self.old_again_s += again_s
+        self.no_node_lost_s += [] if outcome.scenario.loses_nodes else again_s
         if outcome.end.bad:
             self._keep(outcome.end, [outcome.scenario.seed])
         told = ((violation.seed, violation.what) for violation in outcome.violations)
@@ -62,6 +65,7 @@ class Summary:
         self.faults, self.simulated_s = self.faults + other.faults, self.simulated_s + other.simulated_s
         self.back_s += other.back_s
         self.old_again_s += other.old_again_s
+        self.no_node_lost_s += other.no_node_lost_s
         self.violations += other.violations[: _KEPT - len(self.violations)]
         for end, seeds in other.failing.items():
             self._keep(end, seeds)

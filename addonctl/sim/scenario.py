@@ -29,6 +29,7 @@ _CHANGED_BY: Mapping[str, tuple[str, ...]] = {
     CREATION: ("EKS",),
     DELETION: ("EKS", "Helm"),
 }
+_MACHINES = frozenset(("nodes", "zones"))
 _ASKED = (("cancel",), ("pause", "resume"), ("pause", "cancel"), ("pause", "resume", "cancel"))
 
 
@@ -112,6 +113,11 @@ class Scenario:
     def node_names(self) -> tuple[str, ...]:
         return tuple(f"node-{number}" for number in range(self.nodes))
 
+    @property
+    def loses_nodes(self) -> bool:
+        """Whether machines stop answering: what is on them nobody can end, and budgets hold up the rest."""
+        return self.does.loses_node_s > 0 or any(FAULTS[each.fault].needs & _MACHINES for each in self.faults)
+
 
 def impossible(one: Scenario) -> Iterable[str]:
     """Why no cluster can be like a scenario."""
@@ -142,7 +148,7 @@ def impossible(one: Scenario) -> Iterable[str]:
             yield f"there is no fault {fault.fault}"
         elif not FAULTS[fault.fault].needs <= _parts(one.owner):
             yield f"{fault.fault} is none of {one.owner}"
-        elif FAULTS[fault.fault].needs & {"zones", "nodes"} and one.nodes < 2:
+        elif FAULTS[fault.fault].needs & _MACHINES and one.nodes < 2:
             yield f"{fault.fault}: with its only node the cluster is gone"
     if one.incident and one.kind not in INCIDENTS[one.incident].kinds:
         yield f"{one.incident} befalls no {one.kind}"

@@ -42,6 +42,8 @@ _PEOPLE: Mapping[str, Callable[[str], Approved | Cancelled | Paused | Resumed]] 
 }
 # Harm that sets in later than so long before the end of a run counts as harm to come: there was no time to notice it.
 _NOTICED_S = 60.0
+# Of answers that are wrong less often than this, a watch of minutes proves nothing: a gate's pass leaves room for it.
+_FAINT = 0.1
 # So often somebody approves, whether or not anything waits for it.
 _APPROVES_S = 100.0
 
@@ -56,12 +58,13 @@ class End(StrEnum):
     NO_WAY_BACK = "no way back"  # of a step that said so before it began; a person must look
     STUCK = "stuck"  # a person must look
     MISSED = "harm missed"  # the new version was kept, and what is wrong with it showed before the end
+    FAINT = "harm too faint"  # the same, in fewer answers than a pass rules out
     LATENT = "harm to come"  # the new version was kept, and what is wrong with it shows only later
     WRONG = "wrong"  # an invariant was violated
 
     @property
     def bad(self) -> bool:
-        return self in (End.STUCK, End.MISSED, End.LATENT, End.WRONG)
+        return self in (End.STUCK, End.MISSED, End.FAINT, End.LATENT, End.WRONG)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -175,7 +178,7 @@ class Drive:
         if not self.auditor.holds_lease("run"):
             return
         objects, clock = SimObjects(self.stage.store), SimClock(self.world)
-        ports = replace(self._ports, reader=objects, writer=objects, signals=_Silent())
+        ports = replace(self._ports, reader=objects, writer=objects, signals=_Silent(), assessor=None)
         worker = Worker("rival", Executor(ports), Second(Shelf(), "rival", clock), clock)
         try:
             self.auditor.refused(worker.drive(worker.begin("rival", self.plan, "somebody else")))
@@ -327,8 +330,10 @@ def _end(drive: Drive, run: Run, ended: int) -> End:
         return _ENDS[run.phase]
     if not harmful(drive.scenario.does):
         return End.UPDATED
-    since = drive.stage.traffic.harm_since
-    return End.LATENT if since is None or since > ended - round(_NOTICED_S * 1e6) else End.MISSED
+    since, harmed = drive.stage.traffic.harm_since, drive.stage.traffic.of_troubled
+    if since is None or since > ended - round(_NOTICED_S * 1e6):
+        return End.LATENT
+    return End.FAINT if 0 < harmed.bad < _FAINT * harmed.requests else End.MISSED
 
 
 def harmful(does: Behaviour) -> bool:

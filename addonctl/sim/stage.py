@@ -13,6 +13,7 @@ from addonctl.hands import Ports
 from addonctl.model import READY, Note, Objective, ObjectRef
 from addonctl.model.manifests import Manifests, ManifestSet
 from addonctl.model.plan import Plan, Rollout, Step, Target, Wave
+from addonctl.sim.assessor import SimAssessor
 from addonctl.sim.checkpoints import SimCheckpoints
 from addonctl.sim.clock import SimClock
 from addonctl.sim.controllers import Behaviour, Controllers, as_in
@@ -162,6 +163,7 @@ class Stage:
             helm=helm,
             helm_writer=helm,
             manifests=self,
+            assessor=SimAssessor(self.store),
         )
 
     def read(self, path: str) -> Manifests:

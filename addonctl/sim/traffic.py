@@ -235,6 +235,14 @@ class Traffic:
             found = self._does[pod.uid] = tuple(one for one in all_ if one.wrong or one.late or one.leaks)
         return found
 
+    @property
+    def of_troubled(self) -> Tally:
+        """What users asked instances that do not always answer well, and were answered."""
+        whole = Tally()
+        for uid in (uid for uid, troubles in self._does.items() if troubles):
+            whole.add(self.users.of(uid))
+        return whole
+
     # ── Asking ──────────────────────────────────────────────────────────────────────────────────────────────────
 
     def settle(self) -> None:

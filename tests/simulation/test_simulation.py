@@ -12,7 +12,7 @@ import pytest
 from addonctl.errors import BadInput
 from addonctl.model import live
 from addonctl.model.journal import Line, What
-from addonctl.model.run import Cancelled, CommandFailed, Do, Paused, Phase, Run
+from addonctl.model.run import Cancelled, CommandFailed, Do, GateFailed, Paused, Phase, Run
 from addonctl.sim.controllers import Behaviour
 from addonctl.sim.controllers.serving import SERVICE
 from addonctl.sim.eks import SimEksAddons
@@ -126,6 +126,20 @@ def test_a_worker_may_die_at_any_boundary_of_the_update_of_one_instance(wrong: f
         outcome, _ = play(replace(one, crashes=(place,)))
         assert outcome.end is plain.end, "\n".join(story(outcome.scenario))
         assert outcome.users.lost == 0, "\n".join(story(outcome.scenario))
+
+
+@pytest.mark.parametrize("kind", ["Deployment", "DaemonSet"])
+def test_a_node_that_loses_its_network_by_the_new_version_turns_the_run_back(kind: str) -> None:
+    outcome, drive = play(replace(PLAIN, kind=kind, does=Behaviour(loses_node_s=180)))
+    assert outcome.end is End.ROLLED_BACK, "\n".join(story(outcome.scenario))
+    assert isinstance(drive.auditor.why, GateFailed)
+    assert [guard.code for guard in drive.auditor.why.judgement.guards] == ["HLT021"]
+    assert {entry.wave for entry in drive.shelf.kept["run"].run.timeline} == {0}
+
+
+def test_harm_in_fewer_answers_than_a_pass_rules_out_is_told_from_harm_that_was_missed() -> None:
+    outcome, _ = play(replace(PLAIN, kind="DaemonSet", does=Behaviour(wrong=0.02)))
+    assert (outcome.end, outcome.end.bad) == (End.FAINT, True)
 
 
 @pytest.mark.parametrize("kind", ["Deployment", "DaemonSet"])
