@@ -10,6 +10,7 @@ place of the real one; nothing is written to disk. Bugs that live are printed wi
 With --seeds no test is asked: so many simulated updates are, of four mixes by turns (calm, with bad versions, with all
 that `addonctl simulate` draws, with workers and runs in competition), but for seeds that end badly without a bug as
 well. A bug is found when the auditor finds something, harm is missed, a run is left for a person, or something crashes.
+Only seeds that come by its lines are tried, those that found the most bugs so far first, until one finds it.
 --at-most counts bugs a module. That a limit is a second longer, or a value can be changed, is no bug: neither is
 planted.
 """
@@ -20,20 +21,23 @@ import copy
 import os
 import random
 import resource
+import signal
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from importlib import import_module
 from importlib.abc import MetaPathFinder
 from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
 from pathlib import Path
-from types import CodeType, ModuleType
+from types import CodeType, FrameType, ModuleType
+from typing import Any, NamedTuple
 
 import pytest
 
 # Of CPU; a loop without end counts as found.
-_SECONDS, _SECONDS_A_SEED = 20, 0.4
+_SECONDS, _SECONDS_A_SEED = 20, 5
 # What no bug is planted in: imported once, before the processes for the bugs are forked.
 _BEFORE = ("model", "sim.world", "sim.store", "sim.controllers", "sim.eks", "sim.helm", "sim.gitops", "sim.traffic")
 _COMPARISONS: dict[type[ast.cmpop], type[ast.cmpop]] = {
@@ -54,19 +58,45 @@ _ARITHMETIC: dict[type[ast.operator], type[ast.operator]] = {
     ast.Mult: ast.Div,
     ast.Div: ast.Mult,
 }
-Change = tuple[int, str, Callable[[], ast.Module]]
-"""(line, what is changed, makes the module with it)."""
+Seeds = Mapping[int, frozenset[tuple[str, int]]]
+"""Those that end well without a bug, with the lines that each comes by."""
+
+
+class Change(NamedTuple):
+    """`lines`: where it is, if in a function; what stands outside of one concerns all."""
+
+    line: int
+    lines: range
+    what: str
+    made: Callable[[], ast.Module]
+
+    def comes_by(self, seeds: Seeds, path: Path) -> list[int]:
+        mine = {(str(path.resolve()), line) for line in self.lines}
+        return [seed for seed, lines in seeds.items() if not mine or mine & lines]
 
 
 def changes(tree: ast.Module) -> Iterator[Change]:
     """Every bug that can be planted, one by one."""
     limits = {id(held) for node in ast.walk(tree) if _is_limit(node) for held in ast.walk(node)}
+    functions = (node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef))
+    inside = {id(held) for function in functions for one in function.body for held in ast.walk(one)}
     for number, node in enumerate(ast.walk(tree)):
         if id(node) in limits:
             continue
-        line = node.pattern.lineno if isinstance(node, ast.match_case) else getattr(node, "lineno", 0)
+        first, last = _ends(node)
         for what, twin in _twins(node):
-            yield line, what, partial(_with, tree, number, twin)
+            lines = range(first, last + 1) if id(node) in inside else range(0)
+            yield Change(first, lines, what, partial(_with, tree, number, twin))
+
+
+def _ends(node: ast.AST) -> tuple[int, int]:
+    """The first and the last line of what is evaluated in any case."""
+    match node:
+        case ast.match_case(pattern=pattern):
+            return pattern.lineno, (node.guard or pattern).end_lineno or pattern.lineno
+        case ast.If(test=test):
+            return test.lineno, test.end_lineno or test.lineno
+    return getattr(node, "lineno", 0), getattr(node, "end_lineno", 0)
 
 
 def _is_limit(node: ast.AST) -> bool:
@@ -144,30 +174,41 @@ class Planted(MetaPathFinder):
         return spec
 
 
-def lives(module: str, path: Path, tree: ast.Module, given: argparse.Namespace) -> bool:
-    """Whether nothing is found with the module changed so."""
+def found_by(module: str, path: Path, tree: ast.Module, find: Callable[[], str]) -> str:
+    """What finds the module changed so, if anything does: a test or a seed, or that it crashes."""
+    reads, writes = os.pipe()
     pid = os.fork()
     if pid == 0:
-        limit = round(_SECONDS + _SECONDS_A_SEED * given.seeds)
-        resource.setrlimit(resource.RLIMIT_CPU, (limit, limit + 5))
         quiet = os.open(os.devnull, os.O_WRONLY)
         os.dup2(quiet, 1)
         os.dup2(quiet, 2)
         try:
             sys.meta_path.insert(0, Planted(module, compile(tree, str(path), "exec")))
-            code = by_seeds(given.sound) if given.seeds else by_tests(given.tests)
+            os.write(writes, find().encode())
         except BaseException:  # noqa: BLE001 - a module that cannot even be made is found
-            code = 1
-        os._exit(int(code))
-    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
+            os._exit(1)
+        os._exit(0)
+    os.close(writes)
+    with os.fdopen(reads) as told:
+        found = told.read()
+    return found or ("it crashes" if os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) else "")
 
 
-def by_tests(tests: list[str]) -> int:
-    return int(pytest.main([*tests, "-x", "-q", "-p", "no:cacheprovider", "-p", "no:xdist"]))
+def by_tests(tests: list[str]) -> str:
+    resource.setrlimit(resource.RLIMIT_CPU, (_SECONDS, _SECONDS + 5))
+    return "a test" if pytest.main([*tests, "-x", "-q", "-p", "no:cacheprovider", "-p", "no:xdist"]) else ""
 
 
-def by_seeds(seeds: Sequence[int]) -> int:
-    return int(any(ends_badly(seed) for seed in seeds))
+def by_seeds(seeds: Sequence[int]) -> str:
+    return next((str(seed) for seed in seeds if is_found(seed)), "")
+
+
+def is_found(seed: int) -> bool:
+    signal.setitimer(signal.ITIMER_PROF, _SECONDS_A_SEED)  # ends the process
+    try:
+        return ends_badly(seed)
+    except Exception:  # noqa: BLE001 - whatever it raises is found
+        return True
 
 
 def ends_badly(seed: int) -> bool:
@@ -183,18 +224,35 @@ def ends_badly(seed: int) -> bool:
     return simulate(seed, mixes[seed % 4]).end in (End.WRONG, End.MISSED, End.STUCK)
 
 
-def sound(seeds: int) -> tuple[int, ...]:
-    """The seeds that end well without a bug, found in a process of its own: this one is to import nothing of it."""
+def sound(seeds: int, modules: Sequence[Path]) -> Seeds:
+    """Found in a process of its own: this one is to import nothing of it."""
+    files = frozenset(str(path.resolve()) for path in modules)
     with ProcessPoolExecutor(1) as pool:
-        bad = tuple(pool.map(ends_badly, range(seeds), chunksize=seeds or 1))
-    return tuple(seed for seed, badly in enumerate(bad) if not badly)
+        found = pool.map(partial(lines_run, files=files), range(seeds), chunksize=seeds or 1)
+        return {seed: lines for seed, lines in enumerate(found) if lines is not None}
+
+
+def lines_run(seed: int, files: frozenset[str]) -> frozenset[tuple[str, int]] | None:
+    """The lines of some files that a simulated update comes by; None: it ends badly."""
+    lines: set[tuple[str, int]] = set()
+
+    def in_function(frame: FrameType, event: str, arg: object) -> Any:
+        lines.add((frame.f_code.co_filename, frame.f_lineno))
+        return in_function
+
+    sys.settrace(lambda frame, event, arg: in_function if frame.f_code.co_filename in files else None)
+    try:
+        badly = ends_badly(seed)
+    finally:
+        sys.settrace(None)
+    return None if badly else frozenset(lines)
 
 
 def planted_in(path: Path, at_most: int) -> list[Change]:
     """All bugs of a module, or so many of them, drawn by a fixed seed."""
     planted = list(changes(ast.parse(path.read_text())))
     if at_most and at_most < len(planted):
-        planted = sorted(random.Random(1).sample(planted, at_most), key=lambda change: change[0])
+        planted = sorted(random.Random(1).sample(planted, at_most), key=lambda change: change.line)
     return planted
 
 
@@ -206,18 +264,25 @@ def main() -> int:
     given = parser.parse_args()
     if not given.seeds:
         given.modules, given.tests = given.modules[:1], given.modules[1:]
-    given.sound = sound(given.seeds)
+    modules = [Path(module) for module in given.modules]
+    seeds = sound(given.seeds, modules)
     for module in _BEFORE:
         import_module(f"addonctl.{module}")
+    finders: Counter[str] = Counter()
     found, of = 0, 0
-    for path in map(Path, given.modules):
-        name, mine = ".".join(path.with_suffix("").parts), planted_in(path, given.at_most)
+    for path in modules:
+        mine = planted_in(path, given.at_most)
         alive = 0
-        for number, (line, what, made) in enumerate(mine):
+        for number, change in enumerate(mine):
             print(f"{path}: {number} of {len(mine)} tried, {alive} live", end="\r", file=sys.stderr, flush=True)
-            if lives(name, path, made(), given):
+            tried = sorted(change.comes_by(seeds, path), key=lambda seed: -finders[str(seed)])
+            find = partial(by_seeds, tried) if given.seeds else partial(by_tests, given.tests)
+            by = found_by(".".join(path.with_suffix("").parts), path, change.made(), find)
+            finders[by] += 1
+            if not by:
                 alive += 1
-                print(f"{path}:{line}: {what}", flush=True)
+                came_by = f" (tried by {len(tried)} seeds)" if given.seeds else ""
+                print(f"{path}:{change.line}: {change.what}{came_by}", flush=True)
         print(f"{path}: {len(mine) - alive} of {len(mine)} bugs found", flush=True)
         found, of = found + len(mine) - alive, of + len(mine)
     print(f"{found} of {of} bugs found, {found / (of or 1):.1%}")
