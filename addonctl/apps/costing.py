@@ -159,7 +159,7 @@ _use = opt.chain(opt.window("", "Split nodes by use as well, over so long, such 
 )
 @opt.option("--bill", "bills", multiple=True, type=opt.PATH, help="A file of what AWS billed; may be repeated.")
 @opt.option("--cost-explorer", is_flag=True, help="What AWS billed in the last 30 days; asks Cost Explorer, for cents.")
-@opt.output_option("table", "wide", "json", "yaml", "csv", "openmetrics")
+@opt.output_option("table", "wide", "json", "yaml", "csv", "openmetrics", "focus")
 @opt.no_headers
 @click.pass_context
 def cost(
@@ -189,9 +189,13 @@ def cost(
     from dataclasses import replace
 
     from addonctl.cost import By, Sharing, shared_out
-    from addonctl.render import costs, openmetrics, screen
+    from addonctl.render import costs, focus, openmetrics, screen
 
+    is_shared = shared != Sharing.APART.value and output == "focus"
+    refuse(["--shared"] if is_shared else [], "-o focus", "Its rows have what is left of a node as not allocated.")
     assessment, rows = _priced(source, by, window, shared)
+    assert assessment.cost is not None
+    whole = assessment.cost
     if bills or cost_explorer:
         bill = _bill_of(assessment, bills, cost_explorer, str(source.get("profile") or ""))
         bill = replace(bill, cost=shared_out(bill.cost, Sharing(shared)))
@@ -200,6 +204,7 @@ def cost(
     texts = {
         "csv": lambda: costs.cost_csv(rows, By(by)),
         "openmetrics": lambda: openmetrics.month(assessment.cluster.name, rows, By(by)),
+        "focus": lambda: focus.of_a_day(assessment, whole),
     }
     if output in texts:
         sys.stdout.write(texts[output]())
@@ -228,12 +233,13 @@ def _by_bill(assessment: "Assessment", found: "Billed", by: "By", output: str, s
     """The cost by a bill, and why it is not the model's."""
     from addonctl.apps import wiring
     from addonctl.cost import summarise
-    from addonctl.render import bills, costs, openmetrics
+    from addonctl.render import bills, costs, focus, openmetrics
 
     rows = summarise(found.cost, by, assessment.inventory, wiring.catalog())
     texts = {
         "csv": lambda: costs.cost_csv(rows, by, "usd"),
         "openmetrics": lambda: openmetrics.billed(assessment.cluster.name, rows, by, found.begin, found.end),
+        "focus": lambda: focus.of_a_bill(assessment, found),
     }
     if output in texts:
         sys.stdout.write(texts[output]())
