@@ -141,6 +141,8 @@ class Auditor:
             serving = [self._version(pod) for pod in self.store.rows(POD) if self._counts(pod)]
             if serving != [self._tags[-1]] * (self.scenario.instances if self._tags[-1] else 0):
                 self.found(f"updated, while {', '.join(serving)} serve")
+            if not self.keeper.is_settled():
+                self.found(f"updated, while {self.scenario.owner} is still at work")
 
     @property
     def _at_work_on(self) -> Step:
@@ -435,8 +437,11 @@ class Auditor:
         for canary in CANARIES:
             if canary in told:
                 self.found("a secret is in the journal")
-        wanted = {line.command for line in self._lines if line.what is What.WANTED}
-        for token in self.eks.tokens() - self.known_tokens - wanted:
+        wanted = {line.command: line.do for line in self._lines if line.what is What.WANTED}
+        for line in self._lines:
+            if line.what is What.WANTED and line.do is not wanted[line.command]:
+                self.found(f"command {line.command} is {line.do}, and {wanted[line.command]} as well")
+        for token in self.eks.tokens() - self.known_tokens - wanted.keys():
             self.found(f"EKS was asked with token {token}, which the journal does not have")
         versions = {str(each) for step in self.plan.steps for each in (step.from_version, step.to_version)}
         for version in self.eks.versions_asked() - versions:

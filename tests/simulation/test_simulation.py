@@ -250,6 +250,12 @@ def _tells_a_secret(drive: Drive) -> None:
     drive.auditor.moved(run, [told])
 
 
+def _wants_two_things_under_one_id(drive: Drive) -> None:
+    run = drive.shelf.kept["run"].run
+    wanted = Line(at=BEGINNING, what=What.WANTED, by="worker", command="run-1", do=Do.RELEASE)
+    drive.auditor.moved(run, [wanted])
+
+
 def _asks_eks_for_more(drive: Drive) -> None:
     addons = SimEksAddons(drive.stage.eks)
     found = addons.describe("dns")
@@ -270,6 +276,7 @@ TAMPERING: dict[str, Callable[[Drive], None]] = {
     "PodDisruptionBudget/kube-system/dns is not as it was": _leaves_a_budget,
     "instances run v0": _leaves_two_versions,
     "a secret is in the journal": _tells_a_secret,
+    "command run-1 is check, and release as well": _wants_two_things_under_one_id,
     "EKS was asked with token another": _asks_eks_for_more,
 }
 
