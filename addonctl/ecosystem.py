@@ -127,7 +127,7 @@ def _monthly(cost: ClusterCost | None) -> Callable[[str], Money]:
     if cost is None:
         return lambda _: Money(usd_micros=None, unknown_reason="no prices were given")
     known: dict[str, int] = {}
-    for share in cost.shares:
+    for share in (share for share in cost.shares if share.is_known):
         known[share.installation] = known.get(share.installation, 0) + share.usd_micros
     unread = next((charge.unknown for charge in cost.unknown if charge.kind is CostKind.NODE), "")
 

@@ -84,6 +84,14 @@ PERMISSIONS = tuple(
 )
 
 
+OPTIONAL = (
+    ("pricing:GetProducts", "prices refresh"),
+    ("ce:GetCostAndUsage", "cost --cost-explorer"),
+    ("cloudwatch:GetMetricData", "usage from Container Insights"),
+)
+"""Actions that only one thing each takes: reading a cluster needs none of them."""
+
+
 def policy(more: Iterable[tuple[str, str]] = ()) -> dict[str, Any]:
     """The least IAM policy for reading, and for `more` actions on resources; `"*"`: the action has no narrower one."""
     by_resource: dict[str, list[str]] = {}

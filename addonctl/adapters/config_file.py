@@ -56,29 +56,12 @@ class _Notice(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     form: Form = Form.WEBHOOK
 
 
-class _Prometheus(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
-    """Its address, and how it is asked for a cluster: see prometheus.Place."""
-
-    url: str
-    cluster: str = "*"
-    token_file: str = ""
-    headers_file: str = ""
-    ca_file: str = ""
-    cert_file: str = ""
-    key_file: str = ""
-    tls_server_name: str = ""
-    insecure: bool = False
-    region: str = ""
-    timeout_s: float | None = None
-    labels: dict[str, str] = {}
-
-
 class _File(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     waivers: tuple[Waiver, ...] = ()
     windows: tuple[_Window, ...] = ()
     freezes: tuple[_Freeze, ...] = ()
     notices: tuple[_Notice, ...] = ()
-    prometheus: tuple[_Prometheus, ...] = ()
+    prometheus: tuple[Place, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,8 +111,12 @@ def _settings(body: bytes, path: Path) -> Settings:
     except (yaml.YAMLError, msgspec.ValidationError) as error:
         why = " ".join(str(error).split())
         raise BadInput(f"The settings {path} cannot be used: {why}", _FIX) from error
-    numbered = enumerate(facts.get("waivers", ()))
-    unknown = [key for n, waiver in numbered for key in unknown_keys(waiver, Waiver, f"waivers[{n}]")]
+    unknown = [
+        key
+        for part, kind in (("waivers", Waiver), ("prometheus", Place))
+        for n, each in enumerate(facts.get(part, ()))
+        for key in unknown_keys(each, kind, f"{part}[{n}]")
+    ]
     if unknown:  # a misspelt `subject` would waive far more than intended
         raise BadInput(f"The settings {path} have unknown fields: {', '.join(unknown)}", _FIX)
     for waiver in said.waivers:
@@ -139,7 +126,7 @@ def _settings(body: bytes, path: Path) -> Settings:
         tuple(_window(each, path) for each in said.windows),
         tuple(Freeze(start=f.start, end=f.end, reason=f.reason, cluster=f.cluster) for f in said.freezes),
         tuple(_receiver(each, path) for each in said.notices),
-        tuple(Place(**msgspec.structs.asdict(each)) for each in said.prometheus),
+        said.prometheus,
     )
 
 

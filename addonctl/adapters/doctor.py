@@ -158,6 +158,8 @@ def _permissions(client: aws.Aws, cluster: str) -> Iterator[Check]:
     missing = {gap.part: gap for gap in (*gaps, *((types,) if types else ()))}
     for part in dict.fromkeys(each.part for each in aws.PERMISSIONS if ":" in each.part):
         yield _part(part, missing.get(part))
+    for action, what in aws.OPTIONAL:
+        yield Check(what=action, answer=SKIPPED, detail=f"only {what} takes it; not tried")
 
 
 def _part(part: str, gap: Gap | None) -> Check:

@@ -36,10 +36,11 @@ _Key = tuple[str, str, str]  # namespace, pod, container
 
 @dataclass(frozen=True)
 class PrometheusUsage:
-    """The port. `daily`: each day by itself as well, for what has to be sized."""
+    """The port. `daily`: each day by itself as well, for what has to be sized. `means`: nothing but means."""
 
     prometheus: Prometheus
     daily: bool = False
+    means: bool = False
 
     def of(self, containers: Iterable[tuple[str, str]], end: datetime, window: timedelta) -> Metrics:
         wanted = sorted(set(containers))
@@ -49,8 +50,8 @@ class PrometheusUsage:
         measured: list[Measured] = []
         traffic: list[Traffic] = []
         for chunk in chunks:
-            measured += chunk.measured(window, daily=self.daily)
-            traffic += chunk.traffic(window)
+            measured += chunk.measured(window, daily=self.daily, means=self.means)
+            traffic += () if self.means else chunk.traffic(window)
         gaps = (gap for chunk in chunks for gap in chunk.gaps)
         return Metrics(
             source=self.prometheus.name,
@@ -83,10 +84,11 @@ class _Chunk:
                 "Name this one in the settings: `labels: {cluster: NAME}` under `prometheus`.",
             )
 
-    def measured(self, window: timedelta, *, daily: bool) -> Iterator[Measured]:
+    def measured(self, window: timedelta, *, daily: bool, means: bool) -> Iterator[Measured]:
         found: dict[_Key, dict[str, float]] = {}
-        for figure, query in self._over(_seconds(window)).items():
-            for series in self._asked(figure, query):
+        queries = self._over(_seconds(window))
+        for figure in _MEANS if means else queries:
+            for series in self._asked(figure, queries[figure]):
                 found.setdefault(_key(series.labels), {})[figure] = series.points[-1][1]
         days = self._days(window) if daily else {}
         weeks = self._weeks() if daily else {}
@@ -182,6 +184,7 @@ _SPREAD = {
     "p99": "quantile_over_time(0.99, ",
     "max": "max_over_time(",
 }
+_MEANS = ("cpu_mean", "memory_mean")
 _DAILY = ("cpu_p50", "cpu_p95", "cpu_p99", "cpu_max", "memory_max", "throttled", "oom_kills", "slots")
 
 

@@ -641,7 +641,7 @@ def rbac(purpose: str, iam: bool, cluster_role: bool, probe: bool) -> None:
     iam:PassRole as well for the roles that your EKS add-ons have.
     """
     from addonctl.adapters import aws, rights
-    from addonctl.render import documents
+    from addonctl.render import documents, screen
 
     refuse(["--iam"] if iam and cluster_role else [], "--cluster-role", "Without either, both are printed.")
     updating = purpose == "update"
@@ -651,6 +651,7 @@ def rbac(purpose: str, iam: bool, cluster_role: bool, probe: bool) -> None:
         sys.stdout.write("" if iam else "---\n# IAM policy (JSON):\n")
         text = documents.dump(aws.policy(rights.UPDATE_ACTIONS if updating else ()), "json")
         sys.stdout.write(text if iam else "".join(f"# {line}\n" for line in text.splitlines()))
+        screen.note("Not among them: " + ", ".join(f"{action} (for {what})" for action, what in aws.OPTIONAL))
 
 
 def _cluster_role(*, updating: bool, probe: bool) -> str:

@@ -411,7 +411,7 @@ def _priced(
     with snapshot_file.without_collector():
         assessment = manager.assess()
         if window is not None:
-            assessment = manager.priced_by_use(assessment, wiring.usage(options), window)
+            assessment = manager.priced_by_use(assessment, wiring.usage(options, means=True), window)
         assert assessment.cost is not None
         cost = shared_out(assessment.cost, Sharing(shared))
         return assessment, summarise(cost, By(by), assessment.inventory, manager.catalog)

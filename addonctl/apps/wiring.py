@@ -263,11 +263,11 @@ def prometheus(options: SourceOptions, live: "LiveCluster") -> "Prometheus | Non
     return choose(options.prometheus, live.names, config_file.load().prometheus, live.connection)
 
 
-def usage(options: SourceOptions, *, daily: bool = False) -> ports.Usage:
+def usage(options: SourceOptions, *, daily: bool = False, means: bool = False) -> ports.Usage:
     """What knows the use of the chosen live cluster: its Prometheus, else the metrics API, which knows only now.
 
-    `daily`: each day by itself. Raises BadInput for a source that is not live, and where days are asked for of no
-    Prometheus; and what went wrong with one that there is.
+    `daily`: each day by itself; `means`: nothing but means. Raises BadInput for a source that is not live, and where
+    days are asked for of no Prometheus; and what went wrong with one that there is.
     """
     from addonctl.adapters.usage import MetricsApiUsage, PrometheusUsage
     from addonctl.render import screen
@@ -277,7 +277,7 @@ def usage(options: SourceOptions, *, daily: bool = False) -> ports.Usage:
     live = options.live(catalog())
     found = prometheus(options, live)
     if found is not None:
-        return PrometheusUsage(found, daily)
+        return PrometheusUsage(found, daily, means)
     if daily:
         raise BadInput("There is no Prometheus in the cluster, and none was given", "Give --prometheus URL.")
     screen.note("Note: no Prometheus was found; the metrics API knows only what is used now.")

@@ -123,8 +123,9 @@ def _of_node(cost: Priced, node: Node, placed: Iterable[_Placed]) -> Iterator[Ch
 
 
 def _shares(charge: Charge, node: Node, placed: Sequence[_Placed]) -> Iterator[Share]:
-    """The shares of a charge for a node, or for a pod on Fargate."""
+    """The shares of a charge for a node, or for a pod on Fargate; without a figure they say who causes it."""
     if charge.usd_micros is None:
+        yield from (_share(charge, each, 0) for each in placed)
         return
     if charge.kind is CostKind.FARGATE:
         (mine,) = (each for each in placed if each.pod.ref == charge.about)

@@ -47,7 +47,7 @@ def _borne(shares: Iterable[Share], bearers: Iterable[Share], pools: tuple[Pool,
     """These shares, those of some pools handed to the bearers."""
     weights: dict[_Bearer, int] = {}
     for share in bearers:
-        if share.pool is None:
+        if share.pool is None and share.is_known:
             whose = _Bearer(share.installation, "" if share.installation else share.namespace)
             more = share.usd_micros if how is Sharing.PROPORTIONAL else 0
             weights[whose] = weights.get(whose, 0 if how is Sharing.PROPORTIONAL else 1) + more

@@ -30,8 +30,8 @@ class By(StrEnum):
 class CostRow:
     """What one name costs a month: in all, and by kind of charge. `unknown` is what it pays for without a figure.
 
-    `cpu_millicores` and `memory_bytes` are what its pods request, on the nodes whose price is known. `unasked`: so many
-    of its pods request nothing, so that the figure says nothing of them. `pool`: it is nobody's.
+    `cpu_millicores` and `memory_bytes` are what its pods request. `unasked`: so many of its pods request nothing, so
+    that the figure says nothing of them; nor of `unpriced` ones, on nodes without a price. `pool`: it is nobody's.
     """
 
     name: str
@@ -41,6 +41,7 @@ class CostRow:
     memory_bytes: int = 0
     estimated: bool = False
     unasked: int = 0
+    unpriced: int = 0
     pool: bool = False
     unknown: tuple[Charge, ...] = ()
 
@@ -61,15 +62,18 @@ def summarise(cost: ClusterCost, by: By, inventory: Inventory, catalog: Catalog)
 
 def _row(name: str, shares: Iterable[Share], unknown: Iterable[Charge]) -> CostRow:
     by_kind: dict[str, int] = {}
-    cpu = memory = unasked = 0
+    cpu = memory = unasked = unpriced = 0
     estimated, pool = False, True
     for share in shares:
-        by_kind[share.charge.kind.value] = by_kind.get(share.charge.kind.value, 0) + share.usd_micros
         cpu += share.cpu_millicores
         memory += share.memory_bytes
+        pool = pool and share.pool is not None
+        if not share.is_known:
+            unpriced += 1
+            continue
+        by_kind[share.charge.kind.value] = by_kind.get(share.charge.kind.value, 0) + share.usd_micros
         unasked += share.unasked
         estimated = estimated or bool(share.charge.estimated)
-        pool = pool and share.pool is not None
     return CostRow(
         name=name,
         usd_micros=sum(by_kind.values()),
@@ -78,6 +82,7 @@ def _row(name: str, shares: Iterable[Share], unknown: Iterable[Charge]) -> CostR
         memory_bytes=memory,
         estimated=estimated,
         unasked=unasked,
+        unpriced=unpriced,
         pool=pool and bool(by_kind),
         unknown=tuple(unknown),
     )
@@ -121,6 +126,11 @@ class Part:
     cpu_millicores: int = 0
     memory_bytes: int = 0
     unasked: int = 0
+
+    @property
+    def is_known(self) -> bool:
+        """Whether anything is known of what it costs."""
+        return self.unasked < self.count and self.charge.usd_micros is not None
 
     @property
     def usd_micros_each(self) -> int:

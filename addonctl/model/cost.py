@@ -112,6 +112,11 @@ class Share(NamedTuple):
         )
 
     @property
+    def is_known(self) -> bool:
+        """Whether its charge has a figure: without, it says only who causes it."""
+        return self.charge.usd_micros is not None
+
+    @property
     def node(self) -> str:
         """The node that it is a part of; empty if it is of none."""
         about = self.charge.about

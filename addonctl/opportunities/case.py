@@ -51,12 +51,12 @@ class Case:
     def _shares(self) -> Mapping[str, Sequence[Share]]:
         found: dict[str, list[Share]] = {}
         for share in self.assessment.cost.shares if self.assessment.cost else ():
-            if share.installation:
+            if share.installation and share.is_known:
                 found.setdefault(share.installation, []).append(share)
         return found
 
     def shares(self, installation: str) -> Sequence[Share]:
-        """What an installation pays for."""
+        """What an installation pays for, as far as it is known."""
         return self._shares.get(installation, ())
 
     # ── How many there are ──────────────────────────────────────────────────────────────────────────────────────

@@ -58,7 +58,7 @@ def cost(assessment: Assessment, rows: Sequence[CostRow], by: By, style: Style) 
 
 def _totals(whole: ClusterCost) -> tuple[str, str]:
     """What all costs, and what add-ons cost; what has no figure makes a sum unknown, or the least that it is."""
-    mine = [share for share in whole.shares if share.installation]
+    mine = [share for share in whole.shares if share.installation and share.is_known]
     nodes = any(charge.kind is CostKind.NODE for charge in whole.unknown)
     open_ = nodes or any(share.unasked for share in mine) or any(charge.installation for charge in whole.unknown)
     known = any(charge.usd_micros is not None for charge in whole.charges)
@@ -91,16 +91,17 @@ def rows_table(rows: Sequence[CostRow], by: By, style: Style, money: str = "$/MO
             *((_what(row.unknown),) if any(each.unknown for each in rows) else ()),
         ]
         for row in rows
-        if row.usd_micros or row.unknown or row.unasked
+        if row.usd_micros or row.unknown or row.unasked or row.unpriced
     )
     table(columns, lines, headers=style.headers)
 
 
 def _figure(row: CostRow) -> str:
     """A dollar figure; `unknown` where nothing of it is known, and `≥` where some of it is not."""
-    if not row.usd_micros and (row.unasked or not row.by_kind):
+    lacks = row.unasked or row.unpriced
+    if not row.usd_micros and (lacks or not row.by_kind):
         return "unknown"
-    return f"{'≥' if row.unasked else ''}{usd(row.usd_micros)}"
+    return f"{'≥' if lacks else ''}{usd(row.usd_micros)}"
 
 
 def _what(charges: Iterable[Charge]) -> str:
@@ -195,8 +196,8 @@ def explained(assessment: Assessment, name: str, parts: Sequence[Part], unknown:
 
 def _whole(parts: Sequence[Part], unknown: Sequence[Charge]) -> str:
     """The sum of parts: unknown if nothing of it is known, and the least that it is where something is not."""
-    known = any(part.unasked < part.count for part in parts)
-    whole = not unknown and not any(part.unasked for part in parts)
+    known = any(part.is_known for part in parts)
+    whole = not unknown and all(part.is_known and not part.unasked for part in parts)
     return _sum(sum(part.usd_micros for part in parts), known=known or whole, whole=whole)
 
 
@@ -211,24 +212,25 @@ def _parts(parts: Sequence[Part], unknown: Sequence[Charge]) -> None:
     ]
     lines = [
         [
-            "unknown" if part.unasked == part.count else usd(part.usd_micros),
+            usd(part.usd_micros) if part.is_known else "unknown",
             f"{_share_of(part)}{part.what}",
             part.workload or part.kind,
             _requests(part),
-            "unknown" if part.unasked == part.count else usd(part.usd_micros_each),
+            usd(part.usd_micros_each) if part.is_known else "unknown",
         ]
         for part in parts
     ]
     if lines:
         print_line()
         table(columns, lines)
-    if parts:
+    priced = {part.charge.what: part.charge for part in parts if part.charge.usd is not None}
+    if priced:
         title("Prices")
-    for charge in {part.charge.what: part.charge for part in parts}.values():
+    for charge in priced.values():
         why = f"; {charge.estimated}" if charge.estimated else ""
         say(f"{charge.what}: ${charge.usd} per {charge.unit} ({charge.source}{why})", QUIET)
     together: dict[str, int] = {}
-    for charge in unknown:
+    for charge in (*unknown, *(part.charge for part in parts if part.charge.unknown)):
         line = f"{charge.what}: {charge.unknown}"
         together[line] = together.get(line, 0) + 1
     for line, many in together.items():

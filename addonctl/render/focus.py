@@ -70,7 +70,7 @@ def _csv(assessment: Assessment, cost: ClusterCost, time: _Time, part: Decimal) 
     writer = csv.DictWriter(out, COLUMNS, lineterminator="\n", restval="")
     writer.writeheader()
     together: dict[int, list[Share]] = {}
-    for share in cost.shares:
+    for share in (each for each in cost.shares if each.is_known):
         together.setdefault(id(share.charge), []).append(share)
     for shares in together.values():
         writer.writerows(_of_charge(assessment, shares, time, part))

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from addonctl import model
 from addonctl.adapters import knowledge, price_table
 from addonctl.catalog.prices import PriceTable
-from addonctl.cost import By, check_cost, explain, summarise
+from addonctl.cost import By, CostRow, check_cost, explain, summarise
 from addonctl.cost.allocation import Demand, split, split_node
 from addonctl.cost.charges import fargate_size
 from addonctl.dependencies import find_dependencies
@@ -151,7 +151,8 @@ def test_a_node_without_a_price_is_unknown_and_so_are_its_pods(made: model.Node,
     (charge,) = of_kind(cost, CostKind.NODE)
     assert charge.usd_micros is None
     assert why in charge.unknown
-    assert not [share for share in cost.shares if share.charge.kind is CostKind.NODE]
+    assert [share.usd_micros for share in cost.shares if share.charge.kind is CostKind.NODE] == [0]
+    assert not any(share.is_known for share in cost.shares if share.charge.kind is CostKind.NODE)
 
 
 def test_a_spot_node_is_an_estimate() -> None:
@@ -338,3 +339,26 @@ def test_the_parts_of_an_add_on_add_up_to_its_row() -> None:
     assert sum(part.usd_micros for part in parts) == row.usd_micros
     on_nodes = next(part for part in parts if part.workload)
     assert (on_nodes.count, on_nodes.workload) == (3, "DaemonSet/aws-guardduty-agent")
+
+
+def test_an_add_on_on_nodes_without_a_price_has_a_row_that_says_so() -> None:
+    work = model.Workload(kind="Deployment", name="keda-operator", namespace="keda", template=_KEDA)
+    pods = tuple(pod(f"keda-{on}", 100, GIB, on, namespace="keda", owners=(work.ref,)) for on in ("a", "z"))
+    nodes = (node("a"), node("z", "zz9.large"))
+    known = knowledge.load()
+
+    def row(*on: model.Node) -> CostRow:
+        view = model.View(snapshot(nodes=on, pods=pods, workloads=(work,)))
+        inventory = take_inventory(view, known)
+        owners = find_dependencies(view, inventory, known).owners
+        cost = check_cost(view, inventory, known, prices, owners=owners, kubernetes=None, day=DAY)
+        return next(each for each in summarise(cost, By.ADDON, inventory, known) if each.name.startswith("keda"))
+
+    both, none = row(*nodes), row(nodes[1])
+    assert (both.unpriced, none.unpriced) == (1, 1)
+    assert both.usd_micros > 0
+    assert (none.usd_micros, none.by_kind) == (0, {})  # unknown, and not recorded as nothing
+    assert none.cpu_millicores == 100
+
+
+_KEDA = model.PodTemplate(containers=(model.Container(name="keda", image="ghcr.io/kedacore/keda:2.17.2"),))
