@@ -70,11 +70,11 @@ class Executor:
         try:
             leases.keep(self.ports.writer, run, since, now)
             if len(run.checkpoints) <= run.step:
-                return Looked(state=StepState(of=0, updated=0, ready=0, updated_ready=0), served=served)
+                return Looked(state=StepState(of=0, updated=0, ready=0, updated_ready=0), served=served, troubles=None)
             looks = self._created(run) if step.creates else [each.look() for each in self._instances(run)]
             owner, detail = self._hand(step).state(run.ticket)
         except AddonctlError as error:
-            return Looked(state=None, unread=error.what)
+            return Looked(state=None, unread=error.what, troubles=None)
         seen = counted = sum(looks, Seen())
         if run.changed and run.phase is not Phase.ROLLING_BACK and owner is OwnerState.DONE:
             # Workloads of which no pods are replaced have nothing to take up; of a change of none, all have it.
@@ -84,7 +84,7 @@ class Executor:
         state = _state(counted, owner, detail)
         seconds = min(max(round((now - since).total_seconds()), 0), _SECONDS)
         samples = (*_samples(run, answers, seen, now), _readiness(run, seen, seconds, now))
-        troubles = self.ports.assessor.troubles() if self.ports.assessor else None
+        troubles = self.ports.assessor.troubles() if self.ports.assessor else ()
         return Looked(state=state, samples=samples, guards=_guards(run, seen), served=served, troubles=troubles)
 
     def checkpoint(self, cluster: str, step: Step) -> CheckpointEntry:

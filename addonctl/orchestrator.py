@@ -45,6 +45,9 @@ from addonctl.model.run import (
 _MOVES_WITHIN = timedelta(seconds=180)
 # In so many looks an SLI that can be asked for has given a count.
 _LOOKS = 4
+# What is wrong in the cluster takes a while to be known, and a new worker does not know it: for that it is watched so
+# many times as long, at most.
+_ASSESSED = 4
 # Rights that are changed by mistake are put right, and are known everywhere, within this.
 _GRANTED_WITHIN = timedelta(seconds=120)
 # Old pods are back within seconds, unless something forbids it: a disruption budget, or somebody who works against it.
@@ -327,8 +330,11 @@ def _before_the_change(run: Run, seen: Looked, now: datetime) -> Run:
     if seen.troubles is not None:
         troubles = tuple(dict.fromkeys((*(troubles or ()), *seen.troubles)))
     run = replace(run, baseline=(*run.baseline, *seen.samples), troubles=troubles)
-    watched = (now - run.since).total_seconds() >= run.limits.baseline_s
-    if run.todo or not watched or seen.state is None or not _as_ready_as_before(run, seen.state):
+    watched_s = (now - run.since).total_seconds()
+    known = troubles is not None or watched_s >= _ASSESSED * run.limits.baseline_s
+    if run.todo or not known or watched_s < run.limits.baseline_s:
+        return run
+    if seen.state is None or not _as_ready_as_before(run, seen.state):
         return run
     uncounted = _uncounted(run) if not run.at_work_on.ails else ()
     if uncounted and len({each.at for each in run.baseline}) < _LOOKS:

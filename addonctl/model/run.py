@@ -101,14 +101,15 @@ class StepState:
 class Looked:
     """What a look at the world showed. `state` is None where it could not be read, with the reason in `unread`.
 
-    `served` is what was answered to users, by SLI; `troubles` what is wrong anywhere in the cluster, if that is known.
+    `served` is what was answered to users, by SLI; `troubles` what is wrong anywhere in the cluster; None: nobody
+    has assessed it yet.
     """
 
     state: StepState | None
     samples: tuple[Sample, ...] = ()
     guards: tuple[Guard, ...] = ()
     served: tuple[Answered, ...] = ()
-    troubles: tuple[Guard, ...] | None = None
+    troubles: tuple[Guard, ...] | None = ()
     unread: str = ""
 
 

@@ -326,6 +326,15 @@ def test_a_trouble_that_the_cluster_had_before_the_change_is_not_its_doing() -> 
     assert advance(changing, _with_troubles(changing, _TROUBLE), changing.since)[0].phase is Phase.APPLY
 
 
+def test_nothing_is_changed_before_it_is_known_what_is_wrong_in_the_cluster_unless_that_takes_long() -> None:
+    run = replace(_upto(Phase.BASELINE), todo=())
+    unknown = replace(_with_troubles(run), troubles=None)
+    run, _ = advance(run, unknown, run.since + _later(run.limits.baseline_s))
+    assert (run.phase, run.troubles) == (Phase.BASELINE, None)
+    assert advance(run, _with_troubles(run), run.since + _later(run.limits.baseline_s))[0].phase is Phase.APPLY
+    assert advance(run, unknown, run.since + _later(4 * run.limits.baseline_s))[0].phase is Phase.APPLY
+
+
 def test_a_new_trouble_anywhere_in_the_cluster_turns_a_change_back() -> None:
     changing = replace(_upto(Phase.APPLY), troubles=())
     back, _ = advance(changing, _with_troubles(changing, _TROUBLE), changing.since)
@@ -334,8 +343,7 @@ def test_a_new_trouble_anywhere_in_the_cluster_turns_a_change_back() -> None:
 
 
 def test_where_nobody_assessed_it_before_the_change_no_trouble_counts_as_new() -> None:
-    changing = _upto(Phase.APPLY)
-    assert changing.troubles is None
+    changing = replace(_upto(Phase.APPLY), troubles=None)
     assert advance(changing, _with_troubles(changing, _TROUBLE), changing.since)[0].phase is Phase.APPLY
 
 
