@@ -16,17 +16,20 @@ from addonctl.catalog import Catalog
 from addonctl.catalog.prices import PriceTable
 from addonctl.configuring import Configuring, check_owner
 from addonctl.cost import Estimate, estimate
+from addonctl.dashboard import Dashboard, dashboard
 from addonctl.dependencies import find_dependencies
 from addonctl.ecosystem import EcosystemAnalysis, ecosystem
 from addonctl.errors import BadInput
 from addonctl.inventory import take_inventory
 from addonctl.lifecycle import LifecycleManagement, lifecycle
-from addonctl.model import Snapshot, View
+from addonctl.model import Snapshot, View, Workload
 from addonctl.model.checkpoint import CheckpointEntry, Differences
+from addonctl.model.forecast import Unknown
 from addonctl.model.manifests import Manifests
 from addonctl.model.opportunity import Opportunities
 from addonctl.model.plan import Plan, Step
 from addonctl.model.sizing import Risk
+from addonctl.model.spending import CostDay
 from addonctl.opportunities import find_opportunities
 from addonctl.plan import (
     check_premises,
@@ -177,16 +180,40 @@ class Manager:
         """
         view, owners = assessment.view, assessment.dependencies.owners
         mine = installations_of(assessment, addon)
-        workloads = [each for ref, each in view.workloads.items() if owners.get(ref) in mine]
+        return self._used(
+            assessment, source, window, [w for ref, w in view.workloads.items() if owners.get(ref) in mine]
+        )
+
+    def usage_of_all(self, assessment: Assessment, source: Usage, window: timedelta) -> UsageReport:
+        """The same of all workloads, of add-ons and of others."""
+        return self._used(assessment, source, window, tuple(assessment.view.workloads.values()))
+
+    def _used(
+        self, assessment: Assessment, source: Usage, window: timedelta, workloads: Sequence[Workload]
+    ) -> UsageReport:
         metrics = source.of(containers_of(workloads), self.clock.now(), window)
-        return usage_report(view, owners, workloads, metrics)
+        return usage_report(assessment.view, assessment.dependencies.owners, workloads, metrics)
 
     def priced_by_use(self, assessment: Assessment, source: Usage, window: timedelta) -> Assessment:
         """The assessment, its cost split by the greater of requests and use over a window until now."""
-        containers = containers_of(assessment.view.workloads.values())
-        metrics = source.of(containers, self.clock.now(), window)
-        assert assessment.pricing is not None, "assessed without prices"
-        return replace(assessment, pricing=partial(assessment.pricing, used=used_by_pods(metrics)))
+        return _by_use(assessment, self.usage_of_all(assessment, source, window))
+
+    def dashboard(
+        self,
+        assessment: Assessment,
+        days: Sequence[CostDay] | Unknown,
+        used: UsageReport | Unknown,
+        made_up: tuple[str, ...] = (),
+    ) -> Dashboard:
+        """The page of an assessment: with the days that were recorded, and the use of all workloads, as known.
+
+        Costs are split by use as well where that is known over a window.
+        """
+        report = used if isinstance(used, UsageReport) and used.metrics.window else None
+        if report is not None:
+            assessment = _by_use(assessment, report)
+        found = self.opportunities(assessment, report)
+        return dashboard(assessment, self.catalog, self.clock.now(), found, days=days, used=used, made_up=made_up)
 
     def opportunities(
         self, assessment: Assessment, report: UsageReport | None = None, risk: Risk = Risk.MEDIUM
@@ -241,3 +268,8 @@ class Manager:
             probes=answers,
             prices=self.prices,
         )
+
+
+def _by_use(assessment: Assessment, used: UsageReport) -> Assessment:
+    assert assessment.pricing is not None, "assessed without prices"
+    return replace(assessment, pricing=partial(assessment.pricing, used=used_by_pods(used.metrics)))

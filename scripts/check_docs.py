@@ -20,6 +20,8 @@ from addonctl.findings import CHECKS
 ROOT = Path(__file__).parents[1]
 PAGES = (ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md")))
 _BLOCK = re.compile(r"^```(sh|python)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+# An output that a page shows is one of a story's.
+_SHOWN = re.compile(r"(<!-- (tests/stories/\S+) -->\n```text\n)(.*?)```", re.DOTALL)
 # CI runs these by themselves; running them here would run the tests inside the check of the docs.
 _RUN_BY_CI = ("make demo", "make test", "make contract-test", "make lint", "make docs")
 
@@ -86,14 +88,28 @@ def stale() -> list[str]:
         f"{page.relative_to(ROOT)} is stale: run scripts/check_docs.py --write"
         for page, make in GENERATED.items()
         if not page.exists() or page.read_text() != make()
+    ] + [
+        f"{page.relative_to(ROOT)} shows what is no longer printed: run scripts/check_docs.py --write"
+        for page, text in shown_outputs().items()
+        if page.read_text() != text
     ]
+
+
+def shown_outputs() -> dict[Path, str]:
+    """Pages that show an output, with what the story of that name says now."""
+    found = {}
+    for page in PAGES:
+        text = page.read_text()
+        if _SHOWN.search(text):
+            found[page] = _SHOWN.sub(lambda match: f"{match[1]}{(ROOT / match[2]).read_text()}```", text)
+    return found
 
 
 def undocumented_keys() -> list[str]:
     """Keys of the JSON interface that docs/reference/json.md does not name."""
     page = (ROOT / "docs" / "reference" / "json.md").read_text()
     problems = []
-    for command in ("analyze", "inventory", "findings", "health", "compat", "matrix", "deps", "lifecycle"):
+    for command in ("analyze", "inventory", "findings", "health", "compat", "matrix", "deps", "lifecycle", "dashboard"):
         call = [sys.executable, "-m", "addonctl", command, "--demo", "-o", "json"]
         document: dict[str, Any] = json.loads(subprocess.run(call, capture_output=True, text=True, check=True).stdout)
         listed = (value for value in document.values() if isinstance(value, list) and value)
@@ -106,6 +122,8 @@ def main() -> None:
     if "--write" in sys.argv[1:]:
         for page, make in GENERATED.items():
             page.write_text(make())
+        for page, text in shown_outputs().items():
+            page.write_text(text)
         return
     problems = [*stale(), *undocumented_keys(), *run_blocks()]
     print("\n".join(problems) or f"{len(PAGES)} pages hold")

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import click
 
 import addonctl
-from addonctl.apps import costing, examples, rehearsing, run, updating
+from addonctl.apps import costing, dashboarding, examples, rehearsing, run, updating
 from addonctl.apps import options as opt
 from addonctl.apps.shared import given_options, minor_of, print_document, refuse, source_options, values_given
 from addonctl.errors import AddonctlError, BadInput
@@ -741,6 +741,7 @@ def help_(ctx: click.Context, command: tuple[str, ...]) -> None:
 
 updating.attach(cli)
 costing.attach(cli)
+dashboarding.attach(cli)
 examples.attach(cli)
 
 

@@ -94,7 +94,7 @@ def rightsize(addon: str, window: "timedelta", risk: str, output: str, no_header
     options = source_options(source)
     manager = wiring.manager(options)
     assessment = manager.assess()
-    report = manager.usage(assessment, wiring.usage(options, daily=True), window, addon)
+    report = manager.usage(assessment, wiring.usage(options, daily=True, now_will_do=False), window, addon)
     found = resize(assessment, report, manager.catalog, Risk(risk))
     style = screen.Style(wide=output == "wide", headers=not no_headers)
     print_document(
@@ -129,7 +129,9 @@ def opportunities(addon: str, window: "timedelta | None", output: str, no_header
     with snapshot_file.without_collector():
         assessment = manager.assess()
         mine = installations_of(assessment, addon)
-        report = manager.usage(assessment, wiring.usage(options, daily=True), window, addon) if window else None
+        report = None
+        if window is not None:
+            report = manager.usage(assessment, wiring.usage(options, daily=True, now_will_do=False), window, addon)
         found = manager.opportunities(assessment, report)
     found = found.of(mine) if addon else found
     if output == "csv":

@@ -76,6 +76,10 @@ EXAMPLES = {
         cost record --context prod-eu-1""",
     "cost forecast": """
         cost forecast prod-eu-1 --kubernetes 1.34""",
+    "dashboard": """
+        dashboard --context prod-eu-1
+        dashboard --context prod-eu-1 --window 7d
+        dashboard --demo -o json""",
     "cost diff": """
         cost diff yesterday.snap today.snap""",
     "plan": """

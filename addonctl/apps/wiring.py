@@ -16,6 +16,7 @@ from addonctl.windows import Freeze, Window
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from datetime import date
 
     from addonctl.adapters.checkpoints import CheckpointFolder
     from addonctl.adapters.notices import Notices
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from addonctl.model import Snapshot, live
     from addonctl.model.opportunity import Opportunities
     from addonctl.model.plan import Plan
+    from addonctl.model.spending import CostDay
     from addonctl.values import Values
     from addonctl.worker import Told, Worker
 
@@ -59,7 +61,18 @@ def cost_history() -> ports.CostHistory:
     """What clusters cost on days that were recorded: beside the runs."""
     from addonctl.adapters.cost_history import SqlCostHistory
 
-    return SqlCostHistory(os.environ.get("ADDONCTL_DATABASE") or state_dir() / "costs.db")
+    return SqlCostHistory(os.environ.get("ADDONCTL_DATABASE") or _costs())
+
+
+def recorded(cluster: str, since: "date") -> "tuple[CostDay, ...]":
+    """The days of a cluster that were recorded; none where nobody ever recorded one, and nothing is made for them."""
+    if not os.environ.get("ADDONCTL_DATABASE") and not _costs().exists():
+        return ()
+    return cost_history().days(cluster, since)
+
+
+def _costs() -> Path:
+    return state_dir() / "costs.db"
 
 
 @cache
@@ -263,11 +276,11 @@ def prometheus(options: SourceOptions, live: "LiveCluster") -> "Prometheus | Non
     return choose(options.prometheus, live.names, config_file.load().prometheus, live.connection)
 
 
-def usage(options: SourceOptions, *, daily: bool = False, means: bool = False) -> ports.Usage:
+def usage(options: SourceOptions, *, daily: bool = False, means: bool = False, now_will_do: bool = True) -> ports.Usage:
     """What knows the use of the chosen live cluster: its Prometheus, else the metrics API, which knows only now.
 
-    `daily`: each day by itself; `means`: nothing but means. Raises BadInput for a source that is not live, and where
-    days are asked for of no Prometheus; and what went wrong with one that there is.
+    `daily`: each day by itself; `means`: nothing but means. Raises BadInput for a source that is not live, and without
+    a Prometheus where now will not do; and what went wrong with one that there is.
     """
     from addonctl.adapters.usage import MetricsApiUsage, PrometheusUsage
     from addonctl.render import screen
@@ -278,7 +291,7 @@ def usage(options: SourceOptions, *, daily: bool = False, means: bool = False) -
     found = prometheus(options, live)
     if found is not None:
         return PrometheusUsage(found, daily, means)
-    if daily:
+    if not now_will_do:
         raise BadInput("There is no Prometheus in the cluster, and none was given", "Give --prometheus URL.")
     screen.note("Note: no Prometheus was found; the metrics API knows only what is used now.")
     return MetricsApiUsage(live.connection)

@@ -13,13 +13,20 @@ from addonctl.catalog import Answer, Catalog, Cell
 from addonctl.compatibility.api_deprecations import api_findings, webhook_findings
 from addonctl.compatibility.conflicts import conflict_findings
 from addonctl.compatibility.crd_versions import crd_findings
-from addonctl.compatibility.end_of_life import end_of_life_findings, migration_steps
+from addonctl.compatibility.end_of_life import end_of_life_findings, fixes_until, migration_steps
 from addonctl.compatibility.insights import insight_findings
 from addonctl.compatibility.installed import cells_of, update_fix, version_findings
 from addonctl.compatibility.matrix import matrix, matrix_minors
 from addonctl.compatibility.requirements import requirement_findings
 from addonctl.compatibility.skew import skew_findings
-from addonctl.compatibility.support import KubernetesStatus, Support, kubernetes_status, on_eks, support_findings
+from addonctl.compatibility.support import (
+    KubernetesStatus,
+    Support,
+    is_upgraded_by_aws,
+    kubernetes_status,
+    on_eks,
+    support_findings,
+)
 from addonctl.model import Finding, Gap, GapReason, Inventory, View
 from addonctl.versions import Minor
 
@@ -28,6 +35,8 @@ __all__ = [
     "KubernetesStatus",
     "Support",
     "check_compatibility",
+    "fixes_until",
+    "is_upgraded_by_aws",
     "kubernetes_status",
     "matrix",
     "matrix_minors",

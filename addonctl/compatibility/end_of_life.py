@@ -36,8 +36,8 @@ def end_of_life_findings(
     row: Installation, cells: tuple[Cell, ...], view: View, catalog: Catalog, status: KubernetesStatus, day: date
 ) -> Iterator[Finding]:
     """One finding at most: of what is retired, no release is maintained."""
-    addon = catalog.addons.get(row.addon)
-    if addon is None or isinstance(row.owner, owners.AwsManaged) or _of_a_vendor(row, catalog):
+    addon = _judged(row, catalog)
+    if addon is None:
         return
     if addon.retirement is not None:
         yield _retired(row, addon.retirement, day)
@@ -45,6 +45,19 @@ def end_of_life_findings(
     cycle = _cycle(row, addon)
     if cycle is not None and cycle.end_of_life is not None and cycle.end_of_life - day <= _AROUND:
         yield _ended(row, addon, cycle, cells[0], (view, catalog, status, day))
+
+
+def fixes_until(row: Installation, catalog: Catalog) -> date | None:
+    """Until when its release gets fixes; None: nobody has said, or a vendor keeps it."""
+    addon = _judged(row, catalog)
+    cycle = _cycle(row, addon) if addon is not None and addon.retirement is None else None
+    return cycle.end_of_life if cycle is not None else None
+
+
+def _judged(row: Installation, catalog: Catalog) -> AddOn | None:
+    """Its entry; None where AWS or a vendor looks after it, or it has none."""
+    kept = isinstance(row.owner, owners.AwsManaged) or _of_a_vendor(row, catalog)
+    return None if kept else catalog.addons.get(row.addon)
 
 
 def _of_a_vendor(row: Installation, catalog: Catalog) -> bool:

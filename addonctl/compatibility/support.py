@@ -182,14 +182,19 @@ def support_findings(view: View, catalog: Catalog, status: KubernetesStatus, day
         code = "EKS006"
     if code is None:
         return
-    eks = view.snapshot.eks
-    upgraded = eks is not None and eks.cluster.support_type == _UPGRADED_BY_AWS
+    upgraded = is_upgraded_by_aws(view)
     # AWS forces the upgrade at the end of extended support; under this policy, at the end of standard support.
     forced = status.support is Support.EXTENDED or (status.support is Support.STANDARD and upgraded)
     severity = Severity.REQUIRED if soon and forced else None
     shown = [Evidence(kind="eks", subject="calendar", detail=_when(status, status.ends, day))]
     shown += [_policy(status)] if upgraded and status.support is Support.STANDARD else _price(status.support, catalog)
     yield finding(code, ClusterRef(view.snapshot.cluster.name), *shown, fix=_upgrade(view, status), severity=severity)
+
+
+def is_upgraded_by_aws(view: View) -> bool:
+    """Whether its upgrade policy is that AWS upgrades it, so that extended support is never billed."""
+    eks = view.snapshot.eks
+    return eks is not None and eks.cluster.support_type == _UPGRADED_BY_AWS
 
 
 def _upgrade(view: View, status: KubernetesStatus) -> Iterator[CommandLine]:

@@ -17,12 +17,13 @@ from addonctl.cost.allocation import NOTHING, Demand, split_node
 from addonctl.cost.charges import Priced, balancer_type, ebs_type, is_ebs
 from addonctl.cost.estimate import Estimate, estimate
 from addonctl.cost.sharing import Sharing, shared_out
-from addonctl.cost.summary import By, CostRow, Part, explain, parts_of, summarise
+from addonctl.cost.summary import OTHERS, By, CostRow, Part, explain, parts_of, summarise
 from addonctl.model import NOT_PULLED, Inventory, Node, ObjectRef, Pod, StorageClass, View
 from addonctl.model.cost import Amount, Charge, ClusterCost, CostKind, Pool, Share
 from addonctl.versions import Minor
 
 __all__ = [
+    "OTHERS",
     "By",
     "CostRow",
     "Estimate",

@@ -45,6 +45,16 @@ class CostRow:
     pool: bool = False
     unknown: tuple[Charge, ...] = ()
 
+    @property
+    def is_partial(self) -> bool:
+        """Whether the figure says nothing of some of its pods, so that it is the least that they cost."""
+        return bool(self.unasked or self.unpriced)
+
+    @property
+    def is_known(self) -> bool:
+        """Whether something of its figure is known."""
+        return bool(self.usd_micros or (self.by_kind and not self.is_partial))
+
 
 def summarise(cost: ClusterCost, by: By, inventory: Inventory, catalog: Catalog) -> tuple[CostRow, ...]:
     """The rows of a cluster's cost, the dearest first; those that are nobody's come last."""

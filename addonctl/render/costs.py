@@ -47,7 +47,7 @@ def cost(assessment: Assessment, rows: Sequence[CostRow], by: By, style: Style) 
     whole = _cost_of(assessment)
     if style.headers:
         demo = "DEMO  " if assessment.cluster.demo else ""
-        total, add_ons = _totals(whole)
+        total, add_ons = totals(whole)
         say(f"{demo}{assessment.cluster.name}  ·  {total} a month at list price", "bold")
         say(f"add-ons {add_ons}; a month is {HOURS_PER_MONTH} hours, as it runs now")
         print_line()
@@ -56,7 +56,7 @@ def cost(assessment: Assessment, rows: Sequence[CostRow], by: By, style: Style) 
         _notes(whole, style)
 
 
-def _totals(whole: ClusterCost) -> tuple[str, str]:
+def totals(whole: ClusterCost) -> tuple[str, str]:
     """What all costs, and what add-ons cost; what has no figure makes a sum unknown, or the least that it is."""
     mine = [share for share in whole.shares if share.installation and share.is_known]
     nodes = any(charge.kind is CostKind.NODE for charge in whole.unknown)
@@ -84,7 +84,7 @@ def rows_table(rows: Sequence[CostRow], by: By, style: Style, money: str = "$/MO
     lines = (
         [
             Cell(str(named.get(row.name, row.name)), QUIET if row.pool else ""),
-            Cell(_figure(row), QUIET if row.pool else ""),
+            Cell(figure(row), QUIET if row.pool else ""),
             *((cpu(row.cpu_millicores) if row.cpu_millicores else "-",) if asks else ()),
             *((memory(row.memory_bytes) if row.memory_bytes else "-",) if asks else ()),
             *(usd(row.by_kind[kind]) if row.by_kind.get(kind) else "-" for kind in kinds),
@@ -96,12 +96,11 @@ def rows_table(rows: Sequence[CostRow], by: By, style: Style, money: str = "$/MO
     table(columns, lines, headers=style.headers)
 
 
-def _figure(row: CostRow) -> str:
+def figure(row: CostRow) -> str:
     """A dollar figure; `unknown` where nothing of it is known, and `≥` where some of it is not."""
-    lacks = row.unasked or row.unpriced
-    if not row.usd_micros and (lacks or not row.by_kind):
+    if not row.is_known:
         return "unknown"
-    return f"{'≥' if lacks else ''}{usd(row.usd_micros)}"
+    return f"{'≥' if row.is_partial else ''}{usd(row.usd_micros)}"
 
 
 def _what(charges: Iterable[Charge]) -> str:
@@ -173,7 +172,7 @@ def cost_csv(rows: Sequence[CostRow], by: By, money: str = "usd_per_month") -> s
     )
     for row in rows:
         figures = [exact(row.by_kind.get(kind)) for kind in kinds]
-        total = None if _figure(row) == "unknown" else row.usd_micros
+        total = row.usd_micros if row.is_known else None
         writer.writerow([row.name, exact(total), row.cpu_millicores, row.memory_bytes, row.unasked, *figures])
     return out.getvalue()
 
@@ -344,7 +343,7 @@ def _micros(rows: Mapping[str, CostRow], name: str) -> int:
 
 
 def _was(rows: Mapping[str, CostRow], name: str) -> str:
-    return _figure(rows[name]) if name in rows else "-"
+    return figure(rows[name]) if name in rows else "-"
 
 
 def differences_document(

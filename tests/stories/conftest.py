@@ -50,6 +50,7 @@ def at_work(folder: Path) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         patch.setenv("ADDONCTL_CACHE_DIR", str(folder / "cache"))
+        patch.setenv("ADDONCTL_STATE_DIR", str(folder / "state"))
         patch.setenv("XDG_CONFIG_HOME", str(folder / "config"))
         patch.delenv("ADDONCTL_CONFIG", raising=False)
         patch.setattr(wiring, "CLOCK", FixedClock())

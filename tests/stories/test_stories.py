@@ -62,6 +62,7 @@ CASES = (
         Case("prod-eu-1", "cost --bill bill.csv.gz --by kind -o csv", columns=0),
         Case("prod-eu-1", "cost -o openmetrics", columns=0),
         Case("prod-eu-1", "plan coredns --to latest-compatible"),
+        Case("prod-eu-1", "dashboard", columns=120),
         Case("payments", "plan --target 1.35", 3),
         Case("payments", "plan --target 1.35 --accept-risk PRE011", 3),
         Case("edge-us-2", "plan kyverno --to 3.8.2", 3),
@@ -81,6 +82,7 @@ CASES = (
         Case("payments", "health -o wide", columns=0),
         Case("payments", "cost -o wide", columns=0),
         Case("payments", "cost", columns=60),
+        Case("payments", "dashboard", columns=80),
         gate=2,
     ),
     *_cases(
@@ -114,13 +116,17 @@ CASES = (
         Case("legacy-1", "findings --only CRD*"),
         gate=2,
     ),
+    Case("demo", "dashboard --demo", columns=120),
+    Case("demo", "dashboard --demo", columns=60),
+    Case("demo", "dashboard --demo", columns=0),
 )
 
 
 def run(case: Case) -> tuple[str, int]:
     """What the command shows, with what it says beside its output."""
     words = shlex.split(case.line)
-    source = [] if words[:2] == ["findings", "explain"] else ["--snapshot", f"{case.cluster}.snap"]
+    itself = words[:2] == ["findings", "explain"] or "--demo" in words
+    source = [] if itself else ["--snapshot", f"{case.cluster}.snap"]
     if case.columns:
         return shown_in_terminal(case.columns, *words, *source)
     done = in_fork(*words, *source)
@@ -136,6 +142,12 @@ def test_the_whole_output_is_as_it_was_read(case: Case, request: pytest.FixtureR
         case.file.parent.mkdir(exist_ok=True)
         case.file.write_text(text)
     assert text == case.file.read_text()
+
+
+def test_the_dashboard_is_one_screen() -> None:
+    lines = (GOLDEN / "demo" / "dashboard-demo-120.txt").read_text().splitlines()
+    assert len(lines) < 40  # and the prompt
+    assert max(map(len, lines)) <= 120
 
 
 def test_no_golden_file_is_left_over() -> None:
