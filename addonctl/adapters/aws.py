@@ -87,7 +87,8 @@ PERMISSIONS = tuple(
 OPTIONAL = (
     ("pricing:GetProducts", "prices refresh"),
     ("ce:GetCostAndUsage", "cost --cost-explorer"),
-    ("cloudwatch:GetMetricData", "usage from Container Insights"),
+    ("cloudwatch:ListMetrics", "usage --cloudwatch"),
+    ("cloudwatch:GetMetricData", "usage --cloudwatch"),
 )
 """Actions that only one thing each takes: reading a cluster needs none of them."""
 

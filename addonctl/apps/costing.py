@@ -37,7 +37,7 @@ def attach(cli: click.Group) -> None:
 @opt.command(short_help="What each add-on uses, beside what it requests.")
 @opt.addon_or_none
 @opt.live_options
-@opt.prometheus
+@opt.metrics
 @opt.window("14d", "How far to look back, such as 12h or 14d.")
 @opt.output_option("table", "wide", "json", "yaml", "csv")
 @opt.no_headers
@@ -68,7 +68,7 @@ def usage(addon: str, window: "timedelta", output: str, no_headers: bool, **sour
 @opt.command(short_help="What each add-on should request, by what it uses.")
 @opt.addon_or_none
 @opt.live_options
-@opt.prometheus
+@opt.metrics
 @opt.window("14d", "How far to look back, such as 7d or 14d.")
 @opt.option(
     "--risk",
@@ -108,7 +108,7 @@ def rightsize(addon: str, window: "timedelta", risk: str, output: str, no_header
 @opt.addon_or_none
 @opt.source_options
 @opt.window("", "Look for requests above what is used as well, over so long, such as 14d; live only.")
-@opt.prometheus
+@opt.metrics
 @opt.output_option("table", "wide", "json", "yaml", "csv")
 @opt.no_headers
 def opportunities(addon: str, window: "timedelta | None", output: str, no_headers: bool, **source: Any) -> None:
@@ -145,7 +145,7 @@ def opportunities(addon: str, window: "timedelta | None", output: str, no_header
     )
 
 
-_use = opt.chain(opt.window("", "Split nodes by use as well, over so long, such as 7d; live only."), opt.prometheus)
+_use = opt.chain(opt.window("", "Split nodes by use as well, over so long, such as 7d; live only."), opt.metrics)
 
 
 @opt.group(invoke_without_command=True, short_help="What each add-on costs a month, and why.")

@@ -204,6 +204,10 @@ prometheus = option(
     metavar="URL",
     help="The Prometheus that knows the cluster; by default that of the settings, or one inside; `none` for none.",
 )
+metrics = chain(
+    prometheus,
+    option("--cloudwatch", is_flag=True, help="Use by CloudWatch Container Insights, for cents; no Prometheus."),
+)
 kubernetes = option(
     "--kubernetes",
     default="",

@@ -105,6 +105,7 @@ class SourceOptions:
     kubernetes: str = ""
     timeout_s: float | None = None
     prometheus: str = ""
+    cloudwatch: bool = False
     progress: ports.Progress = field(default=ports.silent)
 
     def source(self, known: "Catalog") -> ports.Source:
@@ -149,7 +150,7 @@ class SourceOptions:
         of_kubeconfig = {"--context": self.context, "--kubeconfig": self.kubeconfig}
         of_aws = {"--region": self.region, "--profile": self.profile}
         of_live = of_kubeconfig | of_aws | {"--namespace": self.namespace, "--request-timeout": self.timeout_s}
-        of_live |= {"--prometheus": self.prometheus}
+        of_live |= {"--prometheus": self.prometheus, "--cloudwatch": self.cloudwatch}
         of_others = of_kubeconfig if asked == ["--eks"] else of_live if asked else {}
         for flag, given in of_others.items():
             if given:
@@ -277,7 +278,9 @@ def prometheus(options: SourceOptions, live: "LiveCluster") -> "Prometheus | Non
 
 
 def usage(options: SourceOptions, *, daily: bool = False, means: bool = False, now_will_do: bool = True) -> ports.Usage:
-    """What knows the use of the chosen live cluster: its Prometheus, else the metrics API, which knows only now.
+    """What knows the use of the chosen live cluster: CloudWatch if it is asked for, else its Prometheus.
+
+    Without a Prometheus it is the metrics API, which knows only now.
 
     `daily`: each day by itself; `means`: nothing but means. Raises BadInput for a source that is not live, and without
     a Prometheus where now will not do; and what went wrong with one that there is.
@@ -288,6 +291,8 @@ def usage(options: SourceOptions, *, daily: bool = False, means: bool = False, n
     if options.is_saved:
         raise BadInput("Use is read from a live cluster alone", "Give --context, or --eks.")
     live = options.live(catalog())
+    if options.cloudwatch:
+        return _container_insights(options, live, daily=daily, means=means)
     found = prometheus(options, live)
     if found is not None:
         return PrometheusUsage(found, daily, means)
@@ -295,6 +300,17 @@ def usage(options: SourceOptions, *, daily: bool = False, means: bool = False, n
         raise BadInput("There is no Prometheus in the cluster, and none was given", "Give --prometheus URL.")
     screen.note("Note: no Prometheus was found; the metrics API knows only what is used now.")
     return MetricsApiUsage(live.connection)
+
+
+def _container_insights(options: SourceOptions, live: "LiveCluster", *, daily: bool, means: bool) -> ports.Usage:
+    from addonctl.adapters.cloudwatch import ContainerInsights
+
+    if options.prometheus:
+        raise BadInput("--cloudwatch and --prometheus cannot be used together", "Give one.")
+    region, name = live.eks_place
+    if not name:
+        raise BadInput("Which EKS cluster it is, is not known", "Give --eks CLUSTER.")
+    return ContainerInsights(live.aws(region), name, daily, means)
 
 
 def counting(options: SourceOptions, plan: "Plan") -> "Plan":

@@ -8,6 +8,7 @@ import re
 from collections.abc import Mapping
 from datetime import date, timedelta
 from decimal import Decimal
+from math import ceil
 from typing import TYPE_CHECKING, Any
 
 from botocore.session import Session
@@ -15,6 +16,7 @@ from botocore.validate import ParamValidator
 from moto import backend_index
 from moto.ce import urls as ce_urls
 from moto.ce.responses import CostExplorerResponse
+from moto.cloudwatch.models import Statistics
 from moto.core.responses import ActionResult
 from moto.ec2 import urls as ec2_urls
 from moto.ec2.responses import EC2Response
@@ -37,6 +39,18 @@ def register() -> None:
     ec2_urls.url_paths["{0}/"] = Ec2.dispatch
     ce_urls.url_paths["{0}/$"] = Billing.dispatch
     backend_index.backend_url_patterns.append(("ce", re.compile(r"https?://pricing\.")))
+    Statistics.get_statistics_for_type = _statistic  # type: ignore[method-assign]
+
+
+_KNOWN_STATISTIC = Statistics.get_statistics_for_type
+
+
+def _statistic(self: Statistics, stat: str) -> Any:
+    """moto knows no percentiles: the lowest value that so many are not above."""
+    if not re.fullmatch(r"p\d+(\.\d+)?", stat):
+        return _KNOWN_STATISTIC(self, stat)
+    values = sorted(self.metric_single_values_list)
+    return values[max(0, ceil(float(stat[1:]) / 100 * len(values)) - 1)] if values else None
 
 
 class AddonResponse(EKSResponse):
