@@ -46,6 +46,8 @@ _BESIDE_S, _A_WAVE_S, _ANSWERED_S = 180.0, 120.0, 120.0
 # Who has moved a run so short ago is alive, and who has not for so long is dead, by the Lease as well; who takes a run
 # over has renewed it within so long.
 _ALIVE_S, _DEAD_S, _RENEWED_S = 10.0, 70.0, 30.0
+# What people ask is heard at the next move.
+_HEARD_S = 60.0
 # What fails at least so often at once is not let into a second wave.
 _PLAIN = 0.2
 _AS_BEFORE = (Phase.ROLLED_BACK, Phase.REFUSED, Phase.CANCELLED)
@@ -79,6 +81,7 @@ class Auditor:
     _turned: int | None = None
     _old_only: int | None = None
     _ended: int | None = None
+    _asked: list[int] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         stage = self.stage
@@ -137,6 +140,10 @@ class Auditor:
         """No wave begins while it is paused, and what is updated is so at that moment, not only in the end."""
         if self._paused and run.phase in (Phase.APPLY, Phase.VERIFY):
             self.found(f"{run.phase} begins though it is paused")
+        if run.phase is Phase.SOAK and self._tag_after and not self.scenario.faults:
+            new = sum(self._version(pod) == self._tag_after for pod in self.store.rows(POD) if self._counts(pod))
+            if new < (wanted := sum(wave.instances for wave in self._at_work_on.waves[: run.wave + 1])):
+                self.found(f"wave {run.wave} is soaked, while {new} of {wanted} of the new version serve")
         if run.phase is Phase.UPDATED and self._calm:
             serving = [self._version(pod) for pod in self.store.rows(POD) if self._counts(pod)]
             if serving != [self._tags[-1]] * (self.scenario.instances if self._tags[-1] else 0):
@@ -210,6 +217,10 @@ class Auditor:
     def _is_our_pod(self, what: str) -> bool:
         pods = (pod for pod in self.store.rows(POD) if str(pod.ref) == what)
         return all(selects(_OURS, pod.labels) for pod in pods) and what.startswith("Pod")
+
+    def asked(self) -> None:
+        """Somebody asks something of a run that has not ended."""
+        self._asked.append(self.store.world.micros)
 
     def at_work(self, call: Call) -> None:
         """What happens until `done` is the doing of this call."""
@@ -437,6 +448,10 @@ class Auditor:
         for canary in CANARIES:
             if canary in told:
                 self.found("a secret is in the journal")
+        for line, after in pairwise(self._lines):
+            if line.what is after.what is What.WAITS and (line.command, line.detail) == (after.command, after.detail):
+                self.found(f"that {line.command} waits for {line.detail} is told twice")
+        self._check_heard()
         wanted = {line.command: line.do for line in self._lines if line.what is What.WANTED}
         for line in self._lines:
             if line.what is What.WANTED and line.do is not wanted[line.command]:
@@ -446,6 +461,16 @@ class Auditor:
         versions = {str(each) for step in self.plan.steps for each in (step.from_version, step.to_version)}
         for version in self.eks.versions_asked() - versions:
             self.found(f"EKS was asked for {version}, which is not of the plan")
+
+    def _check_heard(self) -> None:
+        """What people asked is in the record, where nothing stood in its way."""
+        one, began = self.scenario, self.store.world.beginning
+        if one.faults or one.crashes or one.hangs or self._ended is None:
+            return
+        heard = [(line.at - began).total_seconds() for line in self._lines if line.what is What.ASKED]
+        for asked_s in (micros / 1e6 for micros in self._asked if self._ended - micros > _HEARD_S * 1e6):
+            if not any(asked_s <= heard_s <= asked_s + _HEARD_S for heard_s in heard):
+                self.found(f"what was asked at {asked_s:.0f} s was not heard")
 
     def _check_leases(self) -> None:
         if self.scenario.faults:  # whoever may not give it back has ended all the same

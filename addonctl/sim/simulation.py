@@ -127,6 +127,7 @@ class Drive:
         kept = self.shelf.kept.get("run")
         if kept is None or kept.run.phase.ended:
             return
+        self.auditor.asked()
         SimJournal(self.shelf, "somebody", self.stage.clock).ask("run", _PEOPLE[what]("somebody"))
 
     def to_the_end(self) -> Run:

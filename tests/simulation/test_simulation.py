@@ -256,6 +256,11 @@ def _wants_two_things_under_one_id(drive: Drive) -> None:
     drive.auditor.moved(run, [wanted])
 
 
+def _tells_it_twice(drive: Drive) -> None:
+    waits = Line(at=BEGINNING, what=What.WAITS, by="worker", command="run-5", detail="the owner is at work")
+    drive.auditor.moved(drive.shelf.kept["run"].run, [waits, waits])
+
+
 def _asks_eks_for_more(drive: Drive) -> None:
     addons = SimEksAddons(drive.stage.eks)
     found = addons.describe("dns")
@@ -276,6 +281,7 @@ TAMPERING: dict[str, Callable[[Drive], None]] = {
     "PodDisruptionBudget/kube-system/dns is not as it was": _leaves_a_budget,
     "instances run v0": _leaves_two_versions,
     "a secret is in the journal": _tells_a_secret,
+    "run-5 waits for the owner is at work is told twice": _tells_it_twice,
     "command run-1 is check, and release as well": _wants_two_things_under_one_id,
     "EKS was asked with token another": _asks_eks_for_more,
 }
@@ -289,6 +295,13 @@ def test_the_auditor_finds(what: str) -> None:
     TAMPERING[what](drive)
     drive.auditor.judge(run, 0)
     assert any(what in violation.what for violation in drive.auditor.violations), drive.auditor.violations
+
+
+def test_the_auditor_finds_what_was_not_heard() -> None:
+    drive = Drive(Stage(PLAIN))
+    drive.world.after(10, drive.auditor.asked)
+    drive.auditor.judge(drive.to_the_end(), 0)
+    assert [each.what for each in drive.auditor.violations] == ["what was asked at 130 s was not heard"]
 
 
 def test_the_auditor_finds_writes_that_nobody_planned() -> None:
