@@ -33,6 +33,7 @@ from addonctl.model import (
     MissingRef,
     ObjectHealth,
     ObjectRef,
+    Place,
     ProbeAnswer,
     Severity,
     Snapshot,
@@ -147,6 +148,18 @@ class Assessment:
                 yield from (row.id for row in rows if row.id in members or row.addon in members)
             case MissingRef(source=source):
                 yield from self.concerned(source)
+
+    def places(self, found: Finding) -> tuple[Place, ...]:
+        """Where the objects that a finding is about stand in the files that were read; empty for a live cluster."""
+        known = self.view.places
+        if not known:
+            return ()
+        subject = found.subject.source if isinstance(found.subject, MissingRef) else found.subject
+        itself = known.get(subject, ()) if isinstance(subject, ObjectRef) else ()
+        shown = (place for item in found.evidence if item.ref for place in known.get(item.ref, ()))
+        rows = (self.row(id) for id in self.concerned(found.subject))
+        runs = (place for row in rows if row for ref in row.workloads for place in known.get(ref, ()))
+        return itself or tuple(dict.fromkeys(shown)) or tuple(dict.fromkeys(runs))
 
     def about(self, wanted: Callable[[Check], bool]) -> "Assessment":
         """The same assessment, narrowed to some checks, so that a command lists and fails on the same findings."""

@@ -8,25 +8,23 @@ import base64
 import logging
 import os
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from functools import cached_property
 from typing import Any, TypeVar
 
 import addonctl
 from addonctl import ports
-from addonctl.adapters import api_errors, aws_errors, eks_table, redact
+from addonctl.adapters import api_errors, aws_errors, aws_records, eks_table
 from addonctl.catalog import EksTable
 from addonctl.errors import AddonctlError, BadInput, NotReachable
 from addonctl.model import (
     Eks,
     EksAddon,
     EksCapability,
-    EksCluster,
     EksInsight,
-    EksIssue,
     EksUpdate,
     FargateProfile,
     Gap,
@@ -301,8 +299,8 @@ class Aws:
             "ec2:instance_types": lambda: self.instance_types(instance_types),
         }
         found, gaps = self._all(parts, progress)
-        eks = Eks(cluster=_cluster(described, region), **found)
-        return _with_owned_identities(eks), tuple(gaps)
+        eks = Eks(cluster=aws_records.cluster(described, region), **found)
+        return aws_records.with_owned_identities(eks), tuple(gaps)
 
     def _all(
         self, parts: Mapping[str, Callable[[], Any]], progress: ports.Progress
@@ -325,29 +323,17 @@ class Aws:
         return [self._addon(cluster, name) for name in names]
 
     def _addon(self, cluster: str, name: str) -> EksAddon:
-        addon = self._eks.describe_addon(clusterName=cluster, addonName=name)["addon"]
-        busy = addon.get("status") in ("UPDATING", "DEGRADED", "UPDATE_FAILED")
-        return EksAddon(
-            name=name,
-            status=addon.get("status", ""),
-            version=addon.get("addonVersion", ""),
-            arn=addon.get("addonArn", ""),
-            namespace=(addon.get("namespaceConfig") or {}).get("namespace", ""),
-            owner=addon.get("owner", ""),
-            publisher=addon.get("publisher", ""),
-            service_account_role_arn=addon.get("serviceAccountRoleArn", ""),
-            is_configured=is_set(addon.get("configurationValues") or ""),
-            issues=_issues((addon.get("health") or {}).get("issues")),
-            updates=tuple(self._updates(cluster, name)) if busy else (),
-            created=_utc(addon.get("createdAt")),
-            modified=_utc(addon.get("modifiedAt")),
-        )
+        described = self._eks.describe_addon(clusterName=cluster, addonName=name)["addon"]
+        busy = described.get("status") in ("UPDATING", "DEGRADED", "UPDATE_FAILED")
+        return aws_records.addon(described, tuple(self._updates(cluster, name)) if busy else ())
 
     def _updates(self, cluster: str, addon: str) -> list[EksUpdate]:
         """The updates in progress and the newest one: EKS lists them newest first."""
         where = {"name": cluster} | ({"addonName": addon} if addon else {})
         newest = self._eks.list_updates(**where, maxResults=10).get("updateIds") or ()
-        found = [_update(self._eks.describe_update(**where, updateId=one)["update"], addon) for one in newest[:3]]
+        found = [
+            aws_records.update(self._eks.describe_update(**where, updateId=one)["update"], addon) for one in newest[:3]
+        ]
         return [one for number, one in enumerate(found) if number == 0 or one.status == "InProgress"]
 
     def _insights(self, cluster: str) -> list[EksInsight]:
@@ -357,39 +343,23 @@ class Aws:
             whole = summary
             if status != "PASSING":
                 whole = self._eks.describe_insight(clusterName=cluster, id=summary["id"])["insight"]
-            found.append(_insight(whole))
+            found.append(aws_records.insight(whole))
         return found
 
     def _node_groups(self, cluster: str) -> list[NodeGroup]:
         names = self._pages("list_nodegroups", "nodegroups", clusterName=cluster)
         described = (self._eks.describe_nodegroup(clusterName=cluster, nodegroupName=name) for name in names)
-        return [_node_group(answer["nodegroup"]) for answer in described]
+        return [aws_records.node_group(answer["nodegroup"]) for answer in described]
 
     def _fargate(self, cluster: str) -> list[FargateProfile]:
         names = self._pages("list_fargate_profiles", "fargateProfileNames", clusterName=cluster)
         described = (self._eks.describe_fargate_profile(clusterName=cluster, fargateProfileName=n) for n in names)
-        return [
-            FargateProfile(
-                name=profile["fargateProfileName"],
-                status=profile.get("status", ""),
-                namespaces=tuple(selector.get("namespace", "") for selector in profile.get("selectors") or ()),
-            )
-            for profile in (answer["fargateProfile"] for answer in described)
-        ]
+        return [aws_records.fargate_profile(answer["fargateProfile"]) for answer in described]
 
     def _capabilities(self, cluster: str) -> list[EksCapability]:
         names = [one["capabilityName"] for one in self._pages("list_capabilities", "capabilities", clusterName=cluster)]
         described = (self._eks.describe_capability(clusterName=cluster, capabilityName=name) for name in names)
-        return [
-            EksCapability(
-                name=one["capabilityName"],
-                type=one.get("type", ""),
-                status=one.get("status", ""),
-                version=one.get("version") or "",
-                issues=_issues((one.get("health") or {}).get("issues")),
-            )
-            for one in (answer["capability"] for answer in described)
-        ]
+        return [aws_records.capability(answer["capability"]) for answer in described]
 
     def _pod_identities(self, cluster: str) -> list[PodIdentity]:
         listed = self._pages("list_pod_identity_associations", "associations", clusterName=cluster)
@@ -397,29 +367,13 @@ class Aws:
             self._eks.describe_pod_identity_association(clusterName=cluster, associationId=one["associationId"])
             for one in listed
         )
-        return [
-            PodIdentity(
-                namespace=one["namespace"],
-                service_account=one["serviceAccount"],
-                role_arn=one.get("roleArn", ""),
-                owner_arn=one.get("ownerArn") or "",
-            )
-            for one in (answer["association"] for answer in described)
-        ]
+        return [aws_records.pod_identity(answer["association"]) for answer in described]
 
     def _subnets(self, ids: tuple[str, ...]) -> list[Subnet]:
         if not ids:
             return []
         answer = self._ec2.describe_subnets(SubnetIds=list(ids))
-        return [
-            Subnet(
-                id=one["SubnetId"],
-                zone=one.get("AvailabilityZone", ""),
-                cidr=one.get("CidrBlock", ""),
-                free_addresses=one.get("AvailableIpAddressCount", 0),
-            )
-            for one in answer["Subnets"]
-        ]
+        return [aws_records.subnet(one) for one in answer["Subnets"]]
 
     def instance_types(self, names: Iterable[str]) -> list[InstanceType]:
         """The vCPUs, memory and addresses of instance types."""
@@ -428,7 +382,7 @@ class Aws:
         for start in range(0, len(wanted), _TYPES_PER_CALL):
             pages = self._ec2.get_paginator("describe_instance_types")
             for page in pages.paginate(InstanceTypes=wanted[start : start + _TYPES_PER_CALL]):
-                found += [_instance_type(one) for one in page["InstanceTypes"]]
+                found += [aws_records.instance_type(one) for one in page["InstanceTypes"]]
         return found
 
     # ── Doctor ──────────────────────────────────────────────────────────────────────────────────────────────────
@@ -489,128 +443,3 @@ def _or_raise(ask: Callable[[], _Part]) -> _Part:
         return ask()
     except (exceptions.ClientError, exceptions.BotoCoreError, *_NOT_PROMISED) as error:
         raise aws_errors.failure(error) from error
-
-
-# ── Decoding ────────────────────────────────────────────────────────────────────────────────────────────────────
-
-
-def _utc(when: datetime | None) -> datetime | None:
-    """In UTC: boto3 returns times in the local time zone."""
-    return when.astimezone(UTC) if when is not None else None
-
-
-def is_set(values: str) -> bool:
-    """Whether configurationValues (JSON or YAML, as sent) contain anything."""
-    return "".join(values.split()) not in ("", "{}", "null", "---")
-
-
-def _issues(issues: Iterable[Mapping[str, Any]] | None) -> tuple[EksIssue, ...]:
-    return tuple(
-        EksIssue(
-            code=one.get("code") or one.get("errorCode") or "",
-            message=redact.text(one.get("message") or one.get("errorMessage") or ""),
-            resources=tuple(one.get("resourceIds") or ()),
-        )
-        for one in issues or ()
-    )
-
-
-def _cluster(one: Mapping[str, Any], region: str) -> EksCluster:
-    return EksCluster(
-        name=one["name"],
-        arn=one.get("arn", ""),
-        region=region,
-        endpoint=one.get("endpoint") or "",
-        status=one.get("status", ""),
-        version=one.get("version", ""),
-        platform_version=one.get("platformVersion") or "",
-        support_type=(one.get("upgradePolicy") or {}).get("supportType", ""),
-        auto_mode=bool((one.get("computeConfig") or {}).get("enabled")),
-        health_issues=tuple(issue.code for issue in _issues((one.get("health") or {}).get("issues"))),
-        subnets=tuple((one.get("resourcesVpcConfig") or {}).get("subnetIds") or ()),
-    )
-
-
-def _update(one: Mapping[str, Any], addon: str) -> EksUpdate:
-    params = {param["type"]: str(param.get("value") or "") for param in one.get("params") or ()}
-    return EksUpdate(
-        id=one["id"],
-        type=one.get("type", ""),
-        status=one.get("status", ""),
-        addon=addon,
-        created=_utc(one.get("createdAt")),
-        params=_fitting(params),
-        errors=_issues(one.get("errors")),
-    )
-
-
-# Of the parameters of an update, only versions are kept; not configuration, roles, addresses and endpoints.
-_VERSION = re.compile(r"v?\d{1,4}(\.\d{1,8}){0,3}(-(eksbuild|eks|\d{8})[.\w]{0,12})?|eks\.\d{1,4}", re.ASCII)
-_PARAMS: Mapping[str, re.Pattern[str]] = {
-    "AddonVersion": _VERSION,
-    "Version": _VERSION,
-    "PlatformVersion": _VERSION,
-    "ReleaseVersion": _VERSION,
-    "ResolveConflicts": re.compile("OVERWRITE|PRESERVE|NONE"),
-}
-
-
-def _fitting(params: Mapping[str, str]) -> dict[str, str]:
-    return {kind: params[kind] for kind, form in _PARAMS.items() if form.fullmatch(params.get(kind, ""))}
-
-
-def _insight(one: Mapping[str, Any]) -> EksInsight:
-    status = one.get("insightStatus") or {}
-    details = (one.get("categorySpecificSummary") or {}).get("addonCompatibilityDetails") or ()
-    resources = (r.get("kubernetesResourceUri") or r.get("arn") or "" for r in one.get("resources") or ())
-    return EksInsight(
-        id=one["id"],
-        name=one.get("name", ""),
-        category=one.get("category", ""),
-        status=status.get("status", ""),
-        kubernetes_version=one.get("kubernetesVersion") or "",
-        reason=redact.text(status.get("reason") or ""),
-        recommendation=redact.text(one.get("recommendation") or ""),
-        refreshed=_utc(one.get("lastRefreshTime")),
-        resources=tuple(filter(None, resources)),
-        addons={detail["name"]: tuple(detail.get("compatibleVersions") or ()) for detail in details},
-    )
-
-
-def _node_group(one: Mapping[str, Any]) -> NodeGroup:
-    scaling = one.get("scalingConfig") or {}
-    return NodeGroup(
-        name=one["nodegroupName"],
-        status=one.get("status", ""),
-        version=one.get("version") or "",
-        release_version=one.get("releaseVersion") or "",
-        ami_type=one.get("amiType") or "",
-        capacity_type=one.get("capacityType") or "",
-        instance_types=tuple(one.get("instanceTypes") or ()),
-        desired=scaling.get("desiredSize", 0),
-        minimum=scaling.get("minSize", 0),
-        maximum=scaling.get("maxSize", 0),
-        issues=_issues((one.get("health") or {}).get("issues")),
-    )
-
-
-def _instance_type(one: Mapping[str, Any]) -> InstanceType:
-    network = one.get("NetworkInfo") or {}
-    return InstanceType(
-        name=one["InstanceType"],
-        vcpus=(one.get("VCpuInfo") or {}).get("DefaultVCpus", 0),
-        memory_bytes=(one.get("MemoryInfo") or {}).get("SizeInMiB", 0) << 20,
-        architecture=",".join((one.get("ProcessorInfo") or {}).get("SupportedArchitectures") or ()),
-        network_interfaces=network.get("MaximumNetworkInterfaces", 0),
-        addresses_per_interface=network.get("Ipv4AddressesPerInterface", 0),
-        nitro=one.get("Hypervisor") == "nitro" or bool(one.get("BareMetal")),
-    )
-
-
-def _with_owned_identities(eks: Eks) -> Eks:
-    """Assigns each add-on the pod identities that it owns."""
-
-    def owned(addon: EksAddon) -> Iterator[PodIdentity]:
-        return (one for one in eks.pod_identities if addon.arn and one.owner_arn == addon.arn)
-
-    return replace(eks, addons=tuple(replace(addon, pod_identities=tuple(owned(addon))) for addon in eks.addons))

@@ -13,7 +13,7 @@ import msgspec
 from addonctl import model, resources, units
 from addonctl.adapters import api_types as s
 from addonctl.adapters import forms, helm, redact, shapes
-from addonctl.adapters.decoding import EMPTY, Decoder, Kind, aware, conditions, kept_annotations
+from addonctl.adapters.decoding import EMPTY, Decoder, Kind, aware, conditions, kept_annotations, quantity
 from addonctl.catalog import Form, SettingForm
 from addonctl.errors import BadInput
 from addonctl.resources import RESOURCES, group_of
@@ -32,7 +32,7 @@ def _texts(values: Mapping[str, Any] | None) -> dict[str, str]:
 
 
 def _bytes(quantities: Mapping[str, Any] | None, key: str) -> int:
-    return units.whole(str((quantities or {}).get(key, "0")))
+    return quantity(units.whole, (quantities or {}).get(key, "0")) or 0
 
 
 def _match_labels(selector: s.LabelSelector | None) -> dict[str, str]:
@@ -70,7 +70,7 @@ def _node(o: s.Node, d: Decoder, common: dict[str, Any]) -> model.Node:
         unschedulable=bool(spec.unschedulable),
         taints=tuple(model.Taint(key=t.key, value=t.value or "", effect=t.effect or "") for t in spec.taints or ()),
         conditions=conditions(status.conditions),
-        cpu_millicores=units.cpu_millicores(str(allocatable.get("cpu", "0"))),
+        cpu_millicores=quantity(units.cpu_millicores, allocatable.get("cpu", "0")) or 0,
         memory_bytes=_bytes(allocatable, "memory"),
         max_pods=_bytes(allocatable, "pods"),
     )
@@ -91,7 +91,7 @@ def _container(c: s.Container, env: Mapping[str, SettingForm], init: bool) -> mo
     limits = (c.resources.limits if c.resources else None) or {}
 
     def asked(of: Mapping[str, Any], what: str, read: Callable[[str], int]) -> int | None:
-        return read(str(of[what])) if of.get(what) is not None else None
+        return quantity(read, of[what]) if of.get(what) is not None else None
 
     return model.Container(
         name=c.name,

@@ -133,14 +133,14 @@ class Decoder:
         token = (page.metadata.continue_ or "") if page.metadata else ""
         return Page(items, token, tuple(skipped))
 
-    def one(self, kind: Kind, raw: "bytes | msgspec.Raw | Mapping[str, Any]") -> Any:
-        """One object from JSON or from parsed YAML. Raises BadInput when it is broken."""
-        return self._convert(kind, _decoded(kind.shape, raw))
+    def one(self, kind: Kind, raw: "bytes | msgspec.Raw | Mapping[str, Any]", place: model.Place | None = None) -> Any:
+        """One object from JSON or from parsed YAML, which stands in `place`. Raises BadInput when it is broken."""
+        return self._convert(kind, _decoded(kind.shape, raw), place)
 
-    def _convert(self, kind: Kind, shape: s.Object) -> Any:
-        return kind.convert(shape, self, self._common(shape, kind.kind))
+    def _convert(self, kind: Kind, shape: s.Object, place: model.Place | None = None) -> Any:
+        return kind.convert(shape, self, self._common(shape, kind.kind, place))
 
-    def _common(self, shape: s.Object, kind: str) -> dict[str, Any]:
+    def _common(self, shape: s.Object, kind: str, place: model.Place | None) -> dict[str, Any]:
         """The keyword arguments that every KubernetesObject takes."""
         meta = shape.metadata
         if meta is None:
@@ -160,6 +160,7 @@ class Decoder:
             "annotations": kept_annotations(meta.annotations),
             "owners": self._owner_refs(meta.owner_references),
             "appliers": self._applied_by(meta),
+            "place": place,
         }
 
     def _interned_labels(self, labels: dict[str, str] | None) -> dict[str, str]:
@@ -245,7 +246,8 @@ class Decoder:
         key = (str(cpu), str(requests.get("memory", limits.get("memory", "0"))))
         known = self._requests.get(key)
         if known is None:
-            known = self._requests[key] = units.cpu_millicores(key[0]), units.whole(key[1])
+            cpu, memory = quantity(units.cpu_millicores, key[0]), quantity(units.whole, key[1])
+            known = self._requests[key] = cpu or 0, memory or 0
         return known
 
     def others(self, api_version: str, kind: str, body: bytes) -> Page:
@@ -259,13 +261,19 @@ class Decoder:
                 skipped.append(f"{kind} number {number}: {error.what}")
         return Page(items, (page.metadata.continue_ or "") if page.metadata else "", tuple(skipped))
 
-    def other(self, api_version: str, kind: str, raw: "bytes | msgspec.Raw | Mapping[str, Any]") -> model.OtherObject:
+    def other(
+        self,
+        api_version: str,
+        kind: str,
+        raw: "bytes | msgspec.Raw | Mapping[str, Any]",
+        place: model.Place | None = None,
+    ) -> model.OtherObject:
         """One object of a kind without a shape of its own. Raises BadInput when it is broken."""
         shape = _decoded(s.OtherObject, raw)
         status = shape.status if isinstance(shape.status, Mapping) else {}
         observed = status.get("observedGeneration")
         return model.OtherObject(
-            **self._common(shape, kind),
+            **self._common(shape, kind, place),
             api_version=api_version,
             kind=kind,
             generation=(shape.metadata.generation or 0) if shape.metadata else 0,
@@ -375,6 +383,14 @@ def _name_of(raw: Any) -> str:
         return f"{raw.get('kind') or 'object'} {meta.get('namespace') or '-'}/{meta.get('name') or '-'}"[:200]
     except (*NOT_JSON, AttributeError):
         return "an object"
+
+
+def quantity(read: Callable[[str], int], written: Any) -> int | None:
+    """A quantity; None for what is none, which no API server lets pass: files may have a variable in its place."""
+    try:
+        return read(str(written))
+    except BadInput:
+        return None
 
 
 def aware(when: datetime | None) -> datetime | None:

@@ -21,7 +21,7 @@ from addonctl.model import HelmObject, HelmRelease
 # etcd limits objects to 1.5 MiB and gzip shrinks a chart some tenfold; anything larger is a decompression bomb.
 _RECORD_MAX_BYTES = 64 << 20
 # A status in Helm's terms.
-_DEPLOYED = "deployed"
+DEPLOYED = "deployed"
 _GZIP_MAGIC = b"\x1f\x8b"
 
 
@@ -63,6 +63,14 @@ def release_from_secret_data(encoded: bytes | str, *, namespace: str) -> HelmRel
     return _release(record, namespace)
 
 
+def release(record: Mapping[str, object]) -> HelmRelease:
+    """The release in what `helm status` and `helm get all` print. Raises BadInput when it is broken."""
+    try:
+        return _release(shapes.convert(record, _Release, strict=False), "")
+    except msgspec.ValidationError as error:
+        raise BadInput(f"a Helm release cannot be read: {error}") from error
+
+
 def unpacked(encoded: bytes | str) -> bytes:
     """The record's JSON: a Secret's data is base64 of what Helm stored, which is base64 of gzip, or plain JSON."""
     stored = base64.b64decode(encoded, validate=True)
@@ -89,7 +97,7 @@ def _release(record: _Release, namespace: str) -> HelmRelease:
         revision=record.version or 0,
         status=info.status or "",
         updated=when(info.last_deployed),
-        deployed_revision=record.version if info.status == _DEPLOYED else None,
+        deployed_revision=record.version if info.status == DEPLOYED else None,
         objects=tuple(_objects(record.manifest or "")),
     )
 

@@ -5,7 +5,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from addonctl.adapters import redact
-from addonctl.adapters.sources.manifests import UNREADABLE, YAML_MARKER, files, loaded
+from addonctl.adapters.files import files
+from addonctl.adapters.yaml_loader import MARKER, loaded
 from addonctl.errors import BadInput
 from addonctl.model import live
 from addonctl.model.manifests import Manifests
@@ -21,13 +22,11 @@ class ManifestFiles:
             )
         total = hashlib.sha256()
         documents: list[live.Object] = []
-        for source, load in files([path]):
-            try:
-                body = load()
-            except UNREADABLE as error:
-                raise BadInput(f"{source} cannot be read: {error}", "Check the path.") from error
-            total.update(len(body).to_bytes(8, "big") + body)
-            documents += objects_in(body, source)
+        for file in files([path]):
+            if file.error:
+                raise BadInput(f"{file.place} cannot be read: {file.error}", "Check the path.")
+            total.update(len(file.body).to_bytes(8, "big") + file.body)
+            documents += objects_in(file.body, str(file.place))
         if not documents:
             raise BadInput(f"{path}: no Kubernetes object in it", "Give JSON or YAML of Kubernetes objects.")
         return Manifests(path, total.hexdigest(), tuple(documents))
@@ -37,7 +36,7 @@ def objects_in(body: bytes, source: str) -> Iterator[live.Object]:
     """The objects of a text, YAML or JSON. Raises BadInput, which quotes none of it but what is no YAML."""
     import yaml
 
-    for number, part in enumerate(YAML_MARKER.split(body.removeprefix(b"\xef\xbb\xbf")), start=1):
+    for number, part in enumerate(MARKER.split(body.removeprefix(b"\xef\xbb\xbf")), start=1):
         where = f"{source} document {number}"
         try:
             value = loaded(part)

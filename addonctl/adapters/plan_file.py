@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from addonctl.adapters import codec, shapes
-from addonctl.adapters.sources.manifests import loaded
+from addonctl.adapters.yaml_loader import loaded
 from addonctl.errors import BadInput, Broken
 from addonctl.model.plan import Plan
 

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterable
 from pathlib import Path
 
-from addonctl.adapters.sources.manifests import loaded
+from addonctl.adapters.yaml_loader import loaded
 from addonctl.errors import BadInput, Invalid
 from addonctl.values import Values, assigned, laid_over
 

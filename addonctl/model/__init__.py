@@ -115,6 +115,7 @@ from addonctl.model.gate import (
 )
 from addonctl.model.health import Health, ObjectHealth, ProbeAnswer
 from addonctl.model.installation import Claim, Installation, Inventory, Unrecognised
+from addonctl.model.intake import Intake, Place, Renderer, Unrendered
 from addonctl.model.owners import Method, Owner
 from addonctl.model.records import (
     ADDON_IN_FLIGHT,
@@ -218,6 +219,7 @@ __all__ = [
     "Installation",
     "InstallationRef",
     "InstanceType",
+    "Intake",
     "Inventory",
     "Judgement",
     "KubernetesObject",
@@ -238,12 +240,14 @@ __all__ = [
     "OtherObject",
     "Owner",
     "Patch",
+    "Place",
     "Pod",
     "PodIdentity",
     "PodTemplate",
     "PolicyRule",
     "Port",
     "ProbeAnswer",
+    "Renderer",
     "ResourceQuota",
     "Revision",
     "Role",
@@ -265,6 +269,7 @@ __all__ = [
     "Together",
     "Toleration",
     "Unrecognised",
+    "Unrendered",
     "UpdateAddon",
     "Verdict",
     "View",

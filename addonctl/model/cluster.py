@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import ClassVar, NamedTuple
 
+from addonctl.model.intake import Place
 from addonctl.resources import Resource, group_of, resource
 
 
@@ -44,7 +45,10 @@ class Applier:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KubernetesObject:
-    """What every object has. `annotations` holds only those listed in adapters/decoding.py."""
+    """What every object has. `annotations` holds only those listed in adapters/decoding.py.
+
+    `place` is where it stands, if it was read from a file; equal objects may stand in several places.
+    """
 
     name: str
     namespace: str = ""
@@ -57,6 +61,7 @@ class KubernetesObject:
     annotations: Mapping[str, str] = field(default_factory=dict)
     owners: tuple[ObjectRef, ...] = ()
     appliers: tuple[Applier, ...] = ()
+    place: Place | None = field(default=None, compare=False)
 
     RESOURCE: ClassVar[Resource | None] = None  # for a class that is one kind
 

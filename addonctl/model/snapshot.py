@@ -43,6 +43,7 @@ from addonctl.model.cluster import (
     WebhookConfiguration,
     Workload,
 )
+from addonctl.model.intake import Intake, Place
 from addonctl.model.records import Application, Eks, FluxHelmRelease, FluxKustomization, FluxSource, HelmRelease
 from addonctl.resources import RESOURCES
 
@@ -59,7 +60,8 @@ class GapReason(StrEnum):
     NOT_REACHABLE = "not-reachable"  # no connection to the server
     NOT_SERVED = "not-served"  # the API is not installed or not enabled
     NOT_IN_INPUT = "not-in-input"  # the file contains none
-    BROKEN = "broken"  # the response breaks the API's contract
+    BROKEN = "broken"  # the response breaks the API's contract, or a document cannot be read
+    NOT_RENDERED = "not-rendered"  # the files are templates, patches and the like: objects only when they are built
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,7 +69,7 @@ class Gap:
     """A part that could not be read. Whatever depends on it is unknown, never healthy.
 
     `part` names what is missing (`pods`, `eks:addons`); `permission` is the one that is missing, if that is the reason.
-    `absent`: the input is a file that contains none of it.
+    `absent`: the input is a file that contains none of it. `place`: where the document stands that was lost.
     """
 
     part: str
@@ -75,6 +77,7 @@ class Gap:
     detail: str
     permission: str = ""
     absent: bool = False
+    place: Place | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,6 +101,7 @@ class Snapshot:
     taken: datetime
     cluster: Cluster
     gaps: tuple[Gap, ...] = ()
+    intake: Intake | None = None  # what became of the files; None: it was read from none
     eks: Eks | None = None
 
     nodes: tuple[Node, ...] = ()

@@ -7,6 +7,7 @@ every workload of a namespace with every Service.
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import chain
 
 from addonctl import resources
 from addonctl.model.cluster import (
@@ -26,6 +27,7 @@ from addonctl.model.cluster import (
     Workload,
     selects,
 )
+from addonctl.model.intake import Place
 from addonctl.model.records import Application, FluxHelmRelease, HelmRelease, current_releases
 from addonctl.model.snapshot import Gap, Snapshot
 
@@ -103,6 +105,15 @@ class View:
     def objects(self) -> Mapping[ObjectRef, KubernetesObject]:
         """Every object that was read individually, by its key, except pods and events."""
         return {thing.ref: thing for thing in self.snapshot.objects()}
+
+    @cached_property
+    def places(self) -> Mapping[ObjectRef, tuple[Place, ...]]:
+        """Where objects stand in the files that they were read from; one may stand in several places."""
+        found: dict[ObjectRef, dict[Place, None]] = {}
+        for thing in chain(self.snapshot.objects(), self.snapshot.pods) if self.snapshot.intake else ():
+            if thing.place is not None:
+                found.setdefault(thing.ref, {})[thing.place] = None
+        return {ref: tuple(places) for ref, places in found.items()}
 
     @property
     def region(self) -> str:

@@ -19,11 +19,12 @@ from addonctl.ecosystem import dependency_analysis, ecosystem
 from addonctl.errors import AddonctlError, BadInput
 from addonctl.findings import CHECKS, Capability
 from addonctl.lifecycle import LifecycleAction, LifecycleManagement, of_lifecycle
-from addonctl.model import Action, Claim, Edge, Finding, Gap, Installation, ObjectHealth, Severity, Snapshot
+from addonctl.model import Action, Claim, Edge, Finding, Gap, Installation, ObjectHealth, Place, Severity, Snapshot
 from addonctl.model.opportunity import Opportunities
 from addonctl.model.plan import Plan, Step
 from addonctl.preflight import Prepared
 from addonctl.render.commands import action_text, fix_text
+from addonctl.render.intake import is_lost
 from addonctl.versions import Minor, Version
 
 SCHEMA = "addonctl/v1"
@@ -56,7 +57,7 @@ def analysis_document(assessment: Assessment, opportunities: Opportunities | Non
         **envelope(assessment, "Analysis"),
         **front,
         **_findings(assessment),
-        "recommendations": [finding_document(f) for f in assessment.findings if f.severity is not Severity.INFO],
+        "recommendations": [_placed(assessment, f) for f in assessment.findings if f.severity is not Severity.INFO],
         "checks": [cell(each) for row in assessment.compatibility.cells.values() for each in row],
         "installations": [installation_document(addon.installation) for addon in assessment.addons],
         "unrecognised": plain(assessment.inventory.unrecognised),
@@ -198,21 +199,29 @@ def envelope(assessment: Assessment, kind: str) -> Document:
         "as_of": assessment.day.isoformat(),
         "kubernetes": plain(assessment.kubernetes),
         "gaps": plain(assessment.gaps),
+        "intake": plain(assessment.snapshot.intake),
     }
 
 
 def _findings(assessment: Assessment) -> Document:
     return {
-        "findings": [finding_document(found) for found in assessment.findings],
+        "findings": [_placed(assessment, found) for found in assessment.findings],
         "waived": [
-            {**finding_document(waived.finding), "waiver": plain(waived.waiver)} for waived in assessment.waived
+            {**_placed(assessment, waived.finding), "waiver": plain(waived.waiver)} for waived in assessment.waived
         ],
         "since": plain(assessment.since),
     }
 
 
-def finding_document(found: Finding) -> Document:
-    """One finding, with the title of its code, when to act, its cause, and its fix as text and as actions."""
+def _placed(assessment: Assessment, found: Finding) -> Document:
+    return finding_document(found, assessment.places(found))
+
+
+def finding_document(found: Finding, places: Sequence[Place] = ()) -> Document:
+    """One finding, with the title of its code, when to act, its cause, and its fix as text and as actions.
+
+    `places` are where its objects stand in files.
+    """
     check = CHECKS[found.code]
     return {
         "id": found.id,
@@ -223,6 +232,8 @@ def finding_document(found: Finding) -> Document:
         "subject": str(found.subject),
         "subject_ref": plain(found.subject),
         "evidence": plain(found.evidence),
+        "where": [str(place) for place in places],
+        "places": plain(places),
         "cause": found.cause,
         "due": DUE[found.severity],
         "fix": fix_text(found),
@@ -471,6 +482,6 @@ def doctor_document(rows: Iterable[Mapping[str, str]]) -> Document:
 
 
 def gap_lines(gaps: Iterable[Gap]) -> tuple[list[Gap], list[str]]:
-    """(gaps to explain, names of parts that the input file does not contain)."""
-    listed = list(gaps)
+    """(gaps to explain, lost documents first, and the names of parts that the input file does not contain)."""
+    listed = sorted(gaps, key=lambda gap: not is_lost(gap))
     return [gap for gap in listed if not gap.absent], [gap.part.replace("_", " ") for gap in listed if gap.absent]

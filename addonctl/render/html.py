@@ -24,6 +24,7 @@ from addonctl.render.documents import DUE, gap_lines
 from addonctl.render.drawing import Label
 from addonctl.render.escaping import plain, plain_lines
 from addonctl.render.grades import grade, says_something
+from addonctl.render.intake import gap_detail, places, summary
 from addonctl.render.markdown import by_severity, minors
 
 if TYPE_CHECKING:
@@ -63,6 +64,7 @@ def html(assessment: Assessment) -> str:
     graph, status, concerned = assessment.dependencies, assessment.kubernetes, _concerned(assessment)
     health = sorted(assessment.health.addons, key=lambda health: (health.score is None, health.score, health.id))
     told, absent = gap_lines(assessment.gaps)
+    intake = assessment.snapshot.intake
     return (
         _environment()
         .get_template("report.html")
@@ -86,6 +88,9 @@ def html(assessment: Assessment) -> str:
             alone=_alone(graph),
             blasts=_blasts(graph),
             gaps_told=told,
+            gap_detail=gap_detail,
+            places=lambda found: places(assessment.places(found)),
+            intake=summary(intake, assessment.gaps) if intake else "",
             gaps_absent=absent,
             labels=drawing.labels(addon.installation.id for addon in assessment.addons),
         )

@@ -4,9 +4,10 @@ from xml.etree import ElementTree as ET
 
 from addonctl.assessment import Assessment
 from addonctl.findings import CHECKS, Capability, Check, Need
-from addonctl.model import Finding, Severity
+from addonctl.model import Finding, Intake, Severity
 from addonctl.render.commands import fix_text
 from addonctl.render.escaping import plain, plain_lines
+from addonctl.render.intake import gap_detail, is_lost, summary, where
 
 
 def junit(assessment: Assessment) -> str:
@@ -18,9 +19,25 @@ def junit(assessment: Assessment) -> str:
             if code.capability is group:
                 _case(suite, code, assessment)
         _count(suite)
+    if assessment.snapshot.intake is not None:
+        _count(_files(suites, assessment, assessment.snapshot.intake))
     _count(suites)
     ET.indent(suites)
     return f'<?xml version="1.0" encoding="UTF-8"?>\n{ET.tostring(suites, encoding="unicode")}\n'
+
+
+def _files(suites: ET.Element, assessment: Assessment, intake: Intake) -> ET.Element:
+    """What became of the files: one case, and one with an error for each document that was lost."""
+    suite = ET.SubElement(suites, "testsuite", {"name": "files", "timestamp": f"{assessment.day}T00:00:00"})
+    classname = f"addonctl.{plain(assessment.cluster.name)}.files"
+    lost = [gap for gap in assessment.gaps if is_lost(gap)]
+    for gap in lost:
+        name = plain(where(gap.place)) if gap.place else gap.part
+        case = ET.SubElement(suite, "testcase", {"classname": classname, "name": name, "time": "0"})
+        ET.SubElement(case, "error", {"type": "lost", "message": plain(gap.detail)})
+    case = ET.SubElement(suite, "testcase", {"classname": classname, "name": "what was read", "time": "0"})
+    ET.SubElement(case, "system-out").text = plain(summary(intake, assessment.gaps))
+    return suite
 
 
 def _case(suite: ET.Element, code: Check, assessment: Assessment) -> None:
@@ -33,10 +50,10 @@ def _case(suite: ET.Element, code: Check, assessment: Assessment) -> None:
         worst = max((each.severity for each in failed), key=lambda severity: severity.rank)
         message = "; ".join(plain(str(each.subject)) for each in failed)
         failure = ET.SubElement(case, "failure", {"type": worst.value, "message": message})
-        failure.text = "\n\n".join(map(_told, failed))
+        failure.text = "\n\n".join(_told(assessment, each) for each in failed)
     elif why_not:
         ET.SubElement(case, "skipped", {"message": plain(why_not)})
-    notes = [_told(each) for each in found if each.severity is Severity.INFO]
+    notes = [_told(assessment, each) for each in found if each.severity is Severity.INFO]
     notes += [
         f"waived until {each.waiver.until}: {plain(str(each.finding.subject))}: {plain(each.waiver.reason)}"
         for each in assessment.waived
@@ -53,7 +70,7 @@ def _not_checked(code: Check, assessment: Assessment) -> str:
         whole = (part, "eks") if part.startswith("eks:") else (part,)
         gap = next((g for g in assessment.gaps if g.part in whole or g.part.startswith(f"{part}:")), None)
         if gap is not None:
-            return f"{gap.part}: {gap.reason.value}: {gap.detail}"
+            return f"{gap.part}: {gap.reason.value}: {gap_detail(gap)}"
     lacks = {
         Need.KUBERNETES: "" if assessment.kubernetes.running else assessment.kubernetes.reason,
         Need.WHOLE_CLUSTER: "a file need not contain what it refers to" if assessment.cluster.source == "files" else "",
@@ -63,16 +80,18 @@ def _not_checked(code: Check, assessment: Assessment) -> str:
     return next((lacks[need] for need in code.needs if lacks[need]), "")
 
 
-def _told(found: Finding) -> str:
+def _told(assessment: Assessment, found: Finding) -> str:
     """The text of a finding in a case."""
+    stands = assessment.places(found)
     seen = [f"  {plain(item.subject)}: {plain(item.detail)}".rstrip(": ") for item in found.evidence]
+    seen += [f"  in {plain(str(place))}" for place in stands]
     fix = plain_lines(fix_text(found)).replace("\n", "\n    ")
     return "\n".join((f"{found.severity.upper()} {plain(str(found.subject))}", *seen, f"  → {fix}"))
 
 
 def _count(element: ET.Element) -> None:
-    """Sets the numbers of tests, failures and skipped cases."""
+    """Sets the numbers of tests, failures, errors and skipped cases."""
     counts = {"tests": "testcase", "failures": "testcase/failure", "skipped": "testcase/skipped"}
+    counts["errors"] = "testcase/error"
     for name, path in counts.items():
         element.set(name, str(len(element.findall(f".//{path}"))))
-    element.set("errors", "0")

@@ -11,6 +11,7 @@ from addonctl.render.commands import fix_text
 from addonctl.render.documents import DUE, gap_lines
 from addonctl.render.escaping import markdown_block, markdown_code, plain
 from addonctl.render.grades import UNKNOWN, says_something
+from addonctl.render.intake import gap_detail, places, summary
 
 
 def by_severity(findings: Iterable[Finding]) -> list[tuple[Severity, list[Finding]]]:
@@ -73,6 +74,8 @@ def _findings(assessment: Assessment) -> Iterator[str]:
                 yield f"- {': '.join(filter(None, (markdown_code(item.subject), markdown_code(item.detail))))}"
             if len(each.evidence) > _EVIDENCE_SHOWN:
                 yield f"- … and {len(each.evidence) - _EVIDENCE_SHOWN} more"
+            if stands := assessment.places(each):
+                yield f"- in {markdown_code(places(stands))}"
             yield f"\n{markdown_block(fix_text(each))}\n"
 
 
@@ -138,11 +141,14 @@ def _unseen(assessment: Assessment) -> Iterator[str]:
         yield "## Not read\n\nWhat depends on it is unknown.\n"
     if told:
         rows = [
-            (markdown_code(g.part), g.reason.value, markdown_code(g.detail), markdown_code(g.permission)) for g in told
+            (markdown_code(g.part), g.reason.value, markdown_code(gap_detail(g)), markdown_code(g.permission))
+            for g in told
         ]
         yield from _table(("part", "reason", "detail", "grant"), rows)
     if absent:
         yield f"Not in the input: {markdown_code(', '.join(absent))}.\n"
+    if assessment.snapshot.intake is not None:
+        yield f"{_words(summary(assessment.snapshot.intake, assessment.gaps))}.\n"
 
 
 def _waived(assessment: Assessment) -> Iterator[str]:

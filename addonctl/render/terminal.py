@@ -1,6 +1,6 @@
 """Reports for people: the most severe first, then how to see more. screen.py prints."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +10,20 @@ from addonctl.catalog import Cell as CompatibilityCell
 from addonctl.compatibility import KubernetesStatus, Support
 from addonctl.dependencies import Dependencies, Impact
 from addonctl.findings import CHECKS, Capability
-from addonctl.model import Affects, Finding, Gap, Health, MissingRef, Owner, Severity, Snapshot, Strength, owners
+from addonctl.model import (
+    Affects,
+    Finding,
+    Gap,
+    Health,
+    Intake,
+    MissingRef,
+    Owner,
+    Place,
+    Severity,
+    Snapshot,
+    Strength,
+    owners,
+)
 from addonctl.model.plan import OpenQuestion, Step
 from addonctl.preflight import Prepared
 from addonctl.remediation import upgrade_control_plane
@@ -19,6 +32,7 @@ from addonctl.render.documents import dump, gap_lines, snapshot_document
 from addonctl.render.drawing import Label, labels, nodes
 from addonctl.render.escaping import plain
 from addonctl.render.grades import UNKNOWN, grade, says_something
+from addonctl.render.intake import LOST_SHOWN, gap_detail, is_lost, places, summary
 from addonctl.render.screen import (
     BAD,
     CALM,
@@ -77,7 +91,7 @@ def analysis(assessment: Assessment, style: Style) -> None:
     title("ADD-ONS")
     _addons(assessment, style)
     _unrecognised(assessment)
-    gaps(assessment.gaps, style)
+    gaps(assessment.gaps, style, assessment.snapshot.intake)
     if assessment.cluster.demo:
         print_line()
         say("This is the demo cluster that comes with addonctl. Your own:")
@@ -129,10 +143,10 @@ def _findings(assessment: Assessment, style: Style) -> None:
     for found in assessment.findings:
         effect = found.cause in assessment.by_id
         if style.wide or found.severity is Severity.REQUIRED:
-            _finding(found, effect=effect)
+            _finding(found, assessment.places(found), effect=effect)
         else:
             brief = True
-            _brief(found, effect=effect)
+            _brief(found, assessment.places(found), effect=effect)
     if brief:
         say("More about one: addonctl findings explain CODE; evidence and fixes of all: -o wide", QUIET)
     _waived(assessment, style)
@@ -152,8 +166,14 @@ def _head(found: Finding, *, effect: bool, more: str = "") -> None:
         say(more, QUIET, _INDENT)
 
 
-def _brief(found: Finding, *, effect: bool) -> None:
+def _brief(found: Finding, stands: Sequence[Place] = (), *, effect: bool) -> None:
     _head(found, effect=effect, more=_first_evidence(found))
+    _where(stands)
+
+
+def _where(stands: Sequence[Place]) -> None:
+    if stands:
+        say(f"in {places(stands)}", QUIET, _INDENT)
 
 
 def _first_evidence(found: Finding) -> str:
@@ -167,12 +187,13 @@ def _first_evidence(found: Finding) -> str:
     return f"{first.subject}: {first.detail}" + (f" (and {others} more)" if others else "")
 
 
-def _finding(found: Finding, *, effect: bool = False) -> None:
+def _finding(found: Finding, stands: Sequence[Place] = (), *, effect: bool = False) -> None:
     _head(found, effect=effect)
     for item in found.evidence[:_EVIDENCE_SHOWN]:
         say(f"{item.subject}: {item.detail}" if item.detail else item.subject, QUIET, _INDENT)
     if len(found.evidence) > _EVIDENCE_SHOWN:
         say(f"… and {len(found.evidence) - _EVIDENCE_SHOWN} more", QUIET, _INDENT)
+    _where(stands)
     actions(fix_lines(found), "→ ", _INDENT)
 
 
@@ -199,9 +220,9 @@ def inventory(assessment: Assessment, style: Style) -> None:
     if assessment.findings:
         print_line()
     for found in assessment.about(of(Capability.INVENTORY)).findings:
-        _finding(found)
+        _finding(found, assessment.places(found))
     _waived(assessment, style)
-    gaps(assessment.gaps, style)
+    gaps(assessment.gaps, style, assessment.snapshot.intake)
 
 
 def _addons(assessment: Assessment, style: Style) -> None:
@@ -279,21 +300,27 @@ def _unrecognised(assessment: Assessment) -> None:
     table(columns, rows, headers=False)
 
 
-def gaps(found: tuple[Gap, ...], style: Style) -> None:
-    """What was not read, with the fix; parts that the input file does not contain are on one line."""
-    if not found or not style.headers:
+def gaps(found: tuple[Gap, ...], style: Style, intake: Intake | None = None) -> None:
+    """What was not read, with the fix, and what became of files; what the input does not contain is on one line."""
+    if not style.headers or (not found and intake is None):
         return
     told, absent = gap_lines(found)
-    title("NOT READ (what depends on it is unknown)")
+    title("NOT READ (what depends on it is unknown)" if found else "READ")
     forbidden = [gap for gap in told if gap.permission]
     if len(forbidden) > _FORBIDDEN_SHOWN and not style.wide:
         told = [gap for gap in told if not gap.permission]
         say(f"forbidden: {', '.join(gap.part for gap in forbidden)}")
-    for gap in told:
+    lost = [gap for gap in told if is_lost(gap)]
+    for gap in told if style.wide else (*lost[:LOST_SHOWN], *told[len(lost) :]):
         fix = f"  → grant: {gap.permission}" if gap.permission else ""
-        say(f"{gap.part}: {gap.reason.value}: {gap.detail}{fix}")
+        what = "lost" if is_lost(gap) else f"{gap.part}: {gap.reason.value}"
+        say(f"{what}: {gap_detail(gap)}{fix}")
+    if len(lost) > LOST_SHOWN and not style.wide:
+        say(f"… and {counted(len(lost) - LOST_SHOWN, 'lost document')} more; -o wide names all", QUIET)
     if absent:
         say(f"not in the input: {', '.join(absent)}", QUIET)
+    if intake is not None:
+        say(f"{summary(intake, found)}.")
     if forbidden:
         say("→ `addonctl rbac` prints a role that may read all of it, `addonctl rbac --iam` a policy for AWS")
 
@@ -305,7 +332,7 @@ def findings(assessment: Assessment, style: Style) -> None:
     """The table of `addonctl findings`; with `wide` each with its evidence and fix."""
     if style.wide:
         for found in assessment.findings:
-            _finding(found, effect=found.cause in assessment.by_id)
+            _finding(found, assessment.places(found), effect=found.cause in assessment.by_id)
     elif assessment.findings:
         columns = (
             Column("SEVERITY"),
@@ -313,23 +340,24 @@ def findings(assessment: Assessment, style: Style) -> None:
             Column("SUBJECT", Fit.WRAP),
             Column("FINDING", Fit.WRAP),
             Column("EVIDENCE", Fit.WRAP, drop=1),
+            *((Column("WHERE", Fit.WRAP),) if assessment.view.places else ()),
         )
-        rows = [_finding_row(found, effect=found.cause in assessment.by_id) for found in assessment.findings]
-        table(columns, rows, headers=style.headers)
+        table(columns, [_finding_row(assessment, found) for found in assessment.findings], headers=style.headers)
     elif style.headers:
         say(_summary(assessment).split("; ")[2].capitalize() + ".")
     if style.headers:
         _waived(assessment, style)
-        gaps(assessment.gaps, style)
+        gaps(assessment.gaps, style, assessment.snapshot.intake)
 
 
-def _finding_row(found: Finding, *, effect: bool) -> tuple[Cell | str, ...]:
+def _finding_row(assessment: Assessment, found: Finding) -> tuple[Cell | str, ...]:
     return (
         Cell(found.severity.value, _SEVERITY[found.severity]),
         found.code,
-        f"{MARK} {found.subject}" if effect else str(found.subject),
+        f"{MARK} {found.subject}" if found.cause in assessment.by_id else str(found.subject),
         CHECKS[found.code].title,
         _first_evidence(found),
+        *((places(assessment.places(found)),) if assessment.view.places else ()),
     )
 
 
@@ -376,7 +404,7 @@ def health(assessment: Assessment, style: Style) -> None:
         _unhealthy(assessment, style)
         _probes(assessment)
         _findings(assessment, style)
-        gaps(assessment.gaps, style)
+        gaps(assessment.gaps, style, assessment.snapshot.intake)
 
 
 def _unhealthy(assessment: Assessment, style: Style) -> None:
@@ -411,7 +439,7 @@ def compatibility(assessment: Assessment, style: Style) -> None:
     matrix([cell for row in assessment.compatibility.cells.values() for cell in row], style)
     if style.headers:
         _findings(assessment, style)
-        gaps(assessment.gaps, style)
+        gaps(assessment.gaps, style, assessment.snapshot.intake)
 
 
 def matrix(cells: Iterable[CompatibilityCell], style: Style) -> None:
@@ -459,9 +487,9 @@ def dependencies(assessment: Assessment, addon: str, style: Style) -> None:
         for number, name in enumerate(graph.order, start=1):
             say(str(named[name]), first=f"{number:>3}. ")
     for found in assessment.findings:
-        _finding(found)
+        _finding(found, assessment.places(found))
     _waived(assessment, style)
-    gaps(assessment.gaps, style)
+    gaps(assessment.gaps, style, assessment.snapshot.intake)
 
 
 def _if_it_fails(affected: Iterable[Impact], named: Mapping[str, Label]) -> Iterator[str]:
@@ -620,7 +648,7 @@ def snapshot(taken: Snapshot) -> None:
     say(f"{taken.cluster.name}, taken {taken.taken:%Y-%m-%d %H:%M} UTC, Kubernetes {kubernetes}")
     counts = snapshot_document(taken)["counts"]
     table((Column("KIND"), Column("OBJECTS")), [(key.replace("_", " "), str(n)) for key, n in counts.items()])
-    gaps(taken.gaps, Style())
+    gaps(taken.gaps, Style(), taken.intake)
 
 
 def changes(document: Mapping[str, Any]) -> None:

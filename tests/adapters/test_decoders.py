@@ -10,6 +10,7 @@ import pytest
 from addonctl import model
 from addonctl.adapters.decoders import CONFIG_MAPS, KINDS, ca_expiry
 from addonctl.adapters.decoding import Decoder
+from addonctl.adapters.files import File
 from addonctl.adapters.sources.manifests import Collection
 from addonctl.catalog import Catalog
 from addonctl.errors import BadInput
@@ -256,15 +257,15 @@ def bomb(levels: int) -> str:
 )
 def test_a_document_that_unfolds_is_refused(decoder: Decoder, text: str) -> None:
     collection = Collection(decoder)
-    collection.add_yaml(text.encode(), "f.yaml")
+    collection.add(File("f.yaml", body=text.encode()))
     (gap,) = (gap for gap in collection.snapshot(model.Cluster(name="f"), NOW).gaps if gap.part == "documents")
-    assert gap.detail == "f.yaml document 1: it unfolds to more than 1000000 values"
+    assert f"{gap.place}: {gap.detail}" == "f.yaml:1: it unfolds to more than 1000000 values"
 
 
 def test_labels_shared_by_an_alias_are_read(decoder: Decoder) -> None:
     collection = Collection(decoder)
     text = "kind: Service\napiVersion: v1\nmetadata: {name: a, labels: &l {app: x}}\nspec: {selector: *l}"
-    collection.add_yaml(text.encode(), "f.yaml")
+    collection.add(File("f.yaml", body=text.encode()))
     (service,) = collection.snapshot(model.Cluster(name="f"), NOW).services
     assert (service.labels, service.selector) == ({"app": "x"}, {"app": "x"})
 

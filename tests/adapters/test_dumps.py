@@ -15,13 +15,15 @@ from typing import Any
 import pytest
 import yaml
 
+from addonctl.adapters import files, yaml_loader
 from addonctl.adapters.decoders import KINDS
 from addonctl.adapters.decoding import Decoder
+from addonctl.adapters.files import File
 from addonctl.adapters.sources import manifests, snapshot_file
 from addonctl.catalog import Catalog
 from addonctl.errors import BadInput
 from addonctl.inventory import take_inventory
-from addonctl.model import Cluster, GapReason, Snapshot, View
+from addonctl.model import Cluster, Gap, GapReason, Snapshot, View
 from tests.builders import NOW, small_catalog
 
 DECODER = Decoder(small_catalog())
@@ -79,14 +81,16 @@ def test_every_form_gives_the_same_installation(tmp_path: Path) -> None:
 
 def test_broken_documents_are_named_and_the_rest_is_kept(tmp_path: Path) -> None:
     path = tmp_path / "mixed.yaml"
-    path.write_text(f"a: [\n---\n{json.dumps(DEPLOYMENT)}\n---\nkind: Pod\nmetadata: 5\n---\njust text\n")
+    path.write_text(
+        f"kind: [\n---\n{json.dumps(DEPLOYMENT)}\n---\nkind: Pod\napiVersion: v1\nmetadata: 5\n---\njust text\n"
+    )
     snapshot = read(path)
     assert len(snapshot.workloads) == 1
-    gap = snapshot.gap("documents")
-    assert gap is not None
-    assert gap.reason is GapReason.BROKEN
-    assert all(f"document {number}" in gap.detail for number in (1, 4))
-    assert "Pod" in gap.detail
+    lost = [(gap.reason, gap.place and gap.place.line, gap.place and gap.place.document) for gap in gaps_of(snapshot)]
+    assert lost == [(GapReason.BROKEN, 1, 1), (GapReason.BROKEN, 5, 3)]
+    assert "Pod" in broken(snapshot)
+    assert snapshot.intake is not None
+    assert snapshot.intake.not_kubernetes == {"texts": 1}
 
 
 def test_what_the_input_lacks_is_a_gap(tmp_path: Path) -> None:
@@ -108,10 +112,13 @@ def test_a_file_without_objects_is_an_error_with_a_fix(tmp_path: Path, body: byt
     assert error.value.fix
 
 
+def gaps_of(snapshot: Snapshot) -> list[Gap]:
+    return [gap for gap in snapshot.gaps if gap.part == "documents"]
+
+
 def broken(snapshot: Snapshot) -> str:
-    """What the gap of documents says."""
-    gap = snapshot.gap("documents")
-    return gap.detail if gap else ""
+    """What was lost, and why."""
+    return "; ".join(f"{gap.place}: {gap.detail}" for gap in gaps_of(snapshot))
 
 
 def test_one_file_that_cannot_be_read_costs_itself_by_name(tmp_path: Path) -> None:
@@ -126,7 +133,7 @@ def test_one_file_that_cannot_be_read_costs_itself_by_name(tmp_path: Path) -> No
     snapshot = read(tmp_path)
     assert "coredns" in {workload.name for workload in snapshot.workloads}
     assert all(name in broken(snapshot) for name in ("cut.json.gz: ", "gone.yaml: No such file", "cut.tgz: "))
-    assert "zipped.yaml: zip archives are not read; unpack it" in broken(snapshot)
+    assert "zipped.yaml: File is not a zip file" in broken(snapshot)
     assert "pipe.yaml: it is not a regular file" in broken(snapshot)
     assert "a.json" not in broken(snapshot)
 
@@ -162,7 +169,7 @@ def test_reading_a_small_file_takes_little_memory(tmp_path: Path) -> None:
 
 
 def test_a_file_larger_than_the_limit_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(manifests, "_FILE_MAX_BYTES", 1000)
+    monkeypatch.setattr(files, "_FILE_MAX_BYTES", 1000)
     (tmp_path / "a.json").write_text(json.dumps(DEPLOYMENT))
     (tmp_path / "bomb.json.gz").write_bytes(gzip.compress(b" " * 5_000_000))
     assert "bomb.json.gz: it is larger than" in broken(read(tmp_path))
@@ -271,7 +278,7 @@ def test_a_text_that_looks_like_a_schema_is_kept(tmp_path: Path) -> None:
     text = "openAPIV3Schema:\n  a: b\n"
     document = {"kind": "ConfigMap", "metadata": {"name": "x"}, "data": {"crd": text}}
     body = yaml.safe_dump(document, default_style="|").encode()
-    assert manifests._yaml_value(body) == document
+    assert yaml_loader.parse(body).value == document
 
 
 def test_real_dumps_load_and_their_addons_are_found(shared_data: Path, catalog: Catalog) -> None:
@@ -325,8 +332,9 @@ def check_odd(kind: Any, fields: dict[str, Any]) -> None:
     api_version = f"{kind.group}/{kind.of.versions[0]}" if kind.group else kind.of.versions[0]
     document = {"metadata": {"name": "x"}, **fields, "kind": kind.kind, "apiVersion": api_version}
     collection = manifests.Collection(DECODER)
-    collection.add_json(json.dumps(document).encode(), "fuzz")
-    collection.add_yaml(json.dumps(document).encode(), "fuzz")
+    body = json.dumps(document).encode()
+    collection.add(File("fuzz.json", body=body))
+    collection.add(File("fuzz.yaml", body=b"---\n" + body))
     take_inventory(View(collection.snapshot(Cluster(name="fuzz", source="files"), NOW)), small_catalog())
 
 

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from addonctl.adapters.decoding import Decoder
+from addonctl.adapters.files import File
 from addonctl.adapters.sources.manifests import Collection
 from addonctl.catalog import Catalog
 from addonctl.health import judge
@@ -55,7 +56,7 @@ def score(rows: list[dict[str, Any]], catalog: Catalog, *, alive: bool) -> tuple
     for row in rows:
         marks = {"creationTimestamp": "2026-11-24T10:00:00Z"} if alive else {}
         document = {**row["obj"], "metadata": marks | row["obj"]["metadata"]}
-        collection.add_json(json.dumps(document).encode(), row["kind"])
+        collection.add(File(row["kind"], body=json.dumps(document).encode()))
     view = View(collection.snapshot(Cluster(name="data", source="files"), NOW))
     said = {one.ref.name: one for one in judge(view)}
     ours, others = Score(), Score()

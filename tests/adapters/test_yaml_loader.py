@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from addonctl.adapters import yaml_loader
-from addonctl.adapters.sources.manifests import loaded
+from addonctl.adapters.yaml_loader import loaded
 
 SCALARS = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=8)
 VALUES = st.recursive(

@@ -17,6 +17,11 @@ KINDS = (
     "tables stay true at any width",
     "a check that could not run is no pass",
     "options are checked, not dropped",
+    "documents that cannot be read are named",
+    "kustomize patches are no objects",
+    "shapes of input that people have",
+    "what is no Kubernetes object is no error",
+    "which file a finding is about",
     "revision and status of Helm releases",
     "already right: stays so",
 )

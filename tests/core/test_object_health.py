@@ -1,5 +1,6 @@
 """The health of small objects: every state that a controller can report, and none made up where nothing says so."""
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -9,6 +10,7 @@ from hypothesis import strategies as st
 
 from addonctl import model
 from addonctl.adapters.decoding import Decoder
+from addonctl.adapters.files import File
 from addonctl.adapters.sources.manifests import Collection
 from addonctl.catalog import Catalog
 from addonctl.health import judge
@@ -26,7 +28,7 @@ def health_of(api_version: str, kind: str, *, live: bool = True, meta: Any = Non
     marks = {"uid": "u-1", "creationTimestamp": WHEN} if live else {}
     document = {"apiVersion": api_version, "kind": kind, "metadata": {"name": "it", **marks, **(meta or {})}, **body}
     collection = Collection(DECODER)
-    collection._add_value(document, "test")
+    collection.add(File("test.json", body=json.dumps(document).encode()))
     said = judge(View(collection.snapshot(Cluster(name="test"), NOW)))
     assert len(said) <= 1
     for one in said:

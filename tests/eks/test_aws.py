@@ -15,7 +15,8 @@ import msgspec
 import pytest
 
 from addonctl.adapters import eks_table
-from addonctl.adapters.aws import PERMISSIONS, Aws, cluster_of, is_set, policy, region_of
+from addonctl.adapters.aws import PERMISSIONS, Aws, cluster_of, policy, region_of
+from addonctl.adapters.aws_records import is_set
 from addonctl.errors import NotAllowed, NotFound, NotReachable, NotTrusted, TimedOut
 from addonctl.model import Eks, GapReason
 from tests.apps.terminal import in_fork

@@ -1,32 +1,30 @@
 """Builds a Snapshot from files that people already have: `kubectl get -o json|yaml`, manifests, support bundles.
 
-Reads JSON and YAML, single objects, Lists, arrays and multi-document files; plain, gzipped, in folders and in tar
-archives. What is unknown or broken is named in a gap and skipped. Kinds that the files do not contain are gaps as
-well: "no Services in the input" is not "no Services in the cluster".
+Each document is in one of four buckets (model/intake.py), by classification.py. Kinds that the files do not contain
+are gaps as well: "no Services in the input" is not "no Services in the cluster".
 """
 
-import codecs
-import errno
-import gzip
+import copy
 import re
-import sys
-import tarfile
-import zlib
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
-from functools import partial
-from pathlib import Path
-from typing import IO, Any, NoReturn, cast
+from itertools import zip_longest
+from pathlib import PurePosixPath
+from typing import Any
 
 import msgspec
 
-from addonctl import ports
-from addonctl.adapters import redact, shapes, yaml_loader
+from addonctl import classification, ports
+from addonctl.adapters import shapes, texts
+from addonctl.adapters.cli_answers import Answers
 from addonctl.adapters.decoders import CONFIG_MAPS, KINDS
-from addonctl.adapters.decoding import NOT_JSON, Decoder, Kind, Tally, refuse_bombs
+from addonctl.adapters.decoding import NOT_JSON, Decoder, Kind, Tally
+from addonctl.adapters.files import File, files
 from addonctl.adapters.sources import snapshot_file
 from addonctl.catalog import plural
+from addonctl.classification import Kustomization, Listed, Lost, Other, Single, Template
 from addonctl.errors import BadInput
 from addonctl.model import (
     Applier,
@@ -34,27 +32,20 @@ from addonctl.model import (
     CustomResources,
     Gap,
     GapReason,
+    Intake,
     KubernetesObject,
     OtherObject,
+    Place,
+    Renderer,
     Snapshot,
+    Unrendered,
     current_releases,
 )
 
-_SUFFIXES = (".json", ".yaml", ".yml")
-_ARCHIVES = (".tar", ".tgz", ".tar.gz")
-# A larger document is not an object list that kubectl would print in one piece.
-_FILE_MAX_BYTES = 4 << 30
-_FILES_MAX = 100_000
-_PIECE_BYTES = 1 << 20
-# How many broken documents are named; the rest are counted.
+# How many lost documents and folders are named where none was read.
 _NAMED_MAX = 20
-# What begins with a letter or a dash is found ten times as fast as what begins with `^`, so that comes second.
-YAML_MARKER = re.compile(rb"---(?<=^---)(?=\s|$)", re.MULTILINE)
-_MAY_BE_ALIAS = re.compile(rb"\*[\w-]")  # libyaml's names of anchors are of these
-_ALIAS = re.compile(rb"(?:^|[\s\[,{:-])\*[^\s*\"']", re.MULTILINE)
-_IS_CRD = re.compile(rb"kind:(?<=^kind:)[ \t]*[\"']?CustomResourceDefinition\b", re.MULTILINE)
-# The schema of a version: its key, and below it every line that is blank or indented deeper.
-_SCHEMA = re.compile(rb"^( *)openAPIV3Schema:[ \t]*\r?\n(?:\1 .*(?:\n|\Z)|[ \t\r]*\n)+", re.MULTILINE)
+# How many fields of an object may be unreadable before the object is.
+_FIELDS_MAX = 20
 # Former groups of kinds that have moved; files may still use them.
 _LEGACY_GROUPS = frozenset({"extensions", ""})
 _ALL_KINDS = (*KINDS, CONFIG_MAPS)
@@ -63,16 +54,15 @@ _BY_LEGACY: dict[str, Kind] = {kind.kind: kind for kind in reversed(_ALL_KINDS) 
 _RELEASES = _BY_KIND["", "Secret"]
 _BY_FILE_NAME = {kind.of.plural: kind for kind in reversed(_ALL_KINDS)}
 _PARTS = tuple(dict.fromkeys(kind.part for kind in KINDS if not kind.of.optional))
+_CHART = "Chart.yaml"
 
 
 class _Head(msgspec.Struct, rename="camel"):
-    """The fields that identify a document."""
+    """The fields that identify a document, and those of /version, as in support bundles."""
 
     kind: str | None = None
     api_version: str | None = None
-    items: list[msgspec.Raw] | None = None
-    git_version: str | None = None  # of /version, as in support bundles
-    info: dict[str, Any] | None = None
+    items: list[msgspec.Raw] | None | msgspec.UnsetType | None = msgspec.UNSET
 
 
 class Collection:
@@ -81,129 +71,265 @@ class Collection:
     def __init__(self, decoder: Decoder) -> None:
         self._decoder = decoder
         self._parts: dict[str, list[Any]] = {}
-        self._broken: list[str] = []
+        self._lost: list[Gap] = []
         self._seen: set[str] = set()
-        self.documents = 0
+        self._answers = Answers()
+        self._kinds: Counter[str] = Counter()
+        self._others: Counter[str] = Counter()
+        self._templates: Counter[tuple[Renderer, str]] = Counter()
+        self._charts: set[str] = set()
+        self._kustomizations: list[Kustomization] = []
+        self._fields_lost = 0
+        self._passed_over: Counter[str] = Counter()
+        self.files = 0
         self.kubernetes = ""
 
-    def add(self, body: bytes, source: str) -> None:
-        """Adds a file's text, JSON or YAML."""
-        body = _utf_8(body)
-        if body.startswith(_ZIP):
-            self.cannot_read(source, "zip archives are not read; unpack it")
-        elif body.lstrip()[:1] in (b"{", b"["):
-            self.add_json(body, source)
+    # ── Files ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def add(self, file: File) -> None:
+        """Adds the documents of a file."""
+        self.files += 1
+        path = PurePosixPath(file.path)
+        if path.name == _CHART:
+            self._charts.add(str(path.parent))
+        chart = _chart_of(path)
+        if file.error:
+            self.lose(file.place, file.error)
+        elif snapshot_file.is_one(file.body):
+            self.lose(file.place, "it is a saved snapshot; read it with --snapshot")
+        elif classification.is_pointer(file.body):
+            self.lose(file.place, "it is a pointer of Git LFS, not the file: `git lfs pull`")
+        elif chart is not None and (chart in self._charts or b"{{" in file.body):
+            self._templates[Renderer.HELM, _in_archive(file, chart)] += 1
+        elif b"\0" in file.body:
+            self._others["binary files"] += 1
         else:
-            self.add_yaml(body, source)
+            for document in texts.documents(file.body):
+                self._add_document(document, file)
 
-    def cannot_read(self, source: str, why: str) -> None:
-        """Records a broken document by name; the rest is still read."""
-        self._broken.append(f"{source}: {why}")
+    def pass_over(self, what: str) -> None:
+        """Counts what is not looked at."""
+        self._passed_over[what] += 1
 
-    def add_json(self, body: bytes, source: str) -> None:
-        """One JSON document: an object, a List, an array of objects, or the response of /version."""
+    def lose(self, place: Place, why: str) -> None:
+        """Records a document that could not be read; the rest still is."""
+        self._lost.append(Gap(part="documents", reason=GapReason.BROKEN, detail=why, place=place))
+
+    def _add_document(self, document: texts.Document, file: File) -> None:
+        match document:
+            case texts.Lines(count=count):
+                self._others["logs"] += count
+            case texts.Json(body=body, line=line, number=number):
+                self._add_json(body, replace(file.place, line=line, document=number), file)
+            case texts.Yaml():
+                self._add_yaml(document, file)
+            case texts.Unparsed():
+                self._add_text(document, file)
+
+    def _add_text(self, found: texts.Unparsed, file: File) -> None:
+        """A text that is neither JSON nor YAML: a template, an object that was lost, or nobody's."""
+        place = replace(file.place, line=found.line, document=found.number)
+        if classification.has_conflict(found.text):
+            self.lose(place, "it has the markers of a merge conflict")
+        elif texts.is_template(found.text):
+            self._templates[Renderer.OTHER, _in_archive(file, str(PurePosixPath(file.path).parent))] += 1
+        elif classification.is_meant_as_object(found.text):
+            self.lose(place, found.why)
+        else:
+            self._others["files that are neither YAML nor JSON"] += 1
+
+    # ── Values ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _add_yaml(self, document: texts.Yaml, file: File) -> None:
+        parsed = document.parsed
+        place = replace(file.place, line=document.line + parsed.line, document=document.number)
+        lines = [document.line + line for line in parsed.items]
+        objects = self._kinds.total()
+        self._add_value(parsed.value, place, file, lines)
+        if self._kinds.total() > objects:
+            self._fields_lost += document.repairs
+            for key, line in parsed.twice:
+                why = f"the key {key[:100]!r} is there twice, and the last one counts"
+                self.lose(replace(place, line=document.line + line), why)
+
+    def _add_value(self, value: Any, place: Place, file: File, lines: Sequence[int] = ()) -> None:
+        """A parsed document; `lines` are those of its items."""
+        if not self._is_known_otherwise(value, place, file):
+            self._sort(value, place, file, lines)
+
+    def _sort(
+        self, value: Any, place: Place, file: File, lines: Sequence[int] = (), inherited: Single | None = None
+    ) -> None:
+        match classification.classify(value, inherited):
+            case Listed(items=items) as listed:
+                inner = self._inherited(listed, file)
+                for item, line in zip_longest(items, lines[: len(items)]):
+                    self._sort(item, replace(place, line=line) if line else place, file, inherited=inner)
+            case Single() as single:
+                self._add_one(value, single, place)
+            case Other(what=what):
+                self._others[what] += 1
+            case Template():
+                self._templates[Renderer.OTHER, _in_archive(file, str(PurePosixPath(file.path).parent))] += 1
+            case Lost(why=why):
+                self.lose(place, why)
+
+    def _is_known_otherwise(self, value: Any, place: Place, file: File) -> bool:
+        """Whether a document is no object, but says something: a kustomization, an answer of AWS or Helm."""
+        if isinstance(value, Mapping):
+            self._note_version(value)
+            built = classification.kustomization(value, file.path)
+            if built is not None:
+                self._kustomizations.append(built)
+                self._others["kustomizations"] += 1
+                return True
         try:
-            if body.lstrip()[:1] == b"[":
-                self._add_items(shapes.decode(body, list[msgspec.Raw]), source, "")
-                return
-            head = shapes.decode(body, _Head)
-        except NOT_JSON as error:
-            self.cannot_read(source, str(error))
+            return self._answers.take(value)
+        except BadInput as error:
+            self.lose(place, error.what)
+            return True
+
+    def _note_version(self, value: Mapping[Any, Any]) -> None:
+        """The server's version, as `kubectl version -o json`, /version and support bundles have it."""
+        for inner in (value, value.get("serverVersion"), value.get("info")):
+            version = inner.get("gitVersion") if isinstance(inner, Mapping) else None
+            if isinstance(version, str):
+                self.kubernetes = self.kubernetes or version
+
+    def _inherited(self, listed: Listed, file: File) -> Single:
+        """What the items of a list may leave out, as it says itself, or as the name of its file does."""
+        named = Single(listed.kind, listed.api_version) if listed.kind else _of_file_name(file.path)
+        if named is None:
+            return classification.ANY_KIND if listed.array else classification.NO_KIND
+        kind = self._kind(named)
+        self._seen.add(kind.part if kind else "others")
+        return named
+
+    # ── JSON ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _add_json(self, body: bytes, place: Place, file: File) -> None:
+        """A JSON document. The items of a list are decoded one by one: none costs another one."""
+        listed = _list_in(body)
+        if listed is None:
+            self._add_raw(body, place, file)
             return
-        self._note_version(head.git_version or (head.info or {}).get("gitVersion"))
-        if head.items is not None:
-            self._add_items(head.items, source, (head.kind or "").removesuffix("List"))
-        elif snapshot_file.is_one(body):
-            self.cannot_read(source, "it is a saved snapshot; read it with --snapshot")
-        elif head.kind:
-            self._add_one(body, head.kind, head.api_version or "", source)
+        inherited = self._inherited(listed, file)
+        at, line = 0, place.line
+        for item in map(bytes, listed.items):
+            begin = body.find(item, at)
+            line += body.count(b"\n", at, begin)
+            at = begin
+            self._add_raw(item, replace(place, line=line), file, inherited)
 
-    def add_yaml(self, body: bytes, source: str) -> None:
-        """A stream of YAML documents; only broken ones are skipped."""
-        import yaml
+    def _add_raw(self, raw: bytes, place: Place, file: File, inherited: Single | None = None) -> None:
+        """One object: decoded at once if its head says plainly what it is, else looked at whole."""
+        plain = _head(raw, inherited)
+        if plain is not None and self._kind(plain) is not None:
+            self._add_one(raw, plain, place)
+            return
+        try:
+            value = shapes.decode(raw)
+        except NOT_JSON as error:
+            self.lose(place, f"an object cannot be read: {error}")
+            return
+        if inherited is None:
+            self._add_value(value, place, file)
+        else:
+            self._sort(value, place, file, inherited=inherited)
 
-        # `---` in the first column ends a document, wherever it is (YAML 1.2, 9.1.2).
-        for number, document in enumerate(YAML_MARKER.split(body), start=1):
-            try:
-                self._add_value(_yaml_value(document), f"{source} document {number}")
-            except BadInput as error:
-                self._broken.append(f"{source} document {number}: {error.what}")
-            except (yaml.YAMLError, ValueError, RecursionError) as error:
-                why = " ".join(str(error).split())[:300]
-                self._broken.append(f"{source} document {number}: {redact.text(why)}")
+    # ── Objects ─────────────────────────────────────────────────────────────────────────────────────────────────
 
-    def _add_value(self, value: Any, source: str) -> None:
-        if isinstance(value, list):
-            for item in value:
-                self._add_value(item, source)
-        elif isinstance(value, Mapping):
-            self._note_version(value.get("gitVersion"))
-            items, kind = value.get("items"), value.get("kind")
-            if isinstance(items, list):
-                for item in items:
-                    self._add_value(item, source)
-            elif isinstance(kind, str):
-                self._add_one(value, kind, str(value.get("apiVersion") or ""), source)
-        elif value is not None:
-            self._broken.append(f"{source}: neither an object nor a list")
+    def _kind(self, single: Single) -> Kind | None:
+        group = single.api_version.rpartition("/")[0]
+        kind = _BY_KIND.get((group, single.kind))
+        if kind is None and (group in _LEGACY_GROUPS or not single.api_version):
+            kind = _BY_LEGACY.get(single.kind)
+        return kind
 
-    def _note_version(self, version: Any) -> None:
-        if isinstance(version, str) and version:
-            self.kubernetes = self.kubernetes or version
-
-    def _add_items(self, items: list[msgspec.Raw], source: str, list_kind: str) -> None:
-        for number, raw in enumerate(items, start=1):
-            try:
-                head = shapes.decode(raw, _Head)
-            except NOT_JSON:
-                head = _Head()
-            kind = head.kind or list_kind or _kind_of_file(source)
-            if head.items is not None:
-                self._add_items(head.items, source, kind.removesuffix("List"))
-            elif kind:
-                self._add_one(raw, kind, head.api_version or "", source)
-            else:
-                self._broken.append(f"{source} item {number}: says no kind")
-
-    def _add_one(self, raw: Any, kind_name: str, api_version: str, source: str) -> None:
-        group = api_version.rpartition("/")[0]
-        kind = _BY_KIND.get((group, kind_name))
-        if kind is None and (group in _LEGACY_GROUPS or not api_version):
-            kind = _BY_LEGACY.get(kind_name)
-        self.documents += 1
+    def _add_one(self, raw: Any, single: Single, place: Place) -> None:
+        kind = self._kind(single)
         part = kind.part if kind else "others"
         self._seen.add(part)
         try:
-            item = self._decoder.one(kind, raw) if kind else self._decoder.other(api_version, kind_name, raw)
+            item = self._decoded(kind, single, raw, place)
             if item is None and kind is CONFIG_MAPS:  # if Helm is configured to store its records in ConfigMaps
-                part, item = _RELEASES.part, self._decoder.one(_RELEASES, raw)
+                part, item = _RELEASES.part, self._decoder.one(_RELEASES, raw, place)
         except BadInput as error:
-            self.cannot_read(source, error.what)
+            self.lose(place, error.what)
             return
+        self._kinds[single.kind] += 1
         if item is not None:
-            self._parts.setdefault(part, []).append(_with_file_version(item, api_version))
+            self._parts.setdefault(part, []).append(_with_file_version(item, single.api_version))
+
+    def _decoded(self, kind: Kind | None, single: Single, raw: Any, place: Place) -> Any:
+        """The object; a field that cannot be read is left out of it. Raises BadInput when that does not help."""
+        for lost in range(_FIELDS_MAX + 1):
+            try:
+                if kind is not None:
+                    return self._decoder.one(kind, raw, place)
+                return self._decoder.other(single.api_version, single.kind, raw, place)
+            except BadInput as error:
+                shorter = _without_field(raw, error.__cause__) if lost < _FIELDS_MAX else None
+                if shorter is None:
+                    raise
+                raw = shorter
+                self._fields_lost += 1
+        raise AssertionError("the last attempt returns or raises")
+
+    # ── The snapshot ────────────────────────────────────────────────────────────────────────────────────────────
 
     def snapshot(self, cluster: Cluster, taken: datetime) -> Snapshot:
-        """The Snapshot, with gaps for what was broken or absent."""
-        gaps = [
-            Gap(
-                part=part,
-                reason=GapReason.NOT_IN_INPUT,
-                detail=f"the input has no {part.replace('_', ' ')}",
-                absent=True,
-            )
-            for part in _PARTS
-            if part not in self._seen
-        ]
-        if self._broken:
-            more = f" … and {len(self._broken) - _NAMED_MAX} more" if len(self._broken) > _NAMED_MAX else ""
-            detail = "; ".join(self._broken[:_NAMED_MAX]) + more
-            gaps.append(Gap(part="documents", reason=GapReason.BROKEN, detail=detail))
+        """The Snapshot, with gaps for what was lost, is not rendered, or is not in the input."""
+        self._leave_out_patches()
+        eks, eks_gaps = self._answers.eks()
+        releases = (*self._parts.get("helm_releases", ()), *self._answers.helm_releases())
+        if releases:
+            self._seen.add("helm_releases")
         self._parts["custom_resources"] = list(self._tallied())
-        self._parts["helm_releases"] = list(current_releases(self._parts.get("helm_releases", ())))
+        self._parts["helm_releases"] = list(current_releases(releases))
+        unrendered = tuple(self._unrendered())
+        gaps = (*self._lost, *_not_rendered(unrendered), *self._absent(), *eks_gaps)
         parts: dict[str, Any] = {part: tuple(items) for part, items in self._parts.items()}
-        known = replace(cluster, kubernetes=cluster.kubernetes or self.kubernetes)
-        return Snapshot(taken=taken, cluster=known, gaps=tuple(gaps), **parts)
+        version = cluster.kubernetes or self.kubernetes
+        known = replace(cluster, kubernetes=version, name=cluster.name or (eks.cluster.name if eks else ""))
+        intake = Intake(
+            files=self.files,
+            objects=self._kinds.total(),
+            kinds=dict(self._kinds.most_common()),
+            answers=self._answers.count,
+            not_kubernetes=dict(self._others.most_common()),
+            unrendered=unrendered,
+            passed_over=dict(self._passed_over.most_common()),
+            fields_lost=self._fields_lost,
+        )
+        return Snapshot(taken=taken, cluster=known, gaps=gaps, intake=intake, eks=eks, **parts)
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing of a cluster is in the files."""
+        return not self._kinds and not self._answers.count
+
+    def _leave_out_patches(self) -> None:
+        """Takes out what kustomizations name as patches, settings or plug-ins: no API server ever sees those."""
+        left_out = {path for each in self._kustomizations for path in each.no_objects}
+        for part, items in self._parts.items():
+            kept = [item for item in items if not _is_at(item, left_out)]
+            self._others["patches of kustomizations"] += len(items) - len(kept)
+            self._kinds["patches"] -= len(items) - len(kept)
+            self._parts[part] = kept
+        self._lost = [gap for gap in self._lost if not _is_at(gap, left_out)]
+        self._others, self._kinds = +self._others, +self._kinds
+
+    def _unrendered(self) -> Iterator[Unrendered]:
+        for (renderer, folder), count in sorted(self._templates.items()):
+            yield Unrendered(renderer=renderer, folder=folder, count=count)
+        for folder in sorted(classification.to_be_built(self._kustomizations)):
+            yield Unrendered(renderer=Renderer.KUSTOMIZE, folder=folder, count=1)
+
+    def _absent(self) -> Iterator[Gap]:
+        for part in _PARTS:
+            if part not in self._seen:
+                yield Gap(part=part, reason=GapReason.NOT_IN_INPUT, detail="the input has none", absent=True)
 
     def _tallied(self) -> Iterator[CustomResources]:
         """The counts of the add-ons' custom resources."""
@@ -217,6 +343,72 @@ class Collection:
             yield tally.sum()
 
 
+def _chart_of(path: PurePosixPath) -> str | None:
+    """The folder of the chart whose template a path may be: the one above the outermost `templates`."""
+    parts = path.parts[:-1]
+    return str(PurePosixPath(*parts[: parts.index("templates")])) if "templates" in parts else None
+
+
+def _in_archive(file: File, folder: str) -> str:
+    return f"{file.name}: {folder}" if file.member else folder
+
+
+def _is_at(item: Any, paths: set[str]) -> bool:
+    place = getattr(item, "place", None)
+    return place is not None and (place.member or place.file).removeprefix("./") in paths
+
+
+def _not_rendered(unrendered: Iterable[Unrendered]) -> Iterator[Gap]:
+    parts = {Renderer.HELM: "templates", Renderer.OTHER: "templates", Renderer.KUSTOMIZE: "kustomizations"}
+    for renderer, part in parts.items():
+        found = [each for each in unrendered if each.renderer is renderer]
+        if found:
+            folders = ", ".join(each.folder for each in found[:_NAMED_MAX])
+            more = f" and {len(found) - _NAMED_MAX} more" if len(found) > _NAMED_MAX else ""
+            yield Gap(part=part, reason=GapReason.NOT_RENDERED, detail=f"{folders}{more}: {_HOW[renderer]}")
+
+
+_HOW = {
+    Renderer.HELM: "templates are not rendered; render them: `helm template FOLDER | addonctl … -f -`",
+    Renderer.KUSTOMIZE: "kustomizations are not built; build them: `kubectl kustomize FOLDER | addonctl … -f -`",
+    Renderer.OTHER: "templates are not rendered; give what is made of them",
+}
+
+
+def _list_in(body: bytes) -> Listed | None:
+    """The list of objects that a JSON text is, with its items undecoded; None if it is none."""
+    try:
+        if _ARRAY.match(body):
+            items = shapes.decode(body, list[msgspec.Raw])
+            objects = any(classification.classify([shapes.decode(item)]) != _NO_OBJECTS for item in items[:1])
+            return Listed(items, array=True) if objects else None
+        head = shapes.decode(body, _Head)
+    except NOT_JSON:
+        return None
+    of = (head.kind or "").removesuffix("List")
+    if head.items is msgspec.UNSET or (head.kind and of == head.kind):
+        return None
+    return Listed(head.items or (), of, (head.api_version or "") if of else "")
+
+
+_ARRAY = re.compile(rb"\s*\[")
+_NO_OBJECTS = classification.classify([])
+
+
+def _head(raw: bytes, inherited: Single | None) -> Single | None:
+    """The kind and version of a JSON object that says both plainly, or inherits them; None for all others."""
+    try:
+        head = shapes.decode(raw, _Head)
+    except NOT_JSON:
+        return None
+    kind, api_version = head.kind or "", head.api_version or ""
+    if inherited is not None:
+        kind, api_version = kind or inherited.kind, api_version or inherited.api_version
+    elif not api_version:
+        return None
+    return Single(kind, api_version) if kind and head.items is msgspec.UNSET else None
+
+
 def _with_file_version(item: Any, api_version: str) -> Any:
     """A manifest will be applied with its own API version; the writers of a dumped object are in its managedFields."""
     if not isinstance(item, KubernetesObject) or item.uid or item.appliers or not api_version:
@@ -224,44 +416,49 @@ def _with_file_version(item: Any, api_version: str) -> Any:
     return replace(item, appliers=(Applier(manager="file", api_version=api_version, operation="File"),))
 
 
-def _kind_of_file(source: str) -> str:
+def _of_file_name(name: str) -> Single | None:
     """The kind by file name: support bundles have `Pods.json`, `core_v1_pods.json` or `pods/default.json`."""
-    path = Path(source)
+    path = PurePosixPath(name)
     for word in (path.stem.lower().rpartition("_")[2], path.parent.name.lower()):
         kind = _BY_FILE_NAME.get(word.replace("-", ""))
         if kind is not None:
-            return kind.kind
-    return ""
+            return Single(kind.kind, "")
+    return None
 
 
-def _yaml_value(document: bytes) -> Any:
-    """Parses a document without the schemas of CRDs: nothing uses them, and they are nine tenths of all YAML.
+_PATH = re.compile(r" - at `\$((?:\.\w+|\[[^\]]*\])+)`")
+_STEP = re.compile(r"\.(\w+)|\[(\d+)\]")
 
-    Raises YAMLError, ValueError, RecursionError, and BadInput for a bomb.
+
+def _without_field(raw: Any, error: BaseException | None) -> Mapping[str, Any] | None:
+    """The object without the field that a decoder could not read; None if that is no plain value inside another field.
+
+    Nothing else is left out: without its name, or its spec, it would not be the object that was meant.
     """
-    import yaml
-
-    short = _SCHEMA.sub(rb"\1openAPIV3Schema: {}\n", document) if _IS_CRD.search(document) else document
+    found = _PATH.search(str(error)) if isinstance(error, msgspec.ValidationError) else None
+    if found is None:
+        return None
+    steps: list[str | int] = [key or int(index) for key, index in _STEP.findall(found[1])]
+    if len(steps) < _DEEP or "[...]" in found[1]:
+        return None
+    whole = shapes.decode(raw) if isinstance(raw, bytes) else copy.deepcopy(raw)
     try:
-        return loaded(short)
-    except yaml.YAMLError:  # a schema may be written in ways that only a YAML parser handles
-        if short is document:
-            raise
-        return loaded(document)
+        inner = whole
+        for step in steps[:-1]:
+            inner = inner[step]
+        if isinstance(inner[steps[-1]], Mapping | list) or steps[-1] in _IDENTIFYING:
+            return None
+        inner[steps[-1]] = None
+    except (KeyError, IndexError, TypeError):
+        return None
+    return whole if isinstance(whole, Mapping) else None
 
 
-def loaded(document: bytes) -> Any:
-    import yaml
-
-    if not _MAY_BE_ALIAS.search(document):
-        return yaml.load(document, Loader=yaml_loader.plain())
-    value = yaml.load(document, Loader=yaml_loader.usual())
-    if _ALIAS.search(document):
-        refuse_bombs(value)
-    return value
+_DEEP = 2
+_IDENTIFYING = ("name", "generateName", "namespace", "uid")
 
 
-# ── Files ───────────────────────────────────────────────────────────────────────────────────────────────────────
+# ── Reading ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
 def read(
@@ -273,127 +470,36 @@ def read(
     kubernetes: str = "",
     progress: ports.Progress = ports.silent,
 ) -> Snapshot:
-    """The objects in `paths`: files, folders, archives, and `-` for standard input.
+    """The objects in `paths`: files, folders, archives, addresses of https, and `-` for standard input.
 
-    What cannot be read is named in the gap `documents`, and the rest is still read. Raises BadInput when a path does
-    not exist or when there is no Kubernetes object in any of them.
+    What cannot be read is a gap of the part `documents`, and the rest is still read. Raises BadInput when a path does
+    not exist or when there is nothing of a cluster in any of them.
     """
     collection, given = Collection(decoder), list(paths)
-    for number, (source, load) in enumerate(files(given), start=1):
-        progress(source, number, 0)
+    for number, file in enumerate(files(given, collection.pass_over), start=1):
+        progress(str(file.place), number, 0)
         try:
-            collection.add(load(), source)
-        except UNREADABLE as error:
-            collection.cannot_read(source, _why(error))
+            collection.add(file)
+        except MemoryError:
+            collection.lose(file.place, "there is not enough memory to read it")
     progress("", 1, 1)
-    snapshot = collection.snapshot(Cluster(name=name or _named(given), kubernetes=kubernetes, source="files"), taken)
-    if not collection.documents:
-        broken = snapshot.gap("documents")
-        what = f"{', '.join(given)}: no Kubernetes object in it" + (f" ({broken.detail})" if broken else "")
-        raise BadInput(what, "Give JSON or YAML of Kubernetes objects: a file, a folder, a tar archive or - .")
-    return snapshot
+    snapshot = collection.snapshot(Cluster(name=name, kubernetes=kubernetes, source="files"), taken)
+    if collection.is_empty:
+        raise _nothing(given, snapshot)
+    return (
+        snapshot if snapshot.cluster.name else replace(snapshot, cluster=replace(snapshot.cluster, name=_named(given)))
+    )
+
+
+def _nothing(given: list[str], snapshot: Snapshot) -> BadInput:
+    """The error for files without anything of a cluster, with why."""
+    told = [gap for gap in snapshot.gaps if not gap.absent]
+    why = "; ".join(f"{gap.place}: {gap.detail}" if gap.place else gap.detail for gap in told[:_NAMED_MAX])
+    more = f" … and {len(told) - _NAMED_MAX} more" if len(told) > _NAMED_MAX else ""
+    what = f"{', '.join(given)}: no Kubernetes object in it" + (f" ({why}{more})" if why else "")
+    return BadInput(what, "Give JSON or YAML of Kubernetes objects: a file, a folder, an archive or - .")
 
 
 def _named(given: list[str]) -> str:
     """The name of a cluster that is known only from files."""
     return given[0] if len(given) == 1 else f"{len(given)} files and folders"
-
-
-_ZIP = b"PK\x03\x04"
-_UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
-
-
-def _utf_8(body: bytes) -> bytes:
-    """Decodes byte order marks; PowerShell writes UTF-16 when output is redirected to a file."""
-    if body.startswith(_UTF_16):
-        return body.decode("utf-16", errors="replace").encode()
-    return body.removeprefix(codecs.BOM_UTF8)
-
-
-_Load = Callable[[], bytes]
-UNREADABLE = (OSError, EOFError, zlib.error, tarfile.TarError, MemoryError)
-
-
-def _why(error: BaseException) -> str:
-    if isinstance(error, MemoryError):
-        return "there is not enough memory to read it"
-    return (isinstance(error, OSError) and error.strerror) or str(error)
-
-
-def files(paths: list[str]) -> Iterator[tuple[str, _Load]]:
-    """Each file by name, with a function that reads it."""
-    count = 0
-    for given in paths:
-        for found in _of_path(given):
-            count += 1
-            if count > _FILES_MAX:
-                raise BadInput(f"{given}: more than {_FILES_MAX} files", "Give the folder that holds the objects.")
-            yield found
-
-
-def _of_path(given: str) -> Iterator[tuple[str, _Load]]:
-    path = Path(given)
-    if given == "-":
-        yield "standard input", partial(_plain, sys.stdin.buffer)
-    elif path.is_dir():
-        for inner in sorted(path.rglob("*")):
-            if _readable(inner.name) and not inner.is_dir():
-                yield from _of_file(inner) if inner.is_file() or not inner.exists() else _no_file(inner)
-    elif path.exists():
-        yield from _of_file(path)
-    else:
-        web = given.startswith(("http://", "https://"))
-        fix = "addonctl fetches nothing: pipe it in with `curl -sL URL |` and -f -." if web else "Check the path."
-        raise BadInput(f"{given} cannot be read: No such file or directory", fix)
-
-
-def _readable(name: str) -> bool:
-    return name.removesuffix(".gz").endswith((*_SUFFIXES, *_ARCHIVES)) or name.endswith(_ARCHIVES)
-
-
-def _of_file(path: Path) -> Iterator[tuple[str, _Load]]:
-    if not path.name.endswith(_ARCHIVES):
-        yield str(path), partial(_of_disk, path)
-        return
-    try:
-        with tarfile.open(path) as archive:
-            for member in archive:
-                if member.isfile() and member.name.removesuffix(".gz").endswith(_SUFFIXES):
-                    yield member.name, partial(_plain, cast("IO[bytes]", archive.extractfile(member)))
-    except UNREADABLE as error:  # probably cut off: the members before that still count
-        yield str(path), partial(_fail, error)
-
-
-def _no_file(path: Path) -> Iterator[tuple[str, _Load]]:
-    """A pipe, socket or device in a folder: reading one might never end. Given by its own name, a pipe is read."""
-    yield str(path), partial(_fail, OSError(errno.EINVAL, "it is not a regular file"))
-
-
-def _fail(error: BaseException) -> NoReturn:
-    raise error
-
-
-def _of_disk(path: Path) -> bytes:
-    with path.open("rb") as handle:
-        return _plain(handle)
-
-
-def _plain(handle: IO[bytes]) -> bytes:
-    """A file's bytes, unpacked if gzipped."""
-    body = _whole(handle)
-    if not body.startswith(b"\x1f\x8b"):
-        return body
-    import io
-
-    with gzip.open(io.BytesIO(body)) as unpacked:
-        return _whole(cast("IO[bytes]", unpacked))
-
-
-def _whole(handle: IO[bytes]) -> bytes:
-    """Reads in chunks: reading n bytes at once allocates n bytes, however few there are."""
-    body = bytearray()
-    while piece := handle.read(_PIECE_BYTES):
-        body += piece
-        if len(body) > _FILE_MAX_BYTES:
-            raise OSError(f"it is larger than {_FILE_MAX_BYTES >> 30} GiB")
-    return bytes(body)
