@@ -246,8 +246,8 @@ class Decoder:
         key = (str(cpu), str(requests.get("memory", limits.get("memory", "0"))))
         known = self._requests.get(key)
         if known is None:
-            cpu, memory = quantity(units.cpu_millicores, key[0]), quantity(units.whole, key[1])
-            known = self._requests[key] = cpu or 0, memory or 0
+            millicores, size = quantity(units.cpu_millicores, key[0]), quantity(units.whole, key[1])
+            known = self._requests[key] = millicores or 0, size or 0
         return known
 
     def others(self, api_version: str, kind: str, body: bytes) -> Page:
