@@ -237,7 +237,7 @@ class Catalog:
 
     def _check_eks(self, eks: EksAddonVersions, asked: "_Asked") -> Cell:
         text, minor = str(asked.version), asked.minor
-        listed = next((entry for entry in eks.versions if str(entry.version) in (text, f"v{text}")), None)
+        listed = self._listed[eks.name].get(text) or self._listed[eks.name].get(f"v{text}")
         if listed is None:
             return asked.unknown(f"AWS lists no {eks.name} {text}.")
         if minor in listed.kubernetes:
@@ -249,6 +249,12 @@ class Catalog:
             return asked.unknown(f"AWS's table has no entry for Kubernetes {minor}.")
         span = _listed(sorted(listed.kubernetes))
         return asked.no(f"AWS lists {eks.name} {listed.version} for Kubernetes {span}, not {minor}.")
+
+    @cached_property
+    def _listed(self) -> Mapping[str, Mapping[str, EksVersion]]:
+        """What AWS's table lists, by add-on and version."""
+        addons = self.eks.addons.values()
+        return {addon.name: {str(each.version): each for each in addon.versions} for addon in addons}
 
     @cached_property
     def _newest_listed(self) -> Minor | None:

@@ -3,10 +3,12 @@
 Tables are laid out by tables.py; a pipe gets every cell uncut. Colours are readable on light and dark backgrounds.
 """
 
+import os
 import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from functools import lru_cache
+from typing import TYPE_CHECKING, TextIO
 
 from addonctl import ports
 from addonctl.render.commands import Line, LineKind
@@ -30,9 +32,14 @@ class Style:
 
 
 def console() -> "Console":
+    return _console(sys.stdout)
+
+
+@lru_cache(maxsize=1)
+def _console(file: TextIO) -> "Console":
     from rich.console import Console
 
-    return Console(file=sys.stdout, highlight=False, soft_wrap=True, emoji=False, markup=False)
+    return Console(file=file, highlight=False, soft_wrap=True, emoji=False, markup=False)
 
 
 def width() -> int | None:
@@ -44,11 +51,15 @@ def width() -> int | None:
 
 def print_line(*cells: Cell) -> None:
     """One line of styled pieces, with terminal sequences in quoted text removed."""
+    texts = [plain(cell.text) for cell in cells]
+    if not sys.stdout.isatty() and not os.environ.get("FORCE_COLOR"):  # no colours: rich would take most of the time
+        print("".join(texts).rstrip())
+        return
     from rich.text import Text
 
     line = Text()
-    for cell in cells:
-        line.append(plain(cell.text), cell.style or "default")
+    for text, cell in zip(texts, cells, strict=True):
+        line.append(text, cell.style or "default")
     line.rstrip()
     console().print(line, overflow="ignore", no_wrap=True, crop=False)
 

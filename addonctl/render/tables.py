@@ -136,9 +136,11 @@ def _line(cells: Sequence[Cell], widths: Sequence[int]) -> Line:
 
 def cell_width(text: str) -> int:
     """The width of a text in terminal columns: some characters take two, some none."""
+    if text.isascii():
+        return len(text)
     from rich.cells import cell_len
 
-    return len(text) if text.isascii() else cell_len(text)
+    return cell_len(text)
 
 
 def cut(text: str, width: int) -> str:

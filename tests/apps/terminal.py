@@ -94,6 +94,10 @@ def in_fork(
 @cache
 def _load() -> None:
     """What commands load when they run is loaded before the first fork, so that forks share it."""
+    import rich.console
+    import rich.live
+    import rich.text  # noqa: F401 - only terminals need it
+
     done = CliRunner().invoke(cli, ["analyze", "--demo"])
     assert done.exit_code == 0, done.output
 
