@@ -25,37 +25,25 @@ def measured(cluster: Cluster, *command: str) -> tuple[Run, int]:
     return run, audited(cluster) - before
 
 
+def row(name: str, run: Run, requests: int) -> tuple[str, ...]:
+    return name, f"{run.seconds:.1f}", f"{run.cpu_s:.1f}", str(requests), f"{run.peak_mib:.0f}", str(run.code)
+
+
 def main() -> None:
     with Cluster(real_nodes=0, controllers=False) as cluster:
         LargeCluster(cluster.server, ADMIN_TOKEN, cluster.ca_file, NODES).store(DEPLOYMENTS, REPLICAS)
-        config = str(cluster.kubeconfig)
-        ours = [
-            measured(cluster, sys.executable, "-m", "addonctl", "analyze", "--kubeconfig", config, "-o", "json")
-            for _ in range(3)
-        ]
-        peer = measured(
-            cluster,
-            str(build.POPEYE.folder / "popeye"),
-            "--kubeconfig",
-            config,
-            "-A",
-            "-o",
-            "json",
-            "--force-exit-zero",
-        )
-    best = sorted(ours, key=lambda pair: pair[0].seconds)[1]
-    rows = [("", "seconds", "requests", "peak MiB", "exit")]
-    for name, (run, requests) in (("addonctl analyze", best), ("popeye v0.22.1", peer)):
-        rows.append((name, f"{run.seconds:.1f}", str(requests), f"{run.peak_mib:.0f}", str(run.code)))
-    rows.append(
-        (
-            "ratio",
-            f"{best[0].seconds / peer[0].seconds:.2f} (aim 0.1)",
-            "",
-            f"{best[0].peak_mib / peer[0].peak_mib:.3f} (aim 0.05)",
-            "",
-        )
+        config = f"--kubeconfig={cluster.kubeconfig}"
+        analyze = (sys.executable, "-m", "addonctl", "analyze", config, "-o", "json")
+        ours = sorted((measured(cluster, *analyze) for _ in range(3)), key=lambda pair: pair[0].seconds)[1]
+        popeye = (str(build.POPEYE.folder / "popeye"), config, "-A", "-o", "json", "--force-exit-zero")
+        peer = measured(cluster, *popeye)
+    one, other = ours[0], peer[0]
+    ratio = (
+        *("ratio", f"{one.seconds / other.seconds:.2f} (aim 0.1)", f"{one.cpu_s / other.cpu_s:.2f}"),
+        *("", f"{one.peak_mib / other.peak_mib:.3f} (aim 0.05)", ""),
     )
+    head = ("", "seconds", "CPU seconds", "requests", "peak MiB", "exit")
+    rows = [head, row("addonctl analyze", *ours), row("popeye v0.22.1", *peer), ratio]
     table(f"live scan: {NODES} nodes, {DEPLOYMENTS * REPLICAS} pods", rows)
 
 
