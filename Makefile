@@ -3,14 +3,18 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 LOWEST := .venv-lowest
+# Where it is set, as in images of containers, every process compiles all modules again.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: demo test contract-test test-lowest lint docs cluster cluster-test lab simulation bench prove prove-night lock clean
 
 demo: $(VENV)/installed
 	@$(BIN)/addonctl analyze --demo
 
+# Tests that share something expensive stand together: each worker takes its half of them, and then of what is left.
+UNIT := tests --ignore=tests/cluster --ignore=tests/contracts -n auto --dist worksteal
 test: $(VENV)/installed-dev
-	$(BIN)/python -m pytest tests --ignore=tests/cluster --ignore=tests/contracts -n auto -rs
+	$(BIN)/python -m pytest $(UNIT) -rs
 
 # One suite a port, on every side of it; those on a real API server skip where none is built (make cluster).
 contract-test: $(VENV)/installed-dev
@@ -58,7 +62,8 @@ bench: $(VENV)/installed-dev
 prove: bench simulation
 	$(BIN)/python -m tests.cluster build control-plane nodes helm simulated faulty flagger popeye argocd prometheus vpa
 	$(BIN)/python -m tests.cluster starts 20
-	$(BIN)/python -m pytest tests/contracts/test_journal_kills.py tests/adapters/test_schemas.py tests/cluster -m "" -rs
+	$(BIN)/python -m pytest $(UNIT) -m "" --hypothesis-profile thorough -rs
+	$(BIN)/python -m pytest tests/contracts/test_journal_kills.py tests/cluster -m "" -rs
 	$(BIN)/python -m bench.rehearsals_beside_cluster lab 24
 	for script in cluster_scan faults_beside_popeye bad_versions_beside_peers updates_beside_peers; do $(BIN)/python -m bench.$$script || exit 1; done
 

@@ -211,7 +211,7 @@ _SHARES = st.sampled_from((0.0, 0.2))
     owner_fails=st.booleans(),
     irreversible=st.sampled_from(("", "storage versions change")),
 )
-@settings(max_examples=15, deadline=None, phases=(Phases.explicit, Phases.reuse, Phases.generate))
+@settings(max_examples=15, phases=(Phases.explicit, Phases.reuse, Phases.generate))
 def test_every_run_on_the_way_comes_back(
     seed: int, bad: float, transient: float, unread: float, guard: bool, owner_fails: bool, irreversible: str
 ) -> None:

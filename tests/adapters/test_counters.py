@@ -12,7 +12,7 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from addonctl.adapters.api_connection import connect
@@ -137,7 +137,6 @@ def test_failures_may_be_a_counter_of_their_own() -> None:
     resets=st.sets(st.integers(1, 39)),
     seed=st.integers(0, 1000),
 )
-@settings(max_examples=100, deadline=None)
 def test_however_it_is_read_nothing_is_lost_and_nothing_counted_twice(
     growth: list[int], resets: set[int], seed: int
 ) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from addonctl.gate import _likelihood, _stake, _worse, judged, observed, opened
@@ -54,7 +54,6 @@ def _drawn(seed: int, ticks: int, requests: int, updated: float, control: float)
     part=st.floats(0, 1),
     times=st.sampled_from((2.0, 5.0, 100.0)),
 )
-@settings(max_examples=60, deadline=None)
 def test_comparing_with_the_others_wins_nothing_on_average(
     n1: int, n0: int, share: float, part: float, times: float
 ) -> None:
@@ -69,7 +68,6 @@ def test_comparing_with_the_others_wins_nothing_on_average(
 
 
 @given(n=st.integers(1, 40), share=st.floats(0, 0.01), bet=st.sampled_from((0.02, 0.2, 0.99)))
-@settings(max_examples=60, deadline=None)
 def test_comparing_with_the_objective_wins_nothing_on_average(n: int, share: float, bet: float) -> None:
     assert sum(math.exp(_likelihood(bet, 0.01, seen)) * chance for seen, chance in _chances(n, share)) <= 1 + 1e-9
 
@@ -184,7 +182,6 @@ def test_hours_of_calm_do_not_outweigh_a_bad_tick() -> None:
 
 
 @given(st.lists(st.tuples(st.integers(0, 30), st.integers(0, 30), st.integers(0, 30)), max_size=30))
-@settings(max_examples=40, deadline=None)
 def test_any_counts_give_a_verdict_with_its_numbers(ticks: list[tuple[int, int, int]]) -> None:
     counts = [(Counts(n, min(k, n)), Counts(m)) for n, k, m in ticks]
     found = _judge(*counts)

@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from addonctl import model
@@ -1287,7 +1287,6 @@ def test_coverage_falls_and_never_rises_as_more_is_missing() -> None:
 
 
 @given(st.sets(st.sampled_from([part for part in PARTS if part != "workloads"])))
-@settings(max_examples=60, deadline=None)
 def test_a_part_that_was_not_read_never_raises_the_score_of_an_ill_addon(missing: set[str]) -> None:
     short = runs(available=1)
     assert (one(short, gaps=gaps(*missing), **WELL).score or 0) <= (one(short, **WELL).score or 0)
@@ -1463,7 +1462,6 @@ def test_an_unknown_addon_does_not_count_as_well_but_lowers_the_coverage() -> No
 
 
 @given(st.integers(0, 2**32))
-@settings(max_examples=60, deadline=None)
 def test_odd_snapshots_never_stop_it_and_numbers_stay_within_bounds(seed: int) -> None:
     view = View(odd.snapshot(seed))
     inventory = take_inventory(view, CATALOG)

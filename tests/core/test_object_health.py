@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from addonctl import model
@@ -555,7 +555,6 @@ _WORKLOAD = st.builds(
 )
 
 
-@settings(max_examples=200)
 @given(st.lists(_OTHER, max_size=2), st.lists(_WORKLOAD, max_size=1), _CONDITIONS)
 def test_nothing_odd_crashes_and_trouble_has_a_reason(
     others: list[model.OtherObject], workloads: list[model.Workload], told: tuple[model.Condition, ...]

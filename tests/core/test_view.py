@@ -5,7 +5,7 @@ from time import process_time
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from addonctl import model
@@ -132,7 +132,6 @@ def test_a_pod_whose_replica_set_belongs_to_nothing_read_is_nobodys() -> None:
 
 
 @given(st.integers(0, 2**32))
-@settings(max_examples=80, deadline=None)
 def test_every_pod_is_at_most_one_workloads_and_that_one_is_known(seed: int) -> None:
     view = View(odd.snapshot(seed))
     assert set(view.pods) == set(view.workloads)
@@ -186,7 +185,6 @@ def test_absent_is_what_was_looked_for_and_not_found(ref: ObjectRef, parts: dict
 
 
 @given(st.integers(0, 2**32))
-@settings(max_examples=80, deadline=None)
 def test_what_was_read_is_never_absent_and_of_files_nothing_is(seed: int) -> None:
     view = View(odd.snapshot(seed))
     assert not any(view.absent(each.ref) for each in view.snapshot.objects())
@@ -202,7 +200,6 @@ def test_what_was_read_is_never_absent_and_of_files_nothing_is(seed: int) -> Non
 
 
 @given(st.integers(0, 2**32))
-@settings(max_examples=60, deadline=None)
 def test_every_index_is_what_a_scan_of_the_snapshot_finds(seed: int) -> None:
     """Where files hold one object twice, the last counts."""
     taken = odd.snapshot(seed)
@@ -223,7 +220,6 @@ def test_every_index_is_what_a_scan_of_the_snapshot_finds(seed: int) -> None:
 
 
 @given(st.integers(0, 2**32))
-@settings(max_examples=60, deadline=None)
 def test_what_leads_to_workloads_is_what_looking_at_each_finds(seed: int) -> None:
     taken = odd.snapshot(seed)
     view = View(taken)
@@ -250,7 +246,6 @@ def test_what_leads_to_workloads_is_what_looking_at_each_finds(seed: int) -> Non
 
 
 @given(st.integers(0, 2**32))
-@settings(max_examples=60, deadline=None)
 def test_what_is_behind_a_service_is_the_sum_of_its_slices(seed: int) -> None:
     taken = odd.snapshot(seed)
     view = View(taken)
@@ -265,7 +260,6 @@ def test_what_is_behind_a_service_is_the_sum_of_its_slices(seed: int) -> None:
 
 
 @given(st.integers(0, 2**32))
-@settings(max_examples=60, deadline=None)
 def test_every_key_has_the_group_of_its_kind(seed: int) -> None:
     """Of kinds that the table of resources knows: a namesake of another group is another object."""
     taken = odd.snapshot(seed)
@@ -279,7 +273,6 @@ def test_every_key_has_the_group_of_its_kind(seed: int) -> None:
 
 
 @given(st.integers(0, 2**32))
-@settings(max_examples=60, deadline=None)
 def test_of_each_helm_release_one_stands_with_its_newest_status(seed: int) -> None:
     taken = odd.snapshot(seed)
     listed = View(taken).helm_releases

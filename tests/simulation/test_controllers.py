@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from addonctl.errors import NotFound, TooManyRequests
@@ -102,7 +102,6 @@ def test_a_deployment_runs_and_is_spread_over_the_nodes() -> None:
     surge=st.sampled_from([0, 1, 2, "25%", "100%"]),
     unavailable=st.sampled_from([0, 1, 2, "25%", "50%"]),
 )
-@settings(max_examples=60)
 def test_an_update_keeps_its_bounds_all_the_way(
     seed: int, replicas: int, surge: int | str, unavailable: int | str
 ) -> None:
@@ -305,7 +304,6 @@ def test_below_the_partition_a_pod_comes_back_as_it_was() -> None:
 
 
 @given(seed=st.integers(0, 10_000), budget=st.sampled_from([("minAvailable", 2), ("maxUnavailable", "34%")]))
-@settings(max_examples=40)
 def test_evictions_never_break_a_budget(seed: int, budget: tuple[str, int | str]) -> None:
     """Somebody evicts whatever he meets, as fast as he can: two of three stay ready."""
     cluster = Cluster(seed)

@@ -185,7 +185,7 @@ _SHARES = st.sampled_from((0.0, 0.2, 0.5))
     approval=st.booleans(),
     permanent=st.frozensets(st.sampled_from(list(Do)), max_size=2),
 )
-@settings(max_examples=60, deadline=None, phases=(Phases.explicit, Phases.reuse, Phases.generate))
+@settings(phases=(Phases.explicit, Phases.reuse, Phases.generate))
 def test_every_run_ends_and_touches_nothing_without_a_checkpoint(
     seed: int,
     said: dict[int, Event],

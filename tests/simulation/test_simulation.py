@@ -33,8 +33,8 @@ ALONE = replace(PLAIN, instances=1, least=0)
 # By this seed, credentials of all APIs are what expires.
 BLINDING = next(seed for seed in range(99) if len(Random(seed).choice((("eks",), ("objects", "helm"), (1, 2, 3)))) == 3)
 # Every so many boundaries: all of them are tried by those who have the time, `make simulation`.
-EVERY = int(os.environ.get("ADDONCTL_EVERY_BOUNDARY", "9"))
-SEEDS, OF_A_TEST = 80, 20
+EVERY = int(os.environ.get("ADDONCTL_EVERY_BOUNDARY", "20"))
+SEEDS, OF_A_TEST = 400 // EVERY, 20
 
 
 @pytest.mark.parametrize("first", range(0, SEEDS, OF_A_TEST))

@@ -27,7 +27,7 @@ from addonctl.sim.objects import SimObjects
 from addonctl.sim.store import POD, is_ready
 from addonctl.versions import Version
 from addonctl.worker import Worker
-from tests.simulation.update import NEW, OLD, Cluster, Eks, Helm, Keeper, Kubectl
+from tests.simulation.update import NEW, OLD, Cluster, Eks, Helm, Keeper, Kubectl, seeds
 from tests.simulation.update_gitops import Argo, Flux
 
 KINDS = ("Deployment", "DaemonSet", "StatefulSet")
@@ -62,7 +62,7 @@ def _entered(run: Run, phase: Phase) -> Entry:
 
 @BY_ALL
 @pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", seeds(range(3), every=3))
 def test_a_sound_version_is_taken_up_wave_by_wave(keeper: Keepers, kind: str, seed: int) -> None:
     cluster = Cluster(seed, kind, keeper=keeper)
     run = cluster.update()
@@ -183,7 +183,7 @@ def test_workloads_are_put_back_however_many_had_the_new_version(kind: str, beha
 
 
 @BY_ALL
-@pytest.mark.parametrize("seed", range(20))
+@pytest.mark.parametrize("seed", seeds(range(20), every=3))
 def test_in_any_storm_it_ends_in_one_version(keeper: Keepers, seed: int) -> None:
     """Faults of API server, owner, nodes and clocks, and a process that dies; no harm of the version is overlooked."""
     given = [_FINE, *_BAD.values()][seed % 5]

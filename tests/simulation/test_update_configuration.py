@@ -19,7 +19,7 @@ from addonctl.model.run import CommandFailed, GateFailed, Phase
 from addonctl.sim.controllers import Behaviour
 from addonctl.sim.faults import draw, schedule
 from addonctl.values import Values
-from tests.simulation.update import NEW, OLD, Cluster, Eks, Helm, Keeper, Kubectl
+from tests.simulation.update import NEW, OLD, Cluster, Eks, Helm, Keeper, Kubectl, seeds
 from tests.simulation.update_gitops import Argo, Flux
 
 SECRET = "hunter2-hunter2"
@@ -159,7 +159,7 @@ def test_whenever_its_worker_dies_it_is_there_or_back(keeper: Keepers, seed: int
 
 
 @BY_ALL
-@pytest.mark.parametrize("seed", range(12))
+@pytest.mark.parametrize("seed", seeds(range(12), every=5))
 def test_in_any_storm_it_is_there_or_back(keeper: Keepers, seed: int) -> None:
     """Faults of API server, owner, nodes and clocks, and a process that dies; never something in between."""
     cluster = Cluster(seed, keeper=keeper, others=_BROKEN)

@@ -18,7 +18,7 @@ from addonctl.values import Values
 from addonctl.versions import Version
 from tests.simulation.test_update import as_left, audit
 from tests.simulation.test_update_helm import strike
-from tests.simulation.update import NEW, OLD, Cluster, checkpoint, hand_of, manifests
+from tests.simulation.update import NEW, OLD, Cluster, checkpoint, hand_of, manifests, seeds
 from tests.simulation.update_gitops import Argo, Flux
 
 KINDS = ("Deployment", "DaemonSet")
@@ -89,7 +89,7 @@ def test_without_being_held_it_would_be_fought_over(keeper: Keepers) -> None:
 
 
 @BOTH
-@pytest.mark.parametrize("seed", range(12))
+@pytest.mark.parametrize("seed", seeds(range(12), every=5))
 def test_whenever_its_worker_dies_the_controller_is_as_it_was(keeper: Keepers, seed: int) -> None:
     cluster = Cluster(seed, KINDS[seed % 2], keeper=keeper, bad_share=0.4 * (seed % 3 == 0))
     before = keeper_of(cluster).controller.by_itself
@@ -283,7 +283,7 @@ def test_a_managed_application_is_refused_before_anything_is_changed() -> None:
 
 
 @BOTH
-@pytest.mark.parametrize("seed", range(100, 112))
+@pytest.mark.parametrize("seed", seeds(range(100, 112), every=5))
 def test_in_any_storm_the_controller_is_as_it_was(keeper: Keepers, seed: int) -> None:
     cluster = Cluster(seed, KINDS[seed % 2], keeper=keeper, bad_share=0.3 * (seed % 4 == 0))
     drawn = draw(cluster.scene, 8, 300)

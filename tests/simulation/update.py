@@ -8,6 +8,8 @@ from datetime import datetime
 from types import MappingProxyType
 from typing import Any, ClassVar, Protocol
 
+import pytest
+
 from addonctl.adapters.gitops import GitOpsObjects
 from addonctl.adapters.helm_binary import HelmSecrets
 from addonctl.adapters.values_files import parsed
@@ -34,6 +36,12 @@ from addonctl.sim.world import World
 from addonctl.values import Values
 from addonctl.versions import Version
 from addonctl.worker import Worker
+
+
+def seeds(numbers: range, every: int) -> list[Any]:
+    """Every so many of the seeds for parametrize; `make prove` takes all of them."""
+    return [pytest.param(seed, marks=() if n % every == 0 else pytest.mark.prove) for n, seed in enumerate(numbers)]
+
 
 OLD, NEW = Version.of("v1.0.0-eksbuild.1"), Version.of("v1.1.0-eksbuild.1")
 DEPLOYMENT, DAEMON_SET = ("apps", "Deployment"), ("apps", "DaemonSet")
