@@ -83,7 +83,7 @@ class Api:
         return refusal(404, "no such thing") if body is None else Answer(body=body)
 
     def _objects(self) -> dict[str, Any]:
-        deployment = {"spec": {"template": _TEMPLATE}}
+        deployment = {"metadata": {"name": "it", "namespace": "addons"}, "spec": {"template": _TEMPLATE}}
         return {
             "/readyz": b"ok",
             "/apis/metrics.k8s.io": {"preferredVersion": {"version": "v1beta1"}},
