@@ -14,6 +14,21 @@ from tests.contracts.bare_api_server import BareApiServer
 from tests.contracts.postgres import PostgresServer
 from tests.contracts.postgres import missing as missing_postgres
 
+# Tests that share a server go to one worker, where it starts once.
+_SERVERS = {
+    "API server": ("gitops", "helm", "inspector", "node_probes", "objects", "objects_agree"),
+    "PostgreSQL": ("cost_history", "journal", "journal_failures"),
+    "AWS": ("eks_addons",),
+}
+_OF_MODULE = {Path(__file__).with_name(f"test_{each}.py"): name for name, all_ in _SERVERS.items() for each in all_}
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if server := _OF_MODULE.get(item.path):
+            item.add_marker(pytest.mark.xdist_group(server))
+
 
 @dataclass(frozen=True)
 class Api:

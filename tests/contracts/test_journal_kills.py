@@ -108,6 +108,7 @@ def test_killed_again_and_again_it_still_ends(tmp_path: Path, every: int) -> Non
     audit_ended(place, tmp_path)
 
 
+@pytest.mark.xdist_group("PostgreSQL")
 def test_on_postgres_too(postgres: PostgresServer, tmp_path: Path) -> None:
     for number in range(0, boundaries(tmp_path), 9):
         folder, url = tmp_path / str(number), postgres.new()
@@ -117,6 +118,7 @@ def test_on_postgres_too(postgres: PostgresServer, tmp_path: Path) -> None:
         resumed(url, folder)
 
 
+@pytest.mark.xdist_group("PostgreSQL")
 def test_of_three_workers_one_is_killed_and_the_others_end_its_runs_within_a_minute(
     postgres: PostgresServer, tmp_path: Path
 ) -> None:

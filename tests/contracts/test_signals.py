@@ -865,6 +865,7 @@ def _wall(version: str, *, storage: bool) -> dict[str, Any]:
     return {"name": version, "served": True, "storage": storage, "schema": schema}
 
 
+@pytest.mark.xdist_group("API server")
 def test_a_real_api_server_whose_conversion_fails_is_seen(api: RealApi) -> None:
     """The new version brings conversion by a webhook in, and nobody answers it."""
     objects, name = api.objects(), "walls.signals.example.com"
