@@ -87,7 +87,7 @@ class Surging(Instances):
         if going and not Leaving(self.reader, self.writer, self.clock).leave(going.ref):
             return
         fewer = len(now.staying) - 1
-        self.merge({"minReadySeconds": self._serves_s})
+        self.merge({"paused": True, "minReadySeconds": self._serves_s})  # a worker that died may have left it unpaused
         if not self._until(lambda after: len(after.staying) <= fewer or self._available_new() >= after.updated):
             self.merge({"minReadySeconds": self._held_s(now)})
         elif now.updated < now.of:

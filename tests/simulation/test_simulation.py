@@ -75,6 +75,13 @@ def test_a_worker_may_die_at_any_boundary(kind: str) -> None:
         assert outcome.end is End.ROLLED_BACK, "\n".join(story(outcome.scenario))
 
 
+def test_a_worker_may_die_while_a_deployment_is_unpaused() -> None:
+    """The next one holds it before it lets an old instance go, else others would go with it, and still serve."""
+    busy = replace(PLAIN, seed=597, instances=4, nodes=4, rps=500.0, probe_rps=20.0, surge="100%", stop_s=0.0)
+    outcome, _ = play(replace(busy, least=1, soak_s=20, crashes=(97,)))
+    assert (outcome.end, outcome.users.lost) == (End.UPDATED, 0), "\n".join(story(outcome.scenario))
+
+
 @pytest.mark.parametrize("does", [Behaviour(), Behaviour(wrong=0.3)], ids=["sound", "harmful"])
 @pytest.mark.parametrize("kind", ["Deployment", "DaemonSet"])
 def test_a_worker_may_seem_dead_at_any_boundary_and_come_back(kind: str, does: Behaviour) -> None:
