@@ -38,6 +38,8 @@ import pytest
 
 # Of CPU; a loop without end counts as found.
 _SECONDS, _SECONDS_A_SEED = 20, 5
+# So end the names of seconds, and of how often something is tried.
+_LIMITS = ("_S", "_TRIES")
 # What no bug is planted in: imported once, before the processes for the bugs are forked.
 _BEFORE = ("model", "sim.world", "sim.store", "sim.controllers", "sim.eks", "sim.helm", "sim.gitops", "sim.traffic")
 _COMPARISONS: dict[type[ast.cmpop], type[ast.cmpop]] = {
@@ -105,9 +107,10 @@ def _is_limit(node: ast.AST) -> bool:
         case ast.Call(func=ast.Name(id="dataclass")):
             return True
         case ast.Assign(targets=[ast.Name(id=name)]):
-            return name.endswith("_S") or (isinstance(node.value, ast.Call) and "timedelta" in ast.unparse(node.value))
+            is_time = isinstance(node.value, ast.Call) and "timedelta" in ast.unparse(node.value)
+            return is_time or name.endswith(_LIMITS)
         case ast.Assign(targets=[ast.Tuple(elts=names)]):
-            return all(isinstance(each, ast.Name) and each.id.endswith("_S") for each in names)
+            return all(isinstance(each, ast.Name) and each.id.endswith(_LIMITS) for each in names)
     return False
 
 
