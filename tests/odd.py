@@ -100,6 +100,8 @@ def _value(wanted: Any, random: Random, name: str) -> Any:
         return random.choice(_PORTS)
     if is_dataclass(wanted):
         return _object(wanted, random)
+    if hasattr(wanted, "_fields"):  # a NamedTuple
+        return wanted(*(_value(_hints(wanted)[each], random, each) for each in wanted._fields))
     return random.choice(_pool(wanted, name))
 
 
