@@ -7,7 +7,7 @@ Called by assessment.py, which joins findings of all capabilities.
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 
-from addonctl.model import Finding, InstallationRef, MissingRef, ObjectRef, Severity
+from addonctl.model import Finding, MissingRef, ObjectRef, Severity
 
 # How a workload fails when an object that it refers to is missing.
 _SYMPTOMS = frozenset({"HLT001", "HLT003", "HLT005"})
@@ -18,15 +18,16 @@ _REFUSING = frozenset({"INV004", "HLT009", "HLT012"})
 def linked(findings: Iterable[Finding]) -> tuple[Finding, ...]:
     """The findings, each with its cause where another finding is one and none is set yet; never in a cycle."""
     listed = tuple(findings)
-    missing = {
+    missing: dict[object, str] = {
         found.subject.source: found.id
         for found in listed
         if found.code == "DEP003" and isinstance(found.subject, MissingRef)
     }
+    lacking = {seen.ref: found.id for found in listed if found.code == "DEP005" for seen in found.evidence}
     refusing = {ref: found.id for found in reversed(listed) for ref in _refuses(found)}
     causes = {found.id: found.cause for found in listed if found.cause is not None}
     for found in listed:
-        likely = _causes(found, missing, refusing) if found.id not in causes else ()
+        likely = _causes(found, missing | lacking, refusing) if found.id not in causes else ()
         cause = next((each for each in likely if not _leads_to(each, found.id, causes)), None)
         if cause is not None:
             causes[found.id] = cause
@@ -39,9 +40,7 @@ def _refuses(found: Finding) -> Iterator[ObjectRef]:
         yield found.subject
 
 
-def _causes(
-    found: Finding, missing: Mapping[ObjectRef | InstallationRef, str], refusing: Mapping[ObjectRef, str]
-) -> Iterator[str]:
+def _causes(found: Finding, missing: Mapping[object, str], refusing: Mapping[ObjectRef, str]) -> Iterator[str]:
     """What may have brought a symptom about, the surest first."""
     if found.code not in _SYMPTOMS or not isinstance(found.subject, ObjectRef):
         return

@@ -22,6 +22,7 @@ from addonctl.ecosystem import EcosystemAnalysis, ecosystem
 from addonctl.errors import BadInput
 from addonctl.inventory import take_inventory
 from addonctl.lifecycle import LifecycleManagement, lifecycle
+from addonctl.logs import wanted, with_lines
 from addonctl.model import Snapshot, View, Workload
 from addonctl.model.checkpoint import CheckpointEntry, Differences
 from addonctl.model.forecast import Unknown
@@ -43,7 +44,7 @@ from addonctl.plan import (
     with_configuration,
     with_differences,
 )
-from addonctl.ports import Clock, Inspector, Prober, Source, Usage
+from addonctl.ports import Clock, Inspector, LogReader, Prober, Source, Usage
 from addonctl.preflight import Prepared, preflight
 from addonctl.resizing import resize
 from addonctl.usage import UsageReport, containers_of, used_by_pods
@@ -79,16 +80,26 @@ class Manager:
         """Everything read from the cluster."""
         return self.source.snapshot()
 
-    def assess(self, *, target: Minor | None = None, probe: bool = False, since: Snapshot | None = None) -> Assessment:
+    def assess(
+        self,
+        *,
+        target: Minor | None = None,
+        probe: bool = False,
+        logs: bool = False,
+        since: Snapshot | None = None,
+    ) -> Assessment:
         """The assessment of the cluster, for its own Kubernetes and up to `target` (the next minor if None).
 
-        `probe` also probes the add-ons. `since` is an older snapshot of the same cluster: only findings that it does
-        not have, or rates less severe, are listed. Raises BadInput when a file is to be probed, or when `since` is of
+        `probe` also probes the add-ons; `logs` also reads the last lines of their containers that are not ready.
+        `since` is an older snapshot of the same cluster: only findings that it does not have, or rates less severe,
+        are listed. Raises BadInput when a file is to be probed or its logs are asked for, or when `since` is of
         another cluster.
         """
         if probe and self.prober is None:
             raise BadInput("Only a live cluster can be probed", "Do not probe, or read a live cluster.")
-        found = self._assess(self.snapshot(), target, probe=probe)
+        if logs and not isinstance(self.source, LogReader):
+            raise BadInput("Only a live cluster has logs", "Do without --logs, or read a live cluster.")
+        found = self._assess(self.snapshot(), target, probe=probe, logs=logs)
         return found if since is None else new_since(found, self._assess(since, target))
 
     def plan_update(self, addon: str, to: str) -> Plan:
@@ -253,9 +264,14 @@ class Manager:
         prober = source if self.prober is not None and isinstance(source, Prober) else None
         return Manager(source, self.catalog, self.clock, self.kubernetes, self.waivers, prober, prices=self.prices)
 
-    def _assess(self, snapshot: Snapshot, target: Minor | None, *, probe: bool = False) -> Assessment:
+    def _assess(
+        self, snapshot: Snapshot, target: Minor | None, *, probe: bool = False, logs: bool = False
+    ) -> Assessment:
         view = View(snapshot)
         inventory = take_inventory(view, self.catalog)
+        if logs and isinstance(self.source, LogReader):
+            read = self.source.last_lines(wanted(view, inventory))
+            view = View(with_lines(snapshot, read.lines, read.gaps))
         answers = self.prober.probe(view, inventory) if probe and self.prober is not None else ()
         return assess(
             view,

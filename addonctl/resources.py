@@ -125,6 +125,7 @@ RESOURCES: tuple[Resource, ...] = (
         namespaced=False,
         optional=True,
     ),
+    Resource("volume_attachments", STORAGE, "VolumeAttachment", "volumeattachments", namespaced=False, optional=True),
     Resource("volumes", "", "PersistentVolume", "persistentvolumes", namespaced=False),
     Resource("volume_claims", "", "PersistentVolumeClaim", "persistentvolumeclaims", complete=True),
     Resource("ingress_classes", NETWORKING, "IngressClass", "ingressclasses", namespaced=False, complete=True),

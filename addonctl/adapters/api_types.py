@@ -436,6 +436,7 @@ class ServiceSpec(Shape):
     cluster_ip: str | None = None
     selector: Strings | None = None
     ports: list[Port] | None = None
+    load_balancer_class: str | None = None
 
 
 class BalancerIngress(Shape):
@@ -755,6 +756,31 @@ class Volume(Object):
     status: PhaseStatus | None = None
 
 
+class AttachedSource(Shape):
+    persistent_volume_name: str | None = None
+
+
+class AttachmentSpec(Shape):
+    attacher: str | None = None
+    node_name: str | None = None
+    source: AttachedSource | None = None
+
+
+class VolumeError(Shape):
+    message: str | None = None
+
+
+class AttachmentStatus(Shape):
+    attached: bool | None = None
+    attach_error: VolumeError | None = None
+    detach_error: VolumeError | None = None
+
+
+class VolumeAttachment(Object):
+    spec: AttachmentSpec | None = None
+    status: AttachmentStatus | None = None
+
+
 class ClaimSpec(Shape):
     resources: Resources | None = None
     storage_class_name: str | None = None
@@ -893,9 +919,16 @@ class StatusWord(Shape):
     status: str | None = None
 
 
+class AppOperation(Shape):
+    phase: str | None = None
+    message: str | None = None
+
+
 class AppStatus(Shape):
     sync: StatusWord | None = None
     health: StatusWord | None = None
+    operation_state: AppOperation | None = None
+    conditions: list[Condition] | None = None
     resources: list[AppResource] | None = None
 
 

@@ -386,6 +386,7 @@ def _service(o: s.Service, d: Decoder, common: dict[str, Any]) -> model.Service:
         cluster_ip=spec.cluster_ip or "",
         selector=spec.selector or EMPTY,
         ports=tuple(_port(port) for port in spec.ports or ()),
+        load_balancer_class=spec.load_balancer_class or "",
         load_balancers=_balancers(o.status),
     )
 
@@ -638,6 +639,19 @@ def _volume(o: s.Volume, d: Decoder, common: dict[str, Any]) -> model.Volume:
     )
 
 
+def _attachment(o: s.VolumeAttachment, d: Decoder, common: dict[str, Any]) -> model.VolumeAttachment:
+    spec, status = o.spec or s.AttachmentSpec(), o.status or s.AttachmentStatus()
+    return model.VolumeAttachment(
+        **common,
+        attacher=spec.attacher or "",
+        node=spec.node_name or "",
+        volume=(spec.source.persistent_volume_name or "") if spec.source else "",
+        attached=status.attached,
+        attach_error=redact.message((status.attach_error.message or "") if status.attach_error else ""),
+        detach_error=redact.message((status.detach_error.message or "") if status.detach_error else ""),
+    )
+
+
 def _claim(o: s.VolumeClaim, d: Decoder, common: dict[str, Any]) -> model.VolumeClaim:
     spec = o.spec or s.ClaimSpec()
     return model.VolumeClaim(
@@ -761,6 +775,7 @@ def _application(o: s.Application, d: Decoder, common: dict[str, Any]) -> model.
     source = next((each for each in sources if each.chart), sources[0])  # others may only hold its values
     destination = spec.destination or s.AppDestination()
     sync = spec.sync_policy.automated if spec.sync_policy else None
+    operation = status.operation_state or s.AppOperation()
     return model.Application(
         **common,
         project=spec.project or "",
@@ -775,6 +790,9 @@ def _application(o: s.Application, d: Decoder, common: dict[str, Any]) -> model.
         self_heal=bool(sync and sync.self_heal),
         sync=(status.sync.status or "") if status.sync else "",
         health=(status.health.status or "") if status.health else "",
+        operation=operation.phase or "",
+        operation_message=redact.message(operation.message or ""),
+        conditions=conditions(status.conditions),
         resources=tuple(
             model.ObjectRef(kind=r.kind or "", name=r.name or "", namespace=r.namespace or "", group=r.group or "")
             for r in status.resources or ()
@@ -886,6 +904,7 @@ _DECODERS: Mapping[str, tuple[type[s.Object], Callable[[Any, Decoder, dict[str, 
     "CSIDriver": (s.CsiDriver, _csi_driver),
     "StorageClass": (s.StorageClass, _storage_class),
     "VolumeSnapshotClass": (s.VolumeSnapshotClass, _snapshot_class),
+    "VolumeAttachment": (s.VolumeAttachment, _attachment),
     "PersistentVolume": (s.Volume, _volume),
     "PersistentVolumeClaim": (s.VolumeClaim, _claim),
     "IngressClass": (s.IngressClass, _ingress_class),

@@ -3,6 +3,7 @@
 The decoder of each kind is in decoders.py. An object that cannot be decoded is named and skipped.
 """
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -16,6 +17,7 @@ from addonctl.adapters import api_types as s
 from addonctl.adapters import redact, shapes
 from addonctl.catalog import Catalog, SettingForm, VersionFrom
 from addonctl.errors import BadInput
+from addonctl.health.object_rules import rule_for
 from addonctl.resources import Resource
 
 # The annotations that are kept: who installed an object, and settings that others depend on. No other annotation is;
@@ -29,6 +31,9 @@ ANNOTATIONS = frozenset(
     storageclass.kubernetes.io/is-default-class storageclass.beta.kubernetes.io/is-default-class
     kubernetes.io/ingress.class alb.ingress.kubernetes.io/group.name
     service.beta.kubernetes.io/aws-load-balancer-type
+    ingressclass.kubernetes.io/is-default-class snapshot.storage.kubernetes.io/is-default-class
+    volume.kubernetes.io/selected-node volume.kubernetes.io/storage-provisioner
+    volume.beta.kubernetes.io/storage-provisioner
     cert-manager.io/inject-ca-from gateway.networking.k8s.io/bundle-version
     objectset.rio.cattle.io/owner-name objectset.rio.cattle.io/owner-gvk
     rollout.argoproj.io/workload-generation kubeflow-resource-stopped
@@ -282,6 +287,8 @@ class Decoder:
             conditions=_free_conditions(status.get("conditions")),
             parents=tuple(_parents(status)),
             fields=dict(_fields(shape)),
+            **({} if rule_for(api_version.rpartition("/")[0], kind)[1] else _inside(status)),
+            is_empty=isinstance(shape.status, Mapping) and not any(_holds(value) for value in status.values()),
         )
 
 
@@ -441,14 +448,14 @@ _METADATA_KIND = "PartialObjectMetadata"
 # messages, which are redacted.
 FIELDS = tuple(
     """
-    spec.executor.instances spec.image spec.maxReplicas spec.mode spec.paused spec.replicas spec.scaleTargetRef.name
-    spec.size spec.suspend
+    spec.default spec.executor.instances spec.image spec.maxReplicas spec.mode spec.paused spec.replicas
+    spec.scaleTargetRef.name spec.size spec.suspend
     status.abort status.active status.activeSelector status.applicationState.errorMessage
-    status.applicationState.state status.attachError.message status.attached status.availableReplicas
-    status.blueGreen.activeSelector status.boundVolumeSnapshotContentName status.canary.stableRS
-    status.conditionStatus.message status.conditionStatus.ready status.controllerPause status.created
-    status.currentHealthy status.currentPodHash status.currentReplicas status.currentState status.desiredReplicas
-    status.error status.error.message status.errorMessage status.expectedMachines status.failureReason status.health
+    status.applicationState.state status.availableReplicas status.blueGreen.activeSelector
+    status.boundVolumeSnapshotContentName status.canary.stableRS status.conditionStatus.message
+    status.conditionStatus.ready status.controllerPause status.created status.currentHealthy status.currentPodHash
+    status.currentReplicas status.currentState status.desiredReplicas status.error status.error.message
+    status.errorMessage status.expectedMachines status.failureReason status.health status.healthy
     status.health.message status.health.status status.ipam.operator-status.error status.lastAppliedRevision
     status.message status.modelStatus.transitionStatus status.mounted status.nodeName status.notAfter
     status.observedGeneration status.operationState.phase status.paused status.phase status.providerID status.ready
@@ -514,6 +521,43 @@ def _of_pod(entry: Mapping[str, Any]) -> Iterator[model.Condition]:
     for error in _mappings(entry.get("errors")):
         message = redact.message(str(error.get("message") or error.get("code") or ""))
         yield model.Condition(type="Error", status="True", message=message, observed_generation=generation)
+
+
+# How deep, and among how many entries, words and conditions are looked for where no rule says where they are.
+_DEEP, _ENTRIES = 3, 20
+_STATE_KEY = re.compile(r"(?i)(?:phase|state|status|health)$")
+_WORD_MAX = 64
+
+
+def _inside(status: Mapping[str, Any]) -> dict[str, Any]:
+    """The words of state and the conditions further down in a status, for kinds that nobody has a rule for."""
+    words: dict[str, None] = {}
+    nested: list[model.ConditionsOf] = []
+    for key, value in status.items():
+        _look_inside(key, value, words, nested, _DEEP)
+    return {"words": tuple(words)[:_ENTRIES], "nested": tuple(nested)[:_ENTRIES]}
+
+
+def _holds(value: Any) -> bool:
+    """Whether a value says anything; an empty list, mapping or text does not."""
+    return value not in (None, "", [], {})
+
+
+def _look_inside(key: str, value: Any, words: dict[str, None], nested: list[model.ConditionsOf], depth: int) -> None:
+    if isinstance(value, str):
+        if _STATE_KEY.search(key) and 0 < len(value) <= _WORD_MAX:
+            words[redact.text(value)] = None
+        return
+    if depth == 0 or key == "conditions":
+        return
+    for entry in value[:_ENTRIES] if isinstance(value, list) else (value,):
+        if not isinstance(entry, Mapping):
+            continue
+        found = _free_conditions(entry.get("conditions"))
+        if found:
+            nested.append(model.ConditionsOf(parent=key, conditions=found))
+        for inner, more in entry.items():
+            _look_inside(str(inner), more, words, nested, depth - 1)
 
 
 def _mappings(value: Any) -> Iterator[Mapping[str, Any]]:

@@ -43,6 +43,7 @@ def _assess(
     since: str = "",
     config: str = "",
     probe: bool = False,
+    logs: bool = False,
 ) -> "Assessment":
     from pathlib import Path
 
@@ -54,7 +55,7 @@ def _assess(
     manager = wiring.manager(source_options(given), config_file.load(config).waivers)
     with snapshot_file.without_collector():  # a cluster's objects live as long as this process
         older = snapshot_file.load(Path(since)) if since else None
-        assessment = manager.assess(target=minor_of(target), probe=probe, since=older)
+        assessment = manager.assess(target=minor_of(target), probe=probe, logs=logs, since=older)
     return only_of(assessment, manager.catalog, only) if only else assessment
 
 
@@ -86,6 +87,7 @@ def _exit_by(assessment: "Assessment", fail_on: str, *, allow_gaps: bool) -> Non
 @opt.target
 @opt.finding_options
 @opt.probe
+@opt.logs
 @opt.output_option("table", "wide", "json", "yaml", "markdown", "html", "sarif", "junit")
 @opt.no_headers
 @opt.fail_options
@@ -96,6 +98,7 @@ def analyze(
     config: str,
     show_waived: bool,
     probe: bool,
+    logs: bool,
     output: str,
     no_headers: bool,
     fail_on: str,
@@ -106,7 +109,7 @@ def analyze(
     from addonctl.apps import wiring
     from addonctl.render import documents, screen, terminal
 
-    assessment = _assess(source, target, only=only, since=since, config=config, probe=probe)
+    assessment = _assess(source, target, only=only, since=since, config=config, probe=probe, logs=logs)
     if output in ("markdown", "html", "sarif", "junit"):
         sys.stdout.write(_formatted(assessment, output))
     else:
@@ -214,6 +217,7 @@ def findings_explain(code: str, output: str) -> None:
 @opt.source_options
 @opt.finding_options
 @opt.probe
+@opt.logs
 @opt.output
 @opt.no_headers
 @opt.fail_options
@@ -223,6 +227,7 @@ def health(
     config: str,
     show_waived: bool,
     probe: bool,
+    logs: bool,
     output: str,
     no_headers: bool,
     fail_on: str,
@@ -233,7 +238,7 @@ def health(
     from addonctl.assessment import of_health
     from addonctl.render import documents, screen, terminal
 
-    assessment = _assess(source, only=only, since=since, config=config, probe=probe).about(of_health)
+    assessment = _assess(source, only=only, since=since, config=config, probe=probe, logs=logs).about(of_health)
     style = screen.Style(wide=output == "wide", headers=not no_headers, waived=show_waived)
     print_document(output, lambda: documents.health_document(assessment), lambda: terminal.health(assessment, style))
     _exit_by(assessment, fail_on, allow_gaps=allow_gaps)
@@ -634,7 +639,8 @@ def catalog_refresh(region: str, profile: str) -> None:
 @opt.option("--iam", is_flag=True, help="Only the IAM policy, as JSON.")
 @opt.option("--cluster-role", is_flag=True, help="Only the ClusterRole, as YAML.")
 @opt.option("--probe", is_flag=True, help="Include what --probe needs beyond reading; updates always probe.")
-def rbac(purpose: str, iam: bool, cluster_role: bool, probe: bool) -> None:
+@opt.option("--logs", is_flag=True, help="Include what --logs needs beyond reading.")
+def rbac(purpose: str, iam: bool, cluster_role: bool, probe: bool, logs: bool) -> None:
     """The least ClusterRole and IAM policy that reading needs, or updating.
 
     Helm applies whatever a chart holds: for releases of Helm, grant that beside the role for updates. IAM needs
@@ -646,7 +652,7 @@ def rbac(purpose: str, iam: bool, cluster_role: bool, probe: bool) -> None:
     refuse(["--iam"] if iam and cluster_role else [], "--cluster-role", "Without either, both are printed.")
     updating = purpose == "update"
     if not iam:
-        sys.stdout.write(_cluster_role(updating=updating, probe=probe))
+        sys.stdout.write(_cluster_role(updating=updating, probe=probe, logs=logs))
     if not cluster_role:
         sys.stdout.write("" if iam else "---\n# IAM policy (JSON):\n")
         text = documents.dump(aws.policy(rights.UPDATE_ACTIONS if updating else ()), "json")
@@ -654,14 +660,15 @@ def rbac(purpose: str, iam: bool, cluster_role: bool, probe: bool) -> None:
         screen.note("Not among them: " + ", ".join(f"{action} (for {what})" for action, what in aws.OPTIONAL))
 
 
-def _cluster_role(*, updating: bool, probe: bool) -> str:
-    from addonctl.adapters import api_reader, decoders, probes, rights
+def _cluster_role(*, updating: bool, probe: bool, logs: bool) -> str:
+    from addonctl.adapters import api_reader, decoders, log_reader, probes, rights
     from addonctl.apps import wiring
 
     known = wiring.catalog()
     if not updating:
-        return api_reader.cluster_role_yaml(decoders.KINDS, known, probes.RULES if probe else ())
-    more = (*probes.RULES, *rights.UPDATE_RULES)
+        more = (*(probes.RULES if probe else ()), *(log_reader.RULES if logs else ()))
+        return api_reader.cluster_role_yaml(decoders.KINDS, known, more)
+    more = (*probes.RULES, *(log_reader.RULES if logs else ()), *rights.UPDATE_RULES)
     return api_reader.cluster_role_yaml(decoders.KINDS, known, more, ("get", "list"), "addonctl-update")
 
 

@@ -320,6 +320,9 @@ finding_options = chain(
 probe = option(
     "--probe", is_flag=True, help="Probe add-ons: a DNS query, dry runs of admission and volume claims, metrics."
 )
+logs = option(
+    "--logs", is_flag=True, help="Read the last lines of add-ons' containers that are not ready; they are not stored."
+)
 no_headers = option("--no-headers", is_flag=True, help="Print rows only: no headers, no notes.")
 fail_options = chain(
     option(

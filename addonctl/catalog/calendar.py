@@ -1,7 +1,7 @@
 """The calendar of Kubernetes and EKS: support windows, API removals, the skew policy (data/kubernetes.yaml)."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
 from functools import cached_property
@@ -66,6 +66,15 @@ class Skew:
         return component.major == other.major and -self.minors_ahead <= behind <= self.minors_behind
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CrashCause:
+    """What ends a container of any add-on, by a pattern of its last words, and what helps."""
+
+    says: str
+    what: str
+    fix: str
+
+
 @dataclass(frozen=True, kw_only=True)
 class Kubernetes:
     """The calendar of Kubernetes and EKS. The newest Kubernetes and the newest on EKS are different facts."""
@@ -80,6 +89,8 @@ class Kubernetes:
     skew: tuple[Skew, ...] = ()
     standard_usd_per_hour: Decimal = Decimal(0)  # of a control plane, like the next; before any discount
     extended_usd_per_hour: Decimal = Decimal(0)
+    crash_causes: tuple[CrashCause, ...] = ()
+    in_tree_drivers: Mapping[str, str] = field(default_factory=dict)  # provisioners that were part of Kubernetes
 
     def release(self, minor: Minor) -> EksRelease | None:
         """The calendar of one minor; None if EKS is not known to have offered it."""

@@ -51,6 +51,7 @@ class Fingerprints:
     csi_drivers: tuple[str, ...] = ()
     api_services: tuple[str, ...] = ()
     ingress_controllers: tuple[str, ...] = ()  # as IngressClasses name them
+    load_balancers: tuple[str, ...] = ()  # classes of Services, or their annotated types, that it makes balancers for
     finalizers: tuple[str, ...] = ()  # domains of its finalizers other than its API groups
 
 
@@ -413,6 +414,22 @@ class Meter:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class NeededRight:
+    """A right in the whole cluster that versions of an add-on need. `soft`: only with some of its settings."""
+
+    versions: VersionRange
+    resource: str
+    verbs: tuple[str, ...]
+    source: str
+    group: str = ""
+    soft: bool = False
+
+    def in_words(self) -> str:
+        """`list, watch endpointslices.discovery.k8s.io`, as kubectl and RBAC write it."""
+        return f"{', '.join(self.verbs)} {self.resource}{f'.{self.group}' if self.group else ''}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class KnownIssue:
     """A fault that others reported. It is shown where its sign is seen, in `versions` if it is only of some.
 
@@ -519,6 +536,7 @@ class AddOn:
     lifecycle: tuple[ReleaseCycle, ...] = ()  # newest first
     retirement: Retirement | None = None
     known_issues: tuple[KnownIssue, ...] = ()
+    rights: tuple[NeededRight, ...] = ()
     symptoms: Symptoms = field(default_factory=Symptoms)
     leans_on: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # kind → kinds whose faults become its own
     incidents: tuple[str, ...] = ()  # updates of it that went wrong in public, by their names in sim/incidents.py

@@ -10,6 +10,7 @@ from functools import cached_property
 
 from addonctl import resources
 from addonctl.catalog import AddOn, Catalog
+from addonctl.dependencies.needed_rights import missing_rights
 from addonctl.dependencies.references import role_of
 from addonctl.findings import finding, makes
 from addonctl.model import (
@@ -65,13 +66,15 @@ _NEEDED = frozenset(
 def find_dangling(
     view: View, inventory: Inventory, catalog: Catalog, edges: Sequence[Edge], owned: Mapping[ObjectRef, str]
 ) -> tuple[Finding, ...]:
-    """Findings about what is missing; none if the input may contain only part of a cluster.
+    """Findings about what is missing; of what the input may just not contain, none if it may be part of a cluster.
 
     `edges` and `owned` (object → installation) are those of find_dependencies.
     """
+    lacking = tuple(missing_rights(view, edges, inventory, catalog))
     if not view.is_whole:
-        return ()  # the target may be in a namespace that was not read
+        return lacking  # the target may be in a namespace that was not read
     return (
+        *lacking,
         *_missing(view, inventory, catalog, edges, owned),
         *_without_permission(view, edges, inventory, catalog),
         *_system_addons(view, inventory, catalog),

@@ -8,11 +8,23 @@ Called by assessment.py.
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from addonctl.catalog import Catalog
+from addonctl.catalog import Catalog, ClusterService
 from addonctl.findings import CHECKS
-from addonctl.health import pods, reports, resilience, rollout, serving
+from addonctl.health import (
+    absent,
+    attachments,
+    cloud,
+    defaults,
+    degraded,
+    deletions,
+    pods,
+    reports,
+    resilience,
+    rollout,
+    serving,
+)
 from addonctl.health.case import Case, Check, Scene, Told
-from addonctl.health.nodes import check_nodes
+from addonctl.health.nodes import check_nodes, without_network
 from addonctl.health.object_health import judge, judge_others
 from addonctl.health.scores import COVERAGE_MIN, AddonHealth, Aspect, addon_health, overall
 from addonctl.model import (
@@ -70,6 +82,7 @@ _STAGES = (
             serving.crds,
             rollout.failed_jobs,
             pods.restarting,
+            absent.agents,
             resilience.tight_budgets,
             resilience.single_replicas,
             resilience.unspread_replicas,
@@ -80,11 +93,24 @@ _STAGES = (
             reports.probes,
             reports.what_eks_reports,
         ),
-        (serving.nobodys, resilience.idle_budgets, reports.symptoms_of_the_absent),
+        (
+            serving.nobodys,
+            absent.waited_for,
+            attachments.attachments,
+            defaults.two_defaults,
+            resilience.idle_budgets,
+            reports.symptoms_of_the_absent,
+        ),
+    ),
+    _Stage(
+        (degraded.degraded_objects,),
+        (deletions.hanging, cloud.what_aws_reports, cloud.failed_updates, cloud.used_up_subnets),
     ),
 )
-# Findings that say that their subject is down.
-_DOWN = frozenset({"HLT001", "HLT002", "HLT003", "HLT004", "HLT005", "HLT006", "HLT008", "HLT021", "HLT025"})
+# Findings that say that their subject is down, or (HLT013) that it may never be.
+_DOWN = frozenset(
+    {"HLT013", "HLT001", "HLT002", "HLT003", "HLT004", "HLT005", "HLT006", "HLT008", "HLT010", "HLT021", "HLT025"}
+)
 
 
 def check_health(
@@ -112,6 +138,8 @@ def check_health(
         for mine, items in zip(own, made, strict=True):
             mine.extend(items)
         rest += beside
+        if stage is _STAGES[0]:
+            rest = list(without_network(rest, view, _network_down(cases, made)))
         told = dict(_down([*(item for items in made for item in items), *beside])) | told
     said = _said_elsewhere(scene, missing)
     addons = tuple(
@@ -120,6 +148,14 @@ def check_health(
     score, coverage = overall(addons)
     found = (*(item for mine in own for item in mine), *rest)
     return ClusterHealth(addons=addons, findings=found, score=score, coverage=coverage)
+
+
+def _network_down(cases: Sequence[Case], made: Sequence[Sequence[Finding]]) -> str | None:
+    """The first finding on the pods of the add-on that gives pods their network."""
+    for case, found in zip(cases, made, strict=True):
+        if found and case.addon is not None and ClusterService.POD_NETWORK in case.addon.provides:
+            return found[0].id
+    return None
 
 
 def _down(found: Sequence[Finding]) -> Iterator[tuple[ObjectRef, str]]:

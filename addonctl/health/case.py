@@ -12,7 +12,7 @@ from functools import cached_property
 
 from addonctl.catalog import AddOn, Catalog, ClusterService, KnownIssue
 from addonctl.health.complaints import UNANSWERED, Complaint, complaints
-from addonctl.health.known import fitting
+from addonctl.health.known import fitting, general
 from addonctl.health.pod_troubles import PodTroubles, troubles_of
 from addonctl.health.symptoms import Symptoms
 from addonctl.health.unready import recent_warnings
@@ -36,6 +36,7 @@ from addonctl.resources import group_of
 # Until then, a pod may just be waiting for its image or its node; the longer one is for clusters that add nodes.
 _PENDING_GRACE, _PENDING_GRACE_SCALED = timedelta(seconds=30), timedelta(minutes=3)
 
+_YOUNG = timedelta(minutes=1)
 _WARNED = "HLT017"
 
 Told = Mapping[ObjectRef, str]
@@ -81,6 +82,21 @@ class Scene:
         for each in self.object_health:
             found.setdefault(each.ref.group, []).append(each)
         return found
+
+    def is_young(self, thing: KubernetesObject) -> bool:
+        """Whether it was created within a minute: it is on its way."""
+        return thing.created is not None and self.now - thing.created < _YOUNG
+
+    @cached_property
+    def told_of_installers(self) -> frozenset[ObjectRef]:
+        """The objects of Argo CD and Flux that the inventory has findings on, at the add-ons that they keep."""
+        found = (item for item in self.inventory.findings if item.code == "INV008")
+        return frozenset(seen.ref for item in found for seen in item.evidence if seen.ref is not None)
+
+    @cached_property
+    def pending(self) -> tuple[Pod, ...]:
+        """All pods that have not started yet, whoever's they are."""
+        return tuple(pod for pod in self.view.snapshot.pods if pod.phase == "Pending")
 
     @cached_property
     def pending_grace(self) -> timedelta:
@@ -164,6 +180,13 @@ class Case:
     def known(self, texts: Iterable[str], silent: Iterable[ContainerStatus] = ()) -> list[KnownIssue]:
         """The known issues of its version that fit what is said, or what ends without a word."""
         return fitting(self.addon, self.row.version, texts, silent)
+
+    def known_crash(
+        self, containers: Sequence[ContainerStatus], silent: Iterable[ContainerStatus] = ()
+    ) -> list[KnownIssue]:
+        """The same by the last words of containers; else what ends those of any add-on."""
+        said = [each.last_words for each in containers]
+        return self.known(said, silent) or general(self.scene.catalog.kubernetes, said)
 
     @property
     def owned_refs(self) -> Sequence[ObjectRef]:

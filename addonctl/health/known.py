@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
 
-from addonctl.catalog import AddOn, KnownIssue
+from addonctl.catalog import AddOn, KnownIssue, Kubernetes
 from addonctl.model import Action, ContainerStatus, Evidence, Note
 from addonctl.versions import Version
 
@@ -23,6 +23,13 @@ def fitting(
         if (issue.versions is None or (version is not None and issue.versions.covers(version)))
         and ((issue.says and any(_pattern(issue.says).search(text) for text in said)) or issue.crashes in names - {""})
     ]
+
+
+def general(kubernetes: Kubernetes, texts: Iterable[str]) -> list[KnownIssue]:
+    """What may end a container of any add-on, as a known issue: the first that fits."""
+    said = [text for text in texts if text]
+    fits = (each for each in kubernetes.crash_causes if any(_pattern(each.says).search(text) for text in said))
+    return [KnownIssue(what=each.what, fix=each.fix) for each in fits][:1]
 
 
 @lru_cache

@@ -3,7 +3,9 @@
 Decided from a View alone. Called by check_health.
 """
 
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from datetime import timedelta
 
 from addonctl.findings import finding, makes
@@ -13,7 +15,16 @@ from addonctl.remediation import kubectl
 
 # A node younger than this is waiting for its CNI.
 _JOINS = timedelta(minutes=3)
-_PRESSURES = ("MemoryPressure", "DiskPressure", "PIDPressure", "NetworkUnavailable")
+# What agents say of a node: AWS's node monitoring agent of its parts, the node problem detector of its problems.
+_PARTS = ("KernelReady", "NetworkingReady", "StorageReady", "ContainerRuntimeReady", "AcceleratedHardwareReady")
+# What the kubelet says before a CNI plugin has left its configuration on the node.
+_NO_NETWORK = re.compile(
+    r"NetworkPluginNotReady|network plugin (is )?not ready|cni (plugin|config) (not |un)initialized", re.I
+)
+_PRESSURES = (
+    *("MemoryPressure", "DiskPressure", "PIDPressure", "NetworkUnavailable"),
+    *("KernelDeadlock", "ReadonlyFilesystem", "FrequentKubeletRestart", "FrequentContainerdRestart"),
+)
 
 
 @makes("HLT021", "HLT024")
@@ -30,10 +41,24 @@ def check_nodes(view: View) -> Iterator[Finding]:
         (node, f"{condition.type}: {condition.message or condition.reason}")
         for node in nodes
         for condition in node.conditions
-        if condition.type in _PRESSURES and condition.status == "True"
+        if (condition.type in _PRESSURES and condition.status == "True")
+        or (condition.type in _PARTS and condition.status == "False")
     ]
     yield from _together("HLT021", not_ready, len(nodes))
     yield from _together("HLT024", short, len(nodes))
+
+
+def without_network(found: Iterable[Finding], view: View, network: str | None) -> Iterator[Finding]:
+    """The same findings; nodes that all wait for the pod network have the finding on that as their cause."""
+    waiting = {
+        node.name
+        for node in view.snapshot.nodes
+        for condition in node.conditions
+        if condition.type == "Ready" and _NO_NETWORK.search(condition.message)
+    }
+    for item in found:
+        names = set(item.subject.names if isinstance(item.subject, NodesRef) else (getattr(item.subject, "name", ""),))
+        yield replace(item, cause=network) if item.code == "HLT021" and names <= waiting else item
 
 
 def _joins(node: Node, view: View) -> bool:

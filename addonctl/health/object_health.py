@@ -41,12 +41,18 @@ def judge(view: View) -> tuple[ObjectHealth, ...]:
     return tuple(chain(_by_kind(view, _PARTS), _pods(view), judge_others(view)))
 
 
+def judge_one(thing: model.KubernetesObject) -> State:
+    """The health of one object of a built-in kind, with the reason; unknown if its kind has none."""
+    rule = _RULES.get(thing.ref.kind)
+    return _state(thing, rule) if rule is not None else (UNKNOWN, "")
+
+
 def judge_others(view: View) -> Iterator[ObjectHealth]:
     """The health of custom resources only, including those of Argo CD and Flux."""
     yield from _by_kind(view, _PARTS_OF_CUSTOM_RESOURCES)
     for other in view.snapshot.others:
         rule, known = rule_for(other.group, other.kind)
-        said = _of_other(other, rule if known else by_conditions, known)
+        said = _of_other(other, rule if known else by_conditions, known or _is_awaited(other, view))
         if said is not None:
             yield _made(other.ref, other.api_version, said, rule="kind" if known else "conditions")
 
@@ -275,6 +281,24 @@ def _autoscaler(it: model.Autoscaler) -> State | None:
     return WAITING if it.conditions or it.current_replicas is not None else None
 
 
+def _attachment(it: model.VolumeAttachment) -> State | None:
+    if it.attach_error:
+        return DEGRADED, it.attach_error
+    if it.attached is None:
+        return None
+    return FINE if it.attached else (PROGRESSING, "it is not attached yet")
+
+
+def _budget(it: model.DisruptionBudget) -> State | None:
+    """Argo CD calls one degraded that allows no eviction, also where that is as it is meant to be."""
+    if it.disruptions_allowed is None:
+        return None
+    if it.disruptions_allowed:
+        return FINE
+    counts = f"{it.healthy or 0} of {it.pods or 0} pods are healthy, {it.healthy_wanted or 0} have to be"
+    return DEGRADED, f"it allows no eviction: {counts}"
+
+
 def _crd(it: model.CustomResourceDefinition) -> State | None:
     if not it.conditions:
         return None
@@ -346,8 +370,10 @@ _RULES: Mapping[str, Rule] = MappingProxyType(
         "ReplicaSet": _replica_set,
         "Service": _service,
         "Ingress": _ingress,
+        "VolumeAttachment": _attachment,
         "PersistentVolume": _phase_of(_STORED),
         "PersistentVolumeClaim": _phase_of(_STORED),
+        "PodDisruptionBudget": _budget,
         "HorizontalPodAutoscaler": _autoscaler,
         "APIService": condition("Available", false=PROGRESSING),
         "CustomResourceDefinition": _crd,
@@ -367,6 +393,16 @@ _PARTS = tuple(
 
 
 # ── Custom resources ────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _is_awaited(other: OtherObject, view: View) -> bool:
+    """Whether an object without a status should have one: it lives, and its CRD, if it was read, has a status."""
+    if other.has_status or not _is_live(other):
+        return False
+    crd = view.crds.get((other.group, other.kind))
+    if crd is None:  # of the kinds of Kubernetes itself, many have none
+        return "." in other.group and not other.group.endswith("k8s.io")
+    return any(version.has_status for version in crd.versions)
 
 
 def _of_other(other: OtherObject, rule: Rule | None, known: bool) -> State | None:

@@ -121,7 +121,6 @@ RULES: Mapping[tuple[str, str], Rule | None] = {
         when(DEGRADED, "Denied", "Failed"), when(HEALTHY, "Approved")
     ),
     ("flowcontrol.apiserver.k8s.io", "*"): first(when(DEGRADED, "Dangling"), when(HEALTHY, "Dangling", status="False")),
-    ("storage.k8s.io", "VolumeAttachment"): must(told(DEGRADED, "status.attachError.message"), flag("status.attached")),
     ("snapshot.storage.k8s.io", "VolumeSnapshot"): _snapshot,
     ("snapshot.storage.k8s.io", "VolumeSnapshotContent"): _snapshot,
     ("groupsnapshot.storage.k8s.io", "VolumeGroupSnapshot"): _snapshot,

@@ -8,9 +8,12 @@ from datetime import timedelta
 
 from addonctl.catalog import KnownIssue
 from addonctl.findings import finding, makes
+from addonctl.health.absent import agent_missed_by
 from addonctl.health.case import Case, Told, seen_pod
+from addonctl.health.identity import without_role
 from addonctl.health.known import remedies
 from addonctl.health.known import shown as known_issues
+from addonctl.health.scheduling import what_helps
 from addonctl.health.unready import last_exit, unbound_claims, waits_for
 from addonctl.model import Action, ContainerStatus, Event, Finding, Note, Pod
 from addonctl.remediation import kubectl, undo
@@ -35,13 +38,15 @@ def crashing(case: Case, told: Told) -> Iterator[Finding]:
                 _log_before(*troubles.crashing[0]),
                 *undo(case.row, ref),
             )
-            yield finding("HLT001", ref, *shown, *known_issues(case.addon, issues), fix=fix)
+            cause = agent_missed_by(case.scene, ref)
+            role = without_role(case, [container.last_words for _, container in troubles.crashing])
+            yield finding("HLT001", ref, *shown, *role, *known_issues(case.addon, issues), fix=fix, cause=cause)
 
 
 def _known_of(case: Case, crashing: Sequence[ContainerStatus]) -> list[KnownIssue]:
     """Known causes of a crash; those that leave no words only where there are none, and memory did not run out."""
     silent = (each for each in crashing if not each.last_words and each.last_exit != _OOM)
-    return case.known((each.last_words for each in crashing), silent)
+    return case.known_crash(crashing, silent)
 
 
 def _crashed(container: ContainerStatus) -> str:
@@ -90,8 +95,8 @@ def unschedulable(case: Case, told: Told) -> Iterator[Finding]:
         waiting = troubles.unschedulable
         if waiting:
             shown = [seen_pod(pod, condition.message or condition.reason) for pod, condition in waiting]
-            fix = kubectl("describe", waiting[0][0].ref, why="add nodes, or lower requests and affinity:")
-            yield finding("HLT004", ref, *shown, fix=(fix,))
+            look = kubectl("describe", waiting[0][0].ref, why="says which nodes are kept off, and why:")
+            yield finding("HLT004", ref, *shown, fix=(*what_helps(waiting[0][1].message), look))
 
 
 @makes("HLT025")
@@ -126,7 +131,9 @@ def restarting(case: Case, told: Told) -> Iterator[Finding]:
         if often:
             shown = (seen_pod(pod, _restarted(container)) for pod, container in often)
             out_of_memory = any(container.last_exit == _OOM for _, container in often)
-            yield finding("HLT007", ref, *shown, fix=_more_memory(out_of_memory) or (_log_before(*often[0]),))
+            issues = case.known_crash([each for _, each in often])
+            look = (*remedies(issues), *(_more_memory(out_of_memory) or (_log_before(*often[0]),)))
+            yield finding("HLT007", ref, *shown, *known_issues(case.addon, issues), fix=look)
 
 
 def _restarts(case: Case, container: ContainerStatus) -> bool:
@@ -138,5 +145,5 @@ def _restarts(case: Case, container: ContainerStatus) -> bool:
 
 
 def _restarted(container: ContainerStatus) -> str:
-    detail = f"container {container.name}: {container.restarts} restarts, last {container.last_exit}"
+    detail = f"container {container.name}: {container.restarts} restarts, last {last_exit(container)}"
     return f"{detail} at {container.last_exit_at:%Y-%m-%d %H:%M} UTC"

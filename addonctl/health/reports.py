@@ -7,9 +7,11 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from types import MappingProxyType
 
-from addonctl.catalog import AddOn, KnownIssue
+from addonctl.catalog import AddOn, ClusterService, KnownIssue
 from addonctl.findings import finding, makes
 from addonctl.health.case import Case, Scene, Told, seen, seen_event
+from addonctl.health.cloud import used_up_subnet
+from addonctl.health.identity import without_role
 from addonctl.health.known import fitting, remedies
 from addonctl.health.known import shown as known_issues
 from addonctl.health.pod_troubles import MOUNT_FAILURES
@@ -77,7 +79,9 @@ def events(case: Case, told: Told) -> Iterator[Finding]:
         symptom = laid.get(subject)
         warned = (*(symptom.events if symptom else ()), *own.get(subject, ()))
         issues = case.known(event.message for event in warned)
-        yield _warned(subject, warned, symptom, case.addon, issues)
+        cause = _without_addresses(case, symptom)
+        more = tuple(without_role(case, [event.message for event in warned]))
+        yield _warned(subject, warned, symptom, case.addon, issues, more=more, cause=cause)
 
 
 def symptoms_of_the_absent(scene: Scene, told: Told) -> Iterator[Finding]:
@@ -88,6 +92,14 @@ def symptoms_of_the_absent(scene: Scene, told: Told) -> Iterator[Finding]:
         yield _warned(symptom.subject, symptom.events, symptom, addon, issues, absent=scene.view)
 
 
+def _without_addresses(case: Case, symptom: Symptom | None) -> str | None:
+    """The finding on a subnet that has no address left for pods that wait for one."""
+    if symptom is None or case.addon is None or ClusterService.POD_NETWORK not in case.addon.provides:
+        return None
+    pods = {pod.ref: pod.node for pod in case.scene.pending}
+    return used_up_subnet(case.scene, [pods[event.subject] for event in symptom.events if event.subject in pods])
+
+
 @makes("HLT017")
 def _warned(
     subject: Subject,
@@ -96,6 +108,8 @@ def _warned(
     addon: AddOn | None,
     issues: Sequence[KnownIssue],
     absent: View | None = None,
+    more: Sequence[Evidence] = (),
+    cause: str | None = None,
 ) -> Finding:
     """`absent`: the add-on is not installed in this cluster."""
     listed = sorted(seen_here, key=lambda event: str(event.subject))
@@ -108,9 +122,11 @@ def _warned(
         "HLT017",
         subject,
         *shown,
+        *more,
         *known_issues(addon, issues),
         fix=(*add, *remedies(issues), *look),
         severity=Severity.REQUIRED if symptom is not None and symptom.severe else None,
+        cause=cause,
     )
 
 
@@ -119,9 +135,12 @@ def _in_short(symptom: Symptom, listed: Sequence[Event]) -> Iterator[Evidence]:
     newest = max(symptom.events, key=lambda event: (event.last_seen is not None, event.last_seen, str(event.ref)))
     begun = min((event.first_seen for event in symptom.events if event.first_seen), default=None)
     since = f" since {begun:%Y-%m-%d %H:%M} UTC" if begun else ""
-    detail = in_one_line(f"{newest.reason} ×{sum(event.count for event in listed)}{since}: {newest.message}")
     subjects = list(dict.fromkeys(event.subject for event in listed))
-    yield Evidence(kind="symptom", subject=objects_in_short(subjects), detail=detail)
+    several = f" on {objects_in_short(subjects)}" if len(subjects) > 1 else ""
+    count = sum(event.count for event in listed)
+    detail = in_one_line(f"{newest.reason} ×{count}{several}{since}: {newest.message}")
+    ref = None if several else subjects[0]
+    yield Evidence(kind="symptom", subject=objects_in_short(subjects), detail=detail, ref=ref)
     for subject in subjects[:_SHOWN] if len(subjects) > 1 else ():
         yield seen("event", subject, newest.reason)
 
@@ -148,7 +167,7 @@ def custom_resources(case: Case, told: Told) -> Iterator[Finding]:
     """The add-on's custom resources that are degraded; one finding per kind."""
     degraded: dict[tuple[str, str], list[ObjectHealth]] = {}
     for each in health_of_custom_resources(case):
-        if each.health is Health.DEGRADED:
+        if each.health is Health.DEGRADED and each.ref not in case.scene.told_of_installers:
             degraded.setdefault((each.ref.group, each.ref.kind), []).append(each)
     namesakes = Counter(kind for _, kind in degraded)
     for (group, kind), found in degraded.items():
@@ -197,7 +216,7 @@ def what_eks_reports(case: Case, told: Told) -> Iterator[Finding]:
         return
     subject = owners.EksAddon(listed.name)
     shown = [Evidence(kind="eks", subject=str(subject), detail=f"status {listed.status}")]
-    shown += [Evidence(kind="eks", subject=issue.code, detail=_issue_in_words(issue)) for issue in listed.issues]
+    shown += [Evidence(kind="eks", subject=issue.code, detail=_issue_in_words(issue)) for issue in _all_said(listed)]
     cause = _its_pods(case, listed, told)
     yield finding("EKS005", subject, *shown, fix=_after(case, listed, cause), cause=cause)
 
@@ -228,6 +247,14 @@ def _after(case: Case, listed: EksAddon, cause: str | None) -> tuple[Action, ...
     notes = [Note(_REMEDIES[code]) for code in sorted(codes) if code in _REMEDIES]
     first = notes or [Note("EKS rolls nothing back: first fix what the issue names.")]
     return (*first, _once_more(case, listed))
+
+
+def _all_said(listed: EksAddon) -> list[EksIssue]:
+    """Its issues, and the errors of its newest update if that failed and says more."""
+    failed = (update for update in listed.updates[:1] if update.status == "Failed")
+    known = {(issue.code, issue.message) for issue in listed.issues}
+    errors = (error for update in failed for error in update.errors if (error.code, error.message) not in known)
+    return [*listed.issues, *errors]
 
 
 def _issue_in_words(issue: EksIssue) -> str:

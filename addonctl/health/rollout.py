@@ -74,16 +74,24 @@ def _unavailable(case: Case, workload: Workload, available: int, told: Told) -> 
     shown += [seen_event(event) for event in refused if not any(_says(c.message, event) for c in stuck)]
     why = explained(case.view, waiting)
     shown += [seen_pod(pod, reason.text) for pod, reason in why]
-    issues, anothers = case.known(reason.text for _, reason in why), _anothers(case, why)
+    words = (container.last_words for pod in waiting for container in pod.containers)
+    issues, anothers = case.known((*(reason.text for _, reason in why), *words)), _anothers(case, why)
     return finding(
         "HLT005",
         workload.ref,
         *shown,
         *known_issues(case.addon, issues),
         fix=(*remedies(issues), *_unstick(case, workload, refused=bool(unanswered), anothers=bool(anothers))),
-        severity=Severity.REQUIRED if available == 0 or stuck else None,
+        severity=_severity(case, workload, lost=available == 0 or bool(stuck)),
         cause=None if stuck or refused else _node_that_is_down(case, waiting, told) or anothers,
     )
+
+
+def _severity(case: Case, workload: Workload, *, lost: bool) -> Severity | None:
+    """`lost`: no pod is available, or no more will come."""
+    if case.scene.is_young(workload):
+        return Severity.INFO
+    return Severity.REQUIRED if lost else None
 
 
 def _anothers(case: Case, why: Sequence[tuple[Pod, Reason]]) -> str | None:

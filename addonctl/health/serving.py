@@ -79,7 +79,7 @@ def _leads_nowhere(
 ) -> Iterator[Finding]:
     """`near`: workloads that a Service which selects none was probably meant to select."""
     behind = scene.view.backends(service.ref)
-    if behind is None:
+    if behind is None or scene.is_young(service):
         return
     if behind.ready:
         yield from _dead_ports(scene, service, behind.ready_ports, matters=matters)
@@ -185,7 +185,7 @@ def _webhook_unanswered(scene: Scene, configuration: WebhookConfiguration, told:
         for hook in configuration.webhooks
         if hook.service is not None and (why := _dead_end(scene.view, hook.service))
     ]
-    if not dead:
+    if not dead or scene.is_young(configuration):
         yield from _webhook_unreached(scene, configuration)
         return
     shown = (
@@ -240,7 +240,8 @@ def _not_converted(
 ) -> Iterator[Finding]:
     """CRDs whose objects are to be converted where nothing answers."""
     why = _dead_end(scene.view, target) or _absence(scene.view, target)
-    if why:
+    defined = (scene.view.objects.get(ref) for ref in crds_there)
+    if why and not all(crd is not None and scene.is_young(crd) for crd in defined):
         detail = f"its versions are converted at Service {target.namespace}/{target.name}, which {why}"
         shown = (seen("crd", ref, detail) for ref in crds_there)
         fix, cause = _convert_again(scene, target, crds_there), _behind(scene.view, target, told)
@@ -317,7 +318,7 @@ def _dead_end(view: View, target: ServiceTarget) -> str:
 def _api_unavailable(scene: Scene, api: ApiService, told: Told) -> Iterator[Finding]:
     available = next((c for c in api.conditions if c.type == "Available"), None)
     # A missing Service is reported by the inventory (INV005).
-    if available is None or available.status == "True" or available.reason == "ServiceNotFound":
+    if available is None or available.status == "True" or available.reason == "ServiceNotFound" or scene.is_young(api):
         return
     shown = [seen("apiservice", api, f"{available.reason}: {available.message}")]
     behind = scene.view.backends(api.service.ref) if api.service else None
@@ -335,7 +336,7 @@ def crds(case: Case, told: Told) -> Iterator[Finding]:
     """CRDs that the API server does not serve."""
     for ref in case.owned(_CRD):
         crd = case.view.objects.get(ref)
-        if isinstance(crd, CustomResourceDefinition):
+        if isinstance(crd, CustomResourceDefinition) and not case.scene.is_young(crd):
             wrong = [c for c in crd.conditions if (c.type, c.status) in _CRD_TROUBLES]
             shown = (seen("crd", crd, f"{c.type} {c.status}: {c.message or c.reason}") for c in wrong)
             if wrong:

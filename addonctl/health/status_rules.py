@@ -6,12 +6,13 @@ kinds combines them.
 """
 
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
 from addonctl.model import Condition, ConditionsOf, Health, OtherObject
 
-State = tuple[Health, str]  # with the reason, empty where it is healthy  # with the reason, empty where it is healthy
+State = tuple[Health, str]  # with the reason, empty where it is healthy
 Rule = Callable[[Any], State | None]
 """Returns the state that a status shows; None if it shows none."""
 
@@ -288,7 +289,7 @@ _WORDS: Mapping[str, Health] = {
     **dict.fromkeys(
         """
         aborted broken canceled cancelled crashed degraded denied errored expired failedvalidation failing invalid
-        lost notsynced red rejected stalled timeout unavailable unhealthy unrecoverable
+        lost notsynced red rejected stalled timeout unavailable unhealthy unrecoverable warning
         """.split(),
         DEGRADED,
     ),
@@ -305,12 +306,13 @@ def _plain(word: str) -> str:
 
 def meaning(word: str) -> Health | None:
     """The state that a phase or reason means: by the table, or by its start or end (`WaitingForLoad`, `SyncFailed`)."""
-    word = _plain(word)
+    first, _, more = word.partition(",")
+    word = _plain(first if more else word)  # a word, and after it a sentence
     if word in _WORDS:
         return _WORDS[word]
     if word.startswith(_BEGUN) or ("not" in word and word.endswith(("ready", "complete", "available"))):
         return PROGRESSING
-    if word.endswith(("failed", "error", "failure")):
+    if word.endswith(("failed", "error", "failure")) or word.startswith(("failed", "failing")):
         return DEGRADED
     return PROGRESSING if word.endswith("ing") and not word.endswith("missing") else None
 
@@ -382,6 +384,39 @@ def _failed_phase(it: OtherObject) -> State | None:
     return said if said and said[0] is DEGRADED else None
 
 
+def _nested(it: OtherObject) -> State | None:
+    """By conditions further down: of parts, of listeners, of what it wraps; the worst of them counts."""
+    said = [found for part in it.nested if (found := _summed_up(replace(it, conditions=part.conditions))) is not None]
+    by_worst = (found for worst in (SUSPENDED, DEGRADED, PROGRESSING) for found in said if found[0] is worst)
+    return next(by_worst, FINE if said else None)
+
+
+def _words_inside(it: OtherObject) -> State | None:
+    """By words of state further down; the worst of them counts."""
+    said = [(health, word) for word in it.words if (health := _ACCEPTED.get(word) or meaning(word)) is not None]
+    for worst in (DEGRADED, PROGRESSING, SUSPENDED):
+        bad = next((word for health, word in said if health is worst), None)
+        if bad is not None:
+            return worst, f"a part of it is {bad}"
+    return FINE if said else None
+
+
+_ACCEPTED = {"Accepted": HEALTHY}  # by one of those that it is for; as the phase of a request it is a beginning
+
+
+def _untold(it: OtherObject) -> State | None:
+    """A status without anything in it is one that its controller has not filled yet."""
+    return WAITING if it.is_empty or not it.has_status else None
+
+
+def _counted(it: OtherObject) -> State | None:
+    """By ready replicas, where the status says how many there are."""
+    total, ready = count(it, "status.replicas"), count(it, "status.readyReplicas", "status.availableReplicas")
+    if total is None or ready is None or count(it, "spec.replicas") is not None:
+        return None
+    return (PROGRESSING, f"{ready} of {total} replicas are ready") if ready < total else FINE
+
+
 def _parts(it: OtherObject) -> State | None:
     return attached(to_all=False)(it) if it.parents else None
 
@@ -413,6 +448,7 @@ _SUCCESSES = (
     "applied",
     "reconciled",
     "accepted",
+    "admitted",
     "programmed",
     "valid",
     "established",
@@ -435,6 +471,11 @@ _IN_GENERAL = first(
     _parts,
     _ANY_PHASE,
     flag("status.ready"),
+    flag("status.healthy", false=DEGRADED),
     replicas,
+    _counted,
+    _nested,
+    _words_inside,
+    _untold,
     lambda it: (UNKNOWN, "status not understood"),
 )

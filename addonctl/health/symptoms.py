@@ -6,7 +6,7 @@ Catalog knows of each add-on, and whether what was warned about still waits. Use
 """
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import cached_property
@@ -28,8 +28,10 @@ from addonctl.model import (
     VolumeClaim,
 )
 
+_VOLUME_FAILURES = frozenset({"FailedAttachVolume", "FailedMount", "FailedMapVolume"})
 # A component adds its pod's name or its instance to its own.
 _ENDS_NAME = re.compile(r"[_/ ]")
+_GATES = "ReadinessGatesNotReady"
 # What was warned about only once may work the second time; so may all that began this recently.
 _TIMES, _GRACE = 3, timedelta(minutes=3)
 _MENDED: Mapping[type, Callable[..., bool]] = {
@@ -61,7 +63,7 @@ class Symptoms:
     def all(self) -> tuple[Symptom, ...]:
         """One for each add-on and reason."""
         found: dict[tuple[str, str], list[tuple[Event, bool]]] = {}
-        for event in self.view.snapshot.events:
+        for event in (*self.view.snapshot.events, *self._conditions()):
             addon = self._whose(event)
             waits = self._waits(event) if addon else False
             if waits or (waits is None and event.count >= _TIMES):
@@ -94,16 +96,44 @@ class Symptoms:
     def _installed(self) -> Mapping[str, Installation]:
         return {row.addon: row for row in reversed(self.rows)}
 
+    def _conditions(self) -> Iterator[Event]:
+        """Conditions of pods that are not ready, as warnings: a readiness gate names what it waits for."""
+        for pod in self.view.snapshot.pods:
+            for condition in () if pod.ready or pod.phase != "Running" else pod.conditions:
+                if condition.reason == _GATES and condition.status == "False":
+                    yield Event(
+                        name=f"{pod.name}.{condition.type}",
+                        namespace=pod.namespace,
+                        subject=pod.ref,
+                        reason=_GATES,
+                        message=condition.message,
+                        first_seen=condition.changed,
+                    )
+
     # ── Whose it is ─────────────────────────────────────────────────────────────────────────────────────────────────
 
     def _whose(self, event: Event) -> str:
         """The id of the add-on that a warning is laid to; empty if it is laid to none, or does not count any more."""
         if not self._is_recent(event) or is_unanswered(event.message):
             return ""
-        reported = self._reporters.get(_ENDS_NAME.split(event.reporter, maxsplit=1)[0])
+        parts = _ENDS_NAME.split(event.reporter)
+        reported = next((self._reporters[part] for part in parts if part in self._reporters), None)
         if reported is not None:
             return "" if event.reason in reported.symptoms.harmless else reported.id
-        return next((addon for word, addon in self._words if word in event.message), "")
+        named = next((addon for word, addon in self._words if word in event.message), "")
+        return named or self._of_volume(event)
+
+    def _of_volume(self, event: Event) -> str:
+        """The add-on behind a volume of a pod that a warning names; what attaches volumes does not name the driver."""
+        pod = self._pods.get(event.subject)
+        if pod is None or event.reason not in _VOLUME_FAILURES:
+            return ""
+        for name in pod.claims:
+            claim = self.view.objects.get(ObjectRef.of("PersistentVolumeClaim", name, pod.namespace))
+            volume = self.view.volumes.get(claim.volume) if isinstance(claim, VolumeClaim) else None
+            if volume is not None and volume.name in event.message and volume.driver in self._reporters:
+                return self._reporters[volume.driver].id
+        return ""
 
     def _is_recent(self, event: Event) -> bool:
         return event.last_seen is None or self.view.snapshot.taken - event.last_seen < WARNED_WITHIN

@@ -94,6 +94,9 @@ def _answers(view: View, pod: Pod) -> Iterator[Reason]:
     yield from _of_conditions(pod, "PodScheduled", "Initialized")
     yield from _of_node(view, pod)
     yield from (_told(event) for event in warned)
+    for container in pod.containers:
+        if not container.ready and container.last_words:
+            yield Reason(text=f"container {container.name} says: {in_one_line(container.last_words)}", of=pod.ref)
     yield from _of_conditions(pod, *(condition.type for condition in pod.conditions))
     yield Reason(text=pod.reason or pod.phase or "not ready", of=pod.ref)
 

@@ -10,6 +10,7 @@ not recognised (unrecognised.py), problems of ownership (ownership_findings.py) 
 from addonctl.catalog import Catalog
 from addonctl.findings import by_urgency
 from addonctl.inventory.aws_managed import aws_managed, eks_only
+from addonctl.inventory.gitops_findings import gitops_findings
 from addonctl.inventory.grouping import (
     attach_custom_resources,
     attach_eks_addons,
@@ -44,7 +45,13 @@ def take_inventory(view: View, catalog: Catalog) -> Inventory:
     return Inventory(
         installations=in_order(installations),
         unrecognised=tuple(unrecognised([*others, *(match.workload for match in loose)])),
-        findings=by_urgency((*ownership_findings(rows, view, catalog, ownership), *release_findings(rows, view))),
+        findings=by_urgency(
+            (
+                *ownership_findings(rows, view, catalog, ownership),
+                *release_findings(rows, view),
+                *gitops_findings(rows, view, catalog),
+            )
+        ),
     )
 
 

@@ -91,7 +91,9 @@ def _left_crds(rows: Iterable[Row], view: View, catalog: Catalog) -> Iterator[Fi
     for addon in catalog.addons.values():
         left = [shown for group in addon.fingerprints.crd_groups for shown in by_group.get(group, ())]
         if left and addon.id not in running:
-            yield finding("INV003", AddOnRef(addon.id, part="CRDs"), *left)
+            hang = any(thing.group in addon.fingerprints.crd_groups for thing in view.snapshot.others if thing.deleting)
+            fix = (Note(f"Keep them until what hangs in deletion is gone: only {addon.name} removes its finalizers."),)
+            yield finding("INV003", AddOnRef(addon.id, part="CRDs"), *left, fix=fix if hang else ())
 
 
 def _left_crd(crd: CustomResourceDefinition, count: int | None) -> Evidence:

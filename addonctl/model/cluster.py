@@ -382,6 +382,7 @@ class Service(KubernetesObject):
     cluster_ip: str = ""
     selector: Mapping[str, str] = field(default_factory=dict)
     ports: tuple[Port, ...] = ()
+    load_balancer_class: str = ""
     load_balancers: tuple[str, ...] = ()
 
 
@@ -569,6 +570,20 @@ class Volume(KubernetesObject):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class VolumeAttachment(KubernetesObject):
+    """That a driver is to attach a volume to a node. `attached` is None before the driver has said anything."""
+
+    RESOURCE: ClassVar[Resource | None] = resource("VolumeAttachment")
+
+    attacher: str = ""  # the driver
+    node: str = ""
+    volume: str = ""  # a PersistentVolume
+    attached: bool | None = None
+    attach_error: str = ""
+    detach_error: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class VolumeClaim(KubernetesObject):
     """A PersistentVolumeClaim."""
 
@@ -725,7 +740,8 @@ class OtherObject(KubernetesObject):
     """An object of a kind without a type of its own: a custom resource, or a kind of which only the writers matter.
 
     `fields` are the scalars of spec and status that health rules use, by dotted path (listed in adapters/decoding.py).
-    `has_status` is None if only its metadata was read.
+    `has_status` is None if only its metadata was read. `words` and `nested` are the words of state and the conditions
+    further down in its status.
     """
 
     api_version: str
@@ -735,7 +751,11 @@ class OtherObject(KubernetesObject):
     has_status: bool | None = None
     conditions: tuple[Condition, ...] = ()
     parents: tuple[ConditionsOf, ...] = ()
+    words: tuple[str, ...] = ()
+    nested: tuple[ConditionsOf, ...] = ()
     fields: Mapping[str, str] = field(default_factory=dict)
+
+    is_empty: bool = False  # its status has nothing in it
 
     @property
     def group(self) -> str:

@@ -153,6 +153,18 @@ class InsightRef:
 
 
 @dataclass(frozen=True, slots=True)
+class AwsRef:
+    """Something in AWS: a node group, a capability, a subnet, an update of the cluster."""
+
+    kind: str
+    name: str
+    type: str = field(default="aws", init=False)
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.name}"
+
+
+@dataclass(frozen=True, slots=True)
 class WaiverRef:
     """An entry of the waivers file."""
 
@@ -175,6 +187,7 @@ Subject = (
     | NodesRef
     | ClusterRef
     | InsightRef
+    | AwsRef
     | WaiverRef
 )
 
@@ -189,7 +202,7 @@ def names_of(subject: Subject) -> Iterator[str]:
             yield from (subject.id, subject.addon, *subject.id.split("/"))
         case AddOnRef():
             yield subject.addon
-        case EksAddon() | InsightRef() | ClusterRef():
+        case EksAddon() | InsightRef() | ClusterRef() | AwsRef():
             yield subject.name
         case Together():
             yield from subject.members

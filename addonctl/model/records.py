@@ -90,6 +90,9 @@ class Application(KubernetesObject):
     self_heal: bool = False
     sync: str = ""
     health: str = ""
+    operation: str = ""  # phase of the last sync: Succeeded, Failed, Error, Running
+    operation_message: str = ""
+    conditions: tuple[Condition, ...] = ()  # errors and warnings; Argo CD gives them no status
     resources: tuple[ObjectRef, ...] = ()
 
 

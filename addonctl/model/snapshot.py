@@ -38,6 +38,7 @@ from addonctl.model.cluster import (
     ServiceAccount,
     StorageClass,
     Volume,
+    VolumeAttachment,
     VolumeClaim,
     VolumeSnapshotClass,
     WebhookConfiguration,
@@ -121,6 +122,7 @@ class Snapshot:
     csi_drivers: tuple[CsiDriver, ...] = ()
     storage_classes: tuple[StorageClass, ...] = ()
     volume_snapshot_classes: tuple[VolumeSnapshotClass, ...] = ()
+    volume_attachments: tuple[VolumeAttachment, ...] = ()
     volumes: tuple[Volume, ...] = ()
     volume_claims: tuple[VolumeClaim, ...] = ()
     ingress_classes: tuple[IngressClass, ...] = ()

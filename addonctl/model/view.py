@@ -11,6 +11,7 @@ from itertools import chain
 
 from addonctl import resources
 from addonctl.model.cluster import (
+    Autoscaler,
     Container,
     CustomResourceDefinition,
     DisruptionBudget,
@@ -24,6 +25,7 @@ from addonctl.model.cluster import (
     ResourceQuota,
     Service,
     ServiceTarget,
+    Volume,
     Workload,
     selects,
 )
@@ -419,6 +421,20 @@ class View:
             for workload in self.guarded.get(budget.ref, ()):
                 found.setdefault(workload.ref, []).append(budget)
         return found
+
+    @cached_property
+    def autoscalers_of(self) -> Mapping[ObjectRef, Sequence[Autoscaler]]:
+        """A workload → the HorizontalPodAutoscalers that scale it."""
+        found: dict[ObjectRef, list[Autoscaler]] = {}
+        for scaler in self.snapshot.autoscalers:
+            if scaler.target is not None:
+                found.setdefault(scaler.target, []).append(scaler)
+        return found
+
+    @cached_property
+    def volumes(self) -> Mapping[str, Volume]:
+        """PersistentVolumes by name."""
+        return {volume.name: volume for volume in self.snapshot.volumes}
 
     @cached_property
     def quotas(self) -> Mapping[str, Sequence[ResourceQuota]]:

@@ -17,7 +17,7 @@ from addonctl.ports.helm import HelmReleases, HelmWriter
 from addonctl.ports.journal import Journal
 from addonctl.ports.manifests import ManifestReader
 from addonctl.ports.objects import ObjectReader, ObjectWriter, Watch
-from addonctl.ports.observing import Clock, Inspector, Prober, Progress, Source, silent
+from addonctl.ports.observing import Clock, Inspector, LogLines, LogReader, Prober, Progress, Source, silent
 from addonctl.ports.schemas import Schemas
 from addonctl.ports.signals import Assessor, Signals
 from addonctl.ports.usage import Usage
@@ -36,6 +36,8 @@ __all__ = [
     "HelmWriter",
     "Inspector",
     "Journal",
+    "LogLines",
+    "LogReader",
     "ManifestReader",
     "ObjectReader",
     "ObjectWriter",

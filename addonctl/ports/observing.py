@@ -1,10 +1,12 @@
 """Reading a whole cluster: the clock, a Snapshot of the cluster, probes of its add-ons."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol, runtime_checkable
 
-from addonctl.model import Inventory, ProbeAnswer, Snapshot, View
+from addonctl.logs import Wanted
+from addonctl.model import Gap, Inventory, ProbeAnswer, Snapshot, View
 from addonctl.model.plan import Plan
 from addonctl.model.preflight import StepFacts
 
@@ -57,6 +59,23 @@ class Prober(Protocol):
 
     def probe(self, view: View, inventory: Inventory) -> tuple[ProbeAnswer, ...]:
         """One answer per probe; a probe that could not run is unknown, with the reason. Raises no network errors."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class LogLines:
+    """The last lines of containers, cut and redacted, and what could not be read."""
+
+    lines: Mapping[Wanted, str]
+    gaps: tuple[Gap, ...] = ()
+
+
+@runtime_checkable
+class LogReader(Protocol):
+    """Reads the last lines of containers of the live cluster that its source reads."""
+
+    def last_lines(self, wanted: Sequence[Wanted]) -> LogLines:
+        """Those of each container that has any; where they may not be read, a gap. Raises no network errors."""
         ...
 
 

@@ -777,3 +777,9 @@ def test_the_doctor_answers_every_step_and_ends_with_1_where_one_is_no(monkeypat
         "skipped",
     )
     assert "Fix:" not in run("doctor").stdout
+
+
+def test_a_file_has_no_logs() -> None:
+    done = run("health", "--demo", "--logs")
+    assert done.returncode == 1
+    assert "live cluster" in done.stderr

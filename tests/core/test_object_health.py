@@ -238,7 +238,7 @@ _SIMPLE: list[tuple[str, str, dict[str, Any], str]] = [
         "AbleToScale=True/SucceededGetScale", "ScalingActive=False/ScalingDisabled: scaled to zero")}, "healthy"),
     ("autoscaling/v2", "HorizontalPodAutoscaler", {"status": conditions("AbleToScale=False/BackoffBoth")},
      "progressing"),
-    ("policy/v1", "PodDisruptionBudget", {"status": {"currentHealthy": 0, "desiredHealthy": 1}}, "none"),
+    ("policy/v1", "PodDisruptionBudget", {"status": {"currentHealthy": 0, "desiredHealthy": 1}}, "progressing"),
     ("v1", "ReplicationController", {"spec": {"replicas": 1}, "status": {"availableReplicas": 1}}, "healthy"),
     ("certificates.k8s.io/v1", "CertificateSigningRequest", {"status": conditions("Denied=True: no")}, "degraded"),
     ("certificates.k8s.io/v1", "CertificateSigningRequest", {"status": {}}, "progressing"),
@@ -431,8 +431,8 @@ def test_every_custom_resource_group_of_the_catalog_is_thought_of(catalog: Catal
         ({"ready": True}, "healthy"),
         ({"answer": 42}, "unknown"),
         ({"conditions": "odd"}, "unknown"),
-        ({}, "unknown"),
-        (None, "none"),
+        ({}, "progressing"),
+        (None, "progressing"),
     ],
 )
 def test_kinds_without_a_rule(status: Any, expected: str) -> None:
@@ -577,3 +577,43 @@ def test_a_kind_is_found_by_itself_its_group_or_what_its_group_is_under() -> Non
     assert rule_for("cert-manager.io", "Certificate") != rule_for("cert-manager.io", "Issuer")
     assert rule_for("s3.services.k8s.aws", "Bucket") == rule_for("ec2.services.k8s.aws", "VPC")
     assert rule_for("example.org", "Widget") == (None, False)
+
+
+# ── Kinds that nobody knows ─────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(
+    ("status", "expected"),
+    [
+        ({}, "progressing"),
+        ({"conditions": []}, "progressing"),
+        (
+            {"certificateStatus": "Active", "domains": [{"status": "Active"}, {"status": "FailedNotVisible"}]},
+            "degraded",
+        ),
+        ({"lastOperation": {"state": "Succeeded"}}, "healthy"),
+        ({"by": {"gateway": {"state": "Accepted"}}}, "healthy"),
+        ({"by": {"gateway": {"state": "Rejected"}}}, "degraded"),
+        ({"ingress": [{"conditions": [{"type": "Admitted", "status": "False"}]}]}, "degraded"),
+        ({"wrapped": {"conditions": [{"type": "Ready", "status": "True"}]}}, "healthy"),
+        ({"status": "ERROR, the secret was not found"}, "degraded"),
+        ({"healthy": False}, "degraded"),
+        ({"replicas": 3, "readyReplicas": 1}, "progressing"),
+        ({"replicas": 3, "readyReplicas": 3}, "healthy"),
+        ({"uid": "927b3c23"}, "unknown"),
+    ],
+)
+def test_a_status_of_an_unknown_kind_is_read_wherever_it_says_something(status: dict[str, Any], expected: str) -> None:
+    assert word("odd.test/v1", "Odd", status=status) == expected
+
+
+def test_a_living_object_of_an_unknown_kind_waits_for_its_first_status_and_a_manifest_does_not() -> None:
+    assert word("odd.test/v1", "Odd") == "progressing"
+    assert word("odd.test/v1", "Odd", live=False) == "none"
+    assert word("node.k8s.io/v1", "RuntimeClass") == "none"
+
+
+@pytest.mark.parametrize(("allowed", "expected"), [(1, "healthy"), (0, "degraded"), (None, "progressing")])
+def test_a_budget_is_degraded_while_it_allows_no_eviction(allowed: int | None, expected: str) -> None:
+    status = {"disruptionsAllowed": allowed, "currentHealthy": 1, "desiredHealthy": 1, "expectedPods": 1}
+    assert word("policy/v1", "PodDisruptionBudget", spec={}, status=status) == expected

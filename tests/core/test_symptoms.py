@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 
 from addonctl import model
-from addonctl.catalog import Fingerprints, KnownIssue, Symptoms
+from addonctl.catalog import ClusterService, EksInstall, Fingerprints, Install, KnownIssue, Symptoms
 from addonctl.findings import by_urgency
 from addonctl.health import symptoms
 from addonctl.health.known import fitting
@@ -64,7 +64,7 @@ def test_what_an_addon_is_named_for_is_laid_to_it_once_with_all_objects() -> Non
     assert item.subject == InstallationRef("hook/apps/hook", "hook", topic="FailedCreatePodSandBox")
     assert item.severity is Severity.REQUIRED
     assert item.evidence[0].subject == "2 Pods"
-    assert item.evidence[0].detail == f"FailedCreatePodSandBox ×18 since 2026-11-24 11:28 UTC: {NO_ADDRESS}"
+    assert item.evidence[0].detail == f"FailedCreatePodSandBox ×18 on 2 Pods since 2026-11-24 11:28 UTC: {NO_ADDRESS}"
     assert [each.subject for each in item.evidence[1:3]] == ["Pod/apps/shop-1", "Pod/apps/shop-2"]
 
 
@@ -177,3 +177,116 @@ def test_objects_are_counted_by_kind() -> None:
 
 def test_a_sound_cluster_has_no_symptoms() -> None:
     assert codes(HOOK, SHOP, known=KNOWN, pods=(pod(HOOK), pod(SHOP))) == []
+
+
+def test_a_network_that_crashes_stands_above_the_nodes_that_wait_for_it() -> None:
+    network = replace(NET, provides=(ClusterService.POD_NETWORK,))
+    known = replace(KNOWN, addons={**KNOWN.addons, "hook": network})
+    message = "container runtime network not ready: NetworkReady=false reason:NetworkPluginNotReady"
+    waits = model.Condition(type="Ready", status="False", message=message)
+    node = model.Node(name="node-1", conditions=(waits,), created=NOW - timedelta(days=1))
+    crashed = pod(HOOK, status(waiting="CrashLoopBackOff", restarts=7), ready=False, node="node-1")
+    items = found(HOOK, known=known, pods=(crashed,), nodes=(node,))
+    causes = {item.code: item.cause for item in items}
+    assert causes == {"HLT001": None, "HLT021": "HLT001 Deployment/apps/hook"}
+    lost = replace(node, conditions=(replace(waits, message="Kubelet stopped posting node status."),))
+    causes = {item.code: item.cause for item in found(HOOK, known=known, pods=(crashed,), nodes=(lost,))}
+    assert causes == {"HLT001": None, "HLT021": None}
+
+
+def test_a_volume_that_is_not_attached_is_laid_to_the_driver_behind_it() -> None:
+    claim = model.VolumeClaim(name="data", namespace="apps", phase="Bound", volume="pvc-1")
+    volume = model.Volume(name="pvc-1", driver="disk.csi.test")
+    waits = replace(WAITS, claims=("data",))
+    attach = warning(
+        message='Multi-Attach error for volume "pvc-1" Volume is already used', reason="FailedAttachVolume"
+    )
+    parts = {"pods": (waits,), "volume_claims": (claim,), "volumes": (volume,)}
+    (item,) = laid(attach, **parts)  # type: ignore[arg-type]
+    assert item.subject == AddOnRef("disk", part="FailedAttachVolume")
+    missing = warning(message='configmap "settings" not found', reason="FailedMount")
+    assert laid(missing, **parts) == []  # type: ignore[arg-type]
+
+
+def test_a_sidecar_names_its_driver_behind_its_own_name() -> None:
+    claim = model.VolumeClaim(name="data", namespace="apps", phase="Bound")
+    resize = warning(
+        claim.ref, "it cannot grow", reason="VolumeResizeFailed", reporter="external-resizer disk.csi.test"
+    )
+    assert laid(resize, volume_claims=(claim,)) == []
+    (item,) = laid(resize, volume_claims=(replace(claim, phase="Pending"),))
+    assert item.subject == AddOnRef("disk", part="VolumeResizeFailed")
+
+
+def test_a_readiness_gate_names_what_it_waits_for() -> None:
+    gate = model.Condition(
+        type="Ready",
+        status="False",
+        reason="ReadinessGatesNotReady",
+        message='corresponding condition of pod readiness gate plugin type="hook" does not exist.',
+    )
+    gated = replace(WAITS, phase="Running", conditions=(gate,))
+    (item,) = laid(pods=(gated,))
+    assert str(item.subject) == "hook/apps/hook: ReadinessGatesNotReady"
+
+
+# ── Roles ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+REFUSED = warning(message='plugin type="hook" failed: UnauthorizedOperation')
+IN_AWS = replace(NET, install=Install(eks=EksInstall(name="hook", requires_iam=True)))
+NEEDS_ROLE = replace(KNOWN, addons={**KNOWN.addons, "hook": IN_AWS})
+WITH_ACCOUNT = replace(HOOK, template=replace(HOOK.template, service_account="hook"))
+ACCOUNT = model.ServiceAccount(name="hook", namespace="apps")
+
+
+def roles_told(account: model.ServiceAccount = ACCOUNT, event: model.Event = REFUSED, **parts: object) -> list[str]:
+    given = {"pods": (WAITS,), "events": (event,), "service_accounts": (account,)} | parts
+    items = found(WITH_ACCOUNT, SHOP, known=NEEDS_ROLE, **given)
+    return [seen.detail for item in items if item.code == "HLT017" for seen in item.evidence if seen.kind == "iam"]
+
+
+def test_an_addon_that_aws_refuses_and_that_has_no_role_is_told_so() -> None:
+    assert roles_told() == ["no annotation eks.amazonaws.com/role-arn: it has the role of its node, if any"]
+    annotated = replace(ACCOUNT, annotations={"eks.amazonaws.com/role-arn": "arn:aws:iam::1:role/hook"})
+    assert roles_told(annotated) == []
+    assert roles_told(event=warning()) == []
+
+
+def test_an_association_is_a_role_and_so_is_that_of_the_eks_addon() -> None:
+    cluster = model.EksCluster(name="prod-eu-1")
+    given = model.PodIdentity(namespace="apps", service_account="hook", role_arn="arn:aws:iam::1:role/hook")
+    assert "no Pod Identity association" in roles_told(eks=model.Eks(cluster=cluster))[0]
+    assert roles_told(eks=model.Eks(cluster=cluster, pod_identities=(given,))) == []
+
+
+# ── Nodes, and what is young ────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_what_agents_say_of_a_node_is_heard() -> None:
+    broken = model.Condition(type="NetworkingReady", status="False", reason="IPAMDNotReady", message="ipamd is down")
+    stuck = model.Condition(type="KernelDeadlock", status="True", message="task blocked")
+    ready = model.Condition(type="Ready", status="True")
+    fine = model.Condition(type="StorageReady", status="True")
+    nodes = (
+        model.Node(name="a", conditions=(ready, broken, fine)),
+        model.Node(name="b", conditions=(ready, stuck)),
+        model.Node(name="c", conditions=(ready, fine)),
+    )
+    (item,) = (each for each in found(HOOK, nodes=nodes) if each.code == "HLT024")
+    assert [seen.detail for seen in item.evidence] == ["NetworkingReady: ipamd is down", "KernelDeadlock: task blocked"]
+
+
+def test_what_was_created_within_a_minute_is_on_its_way() -> None:
+    new = replace(HOOK, ready=0, available=0, created=NOW - timedelta(seconds=20))
+    (item,) = (each for each in found(new) if each.code == "HLT005")
+    assert item.severity is Severity.INFO
+    (item,) = (each for each in found(replace(new, created=NOW - timedelta(minutes=5))) if each.code == "HLT005")
+    assert item.severity is Severity.REQUIRED
+    crd = model.CustomResourceDefinition(
+        name="xs.hook.test",
+        group="hook.test",
+        kind="X",
+        conditions=(model.Condition(type="Established", status="False"),),
+    )
+    assert "HLT011" in codes(HOOK, crds=(crd,))
+    assert "HLT011" not in codes(HOOK, crds=(replace(crd, created=NOW - timedelta(seconds=20)),))

@@ -6,10 +6,11 @@ from datetime import timedelta
 import pytest
 
 from addonctl import model
+from addonctl.catalog import Catalog
 from addonctl.health.unready import why_not_ready
 from addonctl.model import Condition, ObjectRef, View
 from tests.builders import NOW, snapshot
-from tests.core.test_health import HOOK, codes, fix, found, only, pod, status
+from tests.core.test_health import CATALOG, HOOK, codes, fix, found, only, pod, status
 
 WAITS = pod(HOOK, status(waiting="ContainerCreating"), phase="Pending", ready=False, node="node-1")
 CLAIM = model.VolumeClaim(name="data", namespace="apps", storage_class="gp3", phase="Pending")
@@ -81,3 +82,35 @@ def test_a_claim_that_waits_for_its_pod_is_not_why_there_is_no_room() -> None:
     binding = replace(UNSCHEDULED, message='running PreBind plugin "VolumeBinding": binding volumes: timed out')
     bound = (replace(waits, conditions=(binding,)),)
     assert codes(HOOK, pods=bound, volume_claims=(CLAIM,)) == ["HLT025"]
+
+
+@pytest.mark.parametrize(
+    ("message", "helps"),
+    [
+        ("0/3 nodes are available: 3 node(s) had untolerated taint {dedicated: gpu}. preemption: 0/3", "tolerate"),
+        ("0/3 nodes are available: 1 Too many pods, 2 Insufficient cpu.", "lower its requests"),
+        ("0/3 nodes are available: 3 Too many pods.", "allow more pods"),
+        ("0/3 nodes are available: 3 node(s) didn't match Pod's node affinity/selector.", "nodeSelector"),
+        ("0/1 nodes are available: 1 node(s) had volume node affinity conflict.", "another zone"),
+        ("0/2 nodes are available: 2 node(s) didn't have free ports for the requested pod ports.", "host port"),
+        ("0/2 nodes are available: 2 node(s) didn't match pod anti-affinity rules.", "replicas"),
+        (
+            "0/2 nodes are available: 2 node(s) had untolerated taint {node.kubernetes.io/not-ready: }.",
+            "not ready: see the findings",
+        ),
+    ],
+)
+def test_what_helps_a_pod_without_a_node_is_what_the_scheduler_says(message: str, helps: str) -> None:
+    waits = replace(WAITS, node="", conditions=(replace(UNSCHEDULED, message=message),))
+    assert helps in fix(only("HLT004", HOOK, pods=(waits,)))
+
+
+def test_a_crash_that_any_addon_may_have_is_known_by_its_words(catalog: Catalog) -> None:
+    words = "listen tcp :8443: bind: address already in use"
+    ended = status(waiting="CrashLoopBackOff", restarts=5, last_words=words)
+    known = replace(CATALOG, kubernetes=catalog.kubernetes)
+    item = only("HLT001", HOOK, known=known, pods=(pod(HOOK, ended, ready=False),))
+    assert "another process on the node listens at its port" in item.evidence[-1].detail
+    assert "host's network" in item.evidence[-1].detail
+    other = replace(ended, last_words="panic")
+    assert only("HLT001", HOOK, known=known, pods=(pod(HOOK, other, ready=False),)).evidence[-1].kind == "pod"

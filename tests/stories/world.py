@@ -221,7 +221,9 @@ class World:
         )
         if account in self.parts.get("service_accounts", ()):
             return
-        role = model.Role(name=f"{namespace}-{name}", rules=(model.PolicyRule(resources=("*",), verbs=("*",)),))
+        role = model.Role(
+            name=f"{namespace}-{name}", rules=(model.PolicyRule(groups=("*",), resources=("*",), verbs=("*",)),)
+        )
         binding = model.RoleBinding(
             name=role.name, role=role.ref, subjects=(ObjectRef.of("ServiceAccount", name, namespace),)
         )

@@ -3,7 +3,7 @@
 The cluster is named once and the connection is created when first needed, so the same cluster is read and probed.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -12,6 +12,7 @@ from addonctl import ports
 from addonctl.catalog import Catalog
 from addonctl.errors import BadInput
 from addonctl.inspection import Inspection
+from addonctl.logs import Wanted
 from addonctl.model import Gap, GapReason, Inventory, ProbeAnswer, Snapshot, View
 from addonctl.model.plan import Plan
 from addonctl.model.preflight import StepFacts
@@ -81,6 +82,12 @@ class LiveCluster:
         from addonctl.adapters.probes import probe
 
         return probe(self.connection, self.catalog, view, inventory)
+
+    def last_lines(self, wanted: Sequence[Wanted]) -> ports.LogLines:
+        """See ports.LogReader."""
+        from addonctl.adapters.log_reader import last_lines
+
+        return last_lines(self.connection, wanted)
 
     def facts(self, view: View, plan: Plan) -> Mapping[str, StepFacts]:
         """See ports.Inspector."""
