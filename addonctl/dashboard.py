@@ -209,7 +209,7 @@ def _trend(assessment: Assessment, catalog: Catalog, days: Sequence[CostDay] | U
 # ── Resources ───────────────────────────────────────────────────────────────────────────────────────────────────
 
 _NO_BANDWIDTH = Unknown("nothing requests bandwidth")
-_NO_LINES = Unknown("that of instance types is not known")
+_NO_LINES = Unknown("no table of instances' bandwidths")
 _NO_VOLUME_USE = Unknown("their use was not read")
 
 

@@ -1,5 +1,6 @@
 """`addonctl dashboard`: what add-ons cost, use and need, on one page. Reads; changes nothing."""
 
+import sys
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -30,7 +31,7 @@ def attach(cli: click.Group) -> None:
 @opt.source_options
 @opt.window("14d", "How far to look back for use, such as 7d or 14d.")
 @opt.prometheus
-@opt.output_option("table", "wide", "json", "yaml")
+@opt.output_option("table", "wide", "json", "yaml", "html")
 def dashboard(window: "timedelta", output: str, **source: Any) -> None:
     """What add-ons cost, what they use, what can be saved, and what is due when, on one page.
 
@@ -40,6 +41,11 @@ def dashboard(window: "timedelta", output: str, **source: Any) -> None:
     from addonctl.render import dashboards, screen
 
     assessment, found = _read(source_options(source), window)
+    if output == "html":
+        from addonctl.render import dashboard_html
+
+        sys.stdout.write(dashboard_html.page(assessment, found))
+        return
     style = screen.Style(wide=output == "wide")
     print_document(
         output,

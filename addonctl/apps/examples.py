@@ -79,7 +79,7 @@ EXAMPLES = {
     "dashboard": """
         dashboard --context prod-eu-1
         dashboard --context prod-eu-1 --window 7d
-        dashboard --demo -o json""",
+        dashboard --demo -o html -O dashboard.html""",
     "cost diff": """
         cost diff yesterday.snap today.snap""",
     "plan": """

@@ -35,7 +35,7 @@ _GUTTER = 4
 _WIDE_BAR, _BAR, _SPARK = 20, 10, 12
 _CHART_LINES = 4
 _SEVERITY = {Severity.REQUIRED: BAD, Severity.RECOMMENDED: FAIR, Severity.INFO: CALM}
-_DUE = {Severity.REQUIRED: "today", Severity.RECOMMENDED: "this week", Severity.INFO: "next month"}
+DUE = {Severity.REQUIRED: "today", Severity.RECOMMENDED: "this week", Severity.INFO: "next month"}
 _COMING = {
     Coming.UPDATE: "update",
     Coming.MIGRATE: "migrate",
@@ -306,18 +306,17 @@ def _performance(
     columns = [Column("", Fit.LAST), Column(""), Column("", Fit.CUT, drop=1)]
     yield from _rows(columns, lines, room, headers=False)
     yield from _more(len(known) - limit, room)
-    yield from _text_of_unknown([each for each in found if isinstance(each.score, Unknown)], named, room)
+    for reason, whose in unscored(found, named):
+        yield from _text(f"unknown of {whose}: {reason}", room)
 
 
-def _text_of_unknown(found: Sequence[Performance], named: Mapping[str, str], room: int | None) -> Iterator[Line]:
-    """Those that are not known, together by why."""
+def unscored(found: Sequence[Performance], named: Mapping[str, str]) -> list[tuple[str, str]]:
+    """Why scores are not known, and of whom."""
     why: dict[str, list[str]] = {}
     for each in found:
-        assert isinstance(each.score, Unknown), each
-        why.setdefault(each.score.reason, []).append(named[each.installation])
-    for reason, of in why.items():
-        whose = ", ".join(of) if len(of) <= 3 else f"{len(of)} add-ons"
-        yield from _text(f"unknown of {whose}: {reason}", room)
+        if isinstance(each.score, Unknown):
+            why.setdefault(each.score.reason, []).append(named[each.installation])
+    return [(reason, ", ".join(of) if len(of) <= 3 else f"{len(of)} add-ons") for reason, of in why.items()]
 
 
 def _of_score(score: int) -> str:
@@ -433,7 +432,7 @@ def _recommendations(
         yield from _text(f"{title}: {len(of_it)}{saves}", room, "")
         lines: _Cells = [
             [
-                Cell(_DUE[each.severity], _SEVERITY[each.severity]),
+                Cell(DUE[each.severity], _SEVERITY[each.severity]),
                 each.code or "update",
                 subject(each, named),
                 Cell(each.text, QUIET),

@@ -22,6 +22,7 @@ _OWN = frozenset(
         "KubernetesStatus.reason",
         "Assessment.stale",
         "Assessment.since",
+        "Resource.name",
     }
 )
 _T = TypeVar("_T")
