@@ -55,6 +55,15 @@ _TABLE = (
         guard="nobody needs what is on it: the snapshot is there before it is deleted",
     ),
     _entry(
+        volumes.UNMOUNTED,
+        "Volumes that nothing mounts",
+        volumes.unmounted,
+        "volumes volume_claims workloads pods",
+        Due.THIS_WEEK,
+        model="the price of the volume",
+        guard="what it belonged to is not to come back: the snapshot is there before it is deleted",
+    ),
+    _entry(
         balancers.IDLE,
         "Load balancers with nothing behind them",
         balancers.idle,

@@ -12,7 +12,7 @@ from addonctl.model.cost import GIB, Charge
 from addonctl.model.opportunity import Frees, NotJudged, Opportunity, Saving
 from addonctl.opportunities.case import Case, Found, estimates, usd_micros
 
-GP3, UNCLAIMED = "gp3-volumes", "unclaimed-volumes"
+GP3, UNCLAIMED, UNMOUNTED = "gp3-volumes", "unclaimed-volumes", "unmounted-volumes"
 
 # What AWS says of the types. gp2 has 3 IOPS a GiB, from 100 to 16,000, and up to 128 MiB/s, beyond 170 GiB 250; gp3 has
 # 3,000 and 125 whatever its size, and more for money.
@@ -47,9 +47,10 @@ def gp3(case: Case) -> Iterator[Found]:
     classes = {each.name: each for each in case.view.snapshot.storage_classes}
     together: dict[tuple[str, str], list[Volume]] = {}
     untold = 0
+    left = {volume.name for volume in _unmounted(case)}
     for volume in case.view.snapshot.volumes:
         made_by = classes.get(volume.storage_class)
-        if not is_ebs(volume) or volume.phase not in ("Bound", ""):
+        if not is_ebs(volume) or volume.phase not in ("Bound", "") or volume.name in left:
             continue
         untold += made_by is None
         if made_by is not None and ebs_type(volume, made_by) == "gp2":
@@ -118,14 +119,16 @@ _LEFT = ("Released", "Failed")
 
 def unclaimed(case: Case) -> Iterator[Found]:
     """EBS volumes whose claim is gone, or never came: one by one, since each holds other data."""
-    paid: dict[ObjectRef, list[Charge]] = {}
-    for charge in case.assessment.cost.charges if case.assessment.cost else ():
-        if charge.about is not None:
-            paid.setdefault(charge.about, []).append(charge)
+    paid = _paid(case)
     others = 0
     for volume in filter(lambda each: _is_left(case, each), case.view.snapshot.volumes):
         if is_ebs(volume) and volume.handle:
-            yield _unclaimed(case, volume, paid.get(volume.ref, ()))
+            was = (
+                f"its claim {volume.claim.namespace}/{volume.claim.name} is gone"
+                if volume.claim
+                else "nothing claims it"
+            )
+            yield _left_over(case, volume, paid.get(volume.ref, ()), UNCLAIMED, f"{volume.phase}: {was}")
         else:
             others += 1
     if others:
@@ -140,14 +143,24 @@ def _is_left(case: Case, volume: Volume) -> bool:
     return volume.phase in _LEFT or (volume.phase == "Available" and waited)
 
 
-def _unclaimed(case: Case, volume: Volume, charges: Sequence[Charge]) -> Opportunity:
-    was = f"its claim {volume.claim.namespace}/{volume.claim.name} is gone" if volume.claim else "nothing claims it"
+def _paid(case: Case) -> dict[ObjectRef, list[Charge]]:
+    """The charges of each object."""
+    found: dict[ObjectRef, list[Charge]] = {}
+    for charge in case.assessment.cost.charges if case.assessment.cost else ():
+        if charge.about is not None:
+            found.setdefault(charge.about, []).append(charge)
+    return found
+
+
+def _left_over(case: Case, volume: Volume, charges: Sequence[Charge], kind: str, why: str) -> Opportunity:
+    """A volume that nobody uses: kept as a snapshot, and deleted by its claim if it has one."""
+    target = volume.claim if kind == UNMOUNTED and volume.claim else volume.ref
     unknown = next((each.unknown for each in charges if each.unknown), "" if charges else "what it costs is not known")
     return Opportunity(
-        kind=UNCLAIMED,
-        what=f"{volume.storage_class or volume.driver}, {volume.capacity_bytes // GIB} GiB",
-        about=(volume.ref,),
-        evidence=(Evidence(kind="volumes", subject=volume.name, detail=f"{volume.phase}: {was}", ref=volume.ref),),
+        kind=kind,
+        what=f"{target.name}, {volume.capacity_bytes // GIB} GiB",
+        about=(target,),
+        evidence=(Evidence(kind="volumes", subject=str(target), detail=why, ref=target),),
         saving=Saving(
             frees=Frees.CHARGES,
             usd_micros=None if unknown else sum(each.usd_micros or 0 for each in charges),
@@ -156,8 +169,56 @@ def _unclaimed(case: Case, volume: Volume, charges: Sequence[Charge]) -> Opportu
         ),
         do=(
             _ec2(case, "create-snapshot", "--volume-id", volume.handle, why="keeps what is on it, for less:"),
-            Delete(target=volume.ref, save_first=True),
-            _ec2(case, "delete-volume", "--volume-id", volume.handle, why="once the snapshot is completed:"),
+            Delete(target=target, save_first=True),
+            _ec2(
+                case,
+                "delete-volume",
+                "--volume-id",
+                volume.handle,
+                why="once the snapshot is completed, if it is still there:",
+            ),
         ),
-        undo=(Note(f"Create a volume from the snapshot, and a PersistentVolume like {volume.name}.yaml for it."),),
+        undo=(Note(f"Create a volume from the snapshot, and what {target.name}.yaml says of it."),),
     )
+
+
+_MOUNTS = ("volumes", "volume_claims", "workloads", "pods")  # what tells which claims are mounted
+
+
+def unmounted(case: Case) -> Iterator[Found]:
+    """EBS volumes whose claim no workload mounts: charts that are uninstalled leave those of their StatefulSets."""
+    if not case.view.is_whole:
+        yield NotJudged(kind=UNMOUNTED, reason="not the whole cluster was read")
+        return
+    paid = _paid(case)
+    for volume in _unmounted(case):
+        yield _left_over(case, volume, paid.get(volume.ref, ()), UNMOUNTED, "no workload mounts it")
+
+
+def _unmounted(case: Case) -> Iterator[Volume]:
+    """None where that cannot be told.
+
+    Where pods come from owners of another kind it is not known what they mount: their namespaces are left out, as are
+    claims that belong to an object, and those made lately.
+    """
+    view = case.view
+    if not view.is_whole or view.gap(*_MOUNTS) is not None:
+        return
+    read = {each.ref for each in view.snapshot.workloads}
+    hidden = {ref.namespace for ref in view.workloads if ref not in read}
+    mounted = {(each.namespace, claim) for each in view.workloads.values() for claim in each.template.claims}
+    sets = [(each.namespace, each.name) for each in view.snapshot.workloads if each.kind == "StatefulSet"]
+    volumes = {each.name: each for each in view.snapshot.volumes if is_ebs(each) and each.handle}
+    for claim in view.snapshot.volume_claims:
+        young = claim.created is not None and view.snapshot.taken - claim.created < _WAITS
+        if claim.volume not in volumes or young or claim.owners or claim.namespace in hidden:
+            continue
+        of_a_set = any(namespace == claim.namespace and _is_of(claim.name, name) for namespace, name in sets)
+        if not of_a_set and (claim.namespace, claim.name) not in mounted:
+            yield volumes[claim.volume]
+
+
+def _is_of(claim: str, stateful_set: str) -> bool:
+    """TEMPLATE-SET-0: the claims of a StatefulSet, also of replicas that it does not have any more."""
+    rest, _, ordinal = claim.rpartition("-")
+    return ordinal.isdecimal() and rest.endswith(f"-{stateful_set}")

@@ -44,6 +44,8 @@ _SERVICES = {
     CostKind.METERED: (_AWS, "Other", ""),
     CostKind.OTHER: (_AWS, "Other", ""),
 }
+# The rest of a bill: of the account, and of no resource of the cluster.
+_OF_THE_ACCOUNT = (Pool.ELSEWHERE, Pool.COMMITMENTS, Pool.CREDITS, Pool.TAXES)
 _CATEGORIES = {Pool.CREDITS: "Credit", Pool.TAXES: "Tax", Pool.COMMITMENTS: "Purchase"}
 
 
@@ -67,13 +69,14 @@ def of_a_bill(assessment: Assessment, billed: Billed) -> str:
 
 def _csv(assessment: Assessment, cost: ClusterCost, time: _Time, part: Decimal) -> str:
     out = io.StringIO()
-    writer = csv.DictWriter(out, COLUMNS, lineterminator="\n", restval="")
-    writer.writeheader()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(COLUMNS)
     together: dict[int, list[Share]] = {}
     for share in (each for each in cost.shares if each.is_known):
         together.setdefault(id(share.charge), []).append(share)
     for shares in together.values():
-        writer.writerows(_of_charge(assessment, shares, time, part))
+        for row in _of_charge(assessment, shares, time, part):
+            writer.writerow([row.get(name, "") for name in COLUMNS])
     return out.getvalue()
 
 
@@ -96,11 +99,13 @@ def _of_charge(
         by.setdefault(_Whose(share.installation, share.namespace, workload, share.pool), []).append(share)
     sums = {whose: sum(share.usd_micros for share in mine) for whose, mine in by.items()}
     whole = sum(sums.values())
+    common = _charge(assessment, next(iter(by.values()))[0].charge, time)
     amounts = _scaled(tuple(sums.values()), part)
     for (whose, mine), micros in zip(by.items(), amounts, strict=True):
         if micros or not whole:
             yield {
-                **_charge(assessment, mine[0].charge, time, micros),
+                **common,
+                **_cost(mine[0].charge, micros),
                 **_allocation(assessment, whose, mine, Decimal(sums[whose]) / whole if whole else Decimal(1), len(by)),
                 "ChargeCategory": _CATEGORIES.get(whose.pool, "Usage") if whose.pool else "Usage",
             }
@@ -113,27 +118,33 @@ def _scaled(micros: tuple[int, ...], part: Decimal) -> tuple[int, ...]:
     return split(int((sum(micros) * part).to_integral_value()), micros)
 
 
-def _charge(assessment: Assessment, charge: Charge, time: _Time, micros: int) -> dict[str, object]:
-    """The columns of what is paid for, and of so many micro-dollars of it."""
-    service, category, kind = _SERVICES[charge.kind]
+def _cost(charge: Charge, micros: int) -> dict[str, object]:
+    """The columns of so many micro-dollars of a charge."""
     cost = _dollars(micros)
     quantity = _number(Decimal(micros) / 1_000_000 / charge.usd) if charge.usd else ""
-    unit = charge.unit if quantity else ""
-    price = _number(charge.usd) if charge.usd and quantity else ""
-    eks = assessment.snapshot.eks
-    account = (eks.cluster.arn.split(":") + [""] * 5)[4] if eks else ""
     return {
         "BilledCost": cost,
         "EffectiveCost": cost,
         "ContractedCost": cost,
         "ListCost": cost,
+        "PricingQuantity": quantity,
+        "ConsumedQuantity": quantity,
+    }
+
+
+def _charge(assessment: Assessment, charge: Charge, time: _Time) -> dict[str, object]:
+    """The columns of what is paid for, which all of its rows have."""
+    service, category, kind = _SERVICES[charge.kind]
+    priced = bool(charge.usd)
+    price = _number(charge.usd) if charge.usd else ""
+    eks = assessment.snapshot.eks
+    account = (eks.cluster.arn.split(":") + [""] * 5)[4] if eks else ""
+    return {
         "ListUnitPrice": price,
         "ContractedUnitPrice": price,
-        "PricingQuantity": quantity,
-        "PricingUnit": unit,
-        "ConsumedQuantity": quantity,
-        "ConsumedUnit": unit,
-        "PricingCategory": "Standard" if quantity else "",
+        "PricingUnit": charge.unit if priced else "",
+        "ConsumedUnit": charge.unit if priced else "",
+        "PricingCategory": "Standard" if priced else "",
         "BillingAccountId": account or "unknown",
         "BillingAccountName": account,
         "BillingCurrency": "USD",
@@ -167,6 +178,8 @@ def _allocation(
     assessment: Assessment, whose: _Whose, mine: list[Share], ratio: Decimal, rows: int
 ) -> dict[str, object]:
     """To whom it is allocated; nothing of what is left of a charge, or is one's alone."""
+    if whose.pool in _OF_THE_ACCOUNT:
+        return {"RegionId": "", "ResourceId": ""}
     tags = {
         "cluster": assessment.cluster.name,
         "addon": whose.installation.partition("/")[0],

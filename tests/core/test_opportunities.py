@@ -137,6 +137,38 @@ def test_a_volume_that_nothing_claims_is_saved_before_it_is_deleted() -> None:
     assert [ref.name for ref in one.about] == ["a"]
 
 
+def claim(name: str, volume: str, namespace: str = "monitoring", **more: Any) -> model.VolumeClaim:
+    return model.VolumeClaim(name=name, namespace=namespace, volume=volume, phase="Bound", created=LONG_AGO, **more)
+
+
+def test_a_volume_that_an_uninstalled_chart_left_is_mounted_by_nothing() -> None:
+    mounts = model.PodTemplate(claims=("files",))
+    workloads = (
+        model.Workload(kind="StatefulSet", name="prometheus", namespace="monitoring", desired=1),
+        model.Workload(kind="Deployment", name="web", namespace="monitoring", template=mounts),
+    )
+    owner = (ObjectRef(kind="Cluster", name="pg", namespace="monitoring", group="postgresql.cnpg.io"),)
+    claims = (
+        claim("data-harbor-database-0", "left"),
+        claim("data-prometheus-0", "used"),
+        claim("data-prometheus-1", "scaled-down"),
+        claim("files", "mounted"),
+        claim("pg-1", "owned", owners=owner),
+        claim("x", "hidden", namespace="databases"),
+    )
+    volumes = tuple(volume(each.volume, 100, claim=each.ref) for each in claims)
+    strange = pod("kafka-0", 1, 1, namespace="databases", owners=(ObjectRef(kind="StrimziPodSet", name="kafka"),))
+    found = found_in(
+        storage_classes=(GP2,), volumes=volumes, volume_claims=claims, workloads=workloads, pods=(strange,)
+    )
+    (one,) = of(found, "unmounted-volumes")
+    assert one.what == "data-harbor-database-0, 100 GiB"
+    assert one.saving.usd_micros == 10_000_000
+    assert "kubectl delete -n monitoring persistentvolumeclaim/data-harbor-database-0" in lines(one)
+    (others,) = of(found, "gp3-volumes")
+    assert "left" not in [ref.name for ref in others.about]  # what is to be deleted is not changed first
+
+
 # ── Load balancers ──────────────────────────────────────────────────────────────────────────────────────────────
 
 ALB = model.IngressClass(name="alb", controller="ingress.k8s.aws/alb")
