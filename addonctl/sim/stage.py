@@ -78,10 +78,11 @@ def manifests(one: Scenario, state: State) -> list[Document]:
     if one.kind == STATEFUL_SET:
         spec |= {"replicas": one.instances, "serviceName": ADDON}
     budget = {"minAvailable": one.least, "selector": {"matchLabels": LABELS}}
-    secret = {"data": {"key": _ENCODED}}
+    secret, settings = {"data": {"key": _ENCODED}}, {"data": {"of": tag(state)}}
     service = {"selector": LABELS, "ports": [{"port": 53}]}
     return [
         {"apiVersion": "v1", "kind": "Secret", "metadata": metadata, **secret},
+        {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, **settings},
         {"apiVersion": "v1", "kind": "Service", "metadata": metadata, "spec": service},
         {"apiVersion": "policy/v1", "kind": "PodDisruptionBudget", "metadata": metadata, "spec": budget},
         {"apiVersion": "apps/v1", "kind": one.kind, "metadata": metadata, "spec": spec},
@@ -180,7 +181,7 @@ class Stage:
     def _step(self, number: int) -> Step:
         one, last = self.scenario, number + 2 == len(self.states)
         was, to = self.states[number : number + 2]
-        kinds = (("Secret", ""), ("Service", ""), ("PodDisruptionBudget", "policy"))
+        kinds = (("Secret", ""), ("Service", ""), ("PodDisruptionBudget", "policy"), ("ConfigMap", ""))
         step = Step(
             id=str(number + 1),
             installation=f"{ADDON}/{SPACE}/{ADDON}",
