@@ -415,12 +415,18 @@ class Meter:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NeededRight:
-    """A right in the whole cluster that versions of an add-on need. `soft`: only with some of its settings."""
+    """A right in the whole cluster that versions of an add-on need, and those before did not.
+
+    It is missing where a role has what the versions before had, the resource `beside` of group `beside_group`: a role
+    with neither may be one of several, or made by hand. `soft`: only some settings need it.
+    """
 
     versions: VersionRange
     resource: str
     verbs: tuple[str, ...]
     source: str
+    beside: str
+    beside_group: str = ""
     group: str = ""
     soft: bool = False
 

@@ -38,7 +38,8 @@ def missing_rights(view: View, edges: Sequence[Edge], inventory: Inventory, cata
         entry = catalog.addons.get(row.addon)
         wanted = tuple(_wanted(entry, row)) if entry is not None else ()
         granted = [(ref, accounts[ref], rules[accounts[ref]]) for ref in row.workloads if accounts.get(ref) in rules]
-        lacking = [right for right in wanted if not any(_allows(own, right) for _, _, own in granted)]
+        allowed = [rule for _, _, own in granted for rule in own]
+        lacking = [right for right in wanted if _is_old(allowed, right) and not _allows(allowed, right)]
         if granted and lacking:
             yield _finding(view, row, granted[0][0], granted[0][1], lacking)
 
@@ -68,6 +69,11 @@ def _rules_of(view: View) -> Mapping[ObjectRef, Sequence[PolicyRule]]:
         account: [*found, *common, *groups.get(f"system:serviceaccounts:{account.namespace}", ())]
         for account, found in own.items()
     }
+
+
+def _is_old(rules: Iterable[PolicyRule], right: NeededRight) -> bool:
+    """Whether the rules have what the versions before needed in its place."""
+    return any(_covers(rule.groups, right.beside_group) and _covers(rule.resources, right.beside) for rule in rules)
 
 
 def _allows(rules: Iterable[PolicyRule], right: NeededRight) -> bool:

@@ -21,6 +21,7 @@ SLICES = NeededRight(
     group="discovery.k8s.io",
     resource="endpointslices",
     verbs=("list", "watch"),
+    beside="endpoints",
     source="issue 1",
 )
 ENTRY = replace(small_catalog().addons["coredns"], rights=(SLICES,))
@@ -70,6 +71,10 @@ def test_a_group_of_the_account_may_grant_it_and_names_do_not() -> None:
     assert len(found(OLD, group="system:serviceaccounts:other")) == 1
     assert len(found(OLD, replace(NEW, names=("one",)))) == 1
     assert len(found(OLD, replace(NEW, verbs=("list",)))) == 1
+
+
+def test_a_role_with_neither_may_be_one_of_several() -> None:
+    assert found(replace(OLD, resources=("services",))) == []
 
 
 def test_nothing_is_said_of_an_older_version_or_where_roles_were_not_read() -> None:
