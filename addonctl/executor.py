@@ -28,6 +28,7 @@ _RENEWED_S = 30.0
 # Rights that were granted or taken away by mistake; API servers that have just started know none for a moment.
 _GRANTED_S = 10.0
 _LEASE_TRIES = 20
+_PROBES_START_S = 10
 # Readiness is counted by the second; of a look that took long, no more than this.
 _SECONDS = 60
 
@@ -207,13 +208,19 @@ class Executor:
         return ""
 
     def _probe_from_nodes(self, run: Run, step: Step) -> str:
-        """From those that take the new version up first."""
-        if node_probes.are_wanted(step):
-            there = sorted({each.node for look in self._instances(run) for each in look.look().staying} - {""})
-            first = [node for wave in step.waves for node in wave.nodes]
-            nodes = dict.fromkeys((*first, *there))
-            node_probes.place(self.ports.reader, self.ports.writer, step, nodes)
+        """From those that take the new version up first; what does not count before the change tells nothing of it."""
+        first = [node for wave in step.waves for node in wave.nodes]
+        there = [each.node for instances in self._instances(run) for each in instances.look().staying]
+        self._place_probes(step, (*first, *sorted(there)))
+        for _ in range(_PROBES_START_S):
+            if not node_probes.are_wanted(step) or node_probes.are_ready(self.ports.reader, step):
+                break
+            self.ports.clock.sleep(1)
         return ""
+
+    def _place_probes(self, step: Step, nodes: Iterable[str], wave: int | None = None) -> None:
+        if node_probes.are_wanted(step):
+            node_probes.place(self.ports.reader, self.ports.writer, step, dict.fromkeys(filter(None, nodes)), wave)
 
     def _revert_workloads(self, run: Run, step: Step) -> str:
         """Its owner is held again where it was let go already: it would bring the new version back.
@@ -247,6 +254,8 @@ class Executor:
         done = [each.release(now, so_many, nodes, last=last) for each, now in seen]
         if not all(done):
             raise NotYet("the wave takes the new version up", _ROLLS_S)
+        new = (each.node for _, now in seen for each in now.staying if each.new)
+        self._place_probes(step, nodes or new, wave)
         return ""
 
     def _compare(self, run: Run, step: Step) -> str:

@@ -1,12 +1,13 @@
-"""Looks from nodes themselves at the network of Services, where an add-on programs it on each of them.
+"""Looks from nodes themselves at what an add-on does on each of them: for the network of Services, and for new pods.
 
-On the first nodes that take the new version up runs a pod whose kubelet connects to the API server once a second, by
-its Service and directly, and tells by the readiness of two containers which way works. The pods need an image that
-their node has already, next to nothing of its resources and no address. They are owned by the Lease of the run, and end
-with it if nobody ends them before. Called by executor.py; adapters/signals/nodes.py counts.
+On the first nodes that take the new version up runs a pod that does nothing. For the network of Services its kubelet
+connects to the API server once a second, by its Service and directly, and tells by the readiness of two containers
+which way works. For the network of pods it shows whether new pods get an address: there is another with each wave. The
+pods need an image that their node has already, and next to nothing of its resources. They are owned by the Lease of the
+run, and end with it if nobody ends them before. Called by executor.py; adapters/signals/nodes.py counts.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from itertools import islice
 from typing import Any
@@ -14,58 +15,73 @@ from typing import Any
 from addonctl import leases
 from addonctl.errors import Conflict, Forbidden, Invalid, NotFound
 from addonctl.instances import PODS, exists
-from addonctl.model import SERVICE_NETWORK, ObjectRef, live
+from addonctl.leaving import is_ready
+from addonctl.model import POD_NETWORK, SERVICE_NETWORK, ObjectRef, live
 from addonctl.model.plan import Step
 from addonctl.ports import ObjectReader, ObjectWriter
 
-LABEL = "addonctl/probes"
-"""On each of the pods; its value is the name of the Lease."""
+SLI = "addonctl/sli"
+"""A label of each of the pods: what it tells of."""
 BY_SERVICE, DIRECTLY = "by-service", "directly"
-"""The containers, by the way in which they are probed."""
+"""The containers of the one for Services, by the way in which they are probed."""
+_LEASE = "addonctl/lease"
 # More nodes show nothing that so many do not.
 _NODES = 20
 _API_SERVICE = ObjectRef.of("Service", "kubernetes", "default")
 _SLICE = live.Kind("discovery.k8s.io", "EndpointSlice")
-_Address = tuple[str, int]
+Document = Mapping[str, Any]
 
 
 def are_wanted(step: Step) -> bool:
-    return any(each.sli == SERVICE_NETWORK for each in step.objectives)
+    return bool(_slis(step))
 
 
-def place(reader: ObjectReader, writer: ObjectWriter, step: Step, nodes: Iterable[str]) -> None:
-    """One on each of the first `nodes`. Placing twice changes nothing.
+def place(
+    reader: ObjectReader, writer: ObjectWriter, step: Step, nodes: Iterable[str], wave: int | None = None
+) -> None:
+    """Those of a wave, None: of before the first one, on each of the first `nodes`. Placing twice changes nothing.
 
     What cannot be read, and what missing rights or an admission policy forbid, leaves the update without this look.
     """
     with suppress(NotFound, Forbidden):
-        lease, ways = reader.get(leases.of(step.installation)), _ways(reader)
-        with_image = ((node, image) for node in nodes if (image := _pause_image(reader, node)))
+        lease = reader.get(leases.of(step.installation))
+        made = {sli: _spec(reader, sli) for sli in _slis(step) if wave is None or sli == POD_NETWORK}
+        with_image = ((node, image) for node in nodes if made and (image := _pause_image(reader, node)))
         for node, image in islice(with_image, _NODES):
-            with suppress(Conflict, Invalid):
-                writer.apply(_pod(node, image, lease, ways))
+            for sli, spec in made.items():
+                _end(reader, writer, f"{_of(lease.ref)},{SLI}={sli}", node, but=_name(lease, sli, node, wave))
+                with suppress(Conflict, Invalid):
+                    writer.apply(_pod(lease, sli, node, wave, image, spec))
+
+
+def are_ready(reader: ObjectReader, step: Step) -> bool:
+    """Whether all that were placed tell something."""
+    return all(is_ready(pod.document) for pod in reader.list(PODS, leases.NAMESPACE, selector(step)))
 
 
 def remove(reader: ObjectReader, writer: ObjectWriter, step: Step) -> None:
     """Ends them, where that is allowed."""
-    for pod in reader.list(PODS, leases.NAMESPACE, selector(step)):
-        with suppress(Conflict, Forbidden):
-            writer.delete(pod.ref, uid=pod.uid)
+    _end(reader, writer, selector(step))
 
 
 def selector(step: Step) -> str:
     """The selector of a step's, in kubectl's syntax."""
-    return f"{LABEL}={leases.of(step.installation).name}"
+    return _of(leases.of(step.installation))
 
 
-def _ways(reader: ObjectReader) -> Mapping[str, _Address]:
-    """The addresses of the API server's Service, and of one API server."""
-    service = reader.get(_API_SERVICE).document["spec"]
-    ways = {BY_SERVICE: (str(service["clusterIP"]), int(service["ports"][0]["port"]))}
-    for found in reader.list(_SLICE, _API_SERVICE.namespace, f"kubernetes.io/service-name={_API_SERVICE.name}"):
-        for endpoint in found.document.get("endpoints") or ():
-            ways[DIRECTLY] = str(endpoint["addresses"][0]), int(found.document["ports"][0]["port"])
-    return ways
+def _of(lease: ObjectRef) -> str:
+    return f"{_LEASE}={lease.name}"
+
+
+def _slis(step: Step) -> list[str]:
+    return [each.sli for each in step.objectives if each.sli in (SERVICE_NETWORK, POD_NETWORK)]
+
+
+def _end(reader: ObjectReader, writer: ObjectWriter, which: str, node: str = "", but: str = "") -> None:
+    for pod in reader.list(PODS, leases.NAMESPACE, which):
+        if pod.ref.name != but and node in ("", pod.document["spec"]["nodeName"]):
+            with suppress(Conflict, Forbidden):
+                writer.delete(pod.ref, uid=pod.uid)
 
 
 def _pause_image(reader: ObjectReader, node: str) -> str:
@@ -76,21 +92,48 @@ def _pause_image(reader: ObjectReader, node: str) -> str:
     return next((name for name in names if name.partition("@")[0].rpartition("/")[2].partition(":")[0] == "pause"), "")
 
 
-def _pod(node: str, image: str, lease: live.Object, ways: Mapping[str, _Address]) -> Mapping[str, Any]:
+def _spec(reader: ObjectReader, sli: str) -> Document:
+    """What is different between them."""
+    if sli == POD_NETWORK:
+        return {"hostNetwork": False, "containers": [{"name": "waits"}]}
+    ways = (_container(name, address, port) for name, address, port in _ways(reader))
+    return {"hostNetwork": True, "containers": list(ways)}
+
+
+def _ways(reader: ObjectReader) -> Sequence[tuple[str, str, int]]:
+    """The addresses of the API server's Service, and of one API server."""
+    service = reader.get(_API_SERVICE).document["spec"]
+    ways = [(BY_SERVICE, service["clusterIP"], service["ports"][0]["port"])]
+    for found in reader.list(_SLICE, _API_SERVICE.namespace, f"kubernetes.io/service-name={_API_SERVICE.name}"):
+        for endpoint in (found.document.get("endpoints") or ())[: 2 - len(ways)]:
+            ways.append((DIRECTLY, endpoint["addresses"][0], found.document["ports"][0]["port"]))
+    return ways
+
+
+def _container(name: str, host: str, port: int) -> Document:
+    soon = {"periodSeconds": 1, "timeoutSeconds": 1, "failureThreshold": 1}
+    return {"name": name, "readinessProbe": {"tcpSocket": {"host": host, "port": port}, **soon}}
+
+
+def _name(lease: live.Object, sli: str, node: str, wave: int | None) -> str:
+    which = sli if wave is None else f"{sli}-{wave}"
+    return f"{lease.ref.name}-{which}-{node}"[:253].rstrip(".-")
+
+
+def _pod(lease: live.Object, sli: str, node: str, wave: int | None, image: str, spec: Document) -> Document:
     return {
         "apiVersion": "v1",
         "kind": "Pod",
         "metadata": {
-            "name": f"{lease.ref.name}-{node}"[:253].rstrip(".-"),
+            "name": _name(lease, sli, node, wave),
             "namespace": leases.NAMESPACE,
-            "labels": {LABEL: lease.ref.name, "app.kubernetes.io/managed-by": "addonctl"},
+            "labels": {_LEASE: lease.ref.name, SLI: sli, "app.kubernetes.io/managed-by": "addonctl"},
             "ownerReferences": [
                 {"apiVersion": "coordination.k8s.io/v1", "kind": "Lease", "name": lease.ref.name, "uid": lease.uid}
             ],
         },
         "spec": {
             "nodeName": node,
-            "hostNetwork": True,
             "tolerations": [{"operator": "Exists"}],
             "automountServiceAccountToken": False,
             "enableServiceLinks": False,
@@ -100,26 +143,18 @@ def _pod(node: str, image: str, lease: live.Object, ways: Mapping[str, _Address]
                 "runAsUser": 65534,
                 "seccompProfile": {"type": "RuntimeDefault"},
             },
-            "containers": [_container(way, image, *address) for way, address in ways.items()],
+            **spec,
+            "containers": [{**_IDLE, "image": image, **each} for each in spec["containers"]],
         },
     }
 
 
-def _container(name: str, image: str, host: str, port: int) -> Mapping[str, Any]:
-    return {
-        "name": name,
-        "image": image,
-        "imagePullPolicy": "Never",
-        "resources": {"requests": {"cpu": "1m", "memory": "4Mi"}, "limits": {"memory": "16Mi"}},
-        "securityContext": {
-            "allowPrivilegeEscalation": False,
-            "readOnlyRootFilesystem": True,
-            "capabilities": {"drop": ["ALL"]},
-        },
-        "readinessProbe": {
-            "tcpSocket": {"host": host, "port": port},
-            "periodSeconds": 1,
-            "timeoutSeconds": 1,
-            "failureThreshold": 1,
-        },
-    }
+_IDLE: Document = {
+    "imagePullPolicy": "Never",
+    "resources": {"requests": {"cpu": "1m", "memory": "4Mi"}, "limits": {"memory": "16Mi"}},
+    "securityContext": {
+        "allowPrivilegeEscalation": False,
+        "readOnlyRootFilesystem": True,
+        "capabilities": {"drop": ["ALL"]},
+    },
+}

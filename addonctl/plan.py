@@ -14,6 +14,7 @@ from addonctl.catalog import AddOn, Answer, Catalog, ClusterService, EksAddonVer
 from addonctl.compatibility import update_fix
 from addonctl.errors import BadInput
 from addonctl.model import (
+    POD_NETWORK,
     READY,
     RESOURCES,
     SERVICE_NETWORK,
@@ -51,7 +52,8 @@ _GROWTH = 2
 _SLIS = {ClusterService.CLUSTER_DNS: "dns", ClusterService.RESOURCE_METRICS: "metrics"}
 _READY = Objective(sli=READY, controlled=False)
 _RESOURCES = Objective(sli=RESOURCES, controlled=False)
-_SERVICE_NETWORK = Objective(sli=SERVICE_NETWORK, additional=True)  # not every cluster lets us look from its nodes
+# What is seen from nodes themselves, where a cluster lets us.
+_FROM_NODES = {ClusterService.SERVICE_NETWORK: SERVICE_NETWORK, ClusterService.POD_NETWORK: POD_NETWORK}
 # What is not deleted because manifests no longer hold it: what holds data, and what others may have put there.
 _NOT_PRUNED = KEPT | {"Secret"}
 _NAMING = ("k8s-app", "app.kubernetes.io/name", "app.kubernetes.io/instance", "app.kubernetes.io/part-of", "app")
@@ -747,10 +749,10 @@ def _objectives(addon: AddOn | None, objects: Sequence[ObjectRef] = ()) -> Itera
     for service in addon.provides if addon else ():
         if service in _SLIS:
             yield Objective(sli=_SLIS[service])
+        if service in _FROM_NODES:
+            yield Objective(sli=_FROM_NODES[service], additional=True)
     if addon and addon.fingerprints.webhooks:
         yield Objective(sli="admission")
-    if addon and ClusterService.SERVICE_NETWORK in addon.provides:
-        yield _SERVICE_NETWORK
     if any(ref.kind == _CRD for ref in objects):
         yield _RESOURCES
 

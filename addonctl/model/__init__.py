@@ -100,6 +100,7 @@ from addonctl.model.finding import (
 )
 from addonctl.model.gate import (
     NOTHING,
+    POD_NETWORK,
     READY,
     RESOURCES,
     SERVICE_NETWORK,
@@ -150,6 +151,7 @@ __all__ = [
     "NOTHING",
     "NOT_CREATED",
     "NOT_PULLED",
+    "POD_NETWORK",
     "READY",
     "RESOURCES",
     "SERVICE_NETWORK",

@@ -44,6 +44,8 @@ RESOURCES = "resources"
 """The SLI of an add-on that has custom resources: one is listed at a version that is served."""
 SERVICE_NETWORK = "service-network"
 """The SLI of an add-on that leads requests to Services on each node: a connection a second from nodes themselves."""
+POD_NETWORK = "pod-network"
+"""The SLI of an add-on that gives pods their addresses: once a second, whether the newest pod on a node got one."""
 NOTHING = Counts()
 """Nothing was asked."""
 

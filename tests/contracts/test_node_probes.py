@@ -1,4 +1,7 @@
-"""Pods that look at the network from their nodes, on a real API server; the kubelets' part is played here."""
+"""Pods that look at the networks of Services and of pods from their nodes, on a real API server.
+
+The kubelets' part is played here.
+"""
 
 import time
 from collections.abc import Iterator
@@ -10,9 +13,10 @@ import pytest
 from addonctl import leases, node_probes
 from addonctl.adapters.api_connection import connect
 from addonctl.adapters.api_objects import ApiObjects
-from addonctl.adapters.signals import ProbeSignals
+from addonctl.adapters.signals import ProbeSignals, nodes
 from addonctl.instances import PODS
-from addonctl.model import SERVICE_NETWORK, Counts, ObjectRef
+from addonctl.model import POD_NETWORK, SERVICE_NETWORK, Counts, ObjectRef
+from addonctl.model.plan import Step
 from tests import builders
 from tests.contracts.conftest import Api
 
@@ -96,14 +100,14 @@ def said(objects: ApiObjects, pod: str, *ready: str) -> None:
     objects.patch(ref, {"status": {"containerStatuses": statuses, "conditions": conditions}}, subresource="status")
 
 
-def placed(objects: ApiObjects) -> list[str]:
-    return sorted(each.document["spec"]["nodeName"] for each in objects.list(PODS, "kube-system", node_probes.LABEL))
+def nodes_with_one(objects: ApiObjects) -> list[str]:
+    return sorted(each.document["spec"]["nodeName"] for each in objects.list(PODS, "kube-system", node_probes.SLI))
 
 
 def test_they_run_where_their_image_is_and_belong_to_the_lease(objects: ApiObjects) -> None:
     for _ in range(2):
         node_probes.place(objects, objects, STEP, NODES)
-        assert placed(objects) == ["node-a", "node-b"]
+        assert nodes_with_one(objects) == ["node-a", "node-b"]
     pod = next(iter(objects.list(PODS, "kube-system", node_probes.selector(STEP))))
     assert pod.metadata["ownerReferences"][0]["uid"] == objects.get(leases.of(STEP.installation)).uid
     probed = {each["name"]: each["readinessProbe"]["tcpSocket"] for each in pod.document["spec"]["containers"]}
@@ -113,23 +117,23 @@ def test_they_run_where_their_image_is_and_belong_to_the_lease(objects: ApiObjec
     }
     assert {each["image"] for each in pod.document["spec"]["containers"]} == {_PAUSE}
     node_probes.remove(objects, objects, STEP)
-    assert placed(objects) == []
+    assert nodes_with_one(objects) == []
 
 
 def test_what_they_say_counts_for_the_instance_on_their_node(api: Api, objects: ApiObjects) -> None:
     node_probes.place(objects, objects, STEP, NODES)
     lease = leases.of(STEP.installation).name
-    a, b = (f"{lease}-{node}" for node in NODES[:2])
+    a, b = (f"{lease}-{SERVICE_NETWORK}-{node}" for node in NODES[:2])
     both = node_probes.BY_SERVICE, node_probes.DIRECTLY
     said(objects, a, *both)
     said(objects, b, node_probes.DIRECTLY)  # it never got through
     signals = ProbeSignals(connect(None, str(api.kubeconfig)))
     uid = objects.get(ObjectRef.of("Pod", "it-node-a", "kube-system")).uid
     try:
-        assert told(signals, 2) == {uid: Counts(2, 0)}
+        assert told(signals, STEP, 2) == {uid: Counts(2, 0)}
         said(objects, b, *both)
         said(objects, a, node_probes.DIRECTLY)
-        found = told(signals, 6)
+        found = told(signals, STEP, 6)
         assert found.pop(uid).failed >= 2
         assert [each.failed for each in found.values()] == [0]
         said(objects, a)  # the API server does not answer on another way either
@@ -143,12 +147,38 @@ def test_what_they_say_counts_for_the_instance_on_their_node(api: Api, objects: 
         node_probes.remove(objects, objects, STEP)
 
 
-def told(signals: ProbeSignals, requests: int) -> dict[str, Counts]:
+def test_a_pod_that_gets_no_address_counts_where_one_got_one_before(
+    api: Api, objects: ApiObjects, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The one of before the first wave gives way to the one of the wave."""
+    monkeypatch.setattr(nodes, "_ADDRESS_S", 2.0)
+    step = builders.step(POD_NETWORK, of="DaemonSet/kube-system/it")
+    node_probes.place(objects, objects, step, NODES)
+    lease = leases.of(step.installation).name
+    said(objects, f"{lease}-{POD_NETWORK}-node-a", "waits")
+    signals = ProbeSignals(connect(None, str(api.kubeconfig)))
+    uid = objects.get(ObjectRef.of("Pod", "it-node-a", "kube-system")).uid
+    try:
+        assert told(signals, step, 2) == {uid: Counts(2, 0)}, "of node-b nothing is known"
+        for _ in range(2):
+            node_probes.place(objects, objects, step, NODES[:1], 0)
+            placed = {pod.ref.name for pod in objects.list(PODS, "kube-system", node_probes.selector(step))}
+            assert placed == {f"{lease}-{POD_NETWORK}-0-node-a", f"{lease}-{POD_NETWORK}-node-b"}
+        time.sleep(1.5)  # what was read before is counted
+        began = time.monotonic()
+        assert told(signals, step, 2)[uid].failed == 2
+        assert time.monotonic() - began > 1.5, "it is given time"
+    finally:
+        signals.close()
+        node_probes.remove(objects, objects, step)
+
+
+def told(signals: ProbeSignals, step: Step, requests: int) -> dict[str, Counts]:
     """By instance, once so many connections in all were counted from now on."""
     since, until = datetime.now(UTC), time.monotonic() + 20
     found: dict[str, Counts] = {}
     while sum(each.requests for each in found.values()) < requests:
         assert time.monotonic() < until, found
         time.sleep(0.1)
-        found = {each.pod: each.counts for each in signals.counted(STEP, since)}
+        found = {each.pod: each.counts for each in signals.counted(step, since)}
     return found

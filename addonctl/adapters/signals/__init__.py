@@ -1,8 +1,9 @@
 """What counts requests and failures while an add-on is updated: ports.Signals of a live cluster.
 
 `dns`: dns.py; `metrics`: polling.py; `admission`: by dry runs in polling.py, pod by pod in reviews.py; `resources`:
-resources.py; `service-network`: nodes.py, which reads what pods say that the executor has placed. Threads ask, few of
-them; `counted` only reads what they counted. Nothing is stored in the cluster: objects are created as dry runs only.
+resources.py; `service-network` and `pod-network`: nodes.py, by what pods say that the executor has placed. Threads ask,
+few of them; `counted` only reads what they counted. Nothing is stored in the cluster: objects are created as dry runs
+only.
 
 A webhook whose failurePolicy is Ignore hides that it fails: the API server goes on without it, and tells nobody. A dry
 run tells nothing of it, nor of one with conditions of its own or that selects nothing of what can be tried. Its pods
@@ -25,7 +26,7 @@ from addonctl.adapters.signals.resources import ResourcePolling
 from addonctl.adapters.signals.reviews import ReviewProbing
 from addonctl.adapters.signals.tally import Tally
 from addonctl.adapters.signals.targets import Targets
-from addonctl.model import RESOURCES, SERVICE_NETWORK, Answered
+from addonctl.model import POD_NETWORK, RESOURCES, SERVICE_NETWORK, Answered
 from addonctl.model.plan import Step
 from addonctl.ports import Signals
 
@@ -51,7 +52,7 @@ class _Probing:
 
     def __post_init__(self) -> None:
         wanted = {objective.sli for objective in self.step.objectives}
-        self._threads = [make(self) for sli, make in _PROBINGS if sli in wanted]
+        self._threads = [make(self) for slis, make in _PROBINGS if wanted & slis]
         for thread in self._threads:
             thread.start()
 
@@ -91,14 +92,14 @@ def _nodes(p: _Probing) -> threading.Thread:
 
 
 _PROBINGS = (
-    ("dns", _dns),
-    ("metrics", _metrics),
-    ("admission", _admission),
-    ("admission", _reviews),
-    (RESOURCES, _resources),
-    (SERVICE_NETWORK, _nodes),
+    ({"dns"}, _dns),
+    ({"metrics"}, _metrics),
+    ({"admission"}, _admission),
+    ({"admission"}, _reviews),
+    ({RESOURCES}, _resources),
+    ({SERVICE_NETWORK, POD_NETWORK}, _nodes),
 )
-"""What asks for an SLI, by its name in objectives."""
+"""What asks for SLIs, by their names in objectives."""
 
 
 class ProbeSignals:
