@@ -6,6 +6,7 @@ How they take a version up differs by kind and is in rollouts.py. Called by exec
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
@@ -28,12 +29,16 @@ Document = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Instance:
-    """A pod. `new`: of another template than the checkpoint's; `trouble`: why it cannot run, where that is certain."""
+    """A pod. `new`: of another template than the checkpoint's; `trouble`: why it cannot run, where that is certain.
+
+    `ready_since`: None where it is not, or nobody says.
+    """
 
     uid: str
     ref: ObjectRef
     new: bool
     ready: bool
+    ready_since: datetime | None = None
     node: str = ""
     ending: bool = False
     trouble: Guard | None = None
@@ -230,10 +235,18 @@ def _instance(found: live.Object, new: bool) -> Instance:
         ref=found.ref,
         new=new,
         ready=is_ready(pod),
+        ready_since=_ready_since(pod),
         node=pod["spec"].get("nodeName", ""),
         ending=is_ending(pod),
         trouble=next(_troubles(pod), None),
     )
+
+
+def _ready_since(pod: Document) -> datetime | None:
+    for each in (pod.get("status") or {}).get("conditions") or ():
+        if (each.get("type"), each.get("status")) == ("Ready", "True") and each.get("lastTransitionTime"):
+            return datetime.fromisoformat(each["lastTransitionTime"])
+    return None
 
 
 def _troubles(pod: Document) -> Iterator[Guard]:

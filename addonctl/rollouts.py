@@ -6,9 +6,10 @@ its change, by fields that the checkpoint can put back. Called by executor.py an
 """
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import timedelta
 
 from addonctl.errors import Conflict
 from addonctl.instances import PODS, Document, Instance, Instances, Seen, is_ending, is_new, owned, versions_of, whole
@@ -19,9 +20,6 @@ from addonctl.ports import Clock, ObjectReader, ObjectWriter
 
 # Pods of a StatefulSet from this ordinal on take a new version up: none has it, however many there will be.
 _NONE = 2**31 - 1
-# A Deployment by itself ends no old pod before a new one is ready for so long. That is longer than it takes until
-# another worker has taken the run over: what nobody holds any more does not roll on before.
-_HELD_S = 60
 # The controllers take so long to make one instance follow another, at most.
 _FOLLOWS_S, _LOOK_S = 5.0, 0.25
 
@@ -31,7 +29,12 @@ _FOLLOWS_S, _LOOK_S = 5.0, 0.25
 
 @dataclass(frozen=True, slots=True)
 class Surging(Instances):
-    """A Deployment's: a new one serves before an old one goes."""
+    """A Deployment's: a new one serves before an old one goes.
+
+    New ones do not count as available for as long as that can be: the Deployment ends no old one for them by itself,
+    paused or not, and so does not roll on while nobody holds it. Where one is to go, so many may be unavailable as do
+    not count. What counts does not change in that moment: the controller would begin anew, and count by what is new.
+    """
 
     @property
     def revisions(self) -> live.Kind:
@@ -39,25 +42,10 @@ class Surging(Instances):
 
     @property
     def hardened(self) -> Document:
-        rolling = {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": 1, "maxUnavailable": 0}}
-        return {"paused": True, "strategy": rolling, "minReadySeconds": min(self._serves_s + _HELD_S, self._longest_s)}
-
-    def _held_s(self, now: Seen) -> int:
-        """So long the next new pod is ready before the Deployment may by itself end an old one.
-
-        It does so, paused or not, where all that it wants are new: where that is one, for as long as it can be held. Of
-        several none is held so long: a Deployment that misses the moment in which it was to end an old one may end it
-        once the new ones count again.
-        """
-        return self._longest_s if now.of == 1 else min(self._serves_s + _HELD_S, self._longest_s)
-
-    @property
-    def _longest_s(self) -> int:
-        return int(self.old.document["spec"].get("progressDeadlineSeconds", 600)) - 1
+        return _HELD
 
     @property
     def _serves_s(self) -> int:
-        """So long a new pod is to be ready before it counts, as the add-on wants it."""
         return int(self.old.document["spec"].get("minReadySeconds", 0))
 
     def relax(self) -> None:
@@ -70,51 +58,48 @@ class Surging(Instances):
         """One instance more at each call; with the `last` wave, the old ones that are left go as well."""
         wanted = now.of if last else min(instances, now.of)
         if now.updated >= wanted and not (last and now.old):
-            self.merge({"paused": not last})  # a worker that died may have left it unpaused
+            # In the end owners wait until all are available.
+            self.merge({**_HELD, "paused": False, "minReadySeconds": self._serves_s} if last else _HELD)
             return True
         if len(now.staying) <= now.of:
-            self._unpaused(lambda after: after.updated > now.updated, minReadySeconds=self._held_s(now))
-        elif now.updated_ready == now.updated:
+            self._move_on(now)
+        elif now.updated_ready == now.updated and self._have_served(now):
             self._follow(now)
         return False
+
+    def _have_served(self, now: Seen) -> bool:
+        """Whether new instances have been ready for as long as the add-on wants."""
+        since = self.clock.now() - timedelta(seconds=self._serves_s)
+        return all(each.ready_since is None or each.ready_since <= since for each in now.staying if each.new)
 
     def _follow(self, now: Seen) -> None:
         """An old instance goes for a new one that serves: first out of traffic, then by the hand of the Deployment.
 
-        That ends what is not ready first, also while it is paused if it has all new ones that it wants.
+        That ends what is not ready first.
         """
         going = _first_to_go(now)
-        if going and not Leaving(self.reader, self.writer, self.clock).leave(going.ref):
-            return
-        fewer = len(now.staying) - 1
-        self.merge({"paused": True, "minReadySeconds": self._serves_s})  # a worker that died may have left it unpaused
-        if not self._until(lambda after: len(after.staying) <= fewer or self._available_new() >= after.updated):
-            self.merge({"minReadySeconds": self._held_s(now)})
-        elif now.updated < now.of:
-            self._unpaused(lambda after: after.updated > now.updated, minReadySeconds=self._held_s(now))
-        else:
-            self._until(lambda after: len(after.staying) <= fewer)
+        self.merge(_HELD)  # a worker that died may have left it unpaused
+        if not going or Leaving(self.reader, self.writer, self.clock).leave(going.ref):
+            self._move_on(now, unavailable=self._not_available())
 
-    def _unpaused(self, until: Callable[[Seen], bool], **spec: int) -> None:
-        """Unpauses the Deployment until it has done one thing."""
-        self.merge({"paused": False, **spec})
-        self._until(until)
-        self.merge({"paused": True})
-
-    def _until(self, so: Callable[[Seen], bool]) -> bool:
-        """Waits for what controllers do within a moment; whether they did."""
+    def _move_on(self, now: Seen, unavailable: int = 0) -> None:
+        """Unpauses the Deployment until there is one new instance more, or if there are all one old one fewer."""
+        longest_s = int(self.old.document["spec"].get("progressDeadlineSeconds", 600)) - 1
+        self.merge({"paused": False, "minReadySeconds": longest_s, "strategy": _surge(unavailable)})
         for _ in range(round(_FOLLOWS_S / _LOOK_S)):
-            if so(self.look()):
-                return True
+            after = self.look()
+            if after.updated > now.updated or (now.updated == now.of and len(after.old) < len(now.old)):
+                break
             self.clock.sleep(_LOOK_S)
-        return False
+        self.merge(_HELD)
 
-    def _available_new(self) -> int:
-        """How many new instances the Deployment counts as available."""
+    def _not_available(self) -> int:
+        """How many new instances the Deployment does not count as available."""
         workload = self.reader.get(self.ref)
         sets = owned(workload, self.selected(workload, self.revisions))
-        of_new = (each.document.get("status") or {} for each in sets if each.template != self.old.template)
-        return sum(status.get("availableReplicas", 0) for status in of_new)
+        new = [each.document for each in sets if each.template != self.old.template]
+        counted = sum(int((each.get("status") or {}).get("availableReplicas", 0)) for each in new)
+        return sum(int(each["spec"]["replicas"]) for each in new) - counted
 
     def revert(self) -> bool:
         """All old instances come back at once, and no more is down meanwhile than may be."""
@@ -133,6 +118,13 @@ class Surging(Instances):
         serving = [each.ref for each in now.staying if each.new and each.ready]
         if bad := serving[: max(now.ready - now.of, 0)]:
             Leaving(self.reader, self.writer, self.clock).left(*bad)
+
+
+def _surge(unavailable: int = 0) -> Document:
+    return {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": 1, "maxUnavailable": unavailable}}
+
+
+_HELD: Document = {"paused": True, "strategy": _surge()}
 
 
 def _first_to_go(now: Seen) -> Instance | None:

@@ -15,6 +15,7 @@ REPLICA_SET: Key = ("apps", "ReplicaSet")
 MANAGER = "kube-controller-manager"
 HASH = "pod-template-hash"
 REVISION = "deployment.kubernetes.io/revision"
+_ANEW_S = 0.02
 _LETTERS = "bcdfghjklmnpqrstvwxz2456789"
 
 
@@ -152,8 +153,11 @@ class Deployments:
         digest = self._hashes.of(found)
         new = next((one for one in sets if one.labels.get(HASH) == digest), None)
         old = [one for one in sets if one is not new]
-        if new is not None:
+        if new is not None and new.spec.get("minReadySeconds", 0) != found.spec.get("minReadySeconds", 0):
             new = self._with_min_ready(new, found.spec.get("minReadySeconds", 0))
+            if not found.spec.get("paused"):
+                # Kubernetes meets its own write here, and begins anew: by then the set has counted its pods anew.
+                return self._queue.add_after(name, _ANEW_S)
         if found.spec.get("paused"):
             self._scale_paused(found, new, old)
         elif found.spec["strategy"]["type"] == "Recreate":
@@ -163,8 +167,6 @@ class Deployments:
         self._finish(name)
 
     def _with_min_ready(self, one: Stored, seconds: int) -> Stored:
-        if one.spec.get("minReadySeconds", 0) == seconds:
-            return one
         rest = {name: value for name, value in one.spec.items() if name != "minReadySeconds"}
         spec = {**rest, "minReadySeconds": seconds} if seconds else rest
         return self._store.update(one, {**one.document, "spec": spec})
