@@ -336,10 +336,10 @@ def _before_the_change(run: Run, seen: Looked, now: datetime) -> Run:
         return run
     if seen.state is None or not _as_ready_as_before(run, seen.state):
         return run
-    uncounted = _uncounted(run) if not run.at_work_on.ails else ()
-    if uncounted and len({each.at for each in run.baseline}) < _LOOKS:
+    judges = not run.at_work_on.ails
+    if judges and _objectives(run)[1] and len({each.at for each in run.baseline}) < _LOOKS:
         return run
-    if uncounted and not run.at_work_on.blind:
+    if judges and (uncounted := _uncounted(run)) and not run.at_work_on.blind:
         return _turned_back(run, NotCounted(uncounted), now)
     if run.at_work_on.approval or run.at_work_on.irreversible:
         return _entered(run, Phase.APPROVAL, now)
