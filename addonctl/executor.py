@@ -66,8 +66,8 @@ class Executor:
         """
         step, now = run.at_work_on, self.ports.clock.now()
         answers = self.ports.signals.counted(step, since)
-        additional = {each.sli for each in step.objectives if each.additional}
-        served = tuple(_served(each for each in answers if each.sli not in additional))
+        of_users = {each.sli for each in step.objectives if each.of_users}
+        served = tuple(_served(each for each in answers if each.sli not in of_users))
         try:
             leases.keep(self.ports.writer, run, since, now)
             if len(run.checkpoints) <= run.step:

@@ -33,7 +33,7 @@ _TIMES = (2.0, 3.0, 5.0, 10.0, 30.0, 100.0)
 _SHARES = (0.02, 0.05, 0.1, 0.2, 0.5, 0.99)
 _MOST = 0.9  # below the largest of them
 _NEVER = -math.inf
-# Of an additional SLI: so many requests of one tick are evidence, and so many of one that has no control; after so many
+# Of an SLI of users: so many requests of one tick are evidence, and so many of one that has no control; after so many
 # times `silent` ticks it is unknown.
 _AT_ONCE, _AT_ONCE_ALONE, _LATER = 20, 5, 4
 
@@ -48,13 +48,14 @@ def opened(settings: GateSettings, objectives: Iterable[Objective], baseline: It
 
 def _watched(objective: Objective, baseline: Counts, settings: GateSettings) -> Watched:
     limit = _limit(objective, baseline, settings)
-    bearable = min(settings.shared * limit, _MOST) if objective.controlled or objective.additional else limit
+    bearable = min(settings.shared * limit, _MOST) if objective.controlled or objective.of_users else limit
     return Watched(
         sli=objective.sli,
         limit=limit,
         bearable=bearable,
         controlled=objective.controlled,
         additional=objective.additional,
+        of_users=objective.of_users,
         worse=(_NEVER,) * len(_TIMES),
         bad=(_NEVER,) * len(_shares(bearable)),
     )
@@ -105,7 +106,7 @@ def _ticked(seen: Watched, sample: Sample | None, settings: GateSettings) -> Wat
 def _evident(counted: Counts, seen: Watched) -> Counts:
     """What is evidence of it: real requests come in bursts, and many of one tick say little more than some."""
     most = _AT_ONCE if seen.controlled else _AT_ONCE_ALONE
-    if not seen.additional or counted.requests <= most:
+    if not seen.of_users or counted.requests <= most:
         return counted
     return Counts(most, round(most * counted.failed / counted.requests))
 
@@ -153,13 +154,13 @@ def _tolerated(seen: Watched, settings: GateSettings) -> float:
 def _evidence(seen: Watched) -> float:
     """The log of the e-value against "the update is harmless to this SLI".
 
-    What users ask for fails for reasons of theirs, and not of each instance alike: an additional SLI has to be worse
-    than the others', and bad.
+    What users ask for fails for reasons of theirs, and not of each instance alike: it has to be worse than the others',
+    and bad.
     """
     if not seen.controlled:
         return _mean(seen.bad)
     both = _mean(seen.worse), _mean(seen.bad)
-    return min(both) if seen.additional else _mean(both)
+    return min(both) if seen.of_users else _mean(both)
 
 
 def _mean(logs: Sequence[float]) -> float:
@@ -184,7 +185,7 @@ def _judged(seen: Watched, gate: Gate) -> SliJudgement:
     settings, evidence = gate.settings, _evidence(seen)
     failed = evidence >= math.log(len(gate.watched) / settings.alpha)
     suspicious = evidence >= math.log(settings.suspicious)
-    silent = seen.silent >= settings.silent * (_LATER if seen.additional else 1)
+    silent = seen.silent >= settings.silent * (_LATER if seen.of_users else 1)
     short = math.log(1 / settings.beta) - seen.good
     missing = max(math.ceil(short / _likelihood(seen.limit, _tolerated(seen, settings), Counts(1))), 0)
     passed = not (suspicious or silent or missing)

@@ -52,7 +52,7 @@ _GROWTH = 2
 _SLIS = {ClusterService.CLUSTER_DNS: "dns", ClusterService.RESOURCE_METRICS: "metrics"}
 _READY = Objective(sli=READY, controlled=False)
 _RESOURCES = Objective(sli=RESOURCES, controlled=False)
-# What is seen from nodes themselves, where a cluster lets us.
+# What is seen from nodes themselves, where a cluster lets us; each answer has its own control.
 _FROM_NODES = {ClusterService.SERVICE_NETWORK: SERVICE_NETWORK, ClusterService.POD_NETWORK: POD_NETWORK}
 # What is not deleted because manifests no longer hold it: what holds data, and what others may have put there.
 _NOT_PRUNED = KEPT | {"Secret"}
@@ -750,7 +750,7 @@ def _objectives(addon: AddOn | None, objects: Sequence[ObjectRef] = ()) -> Itera
         if service in _SLIS:
             yield Objective(sli=_SLIS[service])
         if service in _FROM_NODES:
-            yield Objective(sli=_FROM_NODES[service], additional=True)
+            yield Objective(sli=_FROM_NODES[service], controlled=False, additional=True)
     if addon and addon.fingerprints.webhooks:
         yield Objective(sli="admission")
     if any(ref.kind == _CRD for ref in objects):
@@ -766,7 +766,8 @@ def _counting(step: Step, addon: AddOn | None) -> Step:
     """What is created or deleted has nothing to be compared with."""
     slis = addon.counted_slis if addon and step.targets and not (step.creates or step.removes) else ()
     more = (
-        Objective(sli=each.name, may_fail=each.may_fail, controlled=each.controlled, additional=True) for each in slis
+        Objective(sli=each.name, may_fail=each.may_fail, controlled=each.controlled, additional=True, of_users=True)
+        for each in slis
     )
     return replace(step, objectives=(*step.objectives, *more))
 

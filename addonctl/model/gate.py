@@ -56,13 +56,15 @@ class Objective:
 
     `controlled`: instances of the old version answer beside the updated ones for most of the rollout. Else all that is
     answered from the change on is the new version's doing, where nobody can tell which instance answered. `additional`:
-    others count it, late and of real traffic. That it fails counts; that nothing is known of it holds nobody up.
+    that it fails counts; that nothing is known of it holds nobody up. `of_users`: others count it, late, of real
+    traffic.
     """
 
     sli: str
     may_fail: float = 0.01
     controlled: bool = True
     additional: bool = False
+    of_users: bool = False
 
     def __post_init__(self) -> None:
         assert 0 < self.may_fail < 1, f"an objective is a share between 0 and 1, not {self.may_fail}"
@@ -144,6 +146,7 @@ class Watched:
     bearable: float
     controlled: bool
     additional: bool = False
+    of_users: bool = False
     ticks: int = 0
     silent: int = 0
     updated: Counts = NOTHING

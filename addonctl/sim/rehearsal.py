@@ -273,7 +273,8 @@ class Stage:
 
 def sli_of(step: Step) -> str:
     """The SLI of a step's instances beside readiness; empty: it has none."""
-    return next((each.sli for each in step.objectives if each.sli not in (READY, RESOURCES)), "")
+    asked = (each.sli for each in step.objectives if each.sli not in (READY, RESOURCES) and not each.additional)
+    return next(asked, "")
 
 
 def _counted(plan: Plan) -> Plan:

@@ -223,7 +223,7 @@ def world(stack: ExitStack, tmp_path: Path) -> World:
 
 
 _STEP = builders.step("ready", of="Deployment/addons/it")
-_STEP = replace(_STEP, objectives=(*_STEP.objectives, Objective(sli="responses", additional=True)))
+_STEP = replace(_STEP, objectives=(*_STEP.objectives, Objective(sli="responses", additional=True, of_users=True)))
 
 
 def test_a_pod_is_known_by_its_name_or_its_address(world: World) -> None:

@@ -26,7 +26,7 @@ from tests.cluster.prometheus import running, scraping, serving
 
 pytestmark = pytest.mark.prove
 _COREDNS = step(of="Deployment/kube-system/coredns")
-_COREDNS = replace(_COREDNS, objectives=(Objective(sli="dns-responses", additional=True),))
+_COREDNS = replace(_COREDNS, objectives=(Objective(sli="dns-responses", additional=True, of_users=True),))
 
 
 @pytest.fixture(scope="module")

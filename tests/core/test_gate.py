@@ -257,8 +257,8 @@ def test_what_an_sli_says_is_of_all_that_was_counted() -> None:
 
 # ── Additional SLIs ─────────────────────────────────────────────────────────────────────────────────────────────
 
-OF_USERS = Objective(sli="dns-responses", additional=True)
-OF_ONE = Objective(sli="webhook-calls", controlled=False, additional=True)
+OF_USERS = Objective(sli="dns-responses", additional=True, of_users=True)
+OF_ONE = Objective(sli="webhook-calls", controlled=False, additional=True, of_users=True)
 
 
 def _beside_probes(*counts: tuple[Counts, Counts], objective: Objective = OF_USERS, every: int = 6) -> Judgement:
@@ -296,6 +296,16 @@ def test_what_users_ask_for_must_be_worse_than_the_others_and_bad(updated: Count
 def test_what_only_one_instance_does_is_judged_by_its_objective() -> None:
     assert _beside_probes(*[(Counts(50, 40), Counts())] * 4, objective=OF_ONE).verdict is Verdict.FAIL
     assert _beside_probes(*[(Counts(5000, 20), Counts())] * 40, objective=OF_ONE).verdict is Verdict.PASS
+
+
+def test_what_is_asked_from_nodes_fails_where_nobody_is_left_to_compare_with() -> None:
+    """Once all nodes have the new version: one of twenty leads nowhere, for 30 s; each is asked once a second."""
+    nodes = Objective(sli="service-network", controlled=False, additional=True)
+    assert _beside_probes(*[(Counts(100), Counts())] * 60, objective=nodes, every=1).verdict is Verdict.PASS
+    assert _beside_probes(*[(Counts(100, 5), Counts())] * 6, objective=nodes, every=1).verdict is Verdict.FAIL
+    assert _beside_probes(*[(Counts(10, 1), Counts()), *[(Counts(10), Counts())] * 20], objective=nodes).verdict is (
+        Verdict.PASS
+    )
 
 
 def test_nobody_waits_for_an_additional_sli() -> None:

@@ -252,7 +252,7 @@ def test_who_accepts_that_updates_without_it_and_the_timeline_says_so() -> None:
 
 def test_an_additional_sli_without_a_count_holds_nobody_up_and_the_timeline_says_so() -> None:
     before = _upto(Phase.BASELINE)
-    objectives = (*before.at_work_on.objectives, Objective(sli="dns-responses", additional=True))
+    objectives = (*before.at_work_on.objectives, Objective(sli="dns-responses", additional=True, of_users=True))
     step = replace(before.at_work_on, objectives=objectives)
     run = replace(before, todo=(), plan=replace(before.plan, steps=(step,)))
     for look in range(4):

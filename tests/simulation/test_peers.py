@@ -51,7 +51,8 @@ def test_harm_lasts_until_it_is_gone_and_nothing_is_lost_without_an_update(
     assert 0 < ours.harm_s < 60 < NEVER == helm.harm_s
     assert ours.wrong * 10 < helm.wrong
     assert (nothing.left, nothing.harm_s, nothing.wrong, nothing.lost) == (Left.AS_BEFORE, None, 0, 0)
-    assert ours.asked == helm.asked == nothing.asked == 1_800 * PLAIN.rps
+    for each in (ours, helm, nothing):  # one may be under way at the end
+        assert each.asked == pytest.approx(1_800 * PLAIN.rps, abs=1)
 
 
 def test_helm_puts_back_what_does_not_get_ready_when_its_wait_is_over(
