@@ -24,7 +24,7 @@ from addonctl.catalog import Catalog
 from addonctl.errors import BadInput
 from addonctl.model import Snapshot
 from tests.adapters.test_api_reader import kubeconfig, serve
-from tests.apps.terminal import in_fork
+from tests.apps.terminal import in_process
 from tests.builders import NOW
 from tests.canaries import BROKEN, MARK, leaks, planted
 
@@ -187,7 +187,7 @@ def test_errors_show_no_credential_of_a_kubeconfig(tmp_path: Path) -> None:
     }
     for user in ({"token": MARK}, {"exec": failing}, {"client-key-data": MARK, "client-certificate-data": MARK}, MARK):
         config = kubeconfig(tmp_path, "https://127.0.0.1:9", user)  # type: ignore[arg-type]
-        done = in_fork("analyze", "--kubeconfig", config)
+        done = in_process("analyze", "--kubeconfig", config)
         assert done.returncode == 1
         assert leaks(done.stdout + done.stderr) == []
 

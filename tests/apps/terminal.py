@@ -1,21 +1,21 @@
-"""Commands in a fork of the test process: on a pseudo-terminal of some width, or with streams that are files."""
+"""Commands: in a fork of the test process on a pseudo-terminal of some width, or in it with streams of their own."""
 
 import fcntl
 import gc
 import os
 import pty
 import re
-import signal
 import struct
 import subprocess
 import sys
-import tempfile
 import termios
 import traceback
 from collections.abc import Mapping
 from functools import cache
+from io import BytesIO, TextIOWrapper
 from pathlib import Path
 
+import pytest
 from click.testing import CliRunner
 
 from addonctl.apps import wiring
@@ -23,7 +23,6 @@ from addonctl.apps.cli import cli, main
 
 _ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 _ROWS = 50
-_SECONDS = 60
 
 
 def in_terminal(columns: int, *arguments: str) -> str:
@@ -56,7 +55,7 @@ def shown_in_terminal(columns: int, *arguments: str) -> tuple[str, int]:
     return _ESCAPES.sub("", shown.decode()).replace("\r\n", "\n"), os.waitstatus_to_exitcode(status)
 
 
-def in_fork(
+def in_process(
     *arguments: str,
     stdin: str | None = None,
     encoding: str = "utf-8",
@@ -65,30 +64,28 @@ def in_fork(
 ) -> subprocess.CompletedProcess[str]:
     """What `addonctl ARGUMENTS` writes and how it ends, no terminal in sight and `stdin` (or nothing) to read.
 
-    `encoding` is what its streams are opened in; `env` is all of its environment, `folder` where it runs.
+    It runs in this process, which costs half of a fork. `encoding` is what its streams are opened in; `env` is all of
+    its environment, `folder` where it runs.
     """
-    _load()
-    with tempfile.TemporaryFile() as given, tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
-        given.write((stdin or "").encode())
-        given.seek(0)
-        pid = os.fork()
-        if pid == 0:
-            signal.alarm(_SECONDS)
-            for number, stream in enumerate((given, out, err)):
-                os.dup2(stream.fileno(), number)
-            if env is not None:
-                os.environ.clear()
-                os.environ.update(env)
-            os.chdir(folder or ".")
-            _run(arguments, encoding)
-        _, status = os.waitpid(pid, 0)
-        texts = []
-        for stream in (out, err):
-            stream.seek(0)
-            texts.append(stream.read().decode())
-    code = os.waitstatus_to_exitcode(status)
-    assert code != -signal.SIGALRM, f"{arguments} took more than {_SECONDS} s"
-    return subprocess.CompletedProcess(["addonctl", *arguments], code, *texts)
+    streams = [TextIOWrapper(BytesIO(text.encode()), encoding=encoding) for text in (stdin or "", "", "")]
+    with pytest.MonkeyPatch.context() as patch:
+        for name, stream in zip(("stdin", "stdout", "stderr"), streams, strict=True):
+            patch.setattr(sys, name, stream)
+        patch.setattr(sys, "argv", ["addonctl", *arguments])
+        if env is not None:
+            patch.setattr(os, "environ", dict(env))
+        patch.chdir(folder or ".")
+        wiring.catalog.cache_clear()  # a process of its own asks its own environment
+        try:
+            main()
+        except SystemExit as exit_:
+            code = exit_.code if isinstance(exit_.code, int) else int(exit_.code is not None)
+        finally:
+            wiring.catalog.cache_clear()
+            for stream in streams[1:]:
+                stream.flush()
+    _, out, err = (stream.buffer.getvalue().decode() for stream in streams)  # type: ignore[attr-defined]
+    return subprocess.CompletedProcess(["addonctl", *arguments], code, out, err)
 
 
 @cache
@@ -110,13 +107,13 @@ def _child(columns: int, arguments: tuple[str, ...]) -> None:
     _run(arguments)
 
 
-def _run(arguments: tuple[str, ...], encoding: str = "utf-8") -> None:
+def _run(arguments: tuple[str, ...]) -> None:
     """Runs the command on streams 0, 1 and 2 as its process would; never returns."""
     code = 70
     gc.freeze()  # what the tests hold is not looked through, or all of it would be copied
     try:
         wiring.catalog.cache_clear()  # a process of its own asks its own environment
-        sys.stdin, sys.stdout, sys.stderr = (os.fdopen(n, mode, encoding=encoding) for n, mode in enumerate("rww"))
+        sys.stdin, sys.stdout, sys.stderr = (os.fdopen(n, mode, encoding="utf-8") for n, mode in enumerate("rww"))
         sys.argv = ["addonctl", *arguments]
         main()
     except SystemExit as exit_:

@@ -12,7 +12,7 @@ from typing import IO, Any
 import pytest
 
 from addonctl.apps import run as running
-from tests.apps.terminal import in_fork
+from tests.apps.terminal import in_process
 from tests.apps.test_cli import ROOT
 
 MEBI = 1 << 20
@@ -40,7 +40,7 @@ def start(
 @pytest.mark.parametrize("encoding", ["cp1252", "ascii", "latin-1"])
 @pytest.mark.parametrize("output", ["table", "json", "markdown", "html"])
 def test_a_pipe_gets_utf_8_whatever_the_encoding(encoding: str, output: str) -> None:
-    done = in_fork("analyze", "--demo", "-o", output, encoding=encoding)
+    done = in_process("analyze", "--demo", "-o", output, encoding=encoding)
     assert (done.returncode, done.stderr) == (0, "")
     assert "→" in done.stdout or output in ("html", "markdown")
 
@@ -55,13 +55,13 @@ def test_a_home_that_is_not_ours_to_read_holds_no_settings(tmp_path: Path) -> No
     """Root reads every folder: here it is a file where a folder should be."""
     home = tmp_path / "home"
     home.write_text("no folder")
-    done = in_fork("inventory", "--demo", "-o", "json", env={"HOME": str(home)})
+    done = in_process("inventory", "--demo", "-o", "json", env={"HOME": str(home)})
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["installations"]
 
 
 def test_settings_that_were_named_must_be_there(tmp_path: Path) -> None:
-    done = in_fork("findings", "--demo", "--config", str(tmp_path / "none.yaml"))
+    done = in_process("findings", "--demo", "--config", str(tmp_path / "none.yaml"))
     assert done.returncode == 1
     assert "none.yaml cannot be read: No such file or directory" in done.stderr
     assert "Fix: Check the path" in done.stderr
@@ -69,7 +69,7 @@ def test_settings_that_were_named_must_be_there(tmp_path: Path) -> None:
 
 def test_a_cache_that_cannot_be_read_costs_a_note(tmp_path: Path) -> None:
     (tmp_path / "addon-versions.json.gz").mkdir()
-    done = in_fork("inventory", "--demo", "-o", "json", env={"ADDONCTL_CACHE_DIR": str(tmp_path)})
+    done = in_process("inventory", "--demo", "-o", "json", env={"ADDONCTL_CACHE_DIR": str(tmp_path)})
     assert done.returncode == 0, done.stderr
     assert "using the packaged table" in done.stderr
     assert json.loads(done.stdout)["installations"]
@@ -115,7 +115,7 @@ def test_a_memory_limit_is_said_in_words(tmp_path: Path) -> None:
 
 
 def test_an_error_cannot_move_the_terminal() -> None:
-    done = in_fork("inventory", "-f", "no\x1b]0;title\x07such")
+    done = in_process("inventory", "-f", "no\x1b]0;title\x07such")
     assert done.returncode == 1
     assert "\x1b" not in done.stderr
     assert "such" in done.stderr

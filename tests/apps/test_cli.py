@@ -17,7 +17,7 @@ from addonctl.adapters.aws import Aws
 from addonctl.apps import kubectl_completion
 from addonctl.apps.options import duration_s
 from addonctl.findings import CHECKS
-from tests.apps.terminal import in_fork as run
+from tests.apps.terminal import in_process as run
 
 ROOT = Path(__file__).parents[2]
 

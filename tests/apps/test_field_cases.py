@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.apps.terminal import in_fork
+from tests.apps.terminal import in_process
 from tests.apps.test_cli import ROOT
 
 KINDS = (
@@ -56,7 +56,7 @@ def test_a_kind_that_holds_goes_on_to_hold(
     def cheaply(case: dict[str, Any], argv: list[str], where: Path, env: dict[str, str]) -> Any:
         if _OF_THE_PROCESS & case.keys():
             return ask(case, argv, where, env)
-        done = in_fork(*argv[1:], stdin=case.get("stdin"), env=env, folder=where)
+        done = in_process(*argv[1:], stdin=case.get("stdin"), env=env, folder=where)
         return done.returncode, done.stdout, done.stderr
 
     monkeypatch.setattr(judge, "ask", cheaply)

@@ -13,7 +13,7 @@ import addonctl
 from addonctl.apps.cli import cli
 from addonctl.apps.examples import EXAMPLES, lines_of
 from addonctl.findings import is_about_codes
-from tests.apps.terminal import in_fork as run
+from tests.apps.terminal import in_process as run
 from tests.apps.terminal import shown_in_terminal
 from tests.apps.test_cli import ROOT
 

@@ -15,7 +15,7 @@ from addonctl.lifecycle import lifecycle as due
 from addonctl.render import lifecycle, screen, terminal
 from addonctl.render.tables import cell_width
 from tests.apps.hostile import poisoned
-from tests.apps.terminal import in_fork as run
+from tests.apps.terminal import in_process as run
 from tests.apps.terminal import in_terminal, shown_in_terminal
 from tests.builders import NOW
 

@@ -19,7 +19,7 @@ from addonctl.adapters.aws import PERMISSIONS, Aws, cluster_of, policy, region_o
 from addonctl.adapters.aws_records import is_set
 from addonctl.errors import NotAllowed, NotFound, NotReachable, NotTrusted, TimedOut
 from addonctl.model import Eks, GapReason
-from tests.apps.terminal import in_fork
+from tests.apps.terminal import in_process
 from tests.builders import DAY
 from tests.eks.server import REGION, EksServer
 
@@ -183,7 +183,7 @@ def test_the_token_is_a_presigned_url_that_names_the_cluster(eks: EksServer) -> 
 def test_the_table_from_aws_is_the_packaged_one(eks: EksServer, tmp_path: Path) -> None:
     """`catalog refresh` asks for what scripts/build_eks_table.py packed; the user's own table then wins."""
     env = {**eks.environment, "ADDONCTL_CACHE_DIR": str(tmp_path), "PATH": ""}
-    done = in_fork("catalog", "refresh", "--region", REGION, env=env)
+    done = in_process("catalog", "refresh", "--region", REGION, env=env)
     assert done.returncode == 0, done.stderr
     mine, packaged = eks_table.cached(tmp_path), eks_table.packaged()
     assert mine is not None

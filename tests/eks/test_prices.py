@@ -9,7 +9,7 @@ import pytest
 
 from addonctl.adapters import price_list, price_table
 from addonctl.errors import BadInput, Forbidden
-from tests.apps.terminal import in_fork
+from tests.apps.terminal import in_process
 from tests.eks.server import REGION, EksServer
 
 DAY = date(2026, 11, 26)
@@ -104,7 +104,7 @@ def test_a_refreshed_region_is_no_longer_estimated_and_others_stay_as_they_were(
     listed: EksServer, tmp_path: Path
 ) -> None:
     env = {**listed.environment, "ADDONCTL_CACHE_DIR": str(tmp_path), "PATH": ""}
-    done = in_fork("prices", "refresh", "--region", REGION, env=env)
+    done = in_process("prices", "refresh", "--region", REGION, env=env)
     assert done.returncode == 0, done.stderr
     assert f"2 instance types and 4 other prices of {REGION}" in done.stderr
     own, packaged = price_table.load(REGION, tmp_path), price_table.load(REGION)

@@ -45,9 +45,8 @@ def test_nothing_is_violated_and_no_harm_is_missed(first: int) -> None:
         assert outcome.end is not End.MISSED, "\n".join(story(outcome.scenario))
 
 
-@pytest.mark.parametrize("first", range(0, 20, 20))
-def test_a_sound_version_in_calm_weather_is_taken_up(first: int) -> None:
-    ends = {seed: simulate(seed, CALM).end for seed in range(first, first + 20)}
+def test_a_sound_version_in_calm_weather_is_taken_up() -> None:
+    ends = {seed: simulate(seed, CALM).end for seed in range(160 // EVERY)}
     assert set(ends.values()) == {End.UPDATED}, ends
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.apps.terminal import in_fork, shown_in_terminal
+from tests.apps.terminal import in_process, shown_in_terminal
 
 GOLDEN = Path(__file__).parent / "golden"
 
@@ -129,7 +129,7 @@ def run(case: Case) -> tuple[str, int]:
     source = [] if itself else ["--snapshot", f"{case.cluster}.snap"]
     if case.columns:
         return shown_in_terminal(case.columns, *words, *source)
-    done = in_fork(*words, *source)
+    done = in_process(*words, *source)
     return done.stdout + done.stderr, done.returncode
 
 
