@@ -75,6 +75,8 @@ def test_analyze_json_has_the_promised_keys() -> None:
         "due",
         "subject",
         "subject_ref",
+        "where",
+        "places",
         "evidence",
         "cause",
         "fix",
