@@ -84,7 +84,7 @@ def in_process(
             wiring.catalog.cache_clear()
             for stream in streams[1:]:
                 stream.flush()
-    _, out, err = (stream.buffer.getvalue().decode() for stream in streams)  # type: ignore[attr-defined]
+    _, out, err = (stream.buffer.getvalue().decode() for stream in streams)
     return subprocess.CompletedProcess(["addonctl", *arguments], code, out, err)
 
 
