@@ -78,7 +78,7 @@ EXAMPLES = {
         cost forecast prod-eu-1 --kubernetes 1.34""",
     "dashboard": """
         dashboard --context prod-eu-1
-        dashboard --context prod-eu-1 --window 7d
+        dashboard --context prod-eu-1 --window 7d --watch
         dashboard --demo -o html -O dashboard.html""",
     "cost diff": """
         cost diff yesterday.snap today.snap""",

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from itertools import zip_longest
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from addonctl.assessment import Assessment
 from addonctl.cost import OTHERS, CostRow
@@ -25,8 +25,11 @@ from addonctl.render.documents import Document, envelope, plain
 from addonctl.render.drawing import labels
 from addonctl.render.escaping import plain as printable
 from addonctl.render.opportunities import opportunities_part
-from addonctl.render.screen import BAD, CALM, FAIR, GOOD, QUIET, Style, counted, print_line, say, width
+from addonctl.render.screen import BAD, CALM, FAIR, GOOD, QUIET, Style, counted, print_line, width
 from addonctl.render.tables import Cell, Column, Fit, Line, cell_width, lay_out, wrap
+
+if TYPE_CHECKING:
+    from rich.text import Text
 
 _Cells: TypeAlias = "Sequence[Sequence[Cell | str]]"
 TWO_COLUMNS = 104
@@ -69,19 +72,37 @@ _ALL = Limits(*(10_000,) * 7)
 def dashboard(assessment: Assessment, found: Dashboard, style: Style) -> None:
     """One screen at 120 × 40; one panel under the other where it is narrower, and in a pipe, with all rows."""
     wide = width()
-    limits = _ALL if style.wide or wide is None else Limits()
-    _head(assessment, found)
+    for line in _lines(assessment, found, _ALL if style.wide or wide is None else Limits(), wide):
+        print_line(*line)
+
+
+def screenful(assessment: Assessment, found: Dashboard, wide: int, high: int, last: str) -> "Text":
+    """As much of the same as a screen of so many columns and lines holds, above a last line."""
+    from rich.text import Text
+
+    lines = list(_lines(assessment, found, Limits(), wide))
+    below = len(lines) - (high - 1)
+    hidden = f"{counted(below, 'more line')} below; " if below > 0 else ""
+    shown = Text(no_wrap=True, overflow="crop", end="")
+    for line in (*lines[: high - 1], (Cell(f"{hidden}{last}", QUIET),)):
+        shown.append("\n" if shown else "")
+        for cell in line:
+            shown.append(printable(cell.text), cell.style or "default")
+    return shown
+
+
+def _lines(assessment: Assessment, found: Dashboard, limits: Limits, wide: int | None) -> Iterator[Line]:
+    yield from _head(assessment, found, wide)
     if wide is None or wide < TWO_COLUMNS:
-        panels = _panels(found, limits, wide)
-        for line in (line for _, lines in panels for line in lines):
-            print_line(*line)
+        for _, lines in _panels(found, limits, wide):
+            yield from lines
         return
     room = (wide - _GUTTER) // 2
     sides: dict[_Side, list[Line]] = {_Side.LEFT: [], _Side.RIGHT: []}
     for side, lines in _panels(found, limits, room):
         sides[side] += lines
     for left, right in zip_longest(sides[_Side.LEFT], sides[_Side.RIGHT], fillvalue=()):
-        print_line(*_padded(left, room + _GUTTER), *right)
+        yield (*_padded(left, room + _GUTTER), *right)
 
 
 def _padded(line: Line, room: int) -> Line:
@@ -89,18 +110,18 @@ def _padded(line: Line, room: int) -> Line:
     return (*line, Cell(" " * max(0, room - used)))
 
 
-def _head(assessment: Assessment, found: Dashboard) -> None:
+def _head(assessment: Assessment, found: Dashboard, room: int | None) -> Iterator[Line]:
     total, add_ons = totals(found.cost)
     demo = "DEMO  " if assessment.cluster.demo else ""
     saved = can_be_saved(found)
     told = [f"{demo}{assessment.cluster.name}", f"{total} a month at list price, add-ons {add_ons}"]
-    say("  ·  ".join([*told, f"can be saved: {saved}"] if saved else told), "bold")
+    yield from _text("  ·  ".join([*told, f"can be saved: {saved}"] if saved else told), room, "bold")
     score, health = found.efficiency.score, assessment.health.score
     efficiency = f"efficiency {'unknown' if isinstance(score, Unknown) else f'{score} of 100'}"
     how = f"health {'unknown' if health is None else f'{health} of 100'}"
-    say(f"{efficiency}  ·  {how}  ·  {next_30_days(found.trend)}")
+    yield from _text(f"{efficiency}  ·  {how}  ·  {next_30_days(found.trend)}", room, "")
     if found.made_up:
-        say(f"Made up for the demo: {', '.join(found.made_up)}.", FAIR)
+        yield from _text(f"Made up for the demo: {', '.join(found.made_up)}.", room, FAIR)
 
 
 def can_be_saved(found: Dashboard) -> str:

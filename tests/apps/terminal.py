@@ -55,6 +55,28 @@ def shown_in_terminal(columns: int, *arguments: str) -> tuple[str, int]:
     return _ESCAPES.sub("", shown.decode()).replace("\r\n", "\n"), os.waitstatus_to_exitcode(status)
 
 
+def interrupted_in_terminal(columns: int, until: str, *arguments: str) -> tuple[str, int]:
+    """All that `addonctl ARGUMENTS` writes, with its sequences, when Ctrl-C follows the text `until`; its exit code."""
+    _load()
+    pid, ours = pty.fork()
+    if pid == 0:
+        signal.alarm(_SECONDS)
+        _child(columns, arguments)
+    written, pressed = b"", False
+    while True:
+        try:
+            part = os.read(ours, 65536)
+        except OSError:  # the other side has gone
+            break
+        written += part
+        if until.encode() in written and not pressed:
+            os.write(ours, b"\x03")
+            pressed = True
+    os.close(ours)
+    _, status = os.waitpid(pid, 0)
+    return written.decode().replace("\r\n", "\n"), os.waitstatus_to_exitcode(status)
+
+
 def in_process(
     *arguments: str,
     stdin: str | None = None,
