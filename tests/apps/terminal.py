@@ -5,6 +5,7 @@ import gc
 import os
 import pty
 import re
+import signal
 import struct
 import subprocess
 import sys
@@ -23,6 +24,7 @@ from addonctl.apps.cli import cli, main
 
 _ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 _ROWS = 50
+_SECONDS = 60  # that a watch may take in all
 
 
 def in_terminal(columns: int, *arguments: str) -> str:
