@@ -14,7 +14,7 @@ from typing import Any
 from addonctl.model import live, owners
 from addonctl.model.journal import Line, What
 from addonctl.model.plan import Plan, Step
-from addonctl.model.run import CommandFailed, Do, Phase, Run, Why
+from addonctl.model.run import Command, CommandFailed, Do, Phase, Run, Why
 from addonctl.sim.controllers import STEADY
 from addonctl.sim.documents import Document, at, copied
 from addonctl.sim.faults import FAULTS
@@ -115,9 +115,20 @@ class Auditor:
             self._see_old_only()
         if run.phase.ended and self._ended is None:
             self._ended = self.store.world.micros
+        if any(line.what is What.DONE for line in new) and before is not None and before.todo:
+            self._check_done(before.todo[0])
         if run.step != self._step and not run.phase.ended:
             self._step = run.step
             self._before = self._objects(self._at_work_on)
+
+    def _check_done(self, command: Command) -> None:
+        """Instances of before go by the settings of before: those are back with them, not only when their owner is."""
+        if command.do is not Do.REVERT_WORKLOADS or self.scenario.faults:
+            return
+        there = self._objects(self._at_work_on)
+        for name in (name for name in self._before if name.startswith("ConfigMap")):
+            if there.get(name) != self._before[name]:
+                self.found(f"old instances come back to another {name}")
 
     @property
     def lines(self) -> tuple[Line, ...]:
