@@ -25,7 +25,10 @@ def linked(findings: Iterable[Finding]) -> tuple[Finding, ...]:
     }
     lacking = {seen.ref: found.id for found in listed if found.code == "DEP005" for seen in found.evidence}
     refusing = {ref: found.id for found in reversed(listed) for ref in _refuses(found)}
-    causes = {found.id: found.cause for found in listed if found.cause is not None}
+    causes: dict[str, str] = {}
+    for found in listed:  # two add-ons may wait for each other
+        if found.cause is not None and not _leads_to(found.cause, found.id, causes):
+            causes[found.id] = found.cause
     for found in listed:
         likely = _causes(found, missing | lacking, refusing) if found.id not in causes else ()
         cause = next((each for each in likely if not _leads_to(each, found.id, causes)), None)

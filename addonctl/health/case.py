@@ -22,6 +22,7 @@ from addonctl.model import (
     Evidence,
     Finding,
     Installation,
+    InstallationRef,
     Inventory,
     KubernetesObject,
     ObjectHealth,
@@ -110,10 +111,12 @@ class Scene:
         """The warnings on objects of others that are laid to an add-on."""
         return Symptoms(self.view, self.catalog, self.inventory.installations)
 
-    def laid_to(self, event: Event | None) -> str | None:
-        """The finding on the add-on that a warning is laid to."""
+    def laid_to(self, event: Event | None, row: Installation) -> str | None:
+        """The finding on the add-on that a warning about `row` is laid to; None if that is itself."""
         symptom = self.symptoms.of_event.get(event.ref) if event is not None else None
-        return f"{_WARNED} {symptom.subject}" if symptom is not None else None
+        if symptom is None or (isinstance(symptom.subject, InstallationRef) and symptom.subject.id == row.id):
+            return None
+        return f"{_WARNED} {symptom.subject}"
 
     @cached_property
     def complaints(self) -> Mapping[str, Sequence[Complaint]]:

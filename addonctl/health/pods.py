@@ -114,7 +114,7 @@ def without_volume(case: Case, told: Told) -> Iterator[Finding]:
 
 def _laid_to(case: Case, events: Sequence[Event | None]) -> str | None:
     """The finding on the add-on that all of these warnings are laid to."""
-    causes = {case.scene.laid_to(event) for event in events}
+    causes = {case.scene.laid_to(event, case.row) for event in events}
     return causes.pop() if len(causes) == 1 else None
 
 

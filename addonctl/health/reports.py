@@ -79,7 +79,7 @@ def events(case: Case, told: Told) -> Iterator[Finding]:
         symptom = laid.get(subject)
         warned = (*(symptom.events if symptom else ()), *own.get(subject, ()))
         issues = case.known(event.message for event in warned)
-        cause = _without_addresses(case, symptom)
+        cause = _own_trouble(case, symptom, told) or _without_addresses(case, symptom)
         more = tuple(without_role(case, [event.message for event in warned]))
         yield _warned(subject, warned, symptom, case.addon, issues, more=more, cause=cause)
 
@@ -90,6 +90,12 @@ def symptoms_of_the_absent(scene: Scene, told: Told) -> Iterator[Finding]:
         addon = scene.catalog.addons[symptom.subject.addon]
         issues = fitting(addon, None, (event.message for event in symptom.events))
         yield _warned(symptom.subject, symptom.events, symptom, addon, issues, absent=scene.view)
+
+
+def _own_trouble(case: Case, symptom: Symptom | None, told: Told) -> str | None:
+    """The finding on the add-on's own pods or Services, which is why others wait for it."""
+    own = (*case.row.workloads, *case.owned("Service", "APIService")) if symptom is not None else ()
+    return next((told[ref] for ref in own if ref in told), None)
 
 
 def _without_addresses(case: Case, symptom: Symptom | None) -> str | None:

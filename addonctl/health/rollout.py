@@ -96,7 +96,7 @@ def _severity(case: Case, workload: Workload, *, lost: bool) -> Severity | None:
 
 def _anothers(case: Case, why: Sequence[tuple[Pod, Reason]]) -> str | None:
     """The finding on the add-on that all of its pods wait for."""
-    causes = {case.scene.laid_to(reason.event) for _, reason in why}
+    causes = {case.scene.laid_to(reason.event, case.row) for _, reason in why}
     return causes.pop() if len(causes) == 1 else None
 
 

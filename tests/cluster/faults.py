@@ -634,7 +634,7 @@ FAULTS: tuple[Fault, ...] = (
         changes=(Patched(f"crd/{TEMPLATES}", "", {"spec": {"conversion": {"strategy": "Webhook", "webhook": {
             "conversionReviewVersions": ["v1"],
             "clientConfig": {"service": {"name": "no-such-service", "namespace": KEEPER}}}}}}),),
-        holds=at_once, cause=("DEP003", f"CustomResourceDefinition/{TEMPLATES}"), says=("no-such-service",),
+        holds=at_once, cause=("HLT026", "gatekeeper/"), says=("no-such-service",),
     ),
     Fault(
         name="constraint template whose policy cannot be read",
@@ -698,7 +698,10 @@ FAULTS: tuple[Fault, ...] = (
                  Made([_autoscaler("coredns", "coredns", _CPU)])),
         holds=says("hpa/coredns", "ScalingActive", "False", KUBE),
         cause=("HLT008", "Service/kube-system/metrics-server"),
-        effects=(("HLT010", f"APIService/{METRICS_API}"), ("HLT017", "coredns")),
+        effects=(
+            ("HLT010", f"APIService/{METRICS_API}"), ("HLT017", "metrics-server"),
+            ("HLT032", "HorizontalPodAutoscaler/kube-system/coredns"),
+        ),
     ),
     Fault(
         name="StorageClass whose CSI driver is not there", changes=(Made([_CLASS, _CLAIM]),), holds=at_once,

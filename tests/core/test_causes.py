@@ -71,3 +71,9 @@ def test_no_circle_of_webhooks_hides_a_finding(refusals: list[tuple[int, int]]) 
     ]
     listed = by_urgency(linked((*down, *short)))
     assert {found.id for found in listed} == {found.id for found in (*down, *short)}
+
+
+def test_findings_that_name_each_other_are_both_listed() -> None:
+    one, two = finding("HLT005", SHOP), finding("HLT005", POLICY)
+    circle = (replace(one, cause=two.id), replace(two, cause=one.id))
+    assert len(by_urgency(linked(circle))) == 2

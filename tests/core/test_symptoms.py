@@ -290,3 +290,16 @@ def test_what_was_created_within_a_minute_is_on_its_way() -> None:
     )
     assert "HLT011" in codes(HOOK, crds=(crd,))
     assert "HLT011" not in codes(HOOK, crds=(replace(crd, created=NOW - timedelta(seconds=20)),))
+
+
+def test_an_addon_whose_own_pods_crash_is_down_before_it_fails_others() -> None:
+    crashed = pod(HOOK, status(waiting="CrashLoopBackOff", restarts=7), ready=False)
+    items = found(HOOK, SHOP, known=KNOWN, pods=(crashed, WAITS), events=(warning(),))
+    assert {item.code: item.cause for item in items} == {"HLT001": None, "HLT017": "HLT001 Deployment/apps/hook"}
+
+
+def test_an_addon_does_not_wait_for_itself() -> None:
+    waits = pod(HOOK, name="hook-1", ready=False, phase="Pending")
+    short = replace(HOOK, ready=0, available=0)
+    items = found(short, known=KNOWN, pods=(waits,), events=(warning(waits.ref),))
+    assert {item.code: item.cause for item in items} == {"HLT005": None, "HLT017": "HLT005 Deployment/apps/hook"}
