@@ -479,6 +479,14 @@ _TABLE = (
         ),
     ),
     Check(
+        code="INV009",
+        title="An add-on is in the files more than once, with different content",
+        severity=Severity.RECOMMENDED,
+        capability=Capability.INVENTORY,
+        why="One object has one content in a cluster: this looks like several environments, judged as one.",
+        fix="Give the files of one environment at a time.",
+    ),
+    Check(
         code="INV007",
         title="A Helm release of an add-on failed or hangs",
         severity=Severity.RECOMMENDED,
@@ -767,6 +775,14 @@ _TABLE = (
             "workloads",
         ),
         needs=(Need.KUBERNETES,),
+    ),
+    Check(
+        code="CRD003",
+        title="Custom resources are in a version that their add-on does not serve",
+        severity=Severity.REQUIRED,
+        capability=Capability.COMPATIBILITY,
+        why="The API server refuses them: whatever applies these files fails.",
+        fix="Write them in a version that is served; the add-on's upgrade guide says what changes.",
     ),
     Check(
         code="CRD002",

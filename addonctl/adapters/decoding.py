@@ -36,6 +36,7 @@ ANNOTATIONS = frozenset(
     volume.beta.kubernetes.io/storage-provisioner
     cert-manager.io/inject-ca-from gateway.networking.k8s.io/bundle-version
     objectset.rio.cattle.io/owner-name objectset.rio.cattle.io/owner-gvk
+    kapp.k14s.io/identity pulumi.com/autonamed configsync.gke.io/manager olm.operatorGroup
     rollout.argoproj.io/workload-generation kubeflow-resource-stopped
     """.split()
 )

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
-    from datetime import timedelta
+    from datetime import datetime, timedelta
 
     from click.shell_completion import CompletionItem
 
@@ -151,6 +151,19 @@ def _duration(ctx: click.Context, param: click.Parameter, text: str) -> float | 
     return duration_s(text) if text else None
 
 
+def _time(ctx: click.Context, param: click.Parameter, text: str) -> "datetime | None":
+    """A time in RFC 3339, in UTC where it names no zone."""
+    from datetime import UTC, datetime
+
+    if not text:
+        return None
+    try:
+        when = datetime.fromisoformat(text)
+    except ValueError:
+        raise click.BadParameter(f"{text!r} is not a time such as 2026-11-26T08:00Z") from None
+    return when.astimezone(UTC) if when.tzinfo else when.replace(tzinfo=UTC)
+
+
 def _window(ctx: click.Context, param: click.Parameter, text: str) -> "timedelta | None":
     from datetime import timedelta
 
@@ -226,7 +239,14 @@ source_options = chain(
         "files",
         multiple=True,
         metavar="PATH",
-        help="Read manifests, dumps or bundles: files, folders, archives, - for standard input.",
+        help="Read manifests, dumps or bundles: files, folders, archives, https://…, - for standard input.",
+    ),
+    option(
+        "--as-of",
+        default="",
+        metavar="TIME",
+        callback=_time,
+        help="When the dump of -f was taken, such as 2026-11-26T08:00Z; by default the newest time in it.",
     ),
     _demo,
     kubernetes,

@@ -2,6 +2,7 @@
 
 import os
 from dataclasses import asdict, dataclass, field, replace
+from datetime import datetime
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -103,6 +104,7 @@ class SourceOptions:
     files: tuple[str, ...] = ()
     demo: bool = False
     kubernetes: str = ""
+    as_of: datetime | None = None
     timeout_s: float | None = None
     prometheus: str = ""
     cloudwatch: bool = False
@@ -116,7 +118,7 @@ class SourceOptions:
         if self.snapshot:
             return saved.SnapshotFile(Path(self.snapshot))
         if self.files:
-            return saved.Manifests(self.files, known, CLOCK, self.kubernetes, progress=self.progress)
+            return saved.Manifests(self.files, known, CLOCK, self.kubernetes, as_of=self.as_of, progress=self.progress)
         return saved.Demo() if self.demo else self.live(known)
 
     @property
@@ -152,6 +154,8 @@ class SourceOptions:
         of_live = of_kubeconfig | of_aws | {"--namespace": self.namespace, "--request-timeout": self.timeout_s}
         of_live |= {"--prometheus": self.prometheus, "--cloudwatch": self.cloudwatch}
         of_others = of_kubeconfig if asked == ["--eks"] else of_live if asked else {}
+        if self.as_of is not None and not self.files:
+            raise BadInput("--as-of is the time of files alone", "Give it with -f, or leave it out.")
         for flag, given in of_others.items():
             if given:
                 raise BadInput(f"{flag} and {asked[0]} cannot be used together", f"Leave out {flag} or {asked[0]}.")

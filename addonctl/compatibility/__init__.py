@@ -12,7 +12,7 @@ from datetime import date
 from addonctl.catalog import Answer, Catalog, Cell
 from addonctl.compatibility.api_deprecations import api_findings, webhook_findings
 from addonctl.compatibility.conflicts import conflict_findings
-from addonctl.compatibility.crd_versions import crd_findings
+from addonctl.compatibility.crd_versions import crd_findings, unserved
 from addonctl.compatibility.end_of_life import end_of_life_findings, fixes_until, migration_steps
 from addonctl.compatibility.insights import insight_findings
 from addonctl.compatibility.installed import cells_of, update_fix, version_findings
@@ -94,6 +94,7 @@ def check_compatibility(
         *(item for row in rows for item in end_of_life_findings(row, cells[row.id], view, catalog, status, day)),
         *api_findings(view, catalog, status),
         *crd_findings(view, inventory, catalog),
+        *unserved(view, inventory, catalog),
         *webhook_findings(view, catalog, status),
         *skew_findings(view, inventory, catalog, status),
         *requirement_findings(view, inventory, catalog),

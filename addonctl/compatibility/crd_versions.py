@@ -1,20 +1,24 @@
 """CRD versions that block an update: stored versions that a CRD is to drop, and custom resources in dropped versions.
+And custom resources in files whose version the installed release of their add-on has dropped already.
 
 Called by check_compatibility.
 """
 
 from collections.abc import Iterator, Mapping
 
-from addonctl.catalog import Catalog, CrdRemoval
+from addonctl.catalog import Catalog, CrdRemoval, plural
 from addonctl.findings import finding, makes
 from addonctl.model import (
+    AddOnRef,
     CommandLine,
     CustomResourceDefinition,
     CustomResources,
     Evidence,
     Finding,
+    Installation,
     Inventory,
     Note,
+    OtherObject,
     Patch,
     Severity,
     View,
@@ -37,6 +41,33 @@ def crd_findings(view: View, inventory: Inventory, catalog: Catalog) -> Iterator
             count = _written_so(removal, resources) if resources else 0
             if count and _still_ahead(removal, installed):
                 yield _ending(crd, removal, count)
+
+
+@makes("CRD003")
+def unserved(view: View, inventory: Inventory, catalog: Catalog) -> Iterator[Finding]:
+    """Custom resources in files, written in versions that the installed release of their add-on does not serve.
+
+    Those of a live cluster were converted: who wrote one in which version is history there.
+    """
+    written: dict[tuple[str, str], list[OtherObject]] = {}
+    for item in view.snapshot.others:
+        if any(applier.operation == "File" for applier in item.appliers):
+            for version in (item.api_version.rpartition("/")[2], _WHOLE):
+                written.setdefault((f"{plural(item.kind)}.{item.group}", version), []).append(item)
+    for row in inventory.installations:
+        for removal in catalog.kubernetes.crd_removals:
+            found = written.get((removal.crd, removal.version), ()) if removal.addon == row.addon else ()
+            dropped = removal.removed_in is not None and row.version is not None
+            if found and dropped and not _still_ahead(removal, {row.addon: row.version}):
+                shown = (_too_old(each, row, removal) for each in found)
+                what = found[0].kind if removal.version == _WHOLE else f"{found[0].kind} in {removal.version}"
+                yield finding("CRD003", AddOnRef(row.addon, part=what), *shown)
+
+
+def _too_old(item: OtherObject, row: Installation, removal: CrdRemoval) -> Evidence:
+    last = f", the last that served it was {removal.last_present_in}" if removal.last_present_in else ""
+    detail = f"{item.api_version} is not served by {row.addon} {row.version}{last}"
+    return Evidence(kind="file", subject=str(item.ref), detail=detail, ref=item.ref)
 
 
 _WHOLE = "*"  # the CRD itself is removed

@@ -4,7 +4,8 @@ Decided from a View and the Catalog alone. Workloads are recognised (recognition
 (ownership.py) and grouped into installations (grouping.py); each becomes a row (rows.py) with a version
 (version_evidence.py). Added to these are what AWS runs outside the cluster (aws_managed.py), system workloads that are
 not recognised (unrecognised.py), problems of ownership (ownership_findings.py) and of Helm releases
-(release_findings.py). Called by manager.py and by `addonctl snapshot diff`.
+(release_findings.py), and add-ons of which files show several versions (several_contents.py). Called by manager.py and
+by `addonctl snapshot diff`.
 """
 
 from addonctl.catalog import Catalog
@@ -24,6 +25,7 @@ from addonctl.inventory.ownership_findings import ownership_findings
 from addonctl.inventory.recognition import Match, Recogniser
 from addonctl.inventory.release_findings import release_findings
 from addonctl.inventory.rows import in_order, make_rows
+from addonctl.inventory.several_contents import several_contents
 from addonctl.inventory.unrecognised import unrecognised
 from addonctl.model import Inventory, View, Workload
 
@@ -50,6 +52,7 @@ def take_inventory(view: View, catalog: Catalog) -> Inventory:
                 *ownership_findings(rows, view, catalog, ownership),
                 *release_findings(rows, view),
                 *gitops_findings(rows, view, catalog),
+                *several_contents(rows, view),
             )
         ),
     )

@@ -31,6 +31,16 @@ _PRECEDENCE = (
     Method.UNKNOWN,
 )
 _KUBECTL = ("kubectl", "kubectl-client-side-apply", "kubectl-create", "kubectl-replace", "kubectl-edit")
+# Tools that apply manifests: their name, how the keys of their labels and annotations begin, and their field managers.
+_OTHERS: tuple[tuple[str, tuple[str, ...], tuple[str, ...]], ...] = (
+    ("olm", ("olm.owner", "operators.coreos.com/"), ("olm", "operator-lifecycle-manager")),
+    ("sveltos", ("projectsveltos.io/",), ("addon-controller",)),
+    ("kapp", ("kapp.k14s.io/",), ("kapp",)),
+    ("pulumi", ("pulumi.com/",), ("pulumi",)),
+    ("terraform", (), ("terraform", "hashicorp", "opentofu")),
+    ("fleet", ("fleet.cattle.io/",), ("fleet",)),
+    ("config-sync", ("configsync.gke.io/", "configmanagement.gke.io/"), ("configsync",)),
+)
 _HELM_LABELS = ("app.kubernetes.io/managed-by", "heritage")
 _FLUX_HELM, _FLUX_KUSTOMIZE = "helm.toolkit.fluxcd.io", "kustomize.toolkit.fluxcd.io"
 # Objects written to this group are served in the groups that its kinds moved to (apps, networking.k8s.io, policy).
@@ -162,10 +172,24 @@ def _manifest(thing: KubernetesObject) -> Iterator[Claim]:
         yield Claim(owner=owners.Manifest("kops"), evidence="label addon.kops.k8s.io/name")
     elif "objectset.rio.cattle.io/owner-gvk" in thing.annotations:
         yield Claim(owner=owners.Manifest("k3s"), evidence="annotation objectset.rio.cattle.io/owner-gvk")
+    elif (other := _other_manager(thing)) is not None:
+        yield Claim(owner=owners.Manifest(other[0]), evidence=other[1])
     elif any(applier.manager in _KUBECTL or _is_last_applied(applier.operation) for applier in thing.appliers):
         yield Claim(owner=owners.Manifest("kubectl"), evidence="applied with kubectl")
     elif any((each.manager, each.operation) == (live.FIELD_MANAGER, "Apply") for each in thing.appliers):
         yield Claim(owner=owners.Manifest(live.FIELD_MANAGER), evidence="manifests that were applied in an update")
+
+
+def _other_manager(thing: KubernetesObject) -> tuple[str, str] | None:
+    """The tool that applied an object, and what says so: labels, annotations, field managers."""
+    for name, marks, writers in _OTHERS:
+        mark = next((key for key in (*thing.labels, *thing.annotations) if key.startswith(marks)), None)
+        if mark is not None:
+            return name, f"{'label' if mark in thing.labels else 'annotation'} {mark}"
+        writer = next((each.manager for each in thing.appliers if each.manager.lower().startswith(writers)), None)
+        if writer is not None:
+            return name, f"field manager {writer}"
+    return None
 
 
 def _is_last_applied(operation: str) -> bool:
@@ -236,10 +260,11 @@ def fighting(claims: Iterable[Claim]) -> tuple[Claim, ...]:
 def unclaimed(view: View, things: Iterable[KubernetesObject]) -> Owner:
     """The owner of what nothing claims: the files themselves, or why it is not known.
 
-    An object with a uid came from a cluster, even if it was read from a file: its owner is not guessed.
+    An object with a uid or a time of creation came from a cluster, even if it was read from a file: its owner is not
+    guessed.
     """
     all_things = list(things)
-    live = [thing for thing in all_things if thing.uid]
+    live = [thing for thing in all_things if thing.uid or thing.created]
     if not view.from_files:
         return owners.Undetermined(_NO_TRACE)
     if live:

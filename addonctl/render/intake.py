@@ -57,17 +57,18 @@ def _read(intake: Intake) -> Iterator[str]:
 
 
 def _unrendered(found: Sequence[Unrendered]) -> Iterator[str]:
-    for renderer, noun, how in _HOW:
+    for renderer, one, many, how in _HOW:
         mine = [each for each in found if each.renderer is renderer]
         if mine:
             folder = mine[0].folder if len(mine) == 1 else "FOLDER"
-            yield f"{counted(sum(each.count for each in mine), noun)} ({how.format(folder)})"
+            count = sum(each.count for each in mine)
+            yield f"{count} {one if count == 1 else many} ({how.format(folder)})"
 
 
 _HOW = (
-    (Renderer.HELM, "Helm template", "render: helm template {} | addonctl … -f -"),
-    (Renderer.KUSTOMIZE, "kustomization to build", "kubectl kustomize {} | addonctl … -f -"),
-    (Renderer.OTHER, "other template", "give what is made of them"),
+    (Renderer.HELM, "Helm template", "Helm templates", "render: helm template {} | addonctl … -f -"),
+    (Renderer.KUSTOMIZE, "kustomization to build", "kustomizations to build", "kubectl kustomize {} | addonctl … -f -"),
+    (Renderer.OTHER, "other template", "other templates", "give what is made of them"),
 )
 
 

@@ -7,6 +7,7 @@ import json
 import lzma
 import tarfile
 import zipfile
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +20,11 @@ from addonctl.adapters import files, texts
 from addonctl.adapters.decoding import Decoder
 from addonctl.adapters.files import File
 from addonctl.adapters.sources import manifests
+from addonctl.assessment import Assessment, assess
+from addonctl.catalog import Catalog
 from addonctl.errors import BadInput
-from addonctl.model import Cluster, Gap, GapReason, Place, Renderer, Snapshot
+from addonctl.inventory import take_inventory
+from addonctl.model import Cluster, Gap, GapReason, Place, Renderer, Snapshot, View
 from tests.builders import NOW, small_catalog
 
 DECODER = Decoder(small_catalog())
@@ -338,6 +342,60 @@ def test_rows_of_helm_are_releases() -> None:
     )
     assert (release.revision, release.status, release.deployed_revision) == (3, "failed", 2)
     assert release.updated is not None
+
+
+# ── What is said of it ──────────────────────────────────────────────────────────────────────────────────────────────
+
+LEASE = """apiVersion: coordination.k8s.io/v1
+kind: Lease
+metadata: {name: a, namespace: web, uid: l-1, creationTimestamp: 2026-11-20T10:00:00Z}
+spec: {holderIdentity: a-1, renewTime: 2026-11-20T12:00:00.000000Z}
+"""
+
+
+def test_a_dump_is_judged_by_its_newest_time_and_manifests_by_now(tmp_path: Path) -> None:
+    path = tmp_path / "a.yaml"
+    path.write_text(f"{LEASE}---\n{POD}")
+    when = datetime(2026, 11, 20, 12, tzinfo=UTC)
+    assert manifests.read([str(path)], DECODER, taken=NOW).taken == min(when, NOW)
+    asked = datetime(2026, 1, 1, tzinfo=UTC)
+    assert manifests.read([str(path)], DECODER, taken=NOW, as_of=asked).taken == asked
+    path.write_text(POD)
+    assert manifests.read([str(path)], DECODER, taken=NOW).taken == NOW
+
+
+def codes(catalog: Catalog, body: str) -> dict[str, Assessment]:
+    """The codes found in a text."""
+    view = View(taken(body))
+    found = assess(view, take_inventory(view, catalog), catalog, day=NOW.date())
+    return {each.code: found for each in found.findings}
+
+
+def deployment(image: str) -> str:
+    container = f"{{containers: [{{name: a, image: '{image}'}}]}}"
+    meta = "{name: karpenter, namespace: kube-system}"
+    return f"apiVersion: apps/v1\nkind: Deployment\nmetadata: {meta}\nspec: {{template: {{spec: {container}}}}}\n"
+
+
+def test_custom_resources_in_a_version_that_is_not_served_any_more_are_found(catalog: Catalog) -> None:
+    pool = "apiVersion: karpenter.sh/v1beta1\nkind: NodePool\nmetadata: {name: default}\n"
+    installed = deployment("public.ecr.aws/karpenter/controller:1.5.0")
+    assert "CRD003" in codes(catalog, f"{pool}---\n{installed}")
+    assert "CRD003" not in codes(catalog, f"{pool.replace('v1beta1', 'v1')}---\n{installed}")
+    gone = "apiVersion: karpenter.sh/v1alpha5\nkind: Provisioner\nmetadata: {name: default}\n"
+    assert "CRD003" in codes(catalog, f"{gone}---\n{installed}")
+    assert "CRD003" not in codes(catalog, f"{pool}---\n{deployment('public.ecr.aws/karpenter/controller:0.37.0')}")
+
+
+def test_an_add_on_in_two_folders_with_other_content_is_said_with_both(tmp_path: Path, catalog: Catalog) -> None:
+    texts = {
+        f"{env}_in_a__yaml": deployment(f"public.ecr.aws/karpenter/controller:{v}") for env, v in (("a", 1), ("b", 2))
+    }
+    view = View(read(tmp_path, **texts))
+    found = assess(view, take_inventory(view, catalog), catalog, day=NOW.date())
+    (several,) = (each for each in found.findings if each.code == "INV009")
+    assert [each.detail[-2:] for each in several.evidence] == [":1", ":2"]
+    assert [str(place) for place in found.places(several)] == [f"{tmp_path}/a/a.yaml:1", f"{tmp_path}/b/a.yaml:1"]
 
 
 # ── Anything at all ─────────────────────────────────────────────────────────────────────────────────────────────────

@@ -63,6 +63,11 @@ def application(name: str, *resources: model.ObjectRef, **more: Any) -> model.Ap
             owners.FluxKustomization("flux-system", "infra"),
         ),
         ({"labels": {"addon.kops.k8s.io/name": "coredns.addons.k8s.io"}}, owners.Manifest("kops")),
+        (applied_by("Terraform"), owners.Manifest("terraform")),
+        ({"annotations": {"kapp.k14s.io/identity": "v1;a/apps/Deployment/dns;apps/v1"}}, owners.Manifest("kapp")),
+        ({"labels": {"projectsveltos.io/reference-name": "prod"}}, owners.Manifest("sveltos")),
+        ({"labels": {"olm.owner": "dns.v1.2.0"}}, owners.Manifest("olm")),
+        (applied_by("pulumi-kubernetes-0f1e2d3c"), owners.Manifest("pulumi")),
         ({}, owners.Undetermined("no label, annotation or field manager says who installed it")),
     ],
 )

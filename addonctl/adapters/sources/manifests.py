@@ -302,7 +302,9 @@ class Collection:
             passed_over=dict(self._passed_over.most_common()),
             fields_lost=self._fields_lost,
         )
-        return Snapshot(taken=taken, cluster=known, gaps=gaps, intake=intake, eks=eks, **parts)
+        return Snapshot(
+            taken=_last_moment(self._parts, taken), cluster=known, gaps=gaps, intake=intake, eks=eks, **parts
+        )
 
     @property
     def is_empty(self) -> bool:
@@ -341,6 +343,17 @@ class Collection:
             tally = Tally(group, kind, plural(kind))
             tally.add(items)
             yield tally.sum()
+
+
+def _last_moment(parts: Mapping[str, Iterable[Any]], now: datetime) -> datetime:
+    """When a dump was taken: the newest time in it; now, where nothing in it ticks, as leases and events do."""
+    ticks = [each.renewed for each in parts.get("leases", ())] + [each.last_seen for each in parts.get("events", ())]
+    if not any(ticks):
+        return now
+    things = [each for items in parts.values() for each in items if getattr(each, "uid", "")]
+    moments: list[datetime | None] = [*ticks, *(each.created for each in things), *(each.deleted for each in things)]
+    moments += [condition.changed for each in things for condition in getattr(each, "conditions", ())]
+    return min(max(filter(None, moments)), now)
 
 
 def _chart_of(path: PurePosixPath) -> str | None:
@@ -468,12 +481,14 @@ def read(
     taken: datetime,
     name: str = "",
     kubernetes: str = "",
+    as_of: datetime | None = None,
     progress: ports.Progress = ports.silent,
 ) -> Snapshot:
     """The objects in `paths`: files, folders, archives, addresses of https, and `-` for standard input.
 
-    What cannot be read is a gap of the part `documents`, and the rest is still read. Raises BadInput when a path does
-    not exist or when there is nothing of a cluster in any of them.
+    `taken` is now; `as_of` is the time to judge by instead of the newest in a dump. What cannot be read is a gap of the
+    part `documents`, and the rest is still read. Raises BadInput when a path does not exist or when there is nothing of
+    a cluster in any of them.
     """
     collection, given = Collection(decoder), list(paths)
     for number, file in enumerate(files(given, collection.pass_over), start=1):
@@ -486,9 +501,8 @@ def read(
     snapshot = collection.snapshot(Cluster(name=name, kubernetes=kubernetes, source="files"), taken)
     if collection.is_empty:
         raise _nothing(given, snapshot)
-    return (
-        snapshot if snapshot.cluster.name else replace(snapshot, cluster=replace(snapshot.cluster, name=_named(given)))
-    )
+    cluster = replace(snapshot.cluster, name=snapshot.cluster.name or _named(given))
+    return replace(snapshot, cluster=cluster, taken=as_of or snapshot.taken)
 
 
 def _nothing(given: list[str], snapshot: Snapshot) -> BadInput:

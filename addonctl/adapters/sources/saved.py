@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from datetime import datetime
 from importlib import resources
 from pathlib import Path
 
@@ -34,6 +35,7 @@ class Manifests:
     clock: ports.Clock
     kubernetes: str = ""
     name: str = ""
+    as_of: datetime | None = None  # None: the newest time in a dump, now for manifests
     progress: ports.Progress = ports.silent
 
     def named(self, cluster: str) -> "Manifests":
@@ -50,6 +52,7 @@ class Manifests:
             taken=self.clock.now(),
             name=self.name,
             kubernetes=self.kubernetes,
+            as_of=self.as_of,
             progress=self.progress,
         )
 
