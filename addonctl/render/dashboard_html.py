@@ -34,10 +34,10 @@ def page(assessment: Assessment, found: Dashboard) -> str:
     from markupsafe import Markup
 
     named, purposes = dashboards.names(found), dashboards.purposes(found)
-    parts = [(_CLASSES.get(name, "other"), micros) for name, micros, _ in purposes]
+    parts = [(_CLASSES.get(each.name, "other"), each.usd_micros) for each in purposes]
     total, add_ons = totals(found.cost)
     status, plot = assessment.kubernetes, _plot(found.trend)
-    said = ", ".join(f"{name} {_percent(micros, found.cost.usd_micros)}" for name, micros, _ in purposes)
+    said = ", ".join(f"{each.name} {each.told}" for each in purposes)
     return (
         html.environment()
         .get_template("dashboard.html")
@@ -49,10 +49,8 @@ def page(assessment: Assessment, found: Dashboard) -> str:
             ends_soon=status.support is Support.STANDARD and status.ends_soon(assessment.day),
             total=total,
             add_ons=add_ons,
-            purposes=[
-                (cls, name, micros, least) for (cls, _), (name, micros, least) in zip(parts, purposes, strict=True)
-            ],
-            stack=Markup(plots.shares(parts, f"What a month costs: {said}")),
+            purposes=[(cls, each) for (cls, _), each in zip(parts, purposes, strict=True)],
+            stack=Markup(plots.shares([part for part in parts if part[1]], f"What a month costs: {said}")),
             trend=found.trend if isinstance(found.trend, Trend) else None,
             whole=_whole(found.trend),
             plot=plot,

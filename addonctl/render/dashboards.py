@@ -13,7 +13,7 @@ from addonctl.assessment import Assessment
 from addonctl.cost import OTHERS, CostRow
 from addonctl.dashboard import Coming, Dashboard, Recommendation, Resource, Trend, Unit, Upcoming, Within
 from addonctl.model import Severity
-from addonctl.model.cost import HOURS_PER_MONTH
+from addonctl.model.cost import HOURS_PER_MONTH, Pool
 from addonctl.model.forecast import Accuracy, Forecast, Unknown
 from addonctl.model.opportunity import Frees, Opportunities, Opportunity
 from addonctl.opportunities import KINDS
@@ -198,34 +198,53 @@ def _rows(
 
 def _whole(found: Dashboard, room: int | None) -> Iterator[Line]:
     """What all the money is for, the dearest first."""
-    paid = found.cost.usd_micros or 1
+    paid = found.cost.usd_micros
     columns = [Column(""), Column(""), Column(""), Column("", drop=1)]
     lines: _Cells = [
         [
-            name,
-            _right(f"{'≥' if least else ''}{usd(micros)}"),
-            _share(micros, paid),
-            Cell(bar(micros / paid, _WIDE_BAR), CALM),
+            each.name,
+            _right(each.told),
+            _share(each.usd_micros, paid) if each.usd_micros else "",
+            Cell(bar(each.usd_micros / (paid or 1), _WIDE_BAR), CALM),
         ]
-        for name, micros, least in purposes(found)
+        for each in purposes(found)
     ]
     yield from _rows(columns, lines, room, headers=False)
 
 
-def purposes(found: Dashboard) -> list[tuple[str, int, bool]]:
-    """What the money is for: add-ons, other workloads, and what is nobody's; the dearest first.
+@dataclass(frozen=True, slots=True)
+class Purpose:
+    """What money is for; `told` is the figure in dollars: unknown, or with ≥ where something in it has none."""
 
-    The last says whether it is the least that it is, since something in it has no figure.
-    """
+    name: str
+    usd_micros: int
+    told: str
+
+
+def purposes(found: Dashboard) -> list[Purpose]:
+    """Add-ons, other workloads, and what is nobody's; the dearest first."""
     sums: dict[str, list[CostRow]] = {"add-ons": []}
     for row in found.by_addon:
-        name = row.name if row.pool or row.name == OTHERS else "add-ons"
-        sums.setdefault(name, []).append(row)
-    told = [
-        (name, sum(row.usd_micros for row in rows), any(row.is_partial or row.unknown for row in rows))
-        for name, rows in sums.items()
-    ]
-    return sorted((each for each in told if each[1] or each[2]), key=lambda each: -each[1])
+        sums.setdefault(row.name if _is_others(row) else "add-ons", []).append(row)
+    told = (_purpose(name, rows) for name, rows in sums.items())
+    return sorted((each for each in told if each.told != _NOTHING), key=lambda each: -each.usd_micros)
+
+
+_NOTHING = "0.00"
+
+
+def _purpose(name: str, rows: Sequence[CostRow]) -> Purpose:
+    micros, least = sum(row.usd_micros for row in rows), any(row.is_partial or row.unknown for row in rows)
+    told = "unknown" if least and not micros else f"{'≥' if least else ''}{usd(micros)}"
+    return Purpose(name, micros, told)
+
+
+def _is_others(row: CostRow) -> bool:
+    """Whether it is no add-on's, nor a category's."""
+    return row.pool or row.name == OTHERS or row.name in _POOLS
+
+
+_POOLS = frozenset(pool.value for pool in Pool)
 
 
 def _share(part: int, whole: int) -> str:
@@ -266,7 +285,7 @@ def _together(rows: Sequence[CostRow]) -> str:
 def owned(rows: Iterable[CostRow]) -> list[CostRow]:
     """The rows of add-ons."""
     shown = (row for row in rows if row.usd_micros or row.unknown or row.is_partial)
-    return [row for row in shown if not row.pool and row.name != OTHERS]
+    return [row for row in shown if not _is_others(row)]
 
 
 def _right(text: str) -> str:
