@@ -87,7 +87,7 @@ class _Case:
         return max(wanted, self._least.get(workload.ref, 0))
 
     def on_fargate(self, workload: Workload) -> bool:
-        return workload.kind != "DaemonSet" and workload.namespace in self._fargate
+        return workload.kind != "DaemonSet" and (workload.namespace or "default") in self._fargate
 
     def nodes_of(self, ref: ObjectRef) -> Sequence[Node]:
         """The nodes of the cluster that a workload of the manifests may run on."""

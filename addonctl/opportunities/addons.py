@@ -260,7 +260,7 @@ def _twice(case: Case, one: Installation, other: Installation, both: str) -> Opp
         what=f"{one.addon} and {other.addon}" if one.addon != other.addon else f"two of {one.addon}",
         installation=less.id,
         about=(*one.workloads, *other.workloads),
-        evidence=(Evidence(kind="overlap", subject=f"{one.id} and {other.id}", detail=f"both do: {both}"),),
+        evidence=(Evidence(kind="overlap", subject=f"{one.id} and {other.id}", detail=f"both provide {both}"),),
         saving=savings[less.id],
         do=(choice, *do),
         undo=undo,

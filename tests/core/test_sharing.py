@@ -19,10 +19,10 @@ nodes = st.lists(st.tuples(st.lists(st.integers(0, 10**9), min_size=4, max_size=
 def cluster(on: list[tuple[list[int], int]], control_plane: int = 73_000_000) -> ClusterCost:
     shares = []
     for number, (parts, idle) in enumerate(on):
-        node = Charge(kind=CostKind.NODE, what="m5.large", about=ObjectRef.of("Node", f"n{number}"))
+        node = Charge(kind=CostKind.NODE, what="m5.large", about=ObjectRef.of("Node", f"n{number}"), usd_micros=1)
         shares += [Share(node, part, name, "kube-system") for part, name in zip(parts, NAMES, strict=True)]
         shares.append(Share(node, idle, pool=Pool.IDLE))
-    whole = Charge(kind=CostKind.CONTROL_PLANE, what="control plane")
+    whole = Charge(kind=CostKind.CONTROL_PLANE, what="control plane", usd_micros=1)
     return ClusterCost(shares=(*shares, Share(whole, control_plane, pool=Pool.CLUSTER)))
 
 
