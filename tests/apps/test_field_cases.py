@@ -29,6 +29,16 @@ KINDS = (
     "who owns an add-on",
     "revision and status of Helm releases",
     "already right: stays so",
+    "faults that show on other people's objects",
+    "why a pod of an add-on is not ready",
+    "known causes of a crash loop",
+    "CRD conversion webhooks",
+    "the fix fits what was seen",
+    "the cause comes first",
+    "what holds a deletion",
+    "what an installer or EKS itself calls failed",
+    "things of which there may be one",
+    "an object that is not well leads to a finding",
 )
 # A case that says one of these is about the process: it gets one of its own, all others a fork.
 _OF_THE_PROCESS = {"columns", "home", "stdout", "memory_mib"}
