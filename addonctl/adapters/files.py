@@ -30,7 +30,7 @@ _FILE_MAX_BYTES = 2 << 30
 _FILES_MAX = 100_000
 _PIECE_BYTES = 1 << 20
 # Kubernetes' JSON shrinks to a tenth, at most to a fiftieth; what grows by more than this is a bomb.
-_GROWTH_MAX, _GROWTH_FREE_BYTES = 200, 32 << 20
+_GROWTH_MAX, _GROWTH_FREE_BYTES = 200, 8 << 20
 _FETCH_TIMEOUT_S = 30
 # Folders of what others made: their files are not this cluster's.
 _VENDORED = frozenset({"node_modules", "site-packages", "__pycache__", "bower_components"})
