@@ -199,8 +199,9 @@ def _unpacked(body: bytes) -> bytes:
         if body.startswith(_ZSTD):
             raise OSError("it is packed with zstd, which is not read here: unpack it with `zstd -d`")
         return body
-    with opener(io.BytesIO(body)) as unpacked:
-        return _whole(cast("IO[bytes]", unpacked), len(body))
+    packed = io.BytesIO(body)
+    with opener(packed) as unpacked:
+        return _whole(cast("IO[bytes]", unpacked), packed.tell)
 
 
 def _of_archive(name: str, handle: IO[bytes], size: int, passed_over: PassedOver) -> Iterator[File]:
@@ -241,7 +242,7 @@ def _is_wanted(member: str, passed_over: PassedOver) -> bool:
 def _member(archive: str, name: str, size: int, packed: int, opened: Callable[..., IO[bytes]]) -> File:
     try:
         _check_size(size)
-        body = _unpacked(_whole(opened(), packed))
+        body = _unpacked(_whole(opened(), lambda: packed))
     except tarfile.ReadError:
         raise  # the archive is cut off
     except _REFUSED as error:
@@ -249,16 +250,16 @@ def _member(archive: str, name: str, size: int, packed: int, opened: Callable[..
     return File(archive, name, _utf_8(body))
 
 
-def _whole(handle: IO[bytes], packed: int = 0) -> bytes:
+def _whole(handle: IO[bytes], packed: Callable[[], int] | None = None) -> bytes:
     """All bytes, read in pieces: reading n bytes at once allocates n bytes, however few there are.
 
-    `packed` is the size before it was unpacked. Raises OSError for what is too large, or a bomb.
+    `packed` says how many packed bytes these were so far. Raises OSError for what is too large, or a bomb.
     """
     body = bytearray()
     while piece := handle.read(_PIECE_BYTES):
         body += piece
         _check_size(len(body))
-        if packed and len(body) > _GROWTH_FREE_BYTES and len(body) > packed * _GROWTH_MAX:
+        if packed and len(body) > max(_GROWTH_FREE_BYTES, packed() * _GROWTH_MAX):
             raise OSError(f"it unpacks to more than {_GROWTH_MAX} times its size")
     return bytes(body)
 
