@@ -542,6 +542,7 @@ FAULTS: tuple[Fault, ...] = (
         changes=(Deleted("deployment/metrics-server", KUBE), Killed(KUBE, METRICS_PODS)),
         holds=says(f"apiservice/{METRICS_API}", "Available", "False"),
         cause=("HLT008", "Service/kube-system/metrics-server"), effects=(("HLT010", f"APIService/{METRICS_API}"),),
+        age_s=60,
     ),
     Fault(
         name="DNS's Service deleted", changes=(Deleted("service/kube-dns", KUBE),), holds=at_once,
@@ -552,6 +553,7 @@ FAULTS: tuple[Fault, ...] = (
         changes=(Patched("service/kube-dns", KUBE, [
             {"op": "replace", "path": f"/spec/ports/{number}/targetPort", "value": "nothing"} for number in (0, 1)]),),
         holds=_dns_has_no_ports, cause=("HLT008", "Service/kube-system/kube-dns"), says=("53/UDP",),
+        age_s=60,
     ),
     Fault(
         name="webhook's Service has another port",
@@ -567,6 +569,7 @@ FAULTS: tuple[Fault, ...] = (
         name="CoreDNS's Deployment deleted", changes=(Deleted("deployment/coredns", KUBE), Killed(KUBE, DNS_PODS)),
         holds=leads_nowhere(KUBE, "kube-dns"), cause=("INV006", DNS),
         effects=(("HLT008", "Service/kube-system/kube-dns"),),
+        age_s=60,
     ),
     Fault(
         name="kube-proxy's DaemonSet deleted",
@@ -612,6 +615,7 @@ FAULTS: tuple[Fault, ...] = (
             "spec": {"insecureSkipTLSVerify": False, "caBundle": authority(timedelta(days=2))}}),),
         holds=says(f"apiservice/{METRICS_API}", "Available", "False"), cause=("HLT012", f"APIService/{METRICS_API}"),
         effects=(("HLT010", f"APIService/{METRICS_API}"),),
+        age_s=60,
     ),
     # CRDs and their objects
     Fault(
@@ -628,6 +632,7 @@ FAULTS: tuple[Fault, ...] = (
         changes=(Made([_crd("rules.templates.gatekeeper.sh", "ConstraintTemplate", "templates.gatekeeper.sh")]),),
         holds=says("crd/rules.templates.gatekeeper.sh", "NamesAccepted", "False"),
         cause=("HLT011", "CustomResourceDefinition/rules.templates.gatekeeper.sh"),
+        age_s=60,
     ),
     Fault(
         name="conversion webhook of a CRD without its Service",
@@ -702,6 +707,7 @@ FAULTS: tuple[Fault, ...] = (
             ("HLT010", f"APIService/{METRICS_API}"), ("HLT017", "metrics-server"),
             ("HLT032", "HorizontalPodAutoscaler/kube-system/coredns"),
         ),
+        age_s=200,
     ),
     Fault(
         name="StorageClass whose CSI driver is not there", changes=(Made([_CLASS, _CLAIM]),), holds=at_once,
