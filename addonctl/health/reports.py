@@ -157,12 +157,11 @@ def _telling_events(case: Case, told: Told) -> Iterator[Event]:
     loud |= {maker: ref for ref in case.row.workloads for maker in case.view.makers.get(ref, ())}
     loud |= {pod.ref: ref for ref, pod in case.pods}
     ready = {pod.ref for _, pod in case.pods if pod.ready}
-    symptoms, its = case.scene.symptoms, {"", case.row.addon}
+    laid = case.scene.symptoms.of_event
     for ref, whose in loud.items():
         for event in case.scene.warnings(ref) if whose not in told else ():
             late = ref in ready and event.reason in MOUNT_FAILURES  # it got its volume since
-            laid = event.ref in symptoms.of_event or symptoms.whose.get(event.ref, "") not in its
-            if event.reason in _TELLING_EVENTS and not late and not laid:
+            if event.reason in _TELLING_EVENTS and not late and event.ref not in laid:
                 yield event
 
 

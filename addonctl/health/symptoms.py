@@ -74,12 +74,6 @@ class Symptoms:
         )
 
     @cached_property
-    def whose(self) -> Mapping[ObjectRef, str]:
-        """A warning → the id of the add-on that it is laid to, whether or not it counts yet."""
-        found = ((event.ref, self._whose(event)) for event in self.view.snapshot.events)
-        return {ref: addon for ref, addon in found if addon}
-
-    @cached_property
     def of_event(self) -> Mapping[ObjectRef, Symptom]:
         """A warning → the symptom that it is one of."""
         return {event.ref: symptom for symptom in self.all for event in symptom.events}

@@ -68,14 +68,6 @@ def test_what_an_addon_is_named_for_is_laid_to_it_once_with_all_objects() -> Non
     assert [each.subject for each in item.evidence[1:3]] == ["Pod/apps/shop-1", "Pod/apps/shop-2"]
 
 
-def test_what_names_another_is_not_laid_to_whose_it_is_though_it_does_not_count_yet() -> None:
-    """A pod of cluster DNS, made a minute ago, waits for an address: that is no warning about cluster DNS."""
-    young = replace(pod(DNS, name="dns-1", ready=False, phase="Pending"), created=NOW - timedelta(minutes=1))
-    once = warning(young.ref, count=1)
-    made = found(HOOK, DNS, known=KNOWN, pods=(young,), events=(once,))
-    assert "HLT017" not in {item.code for item in made}
-
-
 def test_a_known_cause_is_shown_with_its_link_and_what_helps() -> None:
     (item,) = laid(warning())
     assert item.evidence[-1].detail == "known cause: the range is used up (https://x.test/1)"
