@@ -203,6 +203,7 @@ def cost(
         bill = replace(bill, cost=shared_out(bill.cost, Sharing(shared)))
         _by_bill(assessment, bill, By(by), output, screen.Style(wide=output == "wide", headers=not no_headers))
         return
+    assessment = replace(assessment, pricing=lambda: shared_out(whole, Sharing(shared)))
     texts = {
         "csv": lambda: costs.cost_csv(rows, By(by)),
         "openmetrics": lambda: openmetrics.month(assessment.cluster.name, rows, By(by)),

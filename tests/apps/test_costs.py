@@ -1,9 +1,11 @@
 """What `addonctl cost` says of sums: one that lacks a figure is the least that it is, one without any is unknown."""
 
 import pytest
+from click.testing import CliRunner
 
 from addonctl import model
 from addonctl.adapters import knowledge, price_table
+from addonctl.apps.cli import cli
 from addonctl.cost import By
 from addonctl.render.costs import cost
 from addonctl.render.screen import Style
@@ -31,3 +33,14 @@ def test_a_sum_says_what_it_lacks(
     first, second, *_ = capsys.readouterr().out.splitlines()
     assert total in first
     assert second.startswith(f"{add_ons};")
+
+
+@pytest.mark.parametrize(("shared", "borne"), [("apart", False), ("even", True)])
+def test_what_add_ons_cost_is_the_sum_of_their_rows(shared: str, borne: bool) -> None:
+    done = CliRunner().invoke(cli, ["cost", "--demo", "--shared", shared], catch_exceptions=False)
+    said = float(done.output.split("add-ons $")[1].split(";")[0].replace(",", ""))
+    lines = [line.split("  ") for line in done.output.split("\n\n")[1].splitlines()[1:]]
+    rows = {cells[0]: float(next(filter(None, map(str.strip, cells[1:]))).replace(",", "")) for cells in lines}
+    apart = ("idle", "the cluster itself", "other workloads")
+    assert said == pytest.approx(sum(usd for name, usd in rows.items() if name not in apart), abs=0.2)
+    assert ("idle" not in rows) is borne
