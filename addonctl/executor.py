@@ -6,6 +6,7 @@ again may help; what is sure not to turns the run back. What differs between own
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -54,6 +55,12 @@ class Executor:
     def fenced(self, check: Callable[[], None]) -> "Executor":
         """The same, where `check` is asked before anything is written, and may raise."""
         return replace(self, ports=self.ports.fenced(check))
+
+    def hold(self, run: Run) -> None:
+        """Holds the Lease again that was let go where a worker died at the end of a run, before it noted that end."""
+        if run.phase is not Phase.PREFLIGHT and not run.phase.ended:
+            with suppress(AddonctlError):  # the first look does it
+                leases.renew(self.ports.writer, run, self.ports.clock.now())
 
     def turn(self, run: Run, wanted: Sequence[Command], since: datetime) -> Event:
         """One turn of a run: the command that it wants, else a look."""

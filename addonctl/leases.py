@@ -7,6 +7,7 @@ journal knows how far it was. Called by executor.py.
 
 import hashlib
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import datetime
 from functools import cache
 from typing import Any
@@ -33,10 +34,12 @@ def take(reader: ObjectReader, writer: ObjectWriter, run: Run, now: datetime) ->
 def keep(writer: ObjectWriter, run: Run, since: datetime, now: datetime) -> None:
     """Renews it where that is due, by the time of the last look."""
     if now.timestamp() // _RENEW_S > since.timestamp() // _RENEW_S:
-        try:
-            _apply(writer, run, now)
-        except Conflict:  # somebody deleted it and another run took it: the journal's holder still goes to its end
-            return
+        renew(writer, run, now)
+
+
+def renew(writer: ObjectWriter, run: Run, now: datetime) -> None:
+    with suppress(Conflict):  # somebody deleted it and another run took it: the journal's holder still goes to its end
+        _apply(writer, run, now)
 
 
 def free(reader: ObjectReader, writer: ObjectWriter, run: Run) -> None:

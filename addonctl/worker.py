@@ -72,6 +72,7 @@ class Worker:
             return run
         since, executor = self.clock.now(), self.executor.fenced(lambda: self._is_mine(run))
         run, wanted = self._moved(run, Tick())
+        self.executor.hold(run)
         while not run.phase.ended:
             if not wanted:
                 self.clock.sleep(run.limits.look_s)

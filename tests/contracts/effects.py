@@ -91,6 +91,9 @@ class Effects:
         made._check = check
         return made
 
+    def hold(self, run: Run) -> None:
+        """It has no Lease."""
+
     def turn(self, run: Run, wanted: Sequence[Command], since: datetime) -> Event:
         return self._do(run, wanted[0]) if wanted else self._look(run)
 

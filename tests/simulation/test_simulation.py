@@ -93,7 +93,7 @@ def test_a_worker_may_seem_dead_at_any_boundary_and_come_back(kind: str, does: B
 
 
 def test_a_second_run_is_refused_as_long_as_the_first_one_lasts() -> None:
-    one = replace(PLAIN, rivals=tuple(range(121, 300, 7)), crashes=(40,))
+    one = replace(PLAIN, rivals=tuple(range(121, 300)), crashes=(40,))
     refused: list[Run] = []
     drive = Drive(Stage(one))
     audited = drive.auditor.refused
