@@ -24,7 +24,7 @@ from addonctl.apps.cli import cli, main
 
 _ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 _ROWS = 50
-_SECONDS = 60  # that a watch may take in all
+_SECONDS = 180  # that a watch may take in all
 
 
 def in_terminal(columns: int, *arguments: str) -> str:
