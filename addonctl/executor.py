@@ -216,11 +216,13 @@ class Executor:
 
     def _probe_from_nodes(self, run: Run, step: Step) -> str:
         """From those that take the new version up first; what does not count before the change tells nothing of it."""
+        if not node_probes.are_wanted(step):
+            return ""
         first = [node for wave in step.waves for node in wave.nodes]
         there = [each.node for instances in self._instances(run) for each in instances.look().staying]
         self._place_probes(step, (*first, *sorted(there)))
         for _ in range(_PROBES_START_S):
-            if not node_probes.are_wanted(step) or node_probes.are_ready(self.ports.reader, step):
+            if node_probes.are_ready(self.ports.reader, step):
                 break
             self.ports.clock.sleep(1)
         return ""

@@ -47,41 +47,46 @@ def place(
         lease = reader.get(leases.of(step.installation))
         made = {sli: _spec(reader, sli) for sli in _slis(step) if wave is None or sli == POD_NETWORK}
         with_image = ((node, image) for node in nodes if made and (image := _pause_image(reader, node)))
-        for node, image in islice(with_image, _NODES):
-            for sli, spec in made.items():
-                _end(reader, writer, f"{_of(lease.ref)},{SLI}={sli}", node, but=_name(lease, sli, node, wave))
-                with suppress(Conflict, Invalid):
-                    writer.apply(_pod(lease, sli, node, wave, image, spec))
+        wanted = [
+            _pod(lease, sli, node, wave, image, spec)
+            for node, image in islice(with_image, _NODES)
+            for sli, spec in made.items()
+        ]
+        there = placed(reader, step) if wanted else ()
+        for pod in wanted:
+            _end(writer, (each for each in there if _gives_way(each.document, pod)))
+            with suppress(Conflict, Invalid):
+                writer.apply(pod)
+
+
+def placed(reader: ObjectReader, step: Step) -> live.Listing:
+    return reader.list(PODS, leases.NAMESPACE, f"{_LEASE}={leases.of(step.installation).name}")
 
 
 def are_ready(reader: ObjectReader, step: Step) -> bool:
     """Whether all that were placed tell something."""
-    return all(is_ready(pod.document) for pod in reader.list(PODS, leases.NAMESPACE, selector(step)))
+    return all(is_ready(pod.document) for pod in placed(reader, step))
 
 
 def remove(reader: ObjectReader, writer: ObjectWriter, step: Step) -> None:
     """Ends them, where that is allowed."""
-    _end(reader, writer, selector(step))
-
-
-def selector(step: Step) -> str:
-    """The selector of a step's, in kubectl's syntax."""
-    return _of(leases.of(step.installation))
-
-
-def _of(lease: ObjectRef) -> str:
-    return f"{_LEASE}={lease.name}"
+    _end(writer, placed(reader, step))
 
 
 def _slis(step: Step) -> list[str]:
     return [each.sli for each in step.objectives if each.sli in (SERVICE_NETWORK, POD_NETWORK)]
 
 
-def _end(reader: ObjectReader, writer: ObjectWriter, which: str, node: str = "", but: str = "") -> None:
-    for pod in reader.list(PODS, leases.NAMESPACE, which):
-        if pod.ref.name != but and node in ("", pod.document["spec"]["nodeName"]):
-            with suppress(Conflict, Forbidden):
-                writer.delete(pod.ref, uid=pod.uid)
+def _end(writer: ObjectWriter, pods: Iterable[live.Object]) -> None:
+    for pod in pods:
+        with suppress(Conflict, Forbidden):
+            writer.delete(pod.ref, uid=pod.uid)
+
+
+def _gives_way(old: Document, new: Document) -> bool:
+    """Whether one is of the same node and SLI, and of before."""
+    was, now = ((pod["metadata"]["labels"][SLI], pod["spec"]["nodeName"]) for pod in (old, new))
+    return was == now and old["metadata"]["name"] != new["metadata"]["name"]
 
 
 def _pause_image(reader: ObjectReader, node: str) -> str:
@@ -115,17 +120,13 @@ def _container(name: str, host: str, port: int) -> Document:
     return {"name": name, "readinessProbe": {"tcpSocket": {"host": host, "port": port}, **soon}}
 
 
-def _name(lease: live.Object, sli: str, node: str, wave: int | None) -> str:
-    which = sli if wave is None else f"{sli}-{wave}"
-    return f"{lease.ref.name}-{which}-{node}"[:253].rstrip(".-")
-
-
 def _pod(lease: live.Object, sli: str, node: str, wave: int | None, image: str, spec: Document) -> Document:
+    which = sli if wave is None else f"{sli}-{wave}"
     return {
         "apiVersion": "v1",
         "kind": "Pod",
         "metadata": {
-            "name": _name(lease, sli, node, wave),
+            "name": f"{lease.ref.name}-{which}-{node}"[:253].rstrip(".-"),
             "namespace": leases.NAMESPACE,
             "labels": {_LEASE: lease.ref.name, SLI: sli, "app.kubernetes.io/managed-by": "addonctl"},
             "ownerReferences": [

@@ -108,7 +108,7 @@ def test_they_run_where_their_image_is_and_belong_to_the_lease(objects: ApiObjec
     for _ in range(2):
         node_probes.place(objects, objects, STEP, NODES)
         assert nodes_with_one(objects) == ["node-a", "node-b"]
-    pod = next(iter(objects.list(PODS, "kube-system", node_probes.selector(STEP))))
+    pod = next(iter(node_probes.placed(objects, STEP)))
     assert pod.metadata["ownerReferences"][0]["uid"] == objects.get(leases.of(STEP.installation)).uid
     probed = {each["name"]: each["readinessProbe"]["tcpSocket"] for each in pod.document["spec"]["containers"]}
     assert probed == {
@@ -162,7 +162,7 @@ def test_a_pod_that_gets_no_address_counts_where_one_got_one_before(
         assert told(signals, step, 2) == {uid: Counts(2, 0)}, "of node-b nothing is known"
         for _ in range(2):
             node_probes.place(objects, objects, step, NODES[:1], 0)
-            placed = {pod.ref.name for pod in objects.list(PODS, "kube-system", node_probes.selector(step))}
+            placed = {pod.ref.name for pod in node_probes.placed(objects, step)}
             assert placed == {f"{lease}-{POD_NETWORK}-0-node-a", f"{lease}-{POD_NETWORK}-node-b"}
         time.sleep(1.5)  # what was read before is counted
         began = time.monotonic()

@@ -14,11 +14,10 @@ from typing import Any
 from addonctl.adapters.signals.tally import Tally
 from addonctl.adapters.signals.targets import Targets
 from addonctl.errors import AddonctlError
-from addonctl.instances import PODS, is_ending
-from addonctl.leases import NAMESPACE
+from addonctl.instances import is_ending
 from addonctl.leaving import is_ready
 from addonctl.model import POD_NETWORK, live
-from addonctl.node_probes import BY_SERVICE, DIRECTLY, SLI, selector
+from addonctl.node_probes import BY_SERVICE, DIRECTLY, SLI, placed
 
 _INTERVAL_S = 1.0  # that of the kubelets' probes: reading them more often would count the same answer twice
 # A pod has its address by then: a CNI may keep one that was given back for half a minute before it gives it again.
@@ -41,7 +40,7 @@ class NodeProbing(threading.Thread):
 
     def _count(self) -> None:
         instances = self._instances()
-        for probe in self._targets.objects.list(PODS, NAMESPACE, selector(self._targets.step)):
+        for probe in placed(self._targets.objects, self._targets.step):
             sli, node = probe.metadata["labels"][SLI], _node(probe)
             if node not in instances or is_ending(probe.document):
                 continue
