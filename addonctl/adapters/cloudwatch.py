@@ -18,8 +18,6 @@ from addonctl.model import Gap, GapReason
 from addonctl.model.sizing import Day
 from addonctl.model.usage import Measured, Metrics, Spread, Traffic
 
-ACTIONS = ("cloudwatch:ListMetrics", "cloudwatch:GetMetricData")
-"""What it takes; a policy for reading clusters does not have them."""
 _NAMESPACE = "ContainerInsights"
 _FIGURES = 500  # in one request, by GetMetricData's limit
 _SAMPLE_S = 60  # how often an agent reports at least

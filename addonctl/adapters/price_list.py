@@ -17,8 +17,6 @@ from addonctl.adapters.aws import Aws
 from addonctl.catalog.prices import InstanceType, ListPrice, RegionPrices
 from addonctl.errors import BadInput, Broken
 
-ACTION = "pricing:GetProducts"
-"""What it takes; a policy for reading clusters does not have it."""
 _PAGE = 100  # the API's limit
 _ENDPOINTS = {"eu": "eu-central-1", "ap": "ap-south-1"}  # else us-east-1. Source: AWS's general reference.
 _EC2 = {

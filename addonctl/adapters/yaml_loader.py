@@ -147,7 +147,6 @@ _ALIAS = re.compile(rb"(?:^|[\s\[,{:-])\*[^\s*\"']", re.MULTILINE)
 _IS_CRD = re.compile(rb"kind:(?<=^kind:)[ \t]*[\"']?CustomResourceDefinition\b", re.MULTILINE)
 # The schema of a version: its key, and below it every line that is blank or indented deeper.
 _SCHEMA = re.compile(rb"^( *)openAPIV3Schema:[ \t]*\r?\n(?:\1 .*(?:\n|\Z)|[ \t\r]*\n)+", re.MULTILINE)
-_DIRECTIVE = re.compile(rb"^%[A-Z].*$", re.MULTILINE)
 # A value that begins with what YAML keeps for itself: `***HIDDEN***`, `*/5 * * * *`, `@name`, `%FOO%`.
 _RESERVED = re.compile(r"""^(\s*(?:- +)*(?:[\w./"'-]+ *: +|- +))([*&@`%!].*)$""")
 REPAIRS_MAX = 50

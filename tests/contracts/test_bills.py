@@ -13,7 +13,6 @@ import pytest
 from addonctl import ports
 from addonctl.adapters.bills import BillFiles, CostExplorer
 from addonctl.adapters.bills import rows as bill_rows
-from addonctl.adapters.bills.cost_explorer import ACTION
 from addonctl.cost.bill import ClusterNames
 from addonctl.errors import BadInput, Forbidden
 from addonctl.model.bill import LineKind
@@ -238,7 +237,7 @@ def test_samples_of_others_are_read_whole(shared_data: Path, name: str, lines: i
 def test_without_the_permission_it_is_named(eks: EksServer) -> None:
     explorer = put(eks, a_day())
     eks.state.denied = {"GetCostAndUsage"}
-    with pytest.raises(Forbidden, match=ACTION):
+    with pytest.raises(Forbidden, match="ce:GetCostAndUsage"):
         list(explorer.lines(NAMES.tags))
 
 

@@ -14,8 +14,6 @@ from addonctl.adapters.aws import Aws
 from addonctl.adapters.bills import values
 from addonctl.model.bill import BillLine, LineKind
 
-ACTION = "ce:GetCostAndUsage"
-"""What it takes; a policy for reading clusters does not have it."""
 _ENDPOINT = "us-east-1"  # the only one
 _METRICS = ("AmortizedCost", "UnblendedCost", "UsageQuantity")
 _KINDS = {
