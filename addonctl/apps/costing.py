@@ -22,19 +22,10 @@ if TYPE_CHECKING:
     from addonctl.render.screen import Style
 
 _BY = ("addon", "category", "namespace", "node", "kind")
-_by = opt.option("--by", type=click.Choice(_BY), default="addon", show_default=True, help="What to add up by.")
+_by = click.option("--by", type=click.Choice(_BY), default="addon", show_default=True, help="What to add up by.")
 
 
-def attach(cli: click.Group) -> None:
-    """Adds the commands to `addonctl`."""
-    cli.add_command(usage)
-    cli.add_command(rightsize)
-    cli.add_command(cost)
-    cli.add_command(opportunities)
-    cli.add_command(prices)
-
-
-@opt.command(short_help="What each add-on uses, beside what it requests.")
+@click.command()
 @opt.addon_or_none
 @opt.live_options
 @opt.metrics
@@ -65,12 +56,12 @@ def usage(addon: str, window: "timedelta", output: str, no_headers: bool, **sour
     )
 
 
-@opt.command(short_help="What each add-on should request, by what it uses.")
+@click.command()
 @opt.addon_or_none
 @opt.live_options
 @opt.metrics
 @opt.window("14d", "How far to look back, such as 7d or 14d.")
-@opt.option(
+@click.option(
     "--risk",
     type=click.Choice(["low", "medium", "high"]),
     default="medium",
@@ -104,7 +95,7 @@ def rightsize(addon: str, window: "timedelta", risk: str, output: str, no_header
     )
 
 
-@opt.command(short_help="Where add-ons could cost less, and how.")
+@click.command()
 @opt.addon_or_none
 @opt.source_options
 @opt.window("", "Look for requests above what is used as well, over so long, such as 14d; live only.")
@@ -148,19 +139,21 @@ def opportunities(addon: str, window: "timedelta | None", output: str, no_header
 _use = opt.chain(opt.window("", "Split nodes by use as well, over so long, such as 7d; live only."), opt.metrics)
 
 
-@opt.group(invoke_without_command=True, short_help="What each add-on costs a month, and why.")
+@click.group(invoke_without_command=True)
 @opt.source_options
 @_by
 @_use
-@opt.option(
+@click.option(
     "--shared",
     type=click.Choice(["apart", "proportional", "even"]),
     default="apart",
     show_default=True,
     help="Who bears what nobody causes: idle nodes, the control plane.",
 )
-@opt.option("--bill", "bills", multiple=True, type=opt.PATH, help="A file of what AWS billed; may be repeated.")
-@opt.option("--cost-explorer", is_flag=True, help="What AWS billed in the last 30 days; asks Cost Explorer, for cents.")
+@click.option("--bill", "bills", multiple=True, type=opt.PATH, help="A file of what AWS billed; may be repeated.")
+@click.option(
+    "--cost-explorer", is_flag=True, help="What AWS billed in the last 30 days; asks Cost Explorer, for cents."
+)
 @opt.output_option("table", "wide", "json", "yaml", "csv", "openmetrics", "focus")
 @opt.no_headers
 @click.pass_context
@@ -301,8 +294,8 @@ def of(manifests: tuple[str, ...], output: str, **source: Any) -> None:
 
 
 @cost.command("diff", short_help="What costs more or less than in an older snapshot.")
-@opt.argument("older", type=opt.PATH)
-@opt.argument("newer", type=opt.PATH)
+@click.argument("older", type=opt.PATH)
+@click.argument("newer", type=opt.PATH)
 @_by
 @opt.output
 @opt.no_headers
@@ -341,8 +334,8 @@ def record(**source: Any) -> None:
 
 
 @cost.command("forecast", short_help="What the next 30 days will cost, and how sure that is.")
-@opt.argument("cluster", required=False, default="")
-@opt.option("--kubernetes", default="", metavar="VERSION", help="What it runs, for the date of extended support.")
+@click.argument("cluster", required=False, default="")
+@click.option("--kubernetes", default="", metavar="VERSION", help="What it runs, for the date of extended support.")
 @opt.output_option("table", "json", "yaml")
 @opt.no_headers
 def forecast(cluster: str, kubernetes: str, output: str, no_headers: bool) -> None:
@@ -377,7 +370,7 @@ def _only(clusters: "Sequence[str]") -> str:
     return clusters[0]
 
 
-@opt.group(short_help="AWS's list prices that costs are reckoned with.")
+@click.group()
 def prices() -> None:
     """AWS's list prices that costs are reckoned with: packaged ones, or those that you asked AWS for."""
 

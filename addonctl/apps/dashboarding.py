@@ -26,17 +26,12 @@ if TYPE_CHECKING:
     from addonctl.usage import UsageReport
 
 
-def attach(cli: click.Group) -> None:
-    """Adds the command to `addonctl`."""
-    cli.add_command(dashboard)
-
-
-@opt.command(short_help="Cost, use, and what to do about both, on one page.")
+@click.command()
 @opt.source_options
 @opt.window("14d", "How far to look back for use, such as 7d or 14d.")
 @opt.prometheus
 @opt.output_option("table", "wide", "json", "yaml", "html")
-@opt.option("--watch", "-w", is_flag=True, help="Read anew every 30 seconds, until Ctrl-C.")
+@click.option("--watch", "-w", is_flag=True, help="Read anew every 30 seconds, until Ctrl-C.")
 def dashboard(window: "timedelta", output: str, watch: bool, **source: Any) -> None:
     """What add-ons cost, what they use, what can be saved, and what is due when, on one page.
 

@@ -191,10 +191,17 @@ def lines_of(path: str) -> list[str]:
     return [line if "addonctl " in line else f"addonctl {line}" for line in given]
 
 
-def attach(command: click.Command, path: str = "") -> None:
-    """Gives each command its examples; the whole group also its exit codes and environment."""
-    examples = "\n".join(f"  {line}" for line in lines_of(path))
-    command.epilog = f"\b\nExamples:\n{examples}" if path else _ALL.format(examples=examples)
+def attach(command: click.Command, path: str) -> None:
+    """Gives a command its examples, and each command of a group its own."""
+    command.epilog = f"\b\nExamples:\n{_indented(path)}"
     if isinstance(command, click.Group):
         for name, inner in command.commands.items():
-            attach(inner, f"{path} {name}".strip())
+            attach(inner, f"{path} {name}")
+
+
+def _indented(path: str) -> str:
+    return "\n".join(f"  {line}" for line in lines_of(path))
+
+
+OF_ALL = _ALL.format(examples=_indented(""))
+"""What the help of addonctl itself shows: examples, exit codes and environment."""

@@ -1,8 +1,7 @@
-"""The options that commands share, and how a shell completes them. `--help` reaches this: nothing heavy is imported."""
+"""The options that commands share, and how a shell completes them."""
 
 import re
 from collections.abc import Callable, Iterable
-from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -23,56 +22,6 @@ def chain(*options: Callable[[Function], Function]) -> Callable[[Function], Func
     def decorate(command: Function) -> Function:
         for each in reversed(options):
             command = each(command)
-        return command
-
-    return decorate
-
-
-# ── Made when they are looked at: the help of the whole group shows no option of its commands ─────────────────────
-
-
-class Command(click.Command):
-    """A command that makes its parameters when somebody looks at them."""
-
-    @property
-    def params(self) -> list[click.Parameter]:
-        self._params[:] = [each if isinstance(each, click.Parameter) else each() for each in self._params]
-        return self._params
-
-    @params.setter
-    def params(self, params: Iterable[Any]) -> None:
-        self._params = list(params)
-
-
-class Group(Command, click.Group):
-    """A group of such commands and groups."""
-
-    command_class = Command
-    group_class = type
-
-
-def command(**settings: Any) -> Callable[[Function], Command]:
-    return click.command(cls=Command, **settings)
-
-
-def group(**settings: Any) -> Callable[[Function], Group]:
-    return click.group(cls=Group, **settings)
-
-
-def option(*declared: str, **settings: Any) -> Callable[[Function], Function]:
-    """click.option, for these commands: all that share it have the same one."""
-    return _later(partial(click.Option, declared, **settings))
-
-
-def argument(*declared: str, **settings: Any) -> Callable[[Function], Function]:
-    return _later(partial(click.Argument, declared, **settings))
-
-
-def _later(make: Callable[[], click.Parameter]) -> Callable[[Function], Function]:
-    made = cache(make)
-
-    def decorate(command: Function) -> Function:
-        command.__dict__.setdefault("__click_params__", []).append(made)  # where click's own decorators put theirs
         return command
 
     return decorate
@@ -179,7 +128,7 @@ _LONGEST_WINDOW = {"h": 90 * 24, "d": 90}
 def window(default: str, what: str) -> Callable[[Function], Function]:
     """How far back is looked: a timedelta, None where it is empty."""
     shown = bool(default)
-    return option("--window", default=default, show_default=shown, metavar="TIME", callback=_window, help=what)
+    return click.option("--window", default=default, show_default=shown, metavar="TIME", callback=_window, help=what)
 
 
 def _into_file(ctx: click.Context, param: click.Parameter, path: str) -> None:
@@ -193,16 +142,16 @@ def _into_file(ctx: click.Context, param: click.Parameter, path: str) -> None:
 # ── Options ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
 PATH, FILE = click.Path(), click.Path(dir_okay=False)
-_region = option("--region", default="", help="AWS region; by default the cluster's, or $AWS_REGION.")
-_profile = option("--profile", default="", help="AWS profile; by default $AWS_PROFILE.")
+_region = click.option("--region", default="", help="AWS region; by default the cluster's, or $AWS_REGION.")
+_profile = click.option("--profile", default="", help="AWS profile; by default $AWS_PROFILE.")
 aws_options = chain(_region, _profile)
 live_options = chain(
-    option("--context", default="", help="Context of the kubeconfig.", shell_complete=_completes(_contexts)),
-    option("--kubeconfig", default="", help="Path of the kubeconfig.", type=PATH),
-    option("-n", "--namespace", default="", help="Read namespaced objects of this namespace only."),
-    option("--eks", default="", metavar="CLUSTER", help="An EKS cluster by name; needs no kubeconfig."),
+    click.option("--context", default="", help="Context of the kubeconfig.", shell_complete=_completes(_contexts)),
+    click.option("--kubeconfig", default="", help="Path of the kubeconfig.", type=PATH),
+    click.option("-n", "--namespace", default="", help="Read namespaced objects of this namespace only."),
+    click.option("--eks", default="", metavar="CLUSTER", help="An EKS cluster by name; needs no kubeconfig."),
     aws_options,
-    option(
+    click.option(
         "--request-timeout",
         "timeout_s",
         default="",
@@ -211,7 +160,7 @@ live_options = chain(
         help="How long to wait for one response of a server, such as 10s or 2m; 30s by default.",
     ),
 )
-prometheus = option(
+prometheus = click.option(
     "--prometheus",
     default="",
     metavar="URL",
@@ -219,21 +168,21 @@ prometheus = option(
 )
 metrics = chain(
     prometheus,
-    option("--cloudwatch", is_flag=True, help="Use by CloudWatch Container Insights, for cents; no Prometheus."),
+    click.option("--cloudwatch", is_flag=True, help="Use by CloudWatch Container Insights, for cents; no Prometheus."),
 )
-kubernetes = option(
+kubernetes = click.option(
     "--kubernetes",
     default="",
     metavar="VERSION",
     help="The running Kubernetes, if the input does not say.",
     shell_complete=_completes(_minors),
 )
-_snapshot = option("--snapshot", default="", metavar="FILE", help="Read a saved snapshot.", type=PATH)
-_demo = option("--demo", is_flag=True, help="Read the demo cluster that comes with addonctl.")
+_snapshot = click.option("--snapshot", default="", metavar="FILE", help="Read a saved snapshot.", type=PATH)
+_demo = click.option("--demo", is_flag=True, help="Read the demo cluster that comes with addonctl.")
 source_options = chain(
     live_options,
     _snapshot,
-    option(
+    click.option(
         "-f",
         "--filename",
         "files",
@@ -241,7 +190,7 @@ source_options = chain(
         metavar="PATH",
         help="Read manifests, dumps or bundles: files, folders, archives, https://…, - for standard input.",
     ),
-    option(
+    click.option(
         "--as-of",
         default="",
         metavar="TIME",
@@ -252,7 +201,7 @@ source_options = chain(
     kubernetes,
 )
 cluster_options = chain(live_options, _snapshot, _demo, kubernetes)
-manifests = option(
+manifests = click.option(
     "-f",
     "--filename",
     "manifests",
@@ -266,8 +215,8 @@ manifests = option(
 def output_option(*formats: str, default: str = "table") -> Callable[[Function], Function]:
     """`-o`, with the formats of a command."""
     return chain(
-        option("-o", "--output", type=click.Choice(formats), default=default, show_default=True),
-        option(
+        click.option("-o", "--output", type=click.Choice(formats), default=default, show_default=True),
+        click.option(
             "-O",
             "--output-file",
             metavar="FILE",
@@ -280,14 +229,14 @@ def output_option(*formats: str, default: str = "table") -> Callable[[Function],
 
 
 output = output_option("table", "wide", "json", "yaml")
-target = option(
+target = click.option(
     "--target",
     default="",
     metavar="VERSION",
     help="The Kubernetes to prepare for; the next minor by default.",
     shell_complete=_completes(_minors),
 )
-accept_risk = option(
+accept_risk = click.option(
     "--accept-risk",
     multiple=True,
     metavar="CODE",
@@ -295,15 +244,15 @@ accept_risk = option(
     shell_complete=_completes(_risks),
 )
 values_options = chain(
-    option(
+    click.option(
         "--set",
         "sets",
         multiple=True,
         metavar="KEY=VALUE",
         help="Change its configuration, written as for helm: a.b=1,c[0]=x; may be repeated.",
     ),
-    option("--set-string", "strings", multiple=True, metavar="KEY=VALUE", help="The same, all of it text."),
-    option(
+    click.option("--set-string", "strings", multiple=True, metavar="KEY=VALUE", help="The same, all of it text."),
+    click.option(
         "--values",
         "values_files",
         multiple=True,
@@ -312,7 +261,7 @@ values_options = chain(
         help="Change its configuration to what a YAML file says, beside the rest; may be repeated.",
     ),
 )
-config = option(
+config = click.option(
     "--config",
     default="",
     metavar="FILE",
@@ -320,14 +269,14 @@ config = option(
     help="Settings with waivers; by default $ADDONCTL_CONFIG or ~/.config/addonctl/config.yaml.",
 )
 finding_options = chain(
-    option(
+    click.option(
         "--only",
         multiple=True,
         metavar="WHAT",
         help="Only findings of a severity, a code (HLT001, HLT), an add-on or an object; repeatable.",
         shell_complete=_completes(_findings),
     ),
-    option(
+    click.option(
         "--since",
         default="",
         metavar="SNAPSHOT",
@@ -335,26 +284,26 @@ finding_options = chain(
         help="Only findings that are new or more severe since this older snapshot.",
     ),
     config,
-    option("--show-waived", is_flag=True, help="List waived findings as well."),
+    click.option("--show-waived", is_flag=True, help="List waived findings as well."),
 )
-probe = option(
+probe = click.option(
     "--probe", is_flag=True, help="Probe add-ons: a DNS query, dry runs of admission and volume claims, metrics."
 )
-logs = option(
+logs = click.option(
     "--logs", is_flag=True, help="Read the last lines of add-ons' containers that are not ready; they are not stored."
 )
-no_headers = option("--no-headers", is_flag=True, help="Print rows only: no headers, no notes.")
+no_headers = click.option("--no-headers", is_flag=True, help="Print rows only: no headers, no notes.")
 fail_options = chain(
-    option(
+    click.option(
         "--fail-on",
         type=click.Choice([*SEVERITIES, "never"]),
         default="never",
         show_default=True,
         help="Exit with 2 when a finding is at least this severe, with 1 when something could not be read.",
     ),
-    option("--allow-gaps", is_flag=True, help="With --fail-on: pass although parts could not be read."),
+    click.option("--allow-gaps", is_flag=True, help="With --fail-on: pass although parts could not be read."),
 )
-addon = argument("addon", shell_complete=_completes(_addons))
-addon_or_none = argument("addon", required=False, default="", shell_complete=_completes(_addons))
-addons = argument("addons", nargs=-1, metavar="[ADDON]...", shell_complete=_completes(_addons))
-code_or_none = argument("code", required=False, default="", shell_complete=_completes(_codes))
+addon = click.argument("addon", shell_complete=_completes(_addons))
+addon_or_none = click.argument("addon", required=False, default="", shell_complete=_completes(_addons))
+addons = click.argument("addons", nargs=-1, metavar="[ADDON]...", shell_complete=_completes(_addons))
+code_or_none = click.argument("code", required=False, default="", shell_complete=_completes(_codes))

@@ -26,16 +26,16 @@ RUNS = 20
 # So few runs are done before processes for them have begun.
 _FEW = 4
 rehearsal_options = opt.chain(
-    opt.option("--rehearse", is_flag=True, help="Try it in a simulated twin of the cluster; change nothing."),
-    opt.option("--runs", default=RUNS, show_default=True, type=click.IntRange(1), help="How many rehearsals."),
-    opt.option("--seed", default=1, show_default=True, help="The seed of the first; each is one rehearsal."),
+    click.option("--rehearse", is_flag=True, help="Try it in a simulated twin of the cluster; change nothing."),
+    click.option("--runs", default=RUNS, show_default=True, type=click.IntRange(1), help="How many rehearsals."),
+    click.option("--seed", default=1, show_default=True, help="The seed of the first; each is one rehearsal."),
 )
 
 
-@opt.command(short_help="A simulated twin of a cluster, and what it lacks.")
-@opt.argument("snapshot_file", metavar="[SNAPSHOT]", required=False, default="", type=opt.PATH)
+@click.command()
+@click.argument("snapshot_file", metavar="[SNAPSHOT]", required=False, default="", type=opt.PATH)
 @opt.source_options
-@opt.option("--seed", default=1, show_default=True, help="What decides all chance in it.")
+@click.option("--seed", default=1, show_default=True, help="What decides all chance in it.")
 @opt.output
 def twin(snapshot_file: str, seed: int, output: str, **source: Any) -> None:
     """Builds a simulated twin of the cluster of SNAPSHOT, or of a live one, and lets it come to rest.
@@ -49,6 +49,32 @@ def twin(snapshot_file: str, seed: int, output: str, **source: Any) -> None:
         source["snapshot"] = source["snapshot"] or snapshot_file
     found = twin_of(wiring.manager(source_options(source)), seed)
     print_document(output, lambda: words.twin_document(found), lambda: words.twin(found))
+
+
+@click.command()
+@click.option("--seed", default=1, show_default=True, help="The first seed; each is one run, always the same.")
+@click.option("--runs", default=1, show_default=True, type=click.IntRange(1), help="How many seeds.")
+@click.option("--faults", default="", metavar="NAMES", help="Faults of the infrastructure, by comma; `none`; all.")
+@click.option("--incidents", default="", metavar="IDS", help="What may be wrong with versions, by comma; `none`; all.")
+@click.option("--jobs", default=0, type=click.IntRange(0), help="Processes; one a processor by default.")
+@opt.output
+def simulate(seed: int, runs: int, faults: str, incidents: str, jobs: int, output: str) -> None:
+    """Updates add-ons in simulated clusters while nodes are lost, APIs fail and versions are bad.
+
+    What updates real clusters runs unchanged, and an auditor looks for what must never be so. One run is told as a
+    story, of many it is counted what became of them.
+    """
+    from addonctl.apps import simulating
+
+    mix = simulating.mix_of(faults, incidents)
+    found = simulating.run(seed, runs, mix, jobs)
+    print_document(
+        output,
+        lambda: simulating.document(seed, mix, found),
+        lambda: click.echo("\n".join(simulating.told(seed, mix, found))),
+    )
+    if found.violations:
+        raise SystemExit(edge.EXIT_ERROR)
 
 
 def twin_of(manager: "Manager", seed: int) -> "TwinState":

@@ -1,12 +1,13 @@
-"""What the commands of cli.py and updating.py share: options as they were given, documents printed."""
+"""What commands share: options as they were given, documents printed, exit codes by answers."""
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
 import click
 from click.core import ParameterSource
 
+from addonctl.apps import run
 from addonctl.errors import BadInput
 
 if TYPE_CHECKING:
@@ -65,3 +66,10 @@ def print_document(output: str, document: Callable[[], Any], table: Callable[[],
     from addonctl.render import documents
 
     sys.stdout.write(documents.dump(document(), output))
+
+
+def exit_by_answers(answers: Iterable[str], fail_on: str) -> None:
+    """Exits with 2 if an answer is as bad as `fail_on`: no, or also unknown."""
+    bad = {"no": ("no",), "unknown": ("no", "unknown")}.get(fail_on, ())
+    if any(answer in bad for answer in answers):
+        sys.exit(run.EXIT_FINDINGS)

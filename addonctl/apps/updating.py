@@ -31,51 +31,31 @@ if TYPE_CHECKING:
 
 EXIT_ROLLED_BACK, EXIT_STUCK = 4, 5
 _output = opt.output_option("table", "json", "yaml")
-_yes = opt.option("-y", "--yes", is_flag=True, help="Do not ask; for pipelines.")
+_yes = click.option("-y", "--yes", is_flag=True, help="Do not ask; for pipelines.")
 _times = opt.chain(
-    opt.option("--baseline", default="", metavar="DURATION", help="How long it is watched before; 30s by default."),
-    opt.option("--soak", default="", metavar="DURATION", help="How long each wave is watched; 1m by default."),
-    opt.option("--timeout", default="", metavar="DURATION", help="How long a wave may take; 10m by default."),
+    click.option("--baseline", default="", metavar="DURATION", help="How long it is watched before; 30s by default."),
+    click.option("--soak", default="", metavar="DURATION", help="How long each wave is watched; 1m by default."),
+    click.option("--timeout", default="", metavar="DURATION", help="How long a wave may take; 10m by default."),
 )
-_dry_run = opt.option("--dry-run", is_flag=True, help="Print the plan, change nothing.")
-_run_id = opt.argument("run_id", metavar="RUN", shell_complete=opt.completes_runs)
+_dry_run = click.option("--dry-run", is_flag=True, help="Print the plan, change nothing.")
+_run_id = click.argument("run_id", metavar="RUN", shell_complete=opt.completes_runs)
 _live = opt.live_options
-
-
-def attach(cli: click.Group) -> None:
-    """Adds the commands to `addonctl`."""
-    for command in (
-        update,
-        create,
-        delete,
-        restore,
-        rollback,
-        runs,
-        watch,
-        approve,
-        pause,
-        resume,
-        cancel,
-        checkpoint,
-        rehearsing.twin,
-    ):
-        cli.add_command(command)
 
 
 # ── Changes ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-@opt.command(short_help="Update or configure an add-on wave by wave, or put it back.")
+@click.command()
 @opt.addon_or_none
 @_live
 @opt.prometheus
 @opt.kubernetes
-@opt.option("--to", default="", metavar="VERSION", help="The version, `default` or `latest-compatible`.")
+@click.option("--to", default="", metavar="VERSION", help="The version, `default` or `latest-compatible`.")
 @opt.values_options
-@opt.option(
+@click.option(
     "--manifests", default="", metavar="PATH", type=opt.PATH, help="Its manifests, where it was applied as such."
 )
-@opt.option("--plan", "saved", default="", metavar="FILE", type=opt.PATH, help="Carry out a saved plan.")
+@click.option("--plan", "saved", default="", metavar="FILE", type=opt.PATH, help="Carry out a saved plan.")
 @_times
 @opt.accept_risk
 @rehearsing.rehearsal_options
@@ -132,14 +112,14 @@ def _of_file(manager: "Manager", saved: str) -> "Prepared":
     return manager.prepare_saved(found.plan).accepting(check_accepted(found.accepted))
 
 
-@opt.command(short_help="Create an EKS add-on, or have EKS take one over.")
+@click.command()
 @opt.addon
 @_live
 @opt.kubernetes
-@opt.option("--to", default="", metavar="VERSION", help="The version; EKS's default for the cluster by default.")
+@click.option("--to", default="", metavar="VERSION", help="The version; EKS's default for the cluster by default.")
 @opt.values_options
-@opt.option("--role", default="", metavar="ARN", help="The IAM role of its ServiceAccount.")
-@opt.option(
+@click.option("--role", default="", metavar="ARN", help="The IAM role of its ServiceAccount.")
+@click.option(
     "--adopt",
     type=click.Choice(["overwrite", "preserve"]),
     help="Over what was applied by hand; what EKS does with fields that are set there.",
@@ -160,11 +140,11 @@ def create(addon: str, to: str, role: str, adopt: str | None, output: str, **giv
     _carry_out(options, prepared, agreed, output)
 
 
-@opt.command(short_help="Delete an add-on, or have EKS forget it.")
+@click.command()
 @opt.addon
 @_live
 @opt.kubernetes
-@opt.option("--preserve", is_flag=True, help="Leave its objects in the cluster, as they are.")
+@click.option("--preserve", is_flag=True, help="Leave its objects in the cluster, as they are.")
 @_times
 @opt.accept_risk
 @_dry_run
@@ -184,8 +164,8 @@ def delete(addon: str, preserve: bool, output: str, **given: Any) -> None:
     _carry_out(options, prepared, agreed, output)
 
 
-@opt.command(short_help="Bring an add-on back to a checkpoint.")
-@opt.argument("checkpoint_id", metavar="CHECKPOINT")
+@click.command()
+@click.argument("checkpoint_id", metavar="CHECKPOINT")
 @_live
 @opt.prometheus
 @opt.kubernetes
@@ -204,7 +184,7 @@ def restore(checkpoint_id: str, output: str, **given: Any) -> None:
     _carry_out(options, prepared, agreed, output)
 
 
-@opt.command(short_help="Put back what a run has updated.")
+@click.command()
 @_run_id
 @_live
 @opt.prometheus
@@ -388,8 +368,8 @@ def _told(run: "Run", output: str) -> NoReturn:
 # ── Runs ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-@opt.command(short_help="What was changed, by whom, and what came of it.")
-@opt.argument("run_id", metavar="[RUN]", required=False, default="", shell_complete=opt.completes_runs)
+@click.command()
+@click.argument("run_id", metavar="[RUN]", required=False, default="", shell_complete=opt.completes_runs)
 @_output
 @opt.no_headers
 def runs(run_id: str, output: str, no_headers: bool) -> None:
@@ -408,7 +388,7 @@ def runs(run_id: str, output: str, no_headers: bool) -> None:
     print_document(output, lambda: words.run_document(run, lines), lambda: live.run_details(run, lines))
 
 
-@opt.command(short_help="Follow a run until it ends.")
+@click.command()
 @_run_id
 @_output
 def watch(run_id: str, output: str) -> None:
@@ -436,7 +416,7 @@ def _asks(run_id: str, asked: "Callable[[str], Asked]", then: str) -> None:
     screen.note(f"Run {entry.id} {then}.{nobody}")
 
 
-@opt.command(short_help="Agree to what a run waits for.")
+@click.command()
 @_run_id
 def approve(run_id: str) -> None:
     """Agree to the step that RUN waits with, also if it was paused; without it the step is not begun."""
@@ -445,7 +425,7 @@ def approve(run_id: str) -> None:
     _asks(run_id, Approved, "goes on with what it waited for")
 
 
-@opt.command(short_help="Let a run begin nothing new.")
+@click.command()
 @_run_id
 def pause(run_id: str) -> None:
     """Let RUN begin no other wave or step until it is resumed; going back is not held up."""
@@ -454,7 +434,7 @@ def pause(run_id: str) -> None:
     _asks(run_id, Paused, "begins nothing new until it is resumed")
 
 
-@opt.command(short_help="Let a run go back to how it was.")
+@click.command()
 @_run_id
 def cancel(run_id: str) -> None:
     """Let RUN go back to its checkpoint."""
@@ -463,7 +443,7 @@ def cancel(run_id: str) -> None:
     _asks(run_id, Cancelled, "goes back to how it was")
 
 
-@opt.command(short_help="Go on with a run that was paused, or left.")
+@click.command()
 @_run_id
 @_live
 @opt.prometheus
@@ -509,7 +489,7 @@ def _await_worker(journal: "Journal", id: str) -> None:
 # ── Checkpoints ─────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-@opt.group(short_help="What is kept to go back to.")
+@click.group()
 def checkpoint() -> None:
     """What is kept of add-ons to go back to: each update makes one. They may hold secrets, and are never printed."""
 
@@ -545,7 +525,7 @@ def checkpoint_create(addon: str, **source: Any) -> None:
 
 
 @checkpoint.command("show", short_help="What a checkpoint holds, without its contents.")
-@opt.argument("checkpoint_id", metavar="CHECKPOINT")
+@click.argument("checkpoint_id", metavar="CHECKPOINT")
 @_output
 def checkpoint_show(checkpoint_id: str, output: str) -> None:
     """What CHECKPOINT holds: which objects, never their contents."""
@@ -558,7 +538,7 @@ def checkpoint_show(checkpoint_id: str, output: str) -> None:
 
 
 @checkpoint.command("delete", short_help="Delete a checkpoint.")
-@opt.argument("checkpoint_id", metavar="CHECKPOINT")
+@click.argument("checkpoint_id", metavar="CHECKPOINT")
 def checkpoint_delete(checkpoint_id: str) -> None:
     """Delete CHECKPOINT; runs that made it cannot be rolled back any more."""
     from addonctl.apps import wiring
@@ -571,8 +551,8 @@ def checkpoint_delete(checkpoint_id: str) -> None:
 
 
 @checkpoint.command("export", short_help="Write checkpoints to a tar file.")
-@opt.argument("file", type=opt.FILE)
-@opt.argument("checkpoint_ids", metavar="[CHECKPOINT]...", nargs=-1)
+@click.argument("file", type=opt.FILE)
+@click.argument("checkpoint_ids", metavar="[CHECKPOINT]...", nargs=-1)
 def checkpoint_export(file: str, checkpoint_ids: tuple[str, ...]) -> None:
     """Write checkpoints to FILE, a new tar that only you can read; all of them if none is named."""
     from addonctl.apps import wiring

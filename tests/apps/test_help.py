@@ -21,8 +21,14 @@ from tests.apps.test_cli import ROOT
 def commands(command: click.Command = cli, path: str = "") -> Iterator[tuple[str, click.Command]]:
     yield path, command
     if isinstance(command, click.Group):
-        for name, inner in command.commands.items():
-            yield from commands(inner, f"{path} {name}".strip())
+        for name in command.list_commands(click.Context(command)):
+            yield from commands(inner(command, name), f"{path} {name}".strip())
+
+
+def inner(group: click.Group, name: str) -> click.Command:
+    found = group.get_command(click.Context(group), name)
+    assert found is not None, name
+    return found
 
 
 COMMANDS = dict(commands())
@@ -56,8 +62,8 @@ def parsed(words: list[str]) -> click.Context:
     """What the command that the words name makes of them; nothing is run."""
     command: click.Command = cli
     context = click.Context(cli)
-    while isinstance(command, click.Group) and words and words[0] in command.commands:
-        command = command.commands[words.pop(0)]
+    while isinstance(command, click.Group) and words and words[0] in command.list_commands(context):
+        command = inner(command, words.pop(0))
         context = click.Context(command, parent=context, info_name=command.name)
     command.parse_args(context, words)
     return context
@@ -84,7 +90,7 @@ def in_docs() -> Iterator[str]:
         for line in page.read_text().splitlines():
             bare = line.replace(".venv/bin/", "").strip().removeprefix("- run: ").removeprefix("- ")
             words = bare.split()
-            if words[:1] == ["addonctl"] and words[1] in cli.commands:
+            if words[:1] == ["addonctl"] and words[1] in cli.list_commands(click.Context(cli)):
                 yield bare.partition("  #")[0]
 
 
