@@ -1,6 +1,6 @@
 """What is due for the add-ons of a cluster: updates, and migrations away from what is retired; each with its way back.
 
-Decided from the plans of plan.py, from what preflight says of them without reading more, and from the findings that ask
+Decided from the plans of plan/, from what preflight says of them without reading more, and from the findings that ask
 for another version. What nobody knows is None with its reason. Pure; called by manager.py and by `addonctl lifecycle`.
 """
 
