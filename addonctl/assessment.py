@@ -20,7 +20,7 @@ from addonctl.cost import check_cost
 from addonctl.dependencies import Dependencies, find_dangling, find_dependencies
 from addonctl.errors import BadInput
 from addonctl.findings import CHECKS, Aspect, Capability, Check, by_urgency, is_about_codes, only_these
-from addonctl.health import AddonHealth, ClusterHealth, check_health, judge, judge_others
+from addonctl.health import AddonHealth, ClusterHealth, check_health, judge, judge_others, not_seen
 from addonctl.model import (
     AddOnRef,
     Cluster,
@@ -53,7 +53,7 @@ _TABLE_OLD = timedelta(days=120)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Assessed:
-    """One installation with its health, and whether its version supports the running and the target Kubernetes."""
+    """One row of the inventory: its health, and whether its version supports the running and the target Kubernetes."""
 
     installation: Installation
     running: Cell
@@ -113,7 +113,7 @@ class Assessment:
 
     @cached_property
     def _rows(self) -> Mapping[str, Installation]:
-        return {row.id: row for row in self.inventory.installations}
+        return {row.id: row for row in self.inventory.rows}
 
     def row(self, installation: str) -> Installation | None:
         """The installation with that id."""
@@ -133,7 +133,7 @@ class Assessment:
 
     def concerned(self, subject: Subject) -> Iterator[str]:
         """The ids of the installations that a subject is, names or belongs to."""
-        rows = self.inventory.installations
+        rows = self.inventory.rows
         match subject:
             case ObjectRef():
                 owner = self.dependencies.owners.get(subject, "")
@@ -151,15 +151,21 @@ class Assessment:
 
     def places(self, found: Finding) -> tuple[Place, ...]:
         """Where the objects that a finding is about stand in the files that were read; empty for a live cluster."""
-        known = self.view.places
-        if not known:
+        if self.snapshot.intake is None:
             return ()
+        known = self.view.places
         subject = found.subject.source if isinstance(found.subject, MissingRef) else found.subject
         itself = known.get(subject, ()) if isinstance(subject, ObjectRef) else ()
         shown = (place for item in found.evidence if item.ref for place in known.get(item.ref, ()))
         rows = (self.row(id) for id in self.concerned(found.subject))
-        runs = (place for row in rows if row for ref in row.workloads for place in known.get(ref, ()))
+        runs = [place for row in rows if row for place in self._stands(row)]
         return itself or tuple(dict.fromkeys(shown)) or tuple(dict.fromkeys(runs))
+
+    def _stands(self, row: Installation) -> Iterator[Place]:
+        """Where the objects of an installation stand, or what declares it."""
+        yield from (place for ref in row.workloads for place in self.view.places.get(ref, ()))
+        if not row.workloads:
+            yield from (each.place for each in row.declarations if each.place is not None)
 
     def about(self, wanted: Callable[[Check], bool]) -> "Assessment":
         """The same assessment, narrowed to some checks, so that a command lists and fails on the same findings."""
@@ -222,12 +228,12 @@ def assess(
 def _assessed(inventory: Inventory, compatibility: Compatibility, health: ClusterHealth) -> Iterator[Assessed]:
     """Each installation with what was found of it."""
     by_id = {each.id: each for each in health.addons}
-    for row in inventory.installations:
+    for row in inventory.rows:
         yield Assessed(
             installation=row,
             running=compatibility.running(row.id),
             target=compatibility.target(row.id),
-            health=by_id[row.id],
+            health=by_id.get(row.id) or not_seen(row),
         )
 
 
@@ -286,6 +292,8 @@ def not_installed(assessment: Assessment, addon: str) -> BadInput:
     there = sorted({row.addon for row in assessment.inventory.installations})
     close = get_close_matches(addon, there, n=1)
     meant = f" (did you mean {close[0]}?)" if close else ""
+    if any(addon in (row.addon, row.id) for row in assessment.inventory.declared):
+        meant = ": it is declared, and nothing of it was found"
     return BadInput(f"{addon!r} is not installed here{meant}", f"There are: {', '.join(there) or 'none'}.")
 
 
@@ -316,7 +324,7 @@ def _names(assessment: Assessment, catalog: Catalog) -> Iterator[str]:
     """Every name that a finding's subject can have."""
     yield from catalog.addons
     yield from catalog.eks.addons
-    for row in assessment.inventory.installations:
+    for row in assessment.inventory.rows:
         yield from (row.addon, row.id, *row.id.split("/"))
     for found in assessment.findings:
         yield from names_of(found.subject)

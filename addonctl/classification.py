@@ -3,6 +3,7 @@
 Pure: a parsed value, or the text that could not be parsed, in; its bucket out. Called by the reader of files.
 """
 
+import json
 import posixpath
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -183,6 +184,37 @@ def without_templating(text: str) -> str | None:
     """The text of a template, with something in the place of each expression; None if it has no expression."""
     filled = _EXPRESSION.sub("x", _STATEMENT.sub("", text))
     return filled if filled != text else None
+
+
+_VALUE = re.compile(r"\{\{-?\s*\.Values\.([\w.]+)((?:\s*\|[^}]*)?)-?\}\}")
+_DEFAULT = re.compile(r"\|\s*default\s+\"([^\"]*)\"")
+_PIPE = re.compile(r"\s*\|\s*(?:quote|squote|toString)\s*")
+
+
+def filled(text: str, values: Mapping[Any, Any]) -> str:
+    """A Helm template with the values that its chart has for its expressions, or the defaults that stand in them.
+
+    What remains of an expression is kept in a form that YAML reads as a part of a text: `${.Values.x}`.
+    """
+    return _EXPRESSION.sub(_as_text, _STATEMENT.sub("", _VALUE.sub(lambda found: _value(found, values), text)))
+
+
+def _value(found: re.Match[str], values: Mapping[Any, Any]) -> str:
+    value: Any = values
+    for key in found[1].split("."):
+        value = value.get(key) if isinstance(value, Mapping) else None
+    default = _DEFAULT.search(found[2])
+    plain = not found[2].strip() or default is not None or _PIPE.fullmatch(found[2]) is not None
+    if isinstance(value, str | int | float) and not isinstance(value, bool) and value != "" and plain:
+        return json.dumps(str(value)) if "quote" in found[2] else str(value)
+    return default[1] if default else found[0]
+
+
+_ODD = re.compile(r"[^\w.$ -]+")
+
+
+def _as_text(found: re.Match[str]) -> str:
+    return f"${{{_ODD.sub(' ', found[0].strip('{}-')).strip()[:80]}}}"
 
 
 def has_statements(text: str) -> bool:

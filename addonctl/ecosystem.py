@@ -12,7 +12,7 @@ from typing import Any
 from addonctl.assessment import Assessed, Assessment
 from addonctl.dependencies import AddOnRequirement, Dependency, Impact
 from addonctl.health import AddonHealth
-from addonctl.model import Edge, Finding, Gap, Severity
+from addonctl.model import Edge, Finding, Gap, Severity, State
 from addonctl.model.cost import ClusterCost, CostKind
 from addonctl.model.opportunity import Frees, Opportunities
 
@@ -83,11 +83,12 @@ def ecosystem(assessment: Assessment, opportunities: Opportunities | None = None
     """The assessment as an EcosystemAnalysis, with the opportunities that were looked for; None: they were not."""
     health = assessment.health
     monthly = _monthly(assessment.cost)
+    found = [each for each in assessment.addons if each.installation.state is State.INSTALLED]
     why = "" if health.score is not None else "no add-on's state was read"
     return EcosystemAnalysis(
         cluster_name=assessment.cluster.name,
-        total_addons=len(assessment.addons),
-        addon_metrics=tuple(_metrics(addon, monthly(addon.installation.id)) for addon in assessment.addons),
+        total_addons=len(found),
+        addon_metrics=tuple(_metrics(addon, monthly(addon.installation.id)) for addon in found),
         dependency_analysis=dependency_analysis(assessment),
         optimization_opportunities=_opportunities(opportunities),
         recommendations=tuple(f for f in assessment.findings if f.severity is not Severity.INFO),
@@ -170,8 +171,8 @@ def dependency_analysis(assessment: Assessment) -> dict[str, Any]:
     return {
         "edges": [_dependency(dependency) for dependency in graph.addons],
         "blast_radius": {
-            addon.installation.id: [_impact(impact) for impact in graph.blast_radius(addon.installation.id)]
-            for addon in assessment.addons
+            row.id: [_impact(impact) for impact in graph.blast_radius(row.id)]
+            for row in assessment.inventory.installations
         },
         "update_order": list(graph.order),
         "cycles": [list(cycle) for cycle in graph.cycles],

@@ -507,6 +507,15 @@ _TABLE = (
         otherwise=((Severity.REQUIRED, "nothing of the add-on runs"),),
     ),
     Check(
+        code="INV010",
+        title="What is declared is not what runs",
+        severity=Severity.RECOMMENDED,
+        capability=Capability.INVENTORY,
+        why="A change did not arrive, or was made by hand: the next synchronisation may replace what runs.",
+        fix="Find out why it was not applied, or declare what runs.",
+        parts=("workloads", "applications", "flux_helm_releases"),
+    ),
+    Check(
         code="DEP001",
         title="A webhook intercepts its own pods (deadlock risk)",
         severity=Severity.REQUIRED,

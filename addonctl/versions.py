@@ -103,6 +103,11 @@ class Version(_Value):
         return self.numbers[0], self.numbers[1] if len(self.numbers) > 1 else 0
 
     @property
+    def is_released(self) -> bool:
+        """Whether it is no pre-release."""
+        return self.pre_release == _RELEASED
+
+    @property
     def is_eks_build(self) -> bool:
         """Whether AWS built it: then only AWS's table says which Kubernetes it supports."""
         return "-eksbuild." in self.text

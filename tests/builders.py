@@ -85,6 +85,7 @@ def small_catalog() -> Catalog:
             "cert-manager",
             "jetstack/cert-manager-controller",
             crd_groups=("cert-manager.io",),
+            install=Install(charts=(ChartInstall(name="cert-manager", numbered_as_application=True),)),
             webhooks=("cert-manager-webhook",),
             kubernetes=(supports("1.20", "1.32", "1.35", source="releases page"),),
         ),

@@ -878,11 +878,16 @@ class ReleaseSecret(Object):
     data: ReleaseData | None = None
 
 
+class AppHelm(Shape):
+    release_name: str | None = None
+
+
 class AppSource(Shape):
     repo_url: str | None = None
     path: str | None = None
     chart: str | None = None
     target_revision: str | None = None
+    helm: AppHelm | None = None
 
 
 class AppDestination(Shape):

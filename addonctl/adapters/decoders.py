@@ -769,6 +769,16 @@ def _helm_release(o: s.ReleaseSecret, d: Decoder, common: dict[str, Any]) -> mod
     return helm.release_from_secret_data(o.data.release, namespace=common["namespace"])
 
 
+def _app_source(source: s.AppSource) -> model.AppSource:
+    return model.AppSource(
+        repository=redact.url(source.repo_url or ""),
+        chart=source.chart or "",
+        path=redact.text(source.path or ""),
+        revision=redact.text(source.target_revision or ""),
+        release=(source.helm.release_name or "") if source.helm else "",
+    )
+
+
 def _application(o: s.Application, d: Decoder, common: dict[str, Any]) -> model.Application:
     spec, status = o.spec or s.AppSpec(), o.status or s.AppStatus()
     sources = [spec.source] if spec.source else spec.sources or [s.AppSource()]
@@ -783,6 +793,7 @@ def _application(o: s.Application, d: Decoder, common: dict[str, Any]) -> model.
         path=redact.text(source.path or ""),
         chart=source.chart or "",
         target_revision=redact.text(source.target_revision or ""),
+        sources=tuple(map(_app_source, sources)),
         destination_namespace=destination.namespace or "",
         destination=redact.url(destination.server or destination.name or ""),
         destination_in_cluster=not destination.server and destination.name in (None, "", "in-cluster"),

@@ -22,7 +22,8 @@ from typing import IO, Any, cast
 from addonctl.errors import BadInput
 from addonctl.model import Place
 
-SUFFIXES = (".json", ".yaml", ".yml")
+TERRAFORM = ".tf"
+SUFFIXES = (".json", ".yaml", ".yml", TERRAFORM)
 _PACKED = (".gz", ".bz2", ".xz")
 _ARCHIVES = (".tar", ".tgz", ".tar.gz", ".tbz", ".tbz2", ".tar.bz2", ".txz", ".tar.xz", ".zip", ".tar.zst", ".tzst")
 # More than any list that kubectl prints in one piece.

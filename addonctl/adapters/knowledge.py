@@ -11,7 +11,7 @@ from typing import Any, TypeVar, get_args, get_type_hints
 import msgspec
 import yaml
 
-from addonctl.adapters import eks_table, encoding, shapes, yaml_loader
+from addonctl.adapters import chart_table, eks_table, encoding, shapes, yaml_loader
 from addonctl.catalog import AddOn, Catalog, Kubernetes
 from addonctl.errors import BadInput
 
@@ -22,7 +22,7 @@ _DATA = resources.files("addonctl") / "data"
 def load(cache_dir: Path | None = None) -> Catalog:
     """The Catalog; `cache_dir` is where `catalog refresh` stores its table. Raises BadInput with file and field."""
     table = (eks_table.cached(cache_dir) if cache_dir else None) or eks_table.packaged()
-    return Catalog(_addons(), table, _kubernetes())
+    return Catalog(_addons(), table, _kubernetes(), chart_table.known(cache_dir))
 
 
 @cache

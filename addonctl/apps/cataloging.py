@@ -89,15 +89,41 @@ def catalog_check(addon: str, version: str, kubernetes: str, output: str, fail_o
     exit_by_answers((answer.answer.value,), fail_on)
 
 
-@catalog.command("refresh", short_help="Ask your AWS account for its table of versions.")
+@catalog.command("refresh", short_help="Renew the tables of versions: EKS's, or those of charts.")
 @opt.aws_options
-def catalog_refresh(region: str, profile: str) -> None:
-    """Fetch the table of EKS add-on versions from your own AWS account; it overrides the packaged one."""
+@opt.option(
+    "--charts",
+    multiple=True,
+    metavar="INDEX",
+    help="The index.yaml of a chart repository, a file or an address of https; AWS is not asked then.",
+)
+def catalog_refresh(region: str, profile: str, charts: tuple[str, ...]) -> None:
+    """Fetch the table of EKS add-on versions from your own AWS account; it overrides the packaged one.
+
+    With --charts: which application each version of a chart has, for the charts that the catalog knows, from indexes of
+    chart repositories.
+    """
     from addonctl.adapters import eks_table
     from addonctl.adapters.aws import Aws
     from addonctl.apps import wiring
     from addonctl.render import screen
 
+    if charts:
+        given = [name for name, value in (("--region", region), ("--profile", profile)) if value]
+        refuse(given, "--charts", "Indexes are read as they are given.")
+        _refresh_charts(charts)
+        return
     table = Aws(region or None, profile or None).addon_versions(as_of=wiring.CLOCK.now().date())
     path = eks_table.save(table, wiring.cache_dir())
     screen.note(f"{len(table.addons)} EKS add-ons of {table.region} as of {table.as_of} saved to {path}")
+
+
+def _refresh_charts(indexes: tuple[str, ...]) -> None:
+    from addonctl.adapters import chart_table
+    from addonctl.apps import wiring
+    from addonctl.render import screen
+
+    found = chart_table.read(indexes, wiring.catalog().chart_names, wiring.CLOCK.now().date())
+    path = chart_table.save(found, wiring.cache_dir())
+    named = ", ".join(f"{each.name} ({len(each.versions)})" for each in found)
+    screen.note(f"{len(found)} charts of the catalog with their versions saved to {path}: {named or 'none'}")

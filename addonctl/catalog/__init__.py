@@ -5,7 +5,7 @@ that AWS does not list is never called incompatible. Used by every capability an
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from enum import StrEnum
 from functools import cached_property
@@ -24,6 +24,8 @@ from addonctl.catalog.calendar import (
 from addonctl.catalog.facts import (
     AddOn,
     ChartInstall,
+    ChartTable,
+    ChartVersions,
     ClusterService,
     Conflict,
     ConflictSign,
@@ -78,6 +80,8 @@ __all__ = [
     "Catalog",
     "Cell",
     "ChartInstall",
+    "ChartTable",
+    "ChartVersions",
     "ClusterService",
     "Conflict",
     "ConflictSign",
@@ -158,6 +162,7 @@ class Catalog:
     addons: Mapping[str, AddOn]
     eks: EksTable
     kubernetes: Kubernetes
+    charts: ChartTable = field(default_factory=ChartTable)
 
     # ── Names ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -183,6 +188,11 @@ class Catalog:
     def config_maps(self) -> frozenset[str]:
         """The ConfigMaps that configure add-ons and are therefore read, as NAMESPACE/NAME."""
         return frozenset(name for addon in self.addons.values() for name in addon.config_maps)
+
+    @cached_property
+    def chart_names(self) -> frozenset[str]:
+        """The charts of all add-ons."""
+        return frozenset(chart.name for addon in self.addons.values() for chart in addon.install.charts)
 
     def find(self, name: str) -> AddOn | None:
         """The add-on with that id, EKS name or chart; None if the catalog has none."""

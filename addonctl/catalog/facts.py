@@ -7,9 +7,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from enum import StrEnum
+from functools import cached_property
 
 from addonctl.model import Due
-from addonctl.versions import Minor, Version, VersionRange
+from addonctl.versions import Minor, Version, VersionRange, parse
 
 # ── One add-on (data/addons/ID.yaml) ────────────────────────────────────────────────────────────────────────────
 
@@ -67,13 +68,18 @@ class EksInstall:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChartInstall:
-    """The Helm charts. `main` is the chart whose version is the add-on's; others install CRDs or parts."""
+    """A Helm chart. A `main` one installs the add-on, others its CRDs or parts.
+
+    `numbered_as_application`: its version is that of the application, or the add-on is the chart; of others the table
+    of charts says which application a version has.
+    """
 
     name: str
     repository: str = ""
     release: str = ""
     namespace: str = ""
     main: bool = True
+    numbered_as_application: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -552,6 +558,10 @@ class AddOn:
         """Whether it must not skip a minor when its version changes."""
         return any(rule.one_minor_at_a_time for rule in self.upgrade_rules)
 
+    def charts_of(self, name: str) -> frozenset[str]:
+        """The names of its charts; only that one, if a name is given."""
+        return frozenset((name,)) if name else frozenset(chart.name for chart in self.install.charts)
+
     def own_objects(self) -> Iterator[tuple[str, str, str]]:
         """(kind, namespace, name) of what every installation has; an empty namespace is its own, or cluster-wide."""
         for words in self.comes_with:
@@ -609,3 +619,50 @@ class EksTable:
     source: str
     region: str
     addons: Mapping[str, EksAddonVersions]
+
+
+# ── Charts (data/charts.json) ───────────────────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True, kw_only=True)
+class ChartVersions:
+    """The versions of one Helm chart, without `v`, with the version of the application that each has."""
+
+    name: str
+    as_of: date
+    source: str
+    versions: Mapping[str, str]
+
+    @cached_property
+    def span(self) -> tuple[Version, Version]:
+        """The oldest and the newest version."""
+        known = [Version.of(each) for each in self.versions]
+        return min(known), max(known)
+
+    @cached_property
+    def newest_application(self) -> Version | None:
+        """The newest released version of the application that any of them has."""
+        known = filter(None, map(parse, self.versions.values()))
+        return max((each for each in known if each.is_released), default=None)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ChartTable:
+    """All charts. `rebuilders`: words in the addresses of those who publish charts of the same names with numbers of
+    their own.
+    """
+
+    charts: tuple[ChartVersions, ...] = ()
+    rebuilders: tuple[str, ...] = ()
+
+    @cached_property
+    def _by_name(self) -> Mapping[str, ChartVersions]:
+        return {chart.name: chart for chart in self.charts}
+
+    def of(self, chart: str) -> ChartVersions | None:
+        """The versions of a chart; None if the table does not have it."""
+        return self._by_name.get(chart)
+
+    def is_rebuilt(self, repository: str) -> bool:
+        """Whether a repository is of somebody who numbers charts of the same names otherwise."""
+        return any(word in repository for word in self.rebuilders)

@@ -86,7 +86,7 @@ def check_compatibility(
     Raises BadInput for a target that cannot be reached by an upgrade.
     """
     status = kubernetes_status(view, catalog, day, kubernetes, target)
-    rows = inventory.installations
+    rows = inventory.rows
     cells = {row.id: cells_of(row, catalog, status) for row in rows}
     found = [
         *support_findings(view, catalog, status, day),

@@ -30,6 +30,10 @@ def cells_of(row: Installation, catalog: Catalog, status: KubernetesStatus) -> t
 def _cell(row: Installation, catalog: Catalog, minor: Minor) -> Cell:
     if isinstance(row.owner, owners.AwsManaged):
         return _say(row, minor, Answer.YES, "AWS runs it and keeps it in step with the cluster.")
+    if row.destination:
+        return _say(
+            row, minor, Answer.UNKNOWN, f"It is declared for {row.destination}, whose Kubernetes is not known here."
+        )
     if row.version is None:
         return _say(row, minor, Answer.UNKNOWN, f"Its version is unknown: {row.version_unknown_reason}.")
     name = _known_as(row, catalog)

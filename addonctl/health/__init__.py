@@ -26,7 +26,7 @@ from addonctl.health import (
 from addonctl.health.case import Case, Check, Scene, Told
 from addonctl.health.nodes import check_nodes, without_network
 from addonctl.health.object_health import judge, judge_others
-from addonctl.health.scores import COVERAGE_MIN, AddonHealth, Aspect, addon_health, overall
+from addonctl.health.scores import COVERAGE_MIN, AddonHealth, Aspect, addon_health, not_seen, overall
 from addonctl.model import (
     Finding,
     InstallationRef,
@@ -41,7 +41,16 @@ from addonctl.model import (
     View,
 )
 
-__all__ = ["COVERAGE_MIN", "AddonHealth", "Aspect", "ClusterHealth", "check_health", "judge", "judge_others"]
+__all__ = [
+    "COVERAGE_MIN",
+    "AddonHealth",
+    "Aspect",
+    "ClusterHealth",
+    "check_health",
+    "judge",
+    "judge_others",
+    "not_seen",
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

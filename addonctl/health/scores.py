@@ -23,6 +23,7 @@ from addonctl.model import (
     Finding,
     Gap,
     Health,
+    Installation,
     Method,
     Severity,
     View,
@@ -206,6 +207,14 @@ def addon_health(case: Case, found: Sequence[Finding]) -> AddonHealth:
         coverage=coverage,
         aspects=aspects,
         unknown_reason=f"only {coverage} % of it could be read" if guessed else "",
+    )
+
+
+def not_seen(row: Installation) -> AddonHealth:
+    """The health of what is only declared: it is never healthy, and counts in no score."""
+    why = f"it is declared for {row.destination}" if row.destination else "it is declared; nothing of it was found"
+    return AddonHealth(
+        id=row.id, addon=row.addon, health=Health.UNKNOWN, score=None, coverage=0, aspects=(), unknown_reason=why
     )
 
 

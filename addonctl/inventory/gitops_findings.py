@@ -1,26 +1,24 @@
 """Add-ons that Argo CD or Flux say they cannot apply, in that installer's words; also where nothing runs (INV008).
 
-Decided from the Applications, HelmReleases and Kustomizations that keep an installation, and from those whose chart is
-that of an add-on of which nothing runs. Called by the inventory.
+Decided from the Applications, HelmReleases and Kustomizations that keep an installation, or declare one of which
+nothing runs. Called by the inventory.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from addonctl.catalog import Catalog
 from addonctl.findings import finding, makes
 from addonctl.inventory.rows import Row
 from addonctl.model import (
-    AddOnRef,
     Application,
     Condition,
     Evidence,
     Finding,
     FluxHelmRelease,
     FluxKustomization,
+    Installation,
     InstallationRef,
     Owner,
     Severity,
-    Subject,
     View,
     owners,
 )
@@ -33,23 +31,22 @@ _BAD_PHASES, _BAD_HEALTH = ("Failed", "Error"), ("Degraded", "Missing")
 
 
 @makes("INV008")
-def gitops_findings(rows: Iterable[Row], view: View, catalog: Catalog) -> Iterator[Finding]:
+def gitops_findings(rows: Iterable[Row], declared: Iterable[Installation], view: View) -> Iterator[Finding]:
     """One finding for each such object."""
     failing: dict[Owner, tuple[_Record, list[str]]] = {
         owner: (record, why) for owner, record in _records(view) if (why := _why(record))
     }
     kept: dict[Owner, InstallationRef] = {}
-    running: set[str] = set()
     for row in rows:
-        running.add(row.installation.addon)
         for claim in row.installation.claims:
             if claim.owner in failing:
                 name = InstallationRef(row.installation.id, row.installation.addon, topic=str(claim.owner))
                 kept.setdefault(claim.owner, name)
+    missing = {row.owner: InstallationRef(row.id, row.addon) for row in declared if not row.destination}
     for owner, (record, why) in failing.items():
-        subject: Subject | None = kept.get(owner) or _of_nothing(owner, record, catalog, running)
+        subject = kept.get(owner) or missing.get(owner)
         if subject is not None:
-            severity = None if isinstance(subject, InstallationRef) else Severity.REQUIRED
+            severity = None if owner in kept else Severity.REQUIRED
             fix = (kubectl("describe", record.ref),)
             yield finding("INV008", subject, *_shown(owner, record, why), fix=fix, severity=severity)
 
@@ -61,13 +58,6 @@ def _records(view: View) -> Iterator[tuple[Owner, _Record]]:
         yield owners.FluxHelmRelease(release.namespace, release.name), release
     for one in view.snapshot.flux_kustomizations:
         yield owners.FluxKustomization(one.namespace, one.name), one
-
-
-def _of_nothing(owner: Owner, record: _Record, catalog: Catalog, running: set[str]) -> AddOnRef | None:
-    """The add-on that should run and does not."""
-    chart = "" if isinstance(record, FluxKustomization) else record.chart
-    addon = catalog.find(chart.rpartition("/")[2]) if chart else None
-    return AddOnRef(addon.id, part=str(owner)) if addon is not None and addon.id not in running else None
 
 
 def _shown(owner: Owner, record: _Record, why: Sequence[str]) -> list[Evidence]:

@@ -16,6 +16,7 @@ from addonctl.model import (
     Claim,
     CustomResourceDefinition,
     CustomResources,
+    Declaration,
     EksAddon,
     HelmRelease,
     KubernetesObject,
@@ -39,6 +40,7 @@ class Group:
     releases: list[HelmRelease] = field(default_factory=list)
     eks: EksAddon | None = None
     custom: list[CustomResources] = field(default_factory=list)
+    declarations: list[Declaration] = field(default_factory=list)
 
     @property
     def anchors(self) -> list[Match]:

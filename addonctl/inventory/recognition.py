@@ -161,6 +161,10 @@ class Recogniser:
         telling = ((a, c) for a, c in known if c.main or a.id in chart or len(chart) > _GENERIC_CHART)
         return next(telling, None)
 
+    def charted_from(self, chart: str, repository: str) -> tuple[AddOn, ChartInstall] | None:
+        """The add-on of a chart with a generic name, where its repository names the add-on too."""
+        return next(((addon, known) for addon, known in self._charts.get(chart, ()) if addon.id in repository), None)
+
     def owners_of(self, thing: KubernetesObject) -> Iterable[str]:
         """The add-ons that have this CRD or webhook configuration."""
         if isinstance(thing, CustomResourceDefinition):

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from addonctl.catalog import Catalog
+from addonctl.inventory.declared import said
 from addonctl.inventory.grouping import Group
 from addonctl.inventory.ownership import by_precedence, unclaimed
 from addonctl.inventory.version_evidence import read_version
@@ -27,7 +28,7 @@ class Row:
 def make_rows(groups: Iterable[Group], view: View, catalog: Catalog) -> list[Row]:
     """One Installation per group, each with a unique id."""
     applications = {(app.namespace, app.name): app for app in view.snapshot.applications}
-    rows = [Row(_installation(group, view, applications), group) for group in groups]
+    rows = [Row(_installation(group, view, catalog, applications), group) for group in groups]
     rows = list(_with_ids_of_their_own(rows))
     bundles = _Bundles([row.installation for row in rows], catalog)
     return [replace(row, installation=bundles.part(row.installation)) for row in rows]
@@ -42,11 +43,13 @@ def _with_ids_of_their_own(rows: Iterable[Row]) -> Iterator[Row]:
         yield row if number == 1 else replace(row, installation=replace(row.installation, id=f"{row_id}#{number}"))
 
 
-def _installation(group: Group, view: View, applications: Mapping[tuple[str, str], Application]) -> Installation:
+def _installation(
+    group: Group, view: View, catalog: Catalog, applications: Mapping[tuple[str, str], Application]
+) -> Installation:
     """The owner is that of the winning claim; the id contains the name of the first workload that proves the add-on."""
     claims = by_precedence(group.claims.values())
     owner = claims[0].owner if claims else unclaimed(view, (*group.workloads, *group.objects))
-    seen = read_version(group, owner)
+    seen = read_version(group, owner, catalog)
     anchor = next(iter(group.workloads), None)
     namespace = next(iter(group.namespaces), "")
     name = anchor.name if anchor is not None else _name_of(owner) or group.addon.id
@@ -55,6 +58,7 @@ def _installation(group: Group, view: View, applications: Mapping[tuple[str, str
         *(item for match in group.matches for item in match.evidence),
         *(Evidence(kind="owner", subject=str(claim.owner), detail=claim.evidence) for claim in claims),
         *_cluster_wide(group),
+        *(Evidence(kind="declared", subject=str(one), detail=said(one), ref=one.ref) for one in group.declarations),
     )
     return Installation(
         id="/".join(filter(None, (group.addon.id, namespace, name))),
@@ -62,6 +66,8 @@ def _installation(group: Group, view: View, applications: Mapping[tuple[str, str
         name=group.addon.name,
         version=seen.version,
         version_unknown_reason=seen.unknown_reason,
+        chart=seen.chart,
+        chart_version=seen.chart_version,
         upstream_version=seen.upstream,
         owner=owner,
         configuration=_configuration(group, owner, applications),
@@ -69,6 +75,7 @@ def _installation(group: Group, view: View, applications: Mapping[tuple[str, str
         namespaces=group.namespaces,
         workloads=tuple(dict.fromkeys(workload.ref for workload in group.workloads)),
         evidence=tuple(dict.fromkeys(evidence)),
+        declarations=tuple(dict.fromkeys(group.declarations)),
     )
 
 

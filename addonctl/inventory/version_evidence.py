@@ -3,11 +3,11 @@
 Decided from images, labels, charts and custom resources of one group. Called by the inventory.
 """
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass, replace
 
 from addonctl import images, versions
-from addonctl.catalog import VersionFrom, VersionRule
+from addonctl.catalog import AddOn, Catalog, ChartVersions, VersionFrom, VersionRule
 from addonctl.inventory.grouping import Group
 from addonctl.inventory.recognition import chart_label, chart_name, chart_version
 from addonctl.model import Evidence, ObjectRef, owners
@@ -19,12 +19,17 @@ _SHOWN_MAX = 3  # texts that are not versions: showing more of them adds nothing
 
 @dataclass(frozen=True, slots=True)
 class VersionSeen:
-    """A version with its evidence, or None with the reason; `upstream`: it counts as upstream's releases do."""
+    """The application's version with its evidence, or None with the reason; and that of its chart, if it is known.
+
+    `upstream`: it counts as upstream's releases do.
+    """
 
     version: Version | None
     unknown_reason: str = ""
     upstream: bool = False
     evidence: tuple[Evidence, ...] = ()
+    chart: str = ""
+    chart_version: Version | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,28 +39,79 @@ class _Text:
     text: str
     subject: str
     ref: ObjectRef | None = None
+    app_version: str = ""  # that a release's record gives its chart
 
 
-def read_version(group: Group, owner: Owner) -> VersionSeen:
+def read_version(group: Group, owner: Owner, catalog: Catalog) -> VersionSeen:
     """The first version that a rule yields. For an add-on that EKS manages, the version is EKS's."""
-    if isinstance(owner, owners.EksAddon) and group.eks is not None:
-        version = versions.parse(group.eks.version)
-        if version is not None:
-            seen = Evidence(kind="version", subject=f"eks add-on {group.eks.name}", detail=group.eks.version)
-            return VersionSeen(version, upstream=True, evidence=(seen,))
+    chart, chart_version, _ = next(_charts(group.addon.charts_of(""), group), ("", None, None))
+    seen = _of_eks(group) if isinstance(owner, owners.EksAddon) and group.eks is not None else None
+    return replace(seen or _by_rules(group, catalog), chart=chart, chart_version=chart_version)
+
+
+def _of_eks(group: Group) -> VersionSeen | None:
+    assert group.eks is not None
+    version = versions.parse(group.eks.version)
+    if version is None:
+        return None
+    seen = Evidence(kind="version", subject=f"eks add-on {group.eks.name}", detail=group.eks.version)
+    return VersionSeen(version, upstream=True, evidence=(seen,))
+
+
+def _by_rules(group: Group, catalog: Catalog) -> VersionSeen:
     tried: list[str] = []
+    why = ""
     for rule in group.addon.version:
+        if rule.source is VersionFrom.CHART:
+            for chart, number, place in _charts(group.addon.charts_of(rule.key), group):
+                version, unmapped = of_chart(catalog, group.addon, chart, number, recorded=place.app_version)
+                if version is not None:
+                    detail = f"chart: {chart} {number}" + (f" is {version}" if str(version) != str(number) else "")
+                    shown = Evidence(kind="version", subject=place.subject, detail=detail, ref=place.ref)
+                    return VersionSeen(version, upstream=True, evidence=(shown,))
+                why = why or unmapped
+            continue
         for place in _places(rule, group):
             version = versions.parse(place.text)
             if version is not None:
                 detail = f"{rule.source}: {place.text}"
                 return VersionSeen(
                     version,
-                    upstream=rule.source is not VersionFrom.CHART and not rule.numbered_apart,
+                    upstream=not rule.numbered_apart,
                     evidence=(Evidence(kind="version", subject=place.subject, detail=detail, ref=place.ref),),
                 )
             tried.append(place.text)
-    return VersionSeen(None, _why_unknown(group, tried))
+    return VersionSeen(None, why or _why_unknown(group, tried))
+
+
+def of_chart(
+    catalog: Catalog, addon: AddOn, chart: str, number: Version, *, recorded: str = "", repository: str = ""
+) -> tuple[Version | None, str]:
+    """The version of the application in a chart, or why it is unknown: the numbers of a chart are of another kind.
+
+    `recorded` is what the chart itself says, in a release's record; `repository` is where it is from, if that is known.
+    """
+    install = next((each for each in addon.install.charts if each.name == chart), None)
+    rebuilt = catalog.charts.is_rebuilt(repository)
+    if install is not None and install.numbered_as_application and not rebuilt:
+        return number, ""
+    table = catalog.charts.of(chart) if not rebuilt else None
+    said = versions.parse(recorded or (table.versions.get(str(number).removeprefix("v"), "") if table else ""))
+    if said is not None:
+        return said, ""
+    return None, f"only its chart is known, {chart} {number}; {why_not_in(table, number)}"
+
+
+def why_not_in(table: ChartVersions | None, number: Version) -> str:
+    """Why a table of charts does not say which application a version has."""
+    if table is None:
+        return "no table of its versions is known"
+    oldest, newest = table.span
+    if number < oldest:
+        return f"our table begins later, with {oldest}"
+    if number > newest:
+        return f"our table of {table.as_of} ends with {newest}; `addonctl catalog refresh --charts` renews it"
+    return f"our table of {table.as_of} does not have it"
 
 
 def _why_unknown(group: Group, tried: list[str]) -> str:
@@ -74,8 +130,6 @@ def _places(rule: VersionRule, group: Group) -> Iterator[_Text]:
             yield from _in_images(rule.key, group)
         case VersionFrom.LABEL:
             yield from _in_labels(rule.key, group)
-        case VersionFrom.CHART:
-            yield from _in_charts(rule.key, group)
         case VersionFrom.CUSTOM_RESOURCE:
             yield from _in_custom_resources(rule.key, group)
         case VersionFrom.EKS if group.eks is not None:
@@ -101,16 +155,18 @@ def _in_labels(key: str, group: Group) -> Iterator[_Text]:
             yield _Text(thing.labels[key], str(thing.ref), thing.ref)
 
 
-def _in_charts(chart: str, group: Group) -> Iterator[_Text]:
-    """Versions of the add-on's chart, from Helm's records, then from labels; an empty `chart` means any of them."""
-    wanted = {chart} if chart else {known.name for known in group.addon.install.charts}
+def _charts(wanted: Collection[str], group: Group) -> Iterator[tuple[str, Version, _Text]]:
+    """Charts of the add-on with their versions, from Helm's records, then from labels."""
     for release in group.releases:
-        if release.chart in wanted:
-            yield _Text(release.chart_version, str(owners.HelmRelease(release.namespace, release.name)))
+        number = versions.parse(release.chart_version)
+        if release.chart in wanted and number is not None:
+            subject = str(owners.HelmRelease(release.namespace, release.name))
+            yield release.chart, number, _Text(release.chart_version, subject, app_version=release.app_version)
     for thing in (*group.workloads, *group.objects):
         label = chart_label(thing.labels)
-        if chart_name(label) in wanted and chart_version(label):
-            yield _Text(chart_version(label), str(thing.ref), thing.ref)
+        number = versions.parse(chart_version(label))
+        if chart_name(label) in wanted and number is not None:
+            yield chart_name(label), number, _Text(chart_version(label), str(thing.ref), thing.ref)
 
 
 def _in_custom_resources(crd: str, group: Group) -> Iterator[_Text]:

@@ -79,6 +79,7 @@ from addonctl.model.cluster import (
     Workload,
     selects,
 )
+from addonctl.model.declaration import Declaration, DeclaredBy
 from addonctl.model.edge import Affects, Edge, EdgeType, Strength
 from addonctl.model.finding import (
     AddOnRef,
@@ -117,12 +118,13 @@ from addonctl.model.gate import (
     Watched,
 )
 from addonctl.model.health import Health, ObjectHealth, ProbeAnswer
-from addonctl.model.installation import Claim, Installation, Inventory, Unrecognised
+from addonctl.model.installation import Claim, Installation, Inventory, State, Unrecognised
 from addonctl.model.intake import Intake, Place, Renderer, Unrendered
 from addonctl.model.owners import Method, Owner
 from addonctl.model.records import (
     ADDON_IN_FLIGHT,
     Application,
+    AppSource,
     Eks,
     EksAddon,
     EksCapability,
@@ -164,6 +166,7 @@ __all__ = [
     "Answered",
     "ApiService",
     "ApiVersionRef",
+    "AppSource",
     "Application",
     "Applier",
     "Apply",
@@ -186,6 +189,8 @@ __all__ = [
     "CsiDriver",
     "CustomResourceDefinition",
     "CustomResources",
+    "Declaration",
+    "DeclaredBy",
     "Delete",
     "DeleteAddon",
     "DisruptionBudget",
@@ -265,6 +270,7 @@ __all__ = [
     "Severity",
     "SliJudgement",
     "Snapshot",
+    "State",
     "StorageClass",
     "Strength",
     "Subject",

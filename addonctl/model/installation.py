@@ -1,9 +1,11 @@
 """An add-on as found in a cluster, and who claims to manage it."""
 
 from dataclasses import dataclass, field
+from enum import StrEnum
 
 from addonctl.model import owners
 from addonctl.model.cluster import ObjectRef
+from addonctl.model.declaration import Declaration
 from addonctl.model.finding import Evidence, Finding
 from addonctl.model.owners import Method, Owner
 from addonctl.versions import Version
@@ -21,14 +23,23 @@ class Claim:
         return self.owner.method
 
 
+class State(StrEnum):
+    """Whether an add-on was found in the cluster."""
+
+    INSTALLED = "installed"
+    DECLARED = "declared"  # somebody wants it to be installed; nothing of it was seen
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Installation:
-    """One add-on as installed in a cluster.
+    """One add-on as installed in a cluster, or as declared.
 
     `id` is stable across scans: add-on, namespace and the name of its main workload.
-    If `version` is None, `version_unknown_reason` says why.
-    `upstream_version` says that `version` counts as upstream's releases do: not that of a chart, or of a rebuild with
-    numbers of its own. `configuration` says where its settings are kept, in the installer's terms.
+    `version` is the application's; if it is None, `version_unknown_reason` says why. `chart_version` is that of the
+    chart `chart`, a number of another kind, if one is known.
+    `upstream_version` says that `version` counts as upstream's releases do: not a rebuild with numbers of its own.
+    `configuration` says where its settings are kept, in the installer's terms.
+    `declarations` say what it is to be; of what is declared for another cluster, `destination` names that.
     """
 
     id: str
@@ -36,6 +47,8 @@ class Installation:
     name: str
     version: Version | None
     version_unknown_reason: str = ""
+    chart: str = ""
+    chart_version: Version | None = None
     upstream_version: bool = False
     owner: Owner = field(default_factory=owners.Undetermined)
     configuration: str = ""
@@ -44,6 +57,9 @@ class Installation:
     workloads: tuple[ObjectRef, ...] = ()
     evidence: tuple[Evidence, ...] = ()
     part_of: str = ""  # id of the installation that includes it
+    state: State = State.INSTALLED
+    declarations: tuple[Declaration, ...] = ()
+    destination: str = ""
 
     @property
     def method(self) -> Method:
@@ -67,8 +83,19 @@ class Unrecognised:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Inventory:
-    """All installations of a cluster, and the system workloads that belong to none."""
+    """All installations of a cluster, and the system workloads that belong to none.
+
+    `declared`: what is declared and was not found, for this cluster or another. `not_in_catalog`: declared charts
+    that the catalog does not have.
+    """
 
     installations: tuple[Installation, ...]
+    declared: tuple[Installation, ...] = ()
+    not_in_catalog: tuple[Declaration, ...] = ()
     unrecognised: tuple[Unrecognised, ...] = ()
     findings: tuple[Finding, ...] = ()
+
+    @property
+    def rows(self) -> tuple[Installation, ...]:
+        """What is installed, then what is only declared."""
+        return (*self.installations, *self.declared)

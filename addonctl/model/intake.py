@@ -54,4 +54,5 @@ class Intake:
     not_kubernetes: Mapping[str, int] = field(default_factory=dict)  # what → documents
     unrendered: tuple[Unrendered, ...] = ()
     passed_over: Mapping[str, int] = field(default_factory=dict)  # hidden folders, vendored ones, other files
+    modules: Mapping[str, int] = field(default_factory=dict)  # sources of Terraform modules → how often they are used
     fields_lost: int = 0  # scalars that could not be read, of objects that were

@@ -73,8 +73,19 @@ def _current(revisions: Sequence[HelmRelease]) -> HelmRelease:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AppSource:
+    """A source of an Argo CD Application: a chart, or a folder of a repository. Without credentials."""
+
+    repository: str = ""
+    chart: str = ""
+    path: str = ""
+    revision: str = ""
+    release: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Application(KubernetesObject):
-    """An Argo CD Application."""
+    """An Argo CD Application. The first source with a chart is its main one; `sources` has all."""
 
     RESOURCE: ClassVar[Resource | None] = resource("Application")
 
@@ -83,6 +94,7 @@ class Application(KubernetesObject):
     path: str = ""
     chart: str = ""
     target_revision: str = ""
+    sources: tuple[AppSource, ...] = ()
     destination_namespace: str = ""
     destination: str = ""  # URL, ARN or Argo CD's name of the destination cluster, without credentials
     destination_in_cluster: bool = True  # none is named, or Argo CD's name for its own cluster

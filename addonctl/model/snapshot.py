@@ -44,6 +44,7 @@ from addonctl.model.cluster import (
     WebhookConfiguration,
     Workload,
 )
+from addonctl.model.declaration import Declaration
 from addonctl.model.intake import Intake, Place
 from addonctl.model.records import Application, Eks, FluxHelmRelease, FluxKustomization, FluxSource, HelmRelease
 from addonctl.resources import RESOURCES
@@ -143,6 +144,7 @@ class Snapshot:
     flux_helm_releases: tuple[FluxHelmRelease, ...] = ()
     flux_kustomizations: tuple[FluxKustomization, ...] = ()
     flux_sources: tuple[FluxSource, ...] = ()
+    declarations: tuple[Declaration, ...] = ()  # of files; what those objects declare is not among them
 
     def gap(self, part: str) -> Gap | None:
         """Why `part` is missing, or None when it was read."""

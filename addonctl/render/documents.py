@@ -19,7 +19,19 @@ from addonctl.ecosystem import dependency_analysis, ecosystem
 from addonctl.errors import AddonctlError, BadInput
 from addonctl.findings import CHECKS, Capability
 from addonctl.lifecycle import LifecycleAction, LifecycleManagement, of_lifecycle
-from addonctl.model import Action, Claim, Edge, Finding, Gap, Installation, ObjectHealth, Place, Severity, Snapshot
+from addonctl.model import (
+    Action,
+    Claim,
+    Declaration,
+    Edge,
+    Finding,
+    Gap,
+    Installation,
+    ObjectHealth,
+    Place,
+    Severity,
+    Snapshot,
+)
 from addonctl.model.opportunity import Opportunities
 from addonctl.model.plan import Plan, Step
 from addonctl.preflight import Prepared
@@ -61,6 +73,7 @@ def analysis_document(assessment: Assessment, opportunities: Opportunities | Non
         "checks": [cell(each) for row in assessment.compatibility.cells.values() for each in row],
         "installations": [installation_document(addon.installation) for addon in assessment.addons],
         "unrecognised": plain(assessment.inventory.unrecognised),
+        "not_in_catalog": [declaration_document(each) for each in assessment.inventory.not_in_catalog],
         "stale_knowledge": list(assessment.stale),
     }
 
@@ -71,6 +84,7 @@ def inventory_document(assessment: Assessment) -> Document:
         **envelope(assessment, "Inventory"),
         "installations": [installation_document(addon.installation) for addon in assessment.addons],
         "unrecognised": plain(assessment.inventory.unrecognised),
+        "not_in_catalog": [declaration_document(each) for each in assessment.inventory.not_in_catalog],
         **_findings(assessment.about(of(Capability.INVENTORY))),
     }
 
@@ -247,11 +261,18 @@ def installation_document(row: Installation) -> Document:
     return {
         **document,
         "version": str(row.version) if row.version else None,
+        "chart_version": str(row.chart_version) if row.chart_version else None,
+        "declarations": [declaration_document(each) for each in row.declarations],
         "method": row.method.value,
         "owner": str(row.owner),
         "owner_ref": document["owner"],
         "claims": [_claim(claim) for claim in row.claims],
     }
+
+
+def declaration_document(each: Declaration) -> Document:
+    """One declaration, with the owner that it makes."""
+    return {**plain(each), "owner": str(each.owner)}
 
 
 def _claim(claim: Claim) -> Document:

@@ -77,7 +77,7 @@ def html(assessment: Assessment) -> str:
             concerned=concerned,
             findings_of=_by_installation(assessment, concerned),
             anchors={found.id: f"finding-{number}" for number, found in enumerate(assessment.findings, start=1)},
-            rows={row.id: f"addon-{number}" for number, row in enumerate(assessment.inventory.installations, start=1)},
+            rows={row.id: f"addon-{number}" for number, row in enumerate(assessment.inventory.rows, start=1)},
             severities=by_severity(assessment.findings),
             minors=minors(assessment),
             checks=assessment.compatibility.cells,
@@ -177,7 +177,7 @@ def _concerned(assessment: Assessment) -> Mapping[str, list[str]]:
 
 
 def _by_installation(assessment: Assessment, concerned: Mapping[str, Sequence[str]]) -> Mapping[str, list[Finding]]:
-    found: dict[str, list[Finding]] = {row.id: [] for row in assessment.inventory.installations}
+    found: dict[str, list[Finding]] = {row.id: [] for row in assessment.inventory.rows}
     for each in assessment.findings:
         for installation in concerned[each.id]:
             found[installation].append(each)

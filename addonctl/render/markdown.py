@@ -55,7 +55,8 @@ def _headline(assessment: Assessment) -> Iterator[str]:
     score = f"{health.score} of 100" if says_something(health.score, health.coverage) else UNKNOWN
     yield "| health | coverage | add-ons | findings | parts not read |"
     yield "|---|---|---|---|---|"
-    yield f"| {score} | {health.coverage} % | {len(assessment.addons)} | {counts} | {len(assessment.gaps)} |\n"
+    found = len(assessment.inventory.installations)
+    yield f"| {score} | {health.coverage} % | {found} | {counts} | {len(assessment.gaps)} |\n"
 
 
 def _findings(assessment: Assessment) -> Iterator[str]:
@@ -121,13 +122,14 @@ def _inventory(assessment: Assessment) -> Iterator[str]:
         (
             markdown_code(row.id),
             markdown_code(str(row.version or f"unknown: {row.version_unknown_reason}")),
+            row.state.value if not row.destination else markdown_code(f"declared for {row.destination}"),
             row.method.value,
             markdown_code(str(row.owner)),
             markdown_code(", ".join(row.namespaces)),
         )
         for row in (addon.installation for addon in assessment.addons)
     ]
-    yield from _table(("add-on", "version", "method", "owner", "namespaces"), rows)
+    yield from _table(("add-on", "version", "state", "method", "owner", "namespaces"), rows)
     if assessment.inventory.unrecognised:
         yield "Not recognised:\n"
         for item in assessment.inventory.unrecognised:

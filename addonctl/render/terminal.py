@@ -21,6 +21,7 @@ from addonctl.model import (
     Place,
     Severity,
     Snapshot,
+    State,
     Strength,
     owners,
 )
@@ -33,6 +34,7 @@ from addonctl.render.drawing import Label, labels, nodes
 from addonctl.render.escaping import plain
 from addonctl.render.grades import UNKNOWN, grade, says_something
 from addonctl.render.intake import LOST_SHOWN, gap_detail, is_lost, places, summary
+from addonctl.render.rows import counted_addons, elsewhere, is_elsewhere, not_in_catalog, version_of
 from addonctl.render.screen import (
     BAD,
     CALM,
@@ -130,8 +132,8 @@ def _summary(assessment: Assessment, about: str = "") -> str:
     none = "no findings" + (" in what could be read" if unread else "")
     said = ", ".join(f"{count} {severity.value}" for severity, count in counts.items() if count) or none
     said = f"{about}: {said}" if about else said
-    addons = counted(len(assessment.addons), "add-on")
-    return f"{addons}; {how}; {said}" + (f"; {counted(unread, 'part')} not read (below)" if unread else "")
+    missing = f"; {counted(unread, 'part')} not read (below)" if unread else ""
+    return f"{counted_addons(assessment)}; {how}; {said}{missing}"
 
 
 def _findings(assessment: Assessment, style: Style) -> None:
@@ -244,17 +246,30 @@ def _addons(assessment: Assessment, style: Style) -> None:
             Column("PART OF", Fit.CUT, drop=5),
             Column("VERSION FROM", Fit.CUT, drop=4),
         ]
-    table(columns, [_addon(addon, style) for addon in assessment.addons], headers=style.headers)
+    here = [addon for addon in assessment.addons if not is_elsewhere(addon.installation)]
+    table(columns, [_addon(addon, style) for addon in here], headers=style.headers)
+    if style.headers:
+        _declared_otherwise(assessment)
+
+
+def _declared_otherwise(assessment: Assessment) -> None:
+    """What is declared for other clusters, and what the catalog does not have."""
+    others = list(elsewhere(assessment.inventory.declared))
+    if others:
+        title("DECLARED FOR OTHER CLUSTERS (not judged here)")
+        table((Column("CLUSTER", Fit.WRAP), Column("ADD-ONS", Fit.WRAP)), others, headers=False)
+    if assessment.inventory.not_in_catalog:
+        say(f"Declared, and not in the catalog: {not_in_catalog(assessment.inventory.not_in_catalog)}", QUIET)
 
 
 def _addon(addon: Assessed, style: Style) -> list[Cell | str]:
     row = addon.installation
     cells: list[Cell | str] = [
         f"{'  └ ' if row.part_of else ''}{row.addon}",
-        str(row.version or "unknown"),
+        version_of(row),
         _answer(addon.running),
         _answer(addon.target),
-        _score(addon.health.score, addon.health.coverage),
+        _row_health(addon),
         row.method.value,
         _owner_name(row.owner) or (getattr(row.owner, "reason", "") if style.wide else "") or "-",
         ",".join(row.namespaces) or "-",
@@ -284,6 +299,12 @@ def _score(score: int | None, coverage: int) -> Cell:
     """The score, `?` where nothing or too little was read."""
     shown = str(score) if says_something(score, coverage) else "?"
     return Cell(shown, _GRADE.get(grade(score, coverage), QUIET))
+
+
+def _row_health(addon: Assessed) -> Cell:
+    if addon.installation.state is State.DECLARED:
+        return Cell(State.DECLARED.value, QUIET)
+    return _score(addon.health.score, addon.health.coverage)
 
 
 def _state(health: Health) -> Cell:

@@ -6,7 +6,7 @@ import pytest
 
 from addonctl import model
 from addonctl.inventory import take_inventory
-from addonctl.model import AddOnRef, Condition, Finding, Severity, View
+from addonctl.model import Condition, Finding, InstallationRef, Severity, View
 from tests.builders import small_catalog, snapshot, workload
 
 KEPT = {"helm.toolkit.fluxcd.io/name": "dns", "helm.toolkit.fluxcd.io/namespace": "flux-system"}
@@ -55,7 +55,7 @@ def test_a_release_that_is_well_or_at_work_is_silent(silent: model.FluxHelmRelea
 
 def test_one_that_never_came_to_run_anything_is_required() -> None:
     (item,) = found(flux_helm_releases=(release(FAILED),))
-    assert item.subject == AddOnRef("coredns", part="flux helmrelease flux-system/dns")
+    assert item.subject == InstallationRef("coredns/dns", "coredns")
     assert item.severity is Severity.REQUIRED
 
 

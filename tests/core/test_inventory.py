@@ -58,7 +58,8 @@ def test_without_its_image_two_traces_are_needed() -> None:
 def test_a_chart_named_after_its_addon_tells_and_a_generic_one_does_not() -> None:
     labelled = workload("dns", "internal/dns@sha256:0a", labels={"helm.sh/chart": "coredns-1.43.2"})
     (row,) = rows(workloads=(labelled,))
-    assert (row.addon, version(row)) == ("coredns", "1.43.2")
+    assert (row.addon, row.version, str(row.chart_version)) == ("coredns", None, "1.43.2")
+    assert row.version_unknown_reason == "only its chart is known, coredns 1.43.2; no table of its versions is known"
     assert rows(workloads=(workload("dns", "internal/dns", labels={"helm.sh/chart": "base-1.0.0"}),)) == []
 
 
@@ -120,11 +121,11 @@ def test_a_version_that_nothing_tells_is_unknown_with_its_reason() -> None:
         ({"workloads": (workload("dns", "coredns/coredns:1.11.1"),)}, True),
         (
             {"helm_releases": (model.HelmRelease(name="cm", namespace="x", chart="cert-manager", chart_version="1"),)},
-            False,
+            True,
         ),
         ({"workloads": (workload("dns", "internal/coredns:1.11.1"),)}, False),
     ],
-    ids=["its image", "a chart, which has numbers of its own", "a rebuild that counts by itself"],
+    ids=["its image", "a chart that is numbered as its application", "a rebuild that counts by itself"],
 )
 def test_whether_a_version_counts_as_upstreams_do(parts: dict[str, Any], upstream: bool) -> None:
     rebuilt = VersionRule(source=VersionFrom.IMAGE, key="internal/coredns", numbered_apart=True)

@@ -16,12 +16,12 @@ from typing import Any
 
 import msgspec
 
-from addonctl import classification, ports
+from addonctl import classification, declarations, ports, terraform
 from addonctl.adapters import shapes, texts
 from addonctl.adapters.cli_answers import Answers
 from addonctl.adapters.decoders import CONFIG_MAPS, KINDS
 from addonctl.adapters.decoding import NOT_JSON, Decoder, Kind, Tally
-from addonctl.adapters.files import File, files
+from addonctl.adapters.files import TERRAFORM, File, files
 from addonctl.adapters.sources import snapshot_file
 from addonctl.catalog import plural
 from addonctl.classification import Kustomization, Listed, Lost, Other, Single, Template
@@ -30,6 +30,7 @@ from addonctl.model import (
     Applier,
     Cluster,
     CustomResources,
+    Declaration,
     Gap,
     GapReason,
     Intake,
@@ -54,7 +55,9 @@ _BY_LEGACY: dict[str, Kind] = {kind.kind: kind for kind in reversed(_ALL_KINDS) 
 _RELEASES = _BY_KIND["", "Secret"]
 _BY_FILE_NAME = {kind.of.plural: kind for kind in reversed(_ALL_KINDS)}
 _PARTS = tuple(dict.fromkeys(kind.part for kind in KINDS if not kind.of.optional))
-_CHART = "Chart.yaml"
+_CHART, _VALUES, _SET = "Chart.yaml", "values.yaml", "ApplicationSet"
+# Templates of charts that may hold what declares an add-on.
+_DECLARING = re.compile(rb"argoproj\.io/|helm\.toolkit\.fluxcd\.io/")
 
 
 class _Head(msgspec.Struct, rename="camel"):
@@ -81,6 +84,11 @@ class Collection:
         self._kustomizations: list[Kustomization] = []
         self._fields_lost = 0
         self._passed_over: Counter[str] = Counter()
+        self._declarations: list[Declaration] = []
+        self._declaring: list[tuple[File, str]] = []  # templates of objects that declare something, with their chart
+        self._values: dict[str, Mapping[Any, Any]] = {}  # of charts, by their folder
+        self._clusters: dict[str, str] = {}  # declared clusters and their Kubernetes
+        self._modules: Counter[str] = Counter()
         self.files = 0
         self.kubernetes = ""
 
@@ -101,6 +109,10 @@ class Collection:
             self.lose(file.place, "it is a pointer of Git LFS, not the file: `git lfs pull`")
         elif chart is not None and (chart in self._charts or b"{{" in file.body):
             self._templates[Renderer.HELM, _in_archive(file, chart)] += 1
+            if _DECLARING.search(file.body):
+                self._declaring.append((file, chart))
+        elif path.name.endswith(TERRAFORM):
+            self._add_terraform(file)
         elif b"\0" in file.body:
             self._others["binary files"] += 1
         else:
@@ -166,6 +178,8 @@ class Collection:
                 for item, line in zip_longest(items, lines[: len(items)]):
                     self._sort(item, replace(place, line=line) if line else place, file, inherited=inner)
             case Single() as single:
+                if single.kind == _SET:
+                    self._declarations += declarations.of_document(value, place)
                 self._add_one(value, single, place)
             case Other(what=what):
                 self._others[what] += 1
@@ -178,16 +192,50 @@ class Collection:
         """Whether a document is no object, but says something: a kustomization, an answer of AWS or Helm."""
         if isinstance(value, Mapping):
             self._note_version(value)
+            found = self._declares(value, place, file)
             built = classification.kustomization(value, file.path)
             if built is not None:
                 self._kustomizations.append(built)
                 self._others["kustomizations"] += 1
+                return True
+            if found:
                 return True
         try:
             return self._answers.take(value)
         except BadInput as error:
             self.lose(place, error.what)
             return True
+
+    def _declares(self, value: Mapping[Any, Any], place: Place, file: File) -> bool:
+        """Whether a document, no object itself, declares something; values of charts are kept for their templates."""
+        path = PurePosixPath(file.path)
+        if path.name == _VALUES:
+            self._values.setdefault(str(path.parent), value)
+        cluster = declarations.kubernetes_of(value)
+        found = declarations.of_document(value, place) if value.get("kind") != _SET else ()
+        self._declarations += found
+        if cluster is not None:
+            self._clusters[cluster[0]] = cluster[1]
+        what = "clusters of eksctl" if cluster else ""
+        if found and not value.get("apiVersion"):
+            what = "values of a GitOps bridge"
+        self._others[what] += bool(what)
+        return bool(what)
+
+    def _add_terraform(self, file: File) -> None:
+        text = file.body.decode(errors="replace")
+        self._modules.update(terraform.modules(text))
+        self._declarations += terraform.declared(text, file.place)
+        self._others["Terraform files"] += 1
+
+    def _read_templates(self) -> None:
+        """What the templates of charts declare, with the values that the charts have."""
+        for file, chart in self._declaring:
+            filled = classification.filled(file.body.decode(errors="replace"), self._values.get(chart, {}))
+            for document in texts.documents(filled.encode()):
+                if isinstance(document, texts.Yaml) and isinstance(document.parsed.value, Mapping):
+                    place = replace(file.place, line=document.line + document.parsed.line, document=document.number)
+                    self._declarations += declarations.of_template(document.parsed.value, place)
 
     def _note_version(self, value: Mapping[Any, Any]) -> None:
         """The server's version, as `kubectl version -o json`, /version and support bundles have it."""
@@ -281,6 +329,7 @@ class Collection:
     def snapshot(self, cluster: Cluster, taken: datetime) -> Snapshot:
         """The Snapshot, with gaps for what was lost, is not rendered, or is not in the input."""
         self._leave_out_patches()
+        self._read_templates()
         eks, eks_gaps = self._answers.eks()
         releases = (*self._parts.get("helm_releases", ()), *self._answers.helm_releases())
         if releases:
@@ -290,8 +339,10 @@ class Collection:
         unrendered = tuple(self._unrendered())
         gaps = (*self._lost, *_not_rendered(unrendered), *self._absent(), *eks_gaps)
         parts: dict[str, Any] = {part: tuple(items) for part, items in self._parts.items()}
-        version = cluster.kubernetes or self.kubernetes
-        known = replace(cluster, kubernetes=version, name=cluster.name or (eks.cluster.name if eks else ""))
+        declared = next(iter(self._clusters.items())) if len(self._clusters) == 1 else ("", "")
+        version = cluster.kubernetes or self.kubernetes or declared[1]
+        name = cluster.name or (eks.cluster.name if eks else "") or declared[0]
+        known = replace(cluster, kubernetes=version, name=name)
         intake = Intake(
             files=self.files,
             objects=self._kinds.total(),
@@ -301,15 +352,22 @@ class Collection:
             unrendered=unrendered,
             passed_over=dict(self._passed_over.most_common()),
             fields_lost=self._fields_lost,
+            modules=dict(self._modules.most_common()),
         )
         return Snapshot(
-            taken=_last_moment(self._parts, taken), cluster=known, gaps=gaps, intake=intake, eks=eks, **parts
+            taken=_last_moment(self._parts, taken),
+            cluster=known,
+            gaps=gaps,
+            intake=intake,
+            eks=eks,
+            declarations=tuple(self._declarations),
+            **parts,
         )
 
     @property
     def is_empty(self) -> bool:
         """Whether nothing of a cluster is in the files."""
-        return not self._kinds and not self._answers.count
+        return not (self._kinds or self._answers.count or self._declarations or self._modules or self._clusters)
 
     def _leave_out_patches(self) -> None:
         """Takes out what kustomizations name as patches, settings or plug-ins: no API server ever sees those."""
