@@ -186,7 +186,7 @@ def without_templating(text: str) -> str | None:
     return filled if filled != text else None
 
 
-_VALUE = re.compile(r"\{\{-?\s*\.Values\.([\w.]+)((?:\s*\|[^}]*)?)-?\}\}")
+_VALUE = re.compile(r"\{\{-?\s*\.Values\.([\w.]+)((?:\s*\|[^}]*)?)\s*-?\}\}")
 _DEFAULT = re.compile(r"\|\s*default\s+\"([^\"]*)\"")
 _PIPE = re.compile(r"\s*\|\s*(?:quote|squote|toString)\s*")
 
@@ -214,7 +214,7 @@ _ODD = re.compile(r"[^\w.$ -]+")
 
 
 def _as_text(found: re.Match[str]) -> str:
-    return f"${{{_ODD.sub(' ', found[0].strip('{}-')).strip()[:80]}}}"
+    return f"${{{' '.join(_ODD.sub(' ', found[0].strip('{}-')).split())[:80]}}}"
 
 
 def has_statements(text: str) -> bool:

@@ -91,7 +91,7 @@ def catalog_check(addon: str, version: str, kubernetes: str, output: str, fail_o
 
 @catalog.command("refresh", short_help="Renew the tables of versions: EKS's, or those of charts.")
 @opt.aws_options
-@opt.option(
+@click.option(
     "--charts",
     multiple=True,
     metavar="INDEX",

@@ -39,6 +39,10 @@ KINDS = (
     "what an installer or EKS itself calls failed",
     "things of which there may be one",
     "an object that is not well leads to a finding",
+    "what is declared counts as an add-on",
+    "a chart's version is not the application's",
+    "older than the table",
+    "version skew",
 )
 # A case that says one of these is about the process: it gets one of its own, all others a fork.
 _OF_THE_PROCESS = {"columns", "home", "stdout", "memory_mib"}
