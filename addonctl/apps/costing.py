@@ -136,6 +136,14 @@ def opportunities(addon: str, window: "timedelta | None", output: str, no_header
     )
 
 
+_shared = click.option(
+    "--shared",
+    type=click.Choice(["apart", "proportional", "even", "airport"]),
+    default="apart",
+    show_default=True,
+    help="Who bears what nobody causes (idle nodes, the control plane): by what they cost, all alike, or by the room "
+    "that they need, its top only who needs the most.",
+)
 _use = opt.chain(opt.window("", "Split nodes by use as well, over so long, such as 7d; live only."), opt.metrics)
 
 
@@ -143,13 +151,7 @@ _use = opt.chain(opt.window("", "Split nodes by use as well, over so long, such 
 @opt.source_options
 @_by
 @_use
-@click.option(
-    "--shared",
-    type=click.Choice(["apart", "proportional", "even"]),
-    default="apart",
-    show_default=True,
-    help="Who bears what nobody causes: idle nodes, the control plane.",
-)
+@_shared
 @click.option("--bill", "bills", multiple=True, type=opt.PATH, help="A file of what AWS billed; may be repeated.")
 @click.option(
     "--cost-explorer", is_flag=True, help="What AWS billed in the last 30 days; asks Cost Explorer, for cents."
@@ -251,22 +253,28 @@ def _by_bill(assessment: "Assessment", found: "Billed", by: "By", output: str, s
 @opt.addon
 @opt.source_options
 @_use
+@_shared
 @opt.output_option("table", "json", "yaml")
-def explain(addon: str, window: "timedelta | None", output: str, **source: Any) -> None:
-    """What the cost of ADDON is made of: each workload and thing that is paid for, with its price and source."""
+def explain(addon: str, window: "timedelta | None", shared: str, output: str, **source: Any) -> None:
+    """What the cost of ADDON is made of: each workload and thing that is paid for, with its price and source.
+
+    With --shared also what it bears of what nobody causes, and by which rule.
+    """
     from addonctl.assessment import installations_of
+    from addonctl.cost import Sharing, shared_out, standing
     from addonctl.cost import explain as parts_of
     from addonctl.render import costs
 
     assessment, _ = _priced(source, "addon", window)
     mine = installations_of(assessment, addon)
     assert assessment.cost is not None
-    parts = parts_of(assessment.cost, mine)
+    parts = parts_of(shared_out(assessment.cost, Sharing(shared)), mine)
     unknown = [charge for charge in assessment.cost.unknown if charge.installation in mine]
+    stands = standing(assessment.cost, mine) if shared == Sharing.AIRPORT.value else None
     print_document(
         output,
-        lambda: costs.explained_document(assessment, addon, parts, unknown),
-        lambda: costs.explained(assessment, addon, parts, unknown),
+        lambda: costs.explained_document(assessment, addon, parts, unknown, Sharing(shared), stands),
+        lambda: costs.explained(assessment, addon, parts, unknown, Sharing(shared), stands),
     )
 
 

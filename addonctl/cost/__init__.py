@@ -16,7 +16,7 @@ from addonctl.cost import charges
 from addonctl.cost.allocation import NOTHING, Demand, split_node
 from addonctl.cost.charges import Priced, balancer_type, ebs_type, is_ebs
 from addonctl.cost.estimate import Estimate, estimate
-from addonctl.cost.sharing import Sharing, shared_out
+from addonctl.cost.sharing import Sharing, Standing, shared_out, standing
 from addonctl.cost.summary import OTHERS, By, CostRow, Part, explain, parts_of, summarise
 from addonctl.model import NOT_PULLED, Inventory, Node, ObjectRef, Pod, StorageClass, View
 from addonctl.model.cost import Amount, Charge, ClusterCost, CostKind, Pool, Share
@@ -29,6 +29,7 @@ __all__ = [
     "Estimate",
     "Part",
     "Sharing",
+    "Standing",
     "balancer_type",
     "check_cost",
     "ebs_type",
@@ -37,6 +38,7 @@ __all__ = [
     "is_ebs",
     "parts_of",
     "shared_out",
+    "standing",
     "summarise",
 ]
 

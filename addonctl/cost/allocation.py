@@ -6,6 +6,7 @@ Source: AWS's guide to Cost and Usage Reports, "Understanding split cost allocat
 """
 
 from collections.abc import Sequence
+from math import lcm
 from typing import NamedTuple
 
 from addonctl.model.cost import Amount
@@ -54,6 +55,22 @@ def split(total: int, weights: Sequence[int]) -> tuple[int, ...]:
         for n in by_remainder[:left]:
             parts[n] += 1
     return tuple(parts)
+
+
+def airport(demands: Sequence[int]) -> tuple[int, ...]:
+    """Weights by which demands bear the room that the greatest of them needs: their Shapley values, in whole numbers.
+
+    Each step of room, from one demand to the next greater one, is borne in equal parts by those who need so much: the
+    greatest bears its top alone, and who demands nothing bears nothing. As for a runway, which planes of every size use
+    and the largest made so long. The weights add up to the greatest demand times what makes them whole.
+    Source: Littlechild and Owen, "A simple expression for the Shapley value in a special case", 1973.
+    """
+    weights, so_far, below = [0] * len(demands), 0, 0
+    whole = lcm(*range(1, len(demands) + 1))
+    for served, n in enumerate(sorted(range(len(demands)), key=demands.__getitem__)):
+        so_far += (demands[n] - below) * (whole // (len(demands) - served))
+        weights[n], below = so_far, demands[n]
+    return tuple(weights)
 
 
 def split_node(usd_micros: int, capacity: Amount, allocatable: Amount, demands: Sequence[Demand]) -> NodeSplit:

@@ -9,7 +9,7 @@ from enum import StrEnum
 
 from addonctl.catalog import Catalog
 from addonctl.model import Inventory
-from addonctl.model.cost import Charge, ClusterCost, Share
+from addonctl.model.cost import Charge, ClusterCost, Pool, Share
 
 OTHERS = "other workloads"
 """The row of workloads that belong to no add-on."""
@@ -125,7 +125,10 @@ def _naming(by: By, inventory: Inventory, catalog: Catalog) -> Callable[[Share],
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Part:
-    """Charges of one kind at one price that an add-on causes by one workload: `count` pods, or things of their own."""
+    """Charges of one kind at one price that an add-on causes by one workload: `count` pods, or things of their own.
+
+    `borne`: it causes none of it, and bears a part of this pool.
+    """
 
     kind: str
     what: str
@@ -136,6 +139,7 @@ class Part:
     cpu_millicores: int = 0
     memory_bytes: int = 0
     unasked: int = 0
+    borne: Pool | None = None
 
     @property
     def is_known(self) -> bool:
@@ -156,10 +160,10 @@ def explain(cost: ClusterCost, installations: Iterable[str]) -> tuple[Part, ...]
 
 def parts_of(shares: Iterable[Share]) -> tuple[Part, ...]:
     """Shares, together where they are of one workload at one price, the dearest first."""
-    together: dict[tuple[str, str, str], list[Share]] = {}
+    together: dict[tuple[str, str, str, Pool | None], list[Share]] = {}
     for share in shares:
         workload = f"{share.workload.kind}/{share.workload.name}" if share.workload else ""
-        together.setdefault((share.charge.kind.value, share.charge.what, workload), []).append(share)
+        together.setdefault((share.charge.kind.value, share.charge.what, workload, share.borne), []).append(share)
     parts = (
         Part(
             kind=kind,
@@ -171,7 +175,8 @@ def parts_of(shares: Iterable[Share]) -> tuple[Part, ...]:
             cpu_millicores=sum(share.cpu_millicores for share in shares),
             memory_bytes=sum(share.memory_bytes for share in shares),
             unasked=sum(share.unasked for share in shares),
+            borne=borne,
         )
-        for (kind, what, workload), shares in together.items()
+        for (kind, what, workload, borne), shares in together.items()
     )
     return tuple(sorted(parts, key=lambda part: (-part.usd_micros, part.kind, part.what, part.workload)))

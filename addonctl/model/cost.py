@@ -97,6 +97,7 @@ class Share(NamedTuple):
     cpu_millicores: int = 0
     memory_bytes: int = 0
     unasked: bool = False  # its pod requests nothing and its use is not known, so that this says nothing of it
+    borne: Pool | None = None  # it is a part of this, which a policy hands to who does not cause it
 
     @classmethod
     def whole(cls, charge: Charge, usd_micros: int) -> "Share":

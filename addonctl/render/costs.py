@@ -5,8 +5,8 @@ import io
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from addonctl.assessment import Assessment
-from addonctl.cost import By, CostRow, Estimate, Part, parts_of
-from addonctl.model.cost import HOURS_PER_MONTH, Charge, ClusterCost, CostKind, Share
+from addonctl.cost import By, CostRow, Estimate, Part, Sharing, Standing, parts_of
+from addonctl.model.cost import HOURS_PER_MONTH, Amount, Charge, ClusterCost, CostKind, Share
 from addonctl.render.documents import Document, envelope, plain
 from addonctl.render.drawing import labels
 from addonctl.render.screen import BAD, FAIR, GOOD, QUIET, Style, counted, print_line, say, table, title
@@ -187,10 +187,37 @@ def exact(micros: int | None) -> str:
 # ── addonctl cost explain ───────────────────────────────────────────────────────────────────────────────────────
 
 
-def explained(assessment: Assessment, name: str, parts: Sequence[Part], unknown: Sequence[Charge]) -> None:
+def explained(
+    assessment: Assessment,
+    name: str,
+    parts: Sequence[Part],
+    unknown: Sequence[Charge],
+    how: Sharing,
+    stands: Standing | None,
+) -> None:
     """What an add-on's cost is made of, the dearest first, each with its price and what it is split by."""
     say(f"{name} in {assessment.cluster.name}  ·  {_whole(parts, unknown)} a month at list price", "bold")
+    borne = sum(part.usd_micros for part in parts if part.borne)
+    if how is not Sharing.APART:
+        say(f"${usd(borne)} of it is its part of what nobody causes, {_RULES[how]}", QUIET)
+    if stands is not None:
+        say(
+            f"it needs {_amount(stands.room)}; {stands.as_much} of {stands.bearers} need as much or more, "
+            f"and the greatest {_amount(stands.most)}",
+            QUIET,
+        )
     _parts(parts, unknown)
+
+
+_RULES = {
+    Sharing.PROPORTIONAL: "by what it costs itself",
+    Sharing.EVEN: "as much as every other one",
+    Sharing.AIRPORT: "by the airport rule: each step of room is borne in equal parts by those who need as much",
+}
+
+
+def _amount(of: Amount) -> str:
+    return f"{cpu(of.cpu_millicores)} CPU and {memory(of.memory_bytes)}"
 
 
 def _whole(parts: Sequence[Part], unknown: Sequence[Charge]) -> str:
@@ -213,9 +240,9 @@ def _parts(parts: Sequence[Part], unknown: Sequence[Charge]) -> None:
         [
             usd(part.usd_micros) if part.is_known else "unknown",
             f"{_share_of(part)}{part.what}",
-            part.workload or part.kind,
+            f"its part of {part.borne.value}" if part.borne else part.workload or part.kind,
             _requests(part),
-            usd(part.usd_micros_each) if part.is_known else "unknown",
+            "-" if part.borne else usd(part.usd_micros_each) if part.is_known else "unknown",
         ]
         for part in parts
     ]
@@ -269,7 +296,7 @@ def estimated(assessment: Assessment, paths: Sequence[str], found: Estimate) -> 
 
 def _room(found: Estimate) -> str:
     """What it asks of nodes, beside what nobody asks for yet."""
-    asked = f"it requests {cpu(found.asks.cpu_millicores)} CPU and {memory(found.asks.memory_bytes)}"
+    asked = f"it requests {_amount(found.asks)}"
     if found.idle is None:
         return f"{asked} of nodes; what is free there is not known"
     free = f"{cpu(max(found.idle.cpu_millicores, 0))} CPU and {memory(max(found.idle.memory_bytes, 0))}"
@@ -293,12 +320,21 @@ def estimate_document(assessment: Assessment, paths: Sequence[str], found: Estim
     }
 
 
-def explained_document(assessment: Assessment, name: str, parts: Sequence[Part], unknown: Sequence[Charge]) -> Document:
+def explained_document(
+    assessment: Assessment,
+    name: str,
+    parts: Sequence[Part],
+    unknown: Sequence[Charge],
+    how: Sharing,
+    stands: Standing | None,
+) -> Document:
     """`addonctl cost explain ADDON -o json`."""
     return {
         **envelope(assessment, "CostExplained"),
         "addon": name,
         "hours_per_month": HOURS_PER_MONTH,
+        "shared": how.value,
+        "standing": plain(stands._asdict()) if stands else None,
         "usd_micros": sum(part.usd_micros for part in parts),
         "parts": [{**plain(part), "usd_micros_each": part.usd_micros_each} for part in parts],
         "unknown": plain(unknown),

@@ -1,5 +1,7 @@
 """What `addonctl cost` says of sums: one that lacks a figure is the least that it is, one without any is unknown."""
 
+import json
+
 import pytest
 from click.testing import CliRunner
 
@@ -35,7 +37,7 @@ def test_a_sum_says_what_it_lacks(
     assert second.startswith(f"{add_ons};")
 
 
-@pytest.mark.parametrize(("shared", "borne"), [("apart", False), ("even", True)])
+@pytest.mark.parametrize(("shared", "borne"), [("apart", False), ("even", True), ("airport", True)])
 def test_what_add_ons_cost_is_the_sum_of_their_rows(shared: str, borne: bool) -> None:
     done = CliRunner().invoke(cli, ["cost", "--demo", "--shared", shared], catch_exceptions=False)
     said = float(done.output.split("add-ons $")[1].split(";")[0].replace(",", ""))
@@ -44,3 +46,16 @@ def test_what_add_ons_cost_is_the_sum_of_their_rows(shared: str, borne: bool) ->
     apart = ("idle", "the cluster itself", "other workloads")
     assert said == pytest.approx(sum(usd for name, usd in rows.items() if name not in apart), abs=0.2)
     assert ("idle" not in rows) is borne
+
+
+@pytest.mark.parametrize("shared", ["proportional", "even", "airport"])
+def test_what_an_add_on_bears_is_explained_and_adds_up_to_its_row(shared: str) -> None:
+    asked = ["--demo", "--shared", shared, "-o", "json"]
+    whole = json.loads(CliRunner().invoke(cli, ["cost", *asked], catch_exceptions=False).output)
+    (row,) = (each for each in whole["rows"] if each["name"].startswith("coredns/"))
+    found = json.loads(CliRunner().invoke(cli, ["cost", "explain", "coredns", *asked], catch_exceptions=False).output)
+    assert found["usd_micros"] == row["usd_micros"]
+    assert {part["borne"] for part in found["parts"]} == {None, "idle", "the cluster itself"}
+    said = CliRunner().invoke(cli, ["cost", "explain", "coredns", *asked[:3]], catch_exceptions=False).output
+    assert "its part of idle" in said
+    assert ("need as much or more" in said) is (shared == "airport")
