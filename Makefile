@@ -17,8 +17,8 @@ test: $(VENV)/installed-dev
 	$(BIN)/python -m pytest $(UNIT) -rs
 
 # One suite a port, on every side of it; those on a real API server skip where none is built (make cluster).
-# Most of them wait for a server or a clock, so that four workers keep two cores busy.
-CONTRACTS := tests/contracts -n 4 --dist loadgroup
+# Most of them wait for a server or a clock, so that six workers keep two cores busy.
+CONTRACTS := tests/contracts -n 6 --dist loadgroup
 contract-test: $(VENV)/installed-dev
 	$(BIN)/python -m pytest $(CONTRACTS) -rs
 
