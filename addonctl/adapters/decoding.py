@@ -450,20 +450,20 @@ _METADATA_KIND = "PartialObjectMetadata"
 FIELDS = tuple(
     """
     spec.default spec.executor.instances spec.image spec.maxReplicas spec.mode spec.paused spec.replicas
-    spec.scaleTargetRef.name spec.size spec.suspend
-    status.abort status.active status.activeSelector status.applicationState.errorMessage
-    status.applicationState.state status.availableReplicas status.blueGreen.activeSelector
-    status.boundVolumeSnapshotContentName status.canary.stableRS status.conditionStatus.message
-    status.conditionStatus.ready status.controllerPause status.created status.currentHealthy status.currentPodHash
-    status.currentReplicas status.currentState status.desiredReplicas status.error status.error.message
-    status.errorMessage status.expectedMachines status.failureReason status.health status.healthy
-    status.health.message status.health.status status.ipam.operator-status.error status.lastAppliedRevision
-    status.message status.modelStatus.transitionStatus status.mounted status.nodeName status.notAfter
-    status.observedGeneration status.operationState.phase status.paused status.phase status.providerID status.ready
-    status.readyReplicas status.readyToUse status.reason status.replicas status.scale.replicas
-    status.scale.statusReplicas status.scheduleState status.stableRS status.state status.status status.sync.status
-    status.totalViolations status.unavailableReplicas status.updatedReplicas status.version
-    status.workloadObservedGeneration
+    spec.scaleTargetRef.name spec.size spec.suspend spec.suspended spec.updateStrategy.paused
+    spec.updateStrategy.rollingUpdate.paused status.abort status.active status.activeSelector
+    status.applicationState.errorMessage status.applicationState.state status.availableReplicas
+    status.blueGreen.activeSelector status.boundVolumeSnapshotContentName status.canary.stableRS
+    status.conditionStatus.message status.conditionStatus.ready status.controllerPause status.created
+    status.currentHealthy status.currentPodHash status.currentReplicas status.currentState status.desiredReplicas
+    status.error status.error.message status.errorDescription status.errorMessage status.expectedMachines
+    status.failureReason status.health status.healthy status.health.message status.health.status
+    status.ipam.operator-status.error status.lastAppliedRevision status.message status.modelStatus.transitionStatus
+    status.mounted status.nodeName status.notAfter status.observedGeneration status.operationState.phase
+    status.paused status.phase status.providerID status.ready status.readyReplicas status.readyToUse status.reason
+    status.replicas status.scale.replicas status.scale.statusReplicas status.scheduleState status.stableRS
+    status.state status.status status.sync.status status.totalViolations status.unavailableReplicas
+    status.updatedReadyReplicas status.updatedReplicas status.version status.workloadObservedGeneration
     """.split()
 )
 # Of spec, only these may be text; all other fields must be booleans or numbers.

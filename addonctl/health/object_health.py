@@ -1,8 +1,8 @@
 """The health of every object that has one, with Argo CD's terms and meanings.
 
 Decided from a View alone. Each built-in kind has a function here, custom resources an entry in object_rules.py; other
-kinds are assessed by conditions and phases as most controllers write them (status_rules.py). An object without a status
-in the input is unknown, never healthy. Called by assessment.py.
+kinds are assessed by conditions and phases as most controllers write them (general_rules.py). An object without a
+status in the input is unknown, never healthy. Called by assessment.py.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -12,6 +12,7 @@ from types import MappingProxyType
 from typing import Any
 
 from addonctl import model, resources
+from addonctl.health.general_rules import by_conditions
 from addonctl.health.object_rules import ENDS, READY, rule_for
 from addonctl.health.status_rules import (
     DEGRADED,
@@ -24,7 +25,6 @@ from addonctl.health.status_rules import (
     WAITING,
     Rule,
     State,
-    by_conditions,
     condition,
     find,
     why,

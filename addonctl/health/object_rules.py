@@ -1,7 +1,7 @@
 """The table of kinds: the rule for the state of each custom resource, by group and kind, in any version.
 
 The rule is Argo CD's if it has one for the kind, otherwise it follows the controller's documentation of its status. A
-kind without an entry is assessed by status_rules.by_conditions. Used by object_health.py.
+kind without an entry is assessed by general_rules.by_conditions. Used by object_health.py.
 """
 
 from collections.abc import Mapping

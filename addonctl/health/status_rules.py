@@ -1,12 +1,11 @@
-"""How to read the status of an object: rules to combine, and the default for kinds without a rule of their own.
+"""How to read the status of an object: rules to combine.
 
 A rule takes the conditions, phases and counts of one object and returns healthy, progressing, degraded or suspended,
-with Argo CD's meanings, or None if they say nothing. Used by object_health.py and by object_rules.py, whose table of
-kinds combines them.
+with Argo CD's meanings, or None if they say nothing. Used by object_health.py, by object_rules.py, whose table of kinds
+combines them, and by general_rules.py for kinds that the table does not have.
 """
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
@@ -139,7 +138,14 @@ def suspended(it: OtherObject) -> State | None:
     return (SUSPENDED, f"{switched} is true") if switched else when(SUSPENDED, "Paused", "Suspended")(it)
 
 
-_SWITCHES = ("spec.suspend", "spec.paused", "status.paused")
+_SWITCHES = (
+    "spec.suspend",
+    "spec.suspended",
+    "spec.paused",
+    "spec.updateStrategy.paused",
+    "spec.updateStrategy.rollingUpdate.paused",
+    "status.paused",
+)
 
 
 def first(*rules: Rule) -> Rule:
@@ -229,7 +235,7 @@ def scaled(it: OtherObject) -> State | None:
 def replicas(it: OtherObject) -> State | None:
     """By the replica counts that workloads write."""
     wanted, updated = count(it, "spec.replicas"), count(it, "status.updatedReplicas")
-    ready = count(it, "status.availableReplicas", "status.readyReplicas")
+    ready = count(it, "status.availableReplicas", "status.readyReplicas", "status.updatedReadyReplicas")
     if wanted is None or ready is None:
         return None
     if updated is not None and updated < wanted:
@@ -278,8 +284,8 @@ _WORDS: Mapping[str, Health] = {
     **dict.fromkeys(
         """
         active applied approved attached available bound complete completed connected deployed done enabled
-        established exists finished green healthy initialized installed ok online processed provisioned ready
-        reconciled running succeeded success successful synced up valid
+        established exists finished green healthy initialized installed ok online operational processed provisioned
+        ready reconciled running succeeded success successful synced up valid
         """.split(),
         HEALTHY,
     ),
@@ -293,7 +299,7 @@ _WORDS: Mapping[str, Health] = {
         """.split(),
         DEGRADED,
     ),
-    **dict.fromkeys(("disabled", "hibernated", "paused", "stopped", "suspended"), SUSPENDED),
+    **dict.fromkeys(("disabled", "hibernated", "ignored", "paused", "stopped", "suspended"), SUSPENDED),
     "notfound": Health.MISSING,
 }
 """Phases and reasons as controllers spell them, letters and digits only, in lower case."""
@@ -305,18 +311,42 @@ def _plain(word: str) -> str:
 
 
 def meaning(word: str) -> Health | None:
-    """The state that a phase or reason means: by the table, or by its start or end (`WaitingForLoad`, `SyncFailed`)."""
+    """The state that a phase or reason means: by the table, or by its start or end (`WaitingForLoad`, `SyncFailed`).
+
+    Of a sentence where a word is expected, its words count: `Resource is being created`, `Credentials are not set`.
+    """
     first, _, more = word.partition(",")
-    word = _plain(first if more else word)  # a word, and after it a sentence
+    said = first if more else word  # a word, and after it a sentence
+    return _of_word(_plain(said)) or _of_sentence(said)
+
+
+def _of_sentence(said: str) -> Health | None:
+    words = [_plain(word) for word in said.split()]
+    if len(words) < 2:
+        return None
+    if words[0].startswith(_BEGUN) or not _UNDER_WAY.isdisjoint(words):
+        return PROGRESSING
+    found = [_of_word(word) for word in words]
+    if DEGRADED in found or not _DENIALS.isdisjoint(words):
+        return DEGRADED
+    return PROGRESSING if PROGRESSING in found else None
+
+
+_UNDER_WAY = frozenset({"being", "yet"})
+_DENIALS = frozenset({"cannot", "not", "unable"})
+
+
+def _of_word(word: str) -> Health | None:
     if word in _WORDS:
         return _WORDS[word]
     if word.startswith(_BEGUN) or ("not" in word and word.endswith(("ready", "complete", "available"))):
         return PROGRESSING
-    if word.endswith(("failed", "error", "failure")) or word.startswith(("failed", "failing")):
+    if word.endswith(("failed", "error", "failure", "exceeded", "aborted")) or word.startswith(_FAILED):
         return DEGRADED
     return PROGRESSING if word.endswith("ing") and not word.endswith("missing") else None
 
 
+_FAILED = ("failed", "failing", "invalid")
 _BEGUN = (
     "creating",
     "finalizing",
@@ -326,156 +356,4 @@ _BEGUN = (
     "provisioning",
     "updating",
     "waiting",
-)
-
-
-# ── Kinds without a rule ────────────────────────────────────────────────────────────────────────────────────────
-
-
-def by_conditions(it: OtherObject) -> State | None:
-    """A status as most controllers write it: error conditions, a summary condition, a phase, counts."""
-    return _IN_GENERAL(it)
-
-
-def _broken(it: OtherObject) -> State | None:
-    """A condition named after a problem that is True: `Stalled`, `InstallPlanFailed`, `CatalogSourcesUnhealthy`."""
-    found = next((c for c in it.conditions if c.status == "True" and c.type.lower().endswith(_TROUBLES)), None)
-    return (DEGRADED, why(found)) if found else None
-
-
-def _summed_up(it: OtherObject) -> State | None:
-    """By the summary conditions, or by all that are named after a success; the worst of them counts."""
-    named = [c for c in it.conditions if c.type in _SUMMARIES]
-    named = named or [c for c in it.conditions if _is_success(c.type.lower())]
-    said = [_of_summary(it, c) for c in named]
-    if STALE in said or any(c.type in _ENDED and c.status == "True" for c in named):
-        return STALE if STALE in said else FINE
-    by_worst = (health for worst in (SUSPENDED, DEGRADED, PROGRESSING) for health in said if health[0] is worst)
-    return next(by_worst, FINE if said else None)
-
-
-def _is_success(name: str) -> bool:
-    return name.endswith(_SUCCESSES) and not name.endswith(_TROUBLES)
-
-
-def _of_summary(it: OtherObject, told: Condition) -> State:
-    """False is a failure, unless something shows that work is in progress."""
-    if told.observed_generation is not None and told.observed_generation < it.generation:
-        return STALE
-    if told.status == "True":
-        return FINE
-    if told.reason.endswith("Paused"):
-        return SUSPENDED, why(told)
-    reason, at_work = meaning(told.reason), _GOES_ON(it) or _ANY_PHASE(it) or FINE
-    if told.status != "False" or told.severity == "Info":
-        return PROGRESSING, why(told)
-    if reason is DEGRADED or told.severity == "Error" or told.message.lower().startswith(("error", "failed")):
-        return DEGRADED, why(told)
-    return PROGRESSING if PROGRESSING in (reason, at_work[0]) else DEGRADED, why(told)
-
-
-def unless_fine(rule: Rule) -> Rule:
-    """The problems that `rule` reports, so that other rules run before it can return healthy."""
-    return lambda it: None if (said := rule(it)) == FINE else said
-
-
-def _failed_phase(it: OtherObject) -> State | None:
-    said = _ANY_PHASE(it)
-    return said if said and said[0] is DEGRADED else None
-
-
-def _nested(it: OtherObject) -> State | None:
-    """By conditions further down: of parts, of listeners, of what it wraps; the worst of them counts."""
-    said = [found for part in it.nested if (found := _summed_up(replace(it, conditions=part.conditions))) is not None]
-    by_worst = (found for worst in (SUSPENDED, DEGRADED, PROGRESSING) for found in said if found[0] is worst)
-    return next(by_worst, FINE if said else None)
-
-
-def _words_inside(it: OtherObject) -> State | None:
-    """By words of state further down; the worst of them counts."""
-    said = [(health, word) for word in it.words if (health := _ACCEPTED.get(word) or meaning(word)) is not None]
-    for worst in (DEGRADED, PROGRESSING, SUSPENDED):
-        bad = next((word for health, word in said if health is worst), None)
-        if bad is not None:
-            return worst, f"a part of it is {bad}"
-    return FINE if said else None
-
-
-_ACCEPTED = {"Accepted": HEALTHY}  # by one of those that it is for; as the phase of a request it is a beginning
-
-
-def _untold(it: OtherObject) -> State | None:
-    """A status without anything in it is one that its controller has not filled yet."""
-    return WAITING if it.is_empty or not it.has_status else None
-
-
-def _counted(it: OtherObject) -> State | None:
-    """By ready replicas, where the status says how many there are."""
-    total, ready = count(it, "status.replicas"), count(it, "status.readyReplicas", "status.availableReplicas")
-    if total is None or ready is None or count(it, "spec.replicas") is not None:
-        return None
-    return (PROGRESSING, f"{ready} of {total} replicas are ready") if ready < total else FINE
-
-
-def _parts(it: OtherObject) -> State | None:
-    return attached(to_all=False)(it) if it.parents else None
-
-
-_TROUBLES = (
-    "failed",
-    "failure",
-    "error",
-    "erroroccurred",
-    "unhealthy",
-    "degraded",
-    "stalled",
-    "terminal",
-    "invalid",
-    "notready",
-    "conflict",
-    "errors",
-)
-_ENDED = frozenset({"Succeeded", "Successful", "Complete", "Completed"})
-_SUMMARIES = _ENDED | {"Ready", "Available", "Healthy", "Synced", "Reconciled"}
-_SUCCESSES = (
-    "ready",
-    "available",
-    "healthy",
-    "synced",
-    "synchronized",
-    "success",
-    "succeeded",
-    "applied",
-    "reconciled",
-    "accepted",
-    "admitted",
-    "programmed",
-    "valid",
-    "established",
-    "deployed",
-    "running",
-)
-_GOES_ON = when(PROGRESSING, "Progressing", "Reconciling", "Updating", "RollingUpdate", "InProgress")
-_ANY_PHASE = phase(
-    "status.phase", "status.state", "status.currentState", "status.status", "status.health.status", "status.health"
-)
-_IN_GENERAL = first(
-    suspended,
-    stale,
-    _broken,
-    _failed_phase,
-    when(PROGRESSING, "Reconciling"),
-    unless_fine(_summed_up),
-    unless_fine(_ANY_PHASE),
-    _summed_up,
-    _parts,
-    _ANY_PHASE,
-    flag("status.ready"),
-    flag("status.healthy", false=DEGRADED),
-    replicas,
-    _counted,
-    _nested,
-    _words_inside,
-    _untold,
-    lambda it: (UNKNOWN, "status not understood"),
 )

@@ -429,7 +429,18 @@ def test_every_custom_resource_group_of_the_catalog_is_thought_of(catalog: Catal
         ({"health": {"status": "Degraded"}}, "degraded"),
         ({"availableReplicas": 1}, "progressing"),
         ({"ready": True}, "healthy"),
+        ({**conditions("Admitted=True"), "availableReplicas": 1}, "progressing"),
+        (conditions("FailedCreatePod=True: quota"), "degraded"),
+        (conditions("Available=True", "Progressing=False/ProgressDeadlineExceeded: timed out"), "degraded"),
+        (conditions("Ready=Unknown/PartialTriggerError: a trigger fails"), "degraded"),
+        (conditions("Ready=True", "example.org/hibernation=True/Hibernated: asleep"), "suspended"),
+        (conditions("In-progress=True: promoting"), "progressing"),
+        (conditions("Ready=False/Resource is being created"), "progressing"),
+        ({"currentState": "Credentials are not set properly"}, "degraded"),
+        ({"currentState": "Not yet initialized"}, "progressing"),
+        ({"errorDescription": "the limit of roles is reached"}, "degraded"),
         ({"answer": 42}, "unknown"),
+        ({"state": 3}, "unknown"),
         ({"conditions": "odd"}, "unknown"),
         ({}, "progressing"),
         (None, "progressing"),
@@ -443,6 +454,14 @@ def test_kinds_without_a_rule(status: Any, expected: str) -> None:
 
 def test_what_its_user_switched_off_is_suspended() -> None:
     assert word("example.org/v1", "Widget", spec={"paused": True}, status=_FAILED) == "suspended"
+    deeper = {"updateStrategy": {"rollingUpdate": {"paused": True}}}
+    assert word("example.org/v1", "Widget", spec=deeper, status=_READY) == "suspended"
+
+
+def test_what_is_made_to_end_is_at_work_while_it_runs() -> None:
+    assert word("example.org/v1", "WidgetBackup", status={"phase": "Running"}) == "progressing"
+    assert word("example.org/v1", "WidgetBackup", status=conditions("Running=True", "Completed=True")) == "healthy"
+    assert word("example.org/v1", "Widget", status={"phase": "Running"}) == "healthy"
 
 
 # ── Life and its absence ────────────────────────────────────────────────────────────────────────────────────────
