@@ -5,7 +5,7 @@ are written. Called by the reader of files and by the inventory.
 """
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import islice, product
 from pathlib import PurePosixPath
@@ -137,12 +137,12 @@ def _with_folders(told: Sequence[Declaration]) -> Iterator[Declaration]:
     for each in told:
         if each.by in _OF_FOLDERS:
             continue
-        yield each
         wanted = str(PurePosixPath(each.path)) if each.path else ""
-        for folder in by_last.get(_last(wanted), ()) if wanted else ():
-            if folder == wanted or folder.endswith(f"/{wanted}"):
-                applied.add(folder)
-                yield from (_applied(inner, each) for inner in folders[folder])
+        theirs = [folder for folder in by_last.get(_last(wanted), ()) if f"/{folder}".endswith(f"/{wanted}")]
+        applied.update(theirs if wanted else ())
+        if not (wanted and theirs):
+            yield each
+        yield from (_applied(inner, each) for folder in theirs if wanted for inner in folders[folder])
     for folder, inner in folders.items():
         yield from (each for each in inner if folder not in applied and not is_itself(each))
 
@@ -186,7 +186,7 @@ def of_document(value: Mapping[Any, Any], place: Place) -> tuple[Declaration, ..
         return tuple(_of_chart(value, place))
     if group == "kustomize.config.k8s.io" or file.lower().startswith("kustomization"):
         return tuple(_of_kustomization(value, place))
-    return tuple(_of_bridge(value, place)) if not group else ()
+    return ()
 
 
 def of_template(value: Mapping[Any, Any], place: Place) -> tuple[Declaration, ...]:
@@ -266,7 +266,8 @@ def _sets(generator: Mapping[Any, Any]) -> Iterator[_Parameters]:
         over = [each for other in others for each in islice(_sets(other), _SETS_MAX)]
         for base in _sets(first):
             yield base
-            yield from ({**base, **each, _SELECTED: each.get(_SELECTED) or base.get(_SELECTED, "")} for each in over)
+            changed = (each for each in over if any(base.get(key) != each[key] for key in each if key != _SELECTED))
+            yield from ({**base, **each, _SELECTED: each.get(_SELECTED) or base.get(_SELECTED, "")} for each in changed)
     else:
         yield {}
 
@@ -418,13 +419,28 @@ def _of_eksctl(value: Mapping[Any, Any], place: Place) -> Iterator[Declaration]:
 _BRIDGE_VERSIONS = ("defaultVersion", "chartVersion", "addonChartVersion", "targetRevision", "version")
 
 
-def _of_bridge(value: Mapping[Any, Any], place: Place) -> Iterator[Declaration]:
+def is_bridge(value: Mapping[Any, Any]) -> bool:
+    """Whether a document is the values of a GitOps bridge, which name the chart of each add-on."""
+    return "apiVersion" not in value and any(map(_repository, value.values()))
+
+
+def enabled(value: Mapping[Any, Any]) -> Iterator[str]:
+    """What values switch on: those of an environment need not repeat the chart."""
+    return (key for key, one in value.items() if isinstance(key, str) and _mapping(one).get("enabled") is True)
+
+
+def _repository(entry: Any) -> str:
+    one = _mapping(entry)
+    return _text(one.get("chartRepository") or one.get("addonChartRepository"))
+
+
+def of_bridge(value: Mapping[Any, Any], place: Place, switched_on: Collection[str]) -> Iterator[Declaration]:
     """The add-ons of a GitOps bridge's values: each with its chart, where that is from, and the usual version."""
     for key, each in value.items():
-        one = _mapping(each)
-        repository = _text(one.get("chartRepository") or one.get("addonChartRepository"))
+        one, repository = _mapping(each), _repository(each)
         version = next((_text(one[name]) for name in _BRIDGE_VERSIONS if name in one), "")
-        if not repository or not isinstance(key, str) or _is_off(one):
+        off = one.get("enabled") is False and key not in switched_on
+        if not repository or not isinstance(key, str) or off:
             continue
         yield Declaration(
             by=DeclaredBy.BRIDGE,
@@ -436,7 +452,3 @@ def _of_bridge(value: Mapping[Any, Any], place: Place) -> Iterator[Declaration]:
             destination=f"clusters with {chosen}" if (chosen := _selected(_mapping(one.get("selector")))) else "",
             place=place,
         )
-
-
-def _is_off(one: Mapping[Any, Any]) -> bool:
-    return one.get("enabled") is False

@@ -237,7 +237,18 @@ class Catalog:
                 return cell
         assert addon is not None, name
         asked = _Asked(addon_id, version, minor, addon.source, addon.as_of)
-        return self._check_component(addon, asked) or _check_upstream(addon, asked)
+        return self._check_component(addon, asked) or _check_upstream(addon, asked, self.newest_known(addon.id))
+
+    def newest_known(self, addon_id: str) -> Version | None:
+        """The newest release of an add-on that the catalogue, its charts and AWS's table know; None of none."""
+        addon = self.addons[addon_id]
+        charts = [chart for chart in addon.install.charts if chart.main and not chart.numbered_apart]
+        tables = [table for chart in charts if (table := self.charts.of(chart.name)) is not None]
+        listed = self.eks.addons.get(addon.install.eks.name) if addon.install.eks else None
+        known = [cycle.latest or Version.of(cycle.cycle) for cycle in addon.lifecycle]
+        known += [table.newest_application for table in tables if table.newest_application]
+        known += [entry.version for entry in listed.versions] if listed else []
+        return max(known, default=None)
 
     def published_for(self, name: str, minor: Minor) -> VersionRange | None:
         """The versions of an add-on that upstream publishes for a minor, where it says so."""
@@ -322,14 +333,21 @@ class _Asked:
         )
 
 
-def _check_upstream(addon: AddOn, asked: _Asked) -> Cell:
-    """The answer from the ranges that upstream publishes."""
+def _check_upstream(addon: AddOn, asked: _Asked, newest: Version | None) -> Cell:
+    """The answer from the ranges that upstream publishes. `newest`: the newest version that is known."""
     said = next((support for support in addon.kubernetes if support.versions.covers(asked.version)), None)
     if said is None:
         return _beyond_the_table(addon, asked)
     subject, span = f"{addon.name} {asked.version}", _span(said.minimum, said.maximum)
     if said.minimum is not None and asked.minor < said.minimum:
         return asked.no(f"{subject} supports Kubernetes {span}.", said.source)
+    if said.versions.highest is None and (newest is None or asked.version.minor > newest.minor):
+        last = f"the newest that is known is {newest}" if newest else "none of its versions is known"
+        return asked.unknown(f"{subject} is newer than what is known; {last}.", said.source)
+    if said.maximum is not None and asked.minor > said.maximum and addon.kubernetes_is_minimum:
+        return _older_than_needed(addon, asked) or asked.unknown(
+            f"{subject} was published for Kubernetes {span}.", said.source
+        )
     if said.maximum is not None and asked.minor > said.maximum:
         # Upstream lists what it tested; a newer Kubernetes may work, but no source says so.
         return asked.unknown(f"{subject} was published for Kubernetes {span}.", said.source)
@@ -343,10 +361,20 @@ def _beyond_the_table(addon: AddOn, asked: _Asked) -> Cell:
         return asked.unknown(f"No range of Kubernetes is published for {subject}.")
     oldest = min(rows, key=lambda row: row.versions.lowest or ())
     if addon.kubernetes_is_minimum and oldest.maximum is not None and asked.minor >= oldest.maximum:
-        fit = [row for row in rows if row.maximum is not None and asked.minor <= row.maximum]
-        first = f"; {min(fit, key=lambda row: row.versions.lowest or ()).versions} does" if fit else ""
-        return asked.no(f"{subject} is older than any that supports Kubernetes {asked.minor}{first}.", oldest.source)
-    return asked.unknown(f"{subject} is older than any whose range is known; the oldest is {oldest.versions}.")
+        return _older_than_needed(addon, asked) or asked.no(
+            f"{subject} is older than any that supports Kubernetes {asked.minor}.", oldest.source
+        )
+    return asked.unknown(f"{subject} is older than any whose range is known: our table begins with {oldest.versions}.")
+
+
+def _older_than_needed(addon: AddOn, asked: _Asked) -> Cell | None:
+    """The answer for a version that is older than the first one for a minor; None if none is known for that."""
+    fit = [row for row in addon.kubernetes if row.maximum is not None and asked.minor <= row.maximum]
+    if not fit:
+        return None
+    first = min(fit, key=lambda row: row.versions.lowest or ())
+    older = f"{addon.name} {asked.version} is older than any that supports Kubernetes {asked.minor}"
+    return asked.no(f"{older}; {first.versions} does.", first.source)
 
 
 def _span(minimum: Minor | None, maximum: Minor | None) -> str:

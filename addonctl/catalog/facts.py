@@ -71,7 +71,7 @@ class ChartInstall:
     """A Helm chart. A `main` one installs the add-on, others its CRDs or parts.
 
     `numbered_as_application`: its version is that of the application, or the add-on is the chart; of others the table
-    of charts says which application a version has.
+    of charts says which application a version has. `numbered_apart`: that is a rebuild with numbers of its own.
     """
 
     name: str
@@ -80,6 +80,7 @@ class ChartInstall:
     namespace: str = ""
     main: bool = True
     numbered_as_application: bool = False
+    numbered_apart: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -513,6 +514,7 @@ class AddOn:
     fingerprints: Fingerprints
     comes_with: tuple[str, ...] = ()  # what every installation has: Kind/name, Kind/namespace/name
     bundles: tuple[str, ...] = ()  # ids of add-ons that it installs as parts
+    includes: tuple[str, ...] = ()  # ids of add-ons that are no rows of their own where it installs them
     version: tuple[VersionRule, ...] = ()
     component: str = ""  # its name in Kubernetes' version skew policy, if that policy decides what it supports
     kubernetes: tuple[KubernetesSupport, ...] = ()

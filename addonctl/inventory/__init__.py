@@ -22,6 +22,7 @@ from addonctl.inventory.grouping import (
     attach_parts,
     attach_releases,
     group_workloads,
+    include_parts,
 )
 from addonctl.inventory.ownership import Ownership
 from addonctl.inventory.ownership_findings import ownership_findings
@@ -40,6 +41,7 @@ def take_inventory(view: View, catalog: Catalog) -> Inventory:
     recogniser, ownership = Recogniser(catalog), Ownership(view)
     matches, others = _recognised(view, recogniser)
     groups = group_workloads(matches, view, catalog, ownership)
+    include_parts(groups)
     attach_objects(view, catalog, recogniser, ownership, groups)
     attach_releases(view, recogniser, ownership, groups)
     unknown = attach_eks_addons(view, catalog, groups)

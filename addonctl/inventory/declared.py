@@ -12,7 +12,7 @@ from addonctl import declarations
 from addonctl.catalog import AddOn, Catalog
 from addonctl.inventory.grouping import Group, Groups, eks_names
 from addonctl.inventory.recognition import Recogniser
-from addonctl.inventory.version_evidence import of_chart
+from addonctl.inventory.version_evidence import is_apart, of_chart
 from addonctl.model import Claim, Declaration, DeclaredBy, Evidence, Installation, State, View, owners
 from addonctl.versions import Version
 
@@ -134,7 +134,7 @@ def _row(each: Declared, parts: Sequence[Declaration], catalog: Catalog) -> Inst
         version_unknown_reason=why,
         chart=first.chart,
         chart_version=chart_version,
-        upstream_version=version is not None and not first.eks_addon,
+        upstream_version=version is not None and not is_apart(addon, first.chart),
         owner=owner,
         configuration=_where(first),
         claims=() if isinstance(owner, owners.Undetermined) else (Claim(owner=owner, evidence=f"{first} declares it"),),

@@ -7,7 +7,7 @@ form one of their own. Called by the inventory.
 
 from bisect import insort
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from addonctl.catalog import AddOn, Catalog
 from addonctl.inventory.ownership import Ownership, by_precedence, fighting
@@ -129,6 +129,18 @@ class Groups:
         group.claim((claim,))
         self._owned.setdefault((group.addon.id, claim.owner), group)
 
+    def include(self, group: Group, into: Group) -> None:
+        """Makes the workloads of a group parts of another one's."""
+        into.matches += [replace(match, core=False) for match in group.matches]
+        self._all.remove(group)
+        self._owned = {key: each for key, each in self._owned.items() if each is not group}
+        self._placed = {key: each for key, each in self._placed.items() if each is not group}
+        left = next((each for each in self._all if each.addon is group.addon), None)
+        if left is None:
+            self._first.pop(group.addon.id, None)
+        else:
+            self._first[group.addon.id] = left
+
     def first(self, addon: str) -> Group | None:
         return self._first.get(addon)
 
@@ -231,6 +243,20 @@ def _merged(sets: Sequence[Group], charts: Mapping[tuple[str, str], str]) -> lis
         insort(by_profile.setdefault(profile, []), number)
     assert sum(len(group.matches) for group in merged) == len({id(m) for group in merged for m in group.matches})
     return merged
+
+
+def include_parts(groups: Groups) -> None:
+    """Puts the workloads of add-ons that others include with those: of the same owner, or in the same namespace."""
+    whole = {(part, mark): group for group in groups for part in group.addon.includes for mark in _marks(group)}
+    for group in tuple(groups):
+        into = next((whole[group.addon.id, mark] for mark in _marks(group) if (group.addon.id, mark) in whole), None)
+        if into is not None:
+            groups.include(group, into)
+
+
+def _marks(group: Group) -> Iterator[Owner | str]:
+    yield from group.claims
+    yield from group.namespaces
 
 
 def attach_parts(matches: Iterable[Match], groups: Groups, ownership: Ownership) -> list[Match]:

@@ -68,7 +68,7 @@ def _by_rules(group: Group, catalog: Catalog) -> VersionSeen:
                 if version is not None:
                     detail = f"chart: {chart} {number}" + (f" is {version}" if str(version) != str(number) else "")
                     shown = Evidence(kind="version", subject=place.subject, detail=detail, ref=place.ref)
-                    return VersionSeen(version, upstream=True, evidence=(shown,))
+                    return VersionSeen(version, upstream=not is_apart(group.addon, chart), evidence=(shown,))
                 why = why or unmapped
             continue
         for place in _places(rule, group):
@@ -100,6 +100,11 @@ def of_chart(
     if said is not None:
         return said, ""
     return None, f"only its chart is known, {chart} {number}; {why_not_in(table, number)}"
+
+
+def is_apart(addon: AddOn, chart: str) -> bool:
+    """Whether a chart installs a rebuild with numbers of its own."""
+    return any(each.name == chart and each.numbered_apart for each in addon.install.charts)
 
 
 def why_not_in(table: ChartVersions | None, number: Version) -> str:

@@ -1,5 +1,6 @@
 """What became of the files that were read, in words: one line for all of them, and where something stands."""
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 
 from addonctl.model import Gap, GapReason, Intake, Place, Renderer, Unrendered
@@ -72,7 +73,15 @@ _HOW = (
 )
 
 
+_HEAD = re.compile(r"^(.*?)(?:(ch)e)?s(?=$| of | in | that )")
+
+
+def _one(what: str) -> str:
+    """The singular: `patch of kustomizations`, `file that is neither YAML nor JSON`."""
+    return _HEAD.sub(r"\1\2", what).replace(" that are ", " that is ", 1)
+
+
 def _counts(counts: Mapping[str, int]) -> str:
-    named = [f"{number} {what}" for what, number in counts.items()]
+    named = [f"{number} {what if number != 1 else _one(what)}" for what, number in counts.items()]
     more = [f"{sum(list(counts.values())[_SHOWN_MAX:])} more"] if len(named) > _SHOWN_MAX else []
     return ", ".join((*named[:_SHOWN_MAX], *more))

@@ -14,7 +14,7 @@ FILES = sorted(file.name for file in FOLDER.iterdir() if file.name.endswith(".ya
 
 
 def test_all_addons_are_there(catalog: Catalog) -> None:
-    assert len(FILES) == 43
+    assert len(FILES) == 57
     assert [f"{addon}.yaml" for addon in sorted(catalog.addons)] == FILES
 
 

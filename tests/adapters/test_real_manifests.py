@@ -32,15 +32,19 @@ class Tally:
     extra: list[str] = field(default_factory=list)
 
 
-def judge(tally: Tally, entry: dict[str, Any], rows: list[Installation]) -> None:
-    """Holds the rows of one render against its entry in the index."""
+def judge(tally: Tally, entry: dict[str, Any], rows: list[Installation], known: set[str]) -> None:
+    """Holds the rows of one render against its entry in the index.
+
+    Of add-ons that the index does not know, since they joined the catalogue later, a render may be: its folder says so.
+    """
     found = {row.addon for row in rows}
     for addon in entry["expect"]:
         tally.expected += 1
         if addon not in found:
             tally.missed.append(f"{entry['file']}: {addon}")
     for addon in sorted(found - set(entry["expect"]) - set(entry["parts"])):
-        tally.extra.append(f"{entry['file']}: {addon}")
+        if addon in known or entry["file"].partition("/")[0] not in addon:
+            tally.extra.append(f"{entry['file']}: {addon}")
     if not entry["expect"] or entry.get("version_optional"):
         return
     first = next((row for row in rows if row.addon == entry["expect"][0]), None)
@@ -54,11 +58,12 @@ def judge(tally: Tally, entry: dict[str, Any], rows: list[Installation]) -> None
 def test_renders_are_recognised(
     every: int, shared_data: Path, catalog: Catalog, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    tally = Tally()
-    for entry in json.loads((shared_data / "manifests" / "index.json").read_text())[::every]:
+    tally, index = Tally(), json.loads((shared_data / "manifests" / "index.json").read_text())
+    known = {addon for entry in index for addon in (*entry["expect"], *entry["parts"])}
+    for entry in index[::every]:
         path = shared_data / "manifests" / entry["file"]
         snapshot = manifests.read([str(path)], Decoder(catalog), taken=NOW)
-        judge(tally, entry, list(take_inventory(View(snapshot), catalog).installations))
+        judge(tally, entry, list(take_inventory(View(snapshot), catalog).installations), known)
     recognised = 1 - len(tally.missed) / tally.expected
     right = 1 - len(tally.wrong) / tally.versions
     with capsys.disabled():

@@ -122,12 +122,22 @@ def test_a_chart_declares_its_dependencies_and_itself_only_to_who_applies_it() -
 def test_kustomizations_and_the_bridge_declare_charts() -> None:
     (inflated,) = of("helmCharts: [{name: coredns, version: 1.43.0, repo: https://u:p@x.org}]", "a/kustomization.yaml")
     assert (inflated.by, inflated.chart, inflated.repository) == (DeclaredBy.KUSTOMIZE, "coredns", "https://x.org")
-    (bridged,) = of("""
+
+
+def test_a_bridge_declares_what_is_switched_on_anywhere() -> None:
+    values = yaml.safe_load("""
     dns: {chartName: coredns, chartRepository: https://x.org, defaultVersion: 1.43.0}
-    off: {enabled: false, chartName: keda, chartRepository: https://x.org, defaultVersion: 2.17.0}
+    keda: {enabled: false, chartRepository: https://x.org, defaultVersion: 2.17.0}
+    velero: {enabled: false, chartRepository: https://x.org, defaultVersion: 10.0.0}
     global: {chartRepository: ''}
     """)
-    assert (bridged.by, bridged.name, bridged.chart) == (DeclaredBy.BRIDGE, "dns", "coredns")
+    assert declarations.is_bridge(values)
+    switched_on = set(declarations.enabled(yaml.safe_load("keda: {enabled: true}\nvelero: {enabled: false}")))
+    found = declarations.of_bridge(values, Place("addons.yaml"), switched_on)
+    assert [(each.by, each.name, each.chart) for each in found] == [
+        (DeclaredBy.BRIDGE, "dns", "coredns"),
+        (DeclaredBy.BRIDGE, "keda", "keda"),
+    ]
 
 
 @pytest.mark.parametrize(

@@ -43,8 +43,8 @@ from addonctl.model import (
     current_releases,
 )
 
-# How many lost documents and folders are named where none was read.
-_NAMED_MAX = 20
+# How many lost documents are named where none was read, and folders that are not rendered.
+_NAMED_MAX, _FOLDERS_MAX = 20, 4
 # How many fields of an object may be unreadable before the object is.
 _FIELDS_MAX = 20
 # Former groups of kinds that have moved; files may still use them.
@@ -89,6 +89,9 @@ class Collection:
         self._values: dict[str, Mapping[Any, Any]] = {}  # of charts, by their folder
         self._clusters: dict[str, str] = {}  # declared clusters and their Kubernetes
         self._modules: Counter[str] = Counter()
+        self._bridges: list[tuple[Mapping[Any, Any], Place]] = []
+        self._switched_on: dict[str, set[str]] = {}  # by the name of a file: a bridge's values stand in several of it
+        self.roots: Sequence[str] = ()  # the folders that were given: names in them are shorter without
         self.files = 0
         self.kubernetes = ""
 
@@ -217,8 +220,10 @@ class Collection:
         if cluster is not None:
             self._clusters[cluster[0]] = cluster[1]
         what = "clusters of eksctl" if cluster else ""
-        if found and not value.get("apiVersion"):
-            what = "values of a GitOps bridge"
+        self._switched_on.setdefault(path.name, set()).update(declarations.enabled(value))
+        if declarations.is_bridge(value):
+            what = "GitOps bridges"
+            self._bridges.append((value, place))
         self._others[what] += bool(what)
         return bool(what)
 
@@ -228,8 +233,12 @@ class Collection:
         self._declarations += terraform.declared(text, file.place)
         self._others["Terraform files"] += 1
 
-    def _read_templates(self) -> None:
-        """What the templates of charts declare, with the values that the charts have."""
+    def _read_what_needs_others(self) -> None:
+        """What values of a bridge declare, as far as any file switches it on; and what the templates of charts declare,
+        with the values that the charts have."""
+        for value, place in self._bridges:
+            switched_on = self._switched_on[PurePosixPath(place.member or place.file).name]
+            self._declarations += declarations.of_bridge(value, place, switched_on)
         for file, chart in self._declaring:
             filled = classification.filled(file.body.decode(errors="replace"), self._values.get(chart, {}))
             for document in texts.documents(filled.encode()):
@@ -329,7 +338,7 @@ class Collection:
     def snapshot(self, cluster: Cluster, taken: datetime) -> Snapshot:
         """The Snapshot, with gaps for what was lost, is not rendered, or is not in the input."""
         self._leave_out_patches()
-        self._read_templates()
+        self._read_what_needs_others()
         eks, eks_gaps = self._answers.eks()
         releases = (*self._parts.get("helm_releases", ()), *self._answers.helm_releases())
         if releases:
@@ -337,7 +346,7 @@ class Collection:
         self._parts["custom_resources"] = list(self._tallied())
         self._parts["helm_releases"] = list(current_releases(releases))
         unrendered = tuple(self._unrendered())
-        gaps = (*self._lost, *_not_rendered(unrendered), *self._absent(), *eks_gaps)
+        gaps = (*self._lost, *_not_rendered(unrendered, self.roots), *self._absent(), *eks_gaps)
         parts: dict[str, Any] = {part: tuple(items) for part, items in self._parts.items()}
         declared = next(iter(self._clusters.items())) if len(self._clusters) == 1 else ("", "")
         version = cluster.kubernetes or self.kubernetes or declared[1]
@@ -429,13 +438,22 @@ def _is_at(item: Any, paths: set[str]) -> bool:
     return place is not None and (place.member or place.file).removeprefix("./") in paths
 
 
-def _not_rendered(unrendered: Iterable[Unrendered]) -> Iterator[Gap]:
+def _within(folder: str, roots: Iterable[str]) -> str:
+    """A folder's path within the one that was given."""
+    for root in roots:
+        path, given = PurePosixPath(folder), PurePosixPath(root)
+        if path != given and path.is_relative_to(given):
+            return str(path.relative_to(given))
+    return folder
+
+
+def _not_rendered(unrendered: Iterable[Unrendered], roots: Sequence[str]) -> Iterator[Gap]:
     parts = {Renderer.HELM: "templates", Renderer.OTHER: "templates", Renderer.KUSTOMIZE: "kustomizations"}
     for renderer, part in parts.items():
         found = [each for each in unrendered if each.renderer is renderer]
         if found:
-            folders = ", ".join(each.folder for each in found[:_NAMED_MAX])
-            more = f" and {len(found) - _NAMED_MAX} more" if len(found) > _NAMED_MAX else ""
+            folders = ", ".join(_within(each.folder, roots) for each in found[:_FOLDERS_MAX])
+            more = f" and {len(found) - _FOLDERS_MAX} more" if len(found) > _FOLDERS_MAX else ""
             yield Gap(part=part, reason=GapReason.NOT_RENDERED, detail=f"{folders}{more}: {_HOW[renderer]}")
 
 
@@ -549,6 +567,7 @@ def read(
     a cluster in any of them.
     """
     collection, given = Collection(decoder), list(paths)
+    collection.roots = given
     for number, file in enumerate(files(given, collection.pass_over), start=1):
         progress(str(file.place), number, 0)
         try:
