@@ -344,13 +344,10 @@ def _check_upstream(addon: AddOn, asked: _Asked, newest: Version | None) -> Cell
     if said.versions.highest is None and (newest is None or asked.version.minor > newest.minor):
         last = f"the newest that is known is {newest}" if newest else "none of its versions is known"
         return asked.unknown(f"{subject} is newer than what is known; {last}.", said.source)
-    if said.maximum is not None and asked.minor > said.maximum and addon.kubernetes_is_minimum:
-        return _older_than_needed(addon, asked) or asked.unknown(
-            f"{subject} was published for Kubernetes {span}.", said.source
-        )
     if said.maximum is not None and asked.minor > said.maximum:
         # Upstream lists what it tested; a newer Kubernetes may work, but no source says so.
-        return asked.unknown(f"{subject} was published for Kubernetes {span}.", said.source)
+        needed = _older_than_needed(addon, asked) if addon.kubernetes_is_minimum else None
+        return needed or asked.unknown(f"{subject} was published for Kubernetes {span}.", said.source)
     return asked.yes(f"{subject} supports Kubernetes {span}.", said.source)
 
 

@@ -7,6 +7,7 @@ kind without an entry is assessed by general_rules.by_conditions. Used by object
 from collections.abc import Mapping
 from functools import cache
 
+from addonctl.health.general_rules import by_conditions
 from addonctl.health.status_rules import (
     DEGRADED,
     FINE,
@@ -221,6 +222,11 @@ RULES: Mapping[tuple[str, str], Rule | None] = {
     ("policy.linkerd.io", "*"): attached(to_all=False),
     ("workload.linkerd.io", "*"): READY,
     ("linkerd.io", "*"): None,
+    # Controllers that write their status as most do
+    ("awspca.cert-manager.io", "*"): _ready,
+    ("gateway.envoyproxy.io", "*"): by_conditions,
+    ("application-networking.k8s.aws", "*"): by_conditions,
+    **{(f"{group}.crossplane.io", "*"): by_conditions for group in ("apiextensions", "ops", "pkg", "protection")},
     # Knative
     ("eventing.knative.dev", "EventType"): READY,
     **{

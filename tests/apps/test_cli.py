@@ -159,7 +159,7 @@ def test_a_wrong_option_is_an_error_and_not_a_finding() -> None:
         ("coredns", "v9.9.9-eksbuild.1", "1.34", "unknown"),
         ("metrics-server", "0.7.2", "1.26", "no"),
         ("karpenter", "1.8.1", "1.34", "yes"),
-        ("karpenter", "1.8.1", "1.36", "unknown"),
+        ("karpenter", "1.8.1", "1.36", "no"),
         ("argo-cd", "1.0.0", "1.36", "unknown"),
         ("datadog_operator", "v0.1.29-eksbuild.1", "1.35", "yes"),
     ],
@@ -298,7 +298,7 @@ def test_lifecycle_fails_on_what_its_actions_answer_and_on_nothing_else() -> Non
     assert run("lifecycle", "--demo").returncode == 0
     assert run("lifecycle", "--demo", "--fail-on", "required").returncode == 2
     codes = {found["code"] for found in json.loads(run("lifecycle", "--demo", "-o", "json").stdout)["findings"]}
-    assert codes == {"EKS001", "EKS006", "EOL002"}
+    assert codes == {"CMP002", "EKS001", "EKS006", "EOL002"}
 
 
 # ── findings, health, compat, matrix, deps ──────────────────────────────────────────────────────────────────────

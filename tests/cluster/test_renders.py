@@ -23,7 +23,7 @@ from addonctl.adapters.decoding import Decoder
 from addonctl.catalog import Catalog
 from addonctl.inventory import take_inventory
 from addonctl.model import View
-from tests.adapters.test_real_manifests import RECOGNISED_MIN, VERSION_MIN, Tally, judge
+from tests.adapters.test_real_manifests import RECOGNISED_MIN, VERSION_MIN, Tally, judge, known_to
 from tests.builders import NOW
 from tests.cluster.cluster import ADMIN_TOKEN, Cluster
 
@@ -133,7 +133,8 @@ def test_renders_are_recognised_when_read_back(
     api, tally = Api(api_server), Tally()
     connection = api_reader.connect(None, str(api_server.kubeconfig))
     with ThreadPoolExecutor(8) as pool:
-        for entry in spread(json.loads((shared_data / "manifests" / "index.json").read_text()))[::share]:
+        index = json.loads((shared_data / "manifests" / "index.json").read_text())
+        for entry in spread(index)[::share]:
             paths = list(placed(list(objects(shared_data / "manifests" / entry["file"]))))
             for _, document in paths:
                 api.namespace(document["metadata"].get("namespace", "default"))
@@ -143,7 +144,7 @@ def test_renders_are_recognised_when_read_back(
             list(pool.map(lambda pair: api.apply(pair[1], pair[0]), ordered[len(first) :]))
             snapshot = api_reader.read(connection, Decoder(catalog), now=NOW)
             live = replace(snapshot, crds=tuple(crd for crd in snapshot.crds if not crd.deleting))
-            judge(tally, entry, list(take_inventory(View(live), catalog).installations))
+            judge(tally, entry, list(take_inventory(View(live), catalog).installations), known_to(index))
             gone = [path for path, document in reversed(ordered) if document["kind"] != "Namespace"]
             list(pool.map(lambda path: api("DELETE", f"{path}?propagationPolicy=Background"), gone))
     recognised = 1 - len(tally.missed) / tally.expected

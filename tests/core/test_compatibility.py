@@ -467,7 +467,7 @@ def test_older_than_any_other_table_is_unknown_and_said_so() -> None:
     entry = addon("app", "acme/app", kubernetes=(supports("1.6", "1.30", "1.34"), supports("1.5", "1.29", "1.33")))
     cell = answers(row("app", "1.4.0"), known=catalog(entry))[0]
     assert cell.answer is Answer.UNKNOWN
-    assert cell.reason == "App 1.4.0 is older than any whose range is known; the oldest is 1.5."
+    assert cell.reason == "App 1.4.0 is older than any whose range is known: our table begins with 1.5."
 
 
 @pytest.mark.parametrize(
@@ -1226,3 +1226,29 @@ def test_the_minors_of_a_matrix(oldest: str, newest: str, minors: str) -> None:
 def test_a_matrix_that_ends_before_it_begins_is_refused() -> None:
     with pytest.raises(BadInput, match=r"1\.36 to 1\.34 is not a range"):
         matrix_minors(CATALOG, Minor(1, 36), Minor(1, 34))
+
+
+def test_an_open_range_says_nothing_of_what_is_newer_than_all_that_is_known() -> None:
+    app = addon("app", "x/app", kubernetes=(supports("1.5+", "1.20"),), lifecycle=(ReleaseCycle(cycle="1.6"),))
+    known = replace(small_catalog(), addons={"app": app})
+    assert known.check("app", Version.of("1.6.9"), Minor(1, 34)).answer is Answer.YES
+    beyond = known.check("app", Version.of("1.14.3"), Minor(1, 34))
+    assert (beyond.answer, beyond.reason) == (
+        Answer.UNKNOWN,
+        "App 1.14.3 is newer than what is known; the newest that is known is 1.6.",
+    )
+    unknown = replace(known, addons={"app": replace(app, lifecycle=())})
+    assert unknown.check("app", Version.of("1.6.9"), Minor(1, 34)).answer is Answer.UNKNOWN
+
+
+def test_where_a_table_is_a_minimum_a_version_of_an_older_row_is_too_old() -> None:
+    rows = (supports("1.5 - 1.6", "1.20", "1.34"), supports("1.2 - 1.4", "1.20", "1.32"))
+    app = addon("app", "x/app", kubernetes=rows, kubernetes_is_minimum=True)
+    known = replace(small_catalog(), addons={"app": app})
+    old = known.check("app", Version.of("1.3.0"), Minor(1, 33))
+    assert (old.answer, old.reason) == (
+        Answer.NO,
+        "App 1.3.0 is older than any that supports Kubernetes 1.33; 1.5 - 1.6 does.",
+    )
+    assert known.check("app", Version.of("1.3.0"), Minor(1, 32)).answer is Answer.YES
+    assert known.check("app", Version.of("1.6.0"), Minor(1, 35)).answer is Answer.UNKNOWN

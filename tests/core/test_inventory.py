@@ -465,3 +465,17 @@ def test_an_eks_addon_that_the_catalog_does_not_know_is_a_row() -> None:
     listed = model.EksAddon(name="acme_tool", version="v2.1.0-eksbuild.1", namespace="acme")
     (row,) = rows(eks=eks(addons=(listed,)))
     assert (row.id, version(row), row.owner) == ("acme_tool/acme", "v2.1.0-eksbuild.1", owners.EksAddon("acme_tool"))
+
+
+def test_what_an_addon_includes_is_a_part_of_it_and_a_row_elsewhere() -> None:
+    known = small_catalog()
+    stack = replace(known.addons["stack"], bundles=(), includes=("exporter",))
+    including = replace(known, addons={**known.addons, "stack": stack})
+    parts = (
+        workload("operator", "stack/operator:v1", namespace="monitoring", annotations=helm("monitoring", "stack")),
+        workload("exporter", "metrics/exporter:v2", namespace="monitoring", annotations=helm("monitoring", "stack")),
+        workload("exporter", "metrics/exporter:v2", namespace="apps"),
+    )
+    found = take_inventory(View(snapshot(workloads=parts)), including).installations
+    assert [(row.addon, len(row.workloads)) for row in found] == [("exporter", 1), ("stack", 2)]
+    assert version(found[1]) == "v1"

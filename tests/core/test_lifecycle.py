@@ -136,7 +136,7 @@ def test_the_day_on_which_aws_upgrades_by_itself_makes_it_urgent() -> None:
 
 def test_what_a_waiver_accepts_gives_no_reason(demo: Assessment, catalog: Catalog) -> None:
     without = replace(demo, findings=tuple(found for found in demo.findings if found.code != "EOL002"))
-    assert set(due(demo, catalog)) - set(due(without, catalog)) == {"argo-cd", "cert-manager", "karpenter", "keda"}
+    assert set(due(demo, catalog)) - set(due(without, catalog)) == {"argo-cd", "cert-manager", "keda"}
 
 
 def test_without_the_running_kubernetes_nothing_is_planned() -> None:

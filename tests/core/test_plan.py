@@ -256,7 +256,7 @@ def test_steps_stand_in_the_order_of_dependencies_and_of_minors(demo: Assessment
 def test_what_nobody_can_say_is_an_open_question(demo: Assessment, catalog: Catalog) -> None:
     plan = upgrade_plan(demo, catalog, Minor(1, 35), NOW)
     asked = {question.installation.partition("/")[0]: question for question in plan.questions}
-    assert asked["karpenter"].published is not None
+    assert asked["keda"].published is not None
     assert asked["kube-state-metrics"].published is None
     assert not {step.installation for step in plan.steps} & {question.installation for question in plan.questions}
 
