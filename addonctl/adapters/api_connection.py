@@ -7,7 +7,7 @@ api_errors.py turns failures into typed errors.
 import os
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -74,13 +74,16 @@ class Connection:
     traffic: Traffic = field(default_factory=Traffic)
     pause: Callable[[float], None] = time.sleep
     retries: bool = True
+    acting_as: tuple[tuple[str, str], ...] = ()  # headers of impersonation, in place of the kubeconfig's
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
     _way: "tuple[Credential, Transport, HTTPConnectionPool] | None" = field(default=None, repr=False)
 
     def impatient(self, timeout_s: float) -> "Connection":
         """Another one to the same server, which asks once and waits so long for each response: it counts failures."""
         timeouts = Timeouts.of(timeout_s)
-        return Connection(self.name, self.server, self.context, self._at, self._credentials, timeouts, retries=False)
+        made = Connection(self.name, self.server, self.context, self._at, self._credentials, timeouts, retries=False)
+        made.acting_as = self.acting_as
+        return made
 
     # ── Questions ───────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -202,7 +205,7 @@ class Connection:
 
         transport, pool = self._transport(credential)
         sent = HTTPHeaderDict(self._headers(transport, body is not None) | dict(headers))
-        for name, value in credential.headers:
+        for name, value in self._identity(credential):
             sent.add(name, value)
         url = f"{transport.url.path}{target}"
         if transport.plain_proxy is not None:  # without TLS, a proxy needs the whole URL
@@ -220,6 +223,12 @@ class Connection:
             )
         except (HTTPError, OSError) as error:
             raise api_errors.failure(error, self._where, sent=True) from error
+
+    def _identity(self, credential: Credential) -> list[tuple[str, str]]:
+        if not self.acting_as:
+            return list(credential.headers)
+        own = (each for each in credential.headers if not each[0].startswith("Impersonate-"))
+        return [*own, *self.acting_as]
 
     def _headers(self, transport: Transport, has_body: bool) -> dict[str, str]:
         agent = f"addonctl/{addonctl.__version__}"
@@ -295,7 +304,7 @@ class Connection:
             transport, _ = self._transport(credential)
             try:
                 target = f"{transport.url.path}{path}"
-                return port_forward.handshake(transport, target, dict(credential.headers))
+                return port_forward.handshake(transport, target, self._identity(credential))
             except WebSocketBadStatusException as error:
                 if error.status_code == 401 and attempt == 0 and self._credentials.refused(generation):
                     continue
@@ -331,13 +340,28 @@ def connect(
     eks: Endpoint | None = None,
     token: Callable[[], tuple[str, datetime]] | None = None,
     timeout_s: float | None = None,
+    act_as: str = "",
+    groups: Iterable[str] = (),
 ) -> Connection:
     """A connection by EKS endpoint and token, by kubeconfig context, or by the service account of our own pod.
+
+    `act_as` is a user to impersonate, in `groups`. Raises BadInput for groups without a user.
 
     Neither the server nor a plugin is called yet. `timeout_s` is how long to wait for one response. Raises BadInput for
     a kubeconfig that cannot be used.
     """
-    timeouts = Timeouts.of(timeout_s)
+    connection = _connected(context, kubeconfig_path, eks, token, Timeouts.of(timeout_s))
+    connection.acting_as = tuple(kubeconfig.impersonation(act_as, groups))
+    return connection
+
+
+def _connected(
+    context: str | None,
+    kubeconfig_path: str | None,
+    eks: Endpoint | None,
+    token: Callable[[], tuple[str, datetime]] | None,
+    timeouts: Timeouts,
+) -> Connection:
     if eks is not None and token is not None:
         server = Server(name=eks.name, url=eks.server.rstrip("/"), ca_pem=eks.ca_pem)
         return Connection(eks.name, server.url, "", server, credentials.of_tokens(token), timeouts)

@@ -41,6 +41,7 @@ _CAUSES = 50
 _HTML = re.compile(rb"\s*<(!doctype|html|head|body|script|meta|\?xml)", re.IGNORECASE)
 # Admission returns the code that the webhook chose, 403 by default: only the message distinguishes it from RBAC's 403.
 _ADMISSION = re.compile(r'admission webhook "[^"]*" denied the request|ValidatingAdmissionPolicy \'[^\']*\'.* denied')
+_IMPERSONATION = re.compile(r"cannot impersonate resource")
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +70,10 @@ def refusal(server: str, path: str, status: int, headers: Mapping[str, str], bod
         case 401:
             return NotAllowed(
                 what, "The credentials are not accepted; log in again or check the user's access.", **kept
+            )
+        case 403 if said and _IMPERSONATION.search(said.message):
+            return Forbidden(
+                what, "Grant the verb impersonate on that, or leave out --as (of a kubeconfig: as).", **kept
             )
         case 403:
             return Forbidden(what, "Grant the permission; `addonctl rbac` prints the least role.", **kept)

@@ -126,15 +126,23 @@ def _release(record: _Record) -> live.Release:
 class HelmBinary:
     """ports.HelmWriter. `program` is a path or a name on PATH.
 
-    `kubeconfig` and `context` name the cluster; without them it is the one that helm itself would choose.
+    `kubeconfig` and `context` name the cluster; without them it is the one that helm itself would choose. `acting_as`
+    is a user to impersonate, and the groups.
     """
 
     def __init__(
-        self, releases: ports.HelmReleases, kubeconfig: Path | None = None, context: str = "", program: str = "helm"
+        self,
+        releases: ports.HelmReleases,
+        kubeconfig: Path | None = None,
+        context: str = "",
+        program: str = "helm",
+        acting_as: tuple[str, tuple[str, ...]] = ("", ()),
     ) -> None:
         self._releases, self._program = releases, program
+        user, groups = acting_as
         self._cluster = [f"--kubeconfig={kubeconfig}"] if kubeconfig else []
         self._cluster += [f"--kube-context={context}"] if context else []
+        self._cluster += [f"--kube-as-user={user}", *(f"--kube-as-group={group}" for group in groups)] if user else []
 
     def upgrade(
         self,

@@ -7,7 +7,7 @@ file. Errors name the file and the location but never a value from it: it contai
 import base64
 import binascii
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -311,6 +311,14 @@ def _plugin(plugin: _Exec, folder: Path) -> Plugin:
         gives_cluster=plugin.provide_cluster_info,
         install_hint=plugin.install_hint,
     )
+
+
+def impersonation(user: str, groups: Iterable[str]) -> list[tuple[str, str]]:
+    """The headers of acting as another user, which --as asks for. Raises BadInput for groups without a user."""
+    named = list(groups)
+    if named and not user:
+        raise BadInput("--as-group is of a user to act as, and none is given", "Give --as USER as well.")
+    return [("Impersonate-User", user), *(("Impersonate-Group", group) for group in named)] if user else []
 
 
 def _impersonation(user: _User) -> list[tuple[str, str]]:

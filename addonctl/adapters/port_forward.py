@@ -8,7 +8,7 @@ import contextlib
 import selectors
 import socket
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from addonctl.adapters import redact
@@ -22,7 +22,7 @@ _PORT_BYTES = 2
 _SHUTDOWN_S = 2.0
 
 
-def handshake(transport: Transport, path: str, headers: Mapping[str, str]) -> Any:
+def handshake(transport: Transport, path: str, headers: Iterable[tuple[str, str]]) -> Any:
     """An open WebSocket. Raises websocket.WebSocketBadStatusException with the server's response if it refuses."""
     import websocket
 
@@ -34,7 +34,7 @@ def handshake(transport: Transport, path: str, headers: Mapping[str, str]) -> An
         channel.connect(
             f"{scheme}://{transport.url.netloc}{path}",
             socket=raw,
-            header=[f"{name}: {value}" for name, value in headers.items()],
+            header=[f"{name}: {value}" for name, value in headers],
             subprotocols=[_PROTOCOL],
             suppress_origin=True,
             redirect_limit=0,

@@ -149,6 +149,9 @@ live_options = chain(
     click.option("--context", default="", help="Context of the kubeconfig.", shell_complete=_completes(_contexts)),
     click.option("--kubeconfig", default="", help="Path of the kubeconfig.", type=PATH),
     click.option("-n", "--namespace", default="", help="Read namespaced objects of this namespace only."),
+    click.option("-A", "--all-namespaces", is_flag=True, help="Read all namespaces, as without --namespace."),
+    click.option("--as", "act_as", default="", metavar="USER", help="Act as another user, as kubectl does."),
+    click.option("--as-group", "act_as_groups", multiple=True, metavar="GROUP", help="In this group; repeatable."),
     click.option("--eks", default="", metavar="CLUSTER", help="An EKS cluster by name; needs no kubeconfig."),
     aws_options,
     click.option(

@@ -20,6 +20,9 @@ def source_options(given: dict[str, Any]) -> "SourceOptions":
     from addonctl.apps import wiring
     from addonctl.render import screen
 
+    if given.pop("all_namespaces", False):
+        refuse(given_options("namespace"), "--all-namespaces", "Leave one out.")
+        given = given | {"namespace": ""}
     progress = screen.progress()
     click.get_current_context().call_on_close(lambda: progress("", 1, 1))  # an error has a line of its own
     return wiring.SourceOptions(**given, progress=progress)

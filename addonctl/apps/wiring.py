@@ -108,6 +108,8 @@ class SourceOptions:
     timeout_s: float | None = None
     prometheus: str = ""
     cloudwatch: bool = False
+    act_as: str = ""
+    act_as_groups: tuple[str, ...] = ()
     progress: ports.Progress = field(default=ports.silent)
 
     def source(self, known: "Catalog") -> ports.Source:
@@ -142,6 +144,8 @@ class SourceOptions:
             self.timeout_s,
             self.progress,
             configurations,
+            self.act_as,
+            self.act_as_groups,
         )
 
     def _check(self) -> None:
@@ -149,9 +153,12 @@ class SourceOptions:
         asked = [flag for flag, given in places.items() if given]
         if len(asked) > 1:
             raise BadInput(f"{' and '.join(asked)} cannot be used together", "Give one place to read from.")
-        of_kubeconfig = {"--context": self.context, "--kubeconfig": self.kubeconfig}
+        of_kubeconfig: dict[str, object] = {"--context": self.context, "--kubeconfig": self.kubeconfig}
         of_aws = {"--region": self.region, "--profile": self.profile}
-        of_live = of_kubeconfig | of_aws | {"--namespace": self.namespace, "--request-timeout": self.timeout_s}
+        of_live: dict[str, object] = (
+            of_kubeconfig | of_aws | {"--namespace": self.namespace, "--request-timeout": self.timeout_s}
+        )
+        of_live |= {"--as": self.act_as, "--as-group": self.act_as_groups}
         of_live |= {"--prometheus": self.prometheus, "--cloudwatch": self.cloudwatch}
         of_others = of_kubeconfig if asked == ["--eks"] else of_live if asked else {}
         if self.as_of is not None and not self.files:
@@ -358,6 +365,7 @@ def executor(options: SourceOptions, run_id: str, cluster: str = "") -> "Executo
     region, name = live.eks_place
     objects, addons = ApiObjects(live.connection, run_id), EksAddonApi(live.aws(region), name)
     releases = HelmSecrets(objects)
+    acting_as = (options.act_as, options.act_as_groups)
     return Executor(
         Ports(
             reader=objects,
@@ -366,7 +374,9 @@ def executor(options: SourceOptions, run_id: str, cluster: str = "") -> "Executo
             eks_writer=addons,
             gitops=GitOpsObjects(objects, objects),
             helm=releases,
-            helm_writer=HelmBinary(releases, Path(options.kubeconfig) if options.kubeconfig else None, options.context),
+            helm_writer=HelmBinary(
+                releases, Path(options.kubeconfig) if options.kubeconfig else None, options.context, acting_as=acting_as
+            ),
             manifests=ManifestFiles(),
             checkpoints=checkpoints(),
             configurations=configurations(),

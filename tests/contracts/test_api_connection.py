@@ -491,6 +491,37 @@ def test_a_user_may_act_as_another(connect: Open, lab: Lab) -> None:
     assert server.seen[0].headers["impersonate-group"] == "ops"
 
 
+def test_who_is_acted_as_by_option_stands_in_for_the_kubeconfig(lab: Lab) -> None:
+    """Also for a port of a pod, and for the connection of a probe; what proves who we are stays."""
+    server = lab.serve(lambda request: Answer(status=101, body=echo) if "portforward" in request.path else ok(request))
+    path = lab.config(server.url, {"token": "good", "as": "bob", "as-groups": ["ops"]})
+    connection = api_connection.connect(None, path, act_as="system:serviceaccount:a:b", groups=("x", "y"))
+    connection.request("GET", "/version")
+    connection.impatient(5).request("GET", "/version")
+    with connection.forward("a", "b", 53):
+        pass
+    for seen in server.seen:
+        assert seen.headers["impersonate-user"] == "system:serviceaccount:a:b"
+        assert seen.headers["impersonate-group"] in ("x", "y")
+        assert seen.user == "good"
+    assert len(server.seen) == 3
+
+
+def test_groups_without_a_user_are_refused(lab: Lab) -> None:
+    with pytest.raises(errors.BadInput, match="--as-group"):
+        api_connection.connect(None, lab.config("http://127.0.0.1:1"), groups=("x",))
+
+
+def test_who_may_not_impersonate_is_told_so(lab: Lab) -> None:
+    said = (
+        'users "bob" is forbidden: User "me" cannot impersonate resource "users" in API group "" at the cluster scope'
+    )
+    server = lab.serve(lambda _: refusal(403, said, reason="Forbidden"))
+    with pytest.raises(errors.Forbidden) as caught:
+        api_connection.connect(None, lab.config(server.url), act_as="bob").request("GET", "/version")
+    assert caught.value.fix.startswith("Grant the verb impersonate")
+
+
 def test_a_name_and_password_are_sent(connect: Open, lab: Lab) -> None:
     server = lab.serve(ok)
     connect(lab.config(server.url, {"username": "me", "password": "pw"})).request("GET", "/version")

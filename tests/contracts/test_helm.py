@@ -371,6 +371,15 @@ def test_no_value_stands_in_a_command_line_or_stays_behind(side: Side, api: Api,
         assert not Path((tmp_path / "log.file").read_text().strip()).parent.exists()
 
 
+def test_helm_acts_as_the_same_user(tmp_path: Path) -> None:
+    spy, log = tmp_path / "spy", tmp_path / "log"
+    spy.write_text(f'#!/bin/sh\necho "$@" >> {log}\necho v3.19.0\n')
+    spy.chmod(0o755)
+    writer = HelmBinary(HelmSecrets(None), None, "", str(spy), acting_as=("bob", ("ops", "dev")))  # type: ignore[arg-type]
+    writer.uninstall("a", "b", timeout_s=5)
+    assert "--kube-as-user=bob --kube-as-group=ops --kube-as-group=dev" in log.read_text()
+
+
 @REAL
 def test_merging_on_the_clients_side_leaves_what_no_chart_sets_and_refuses_nothing(
     side: Side, api: Api, objects: Objects

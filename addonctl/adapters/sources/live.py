@@ -6,7 +6,7 @@ The cluster is named once and the connection is created when first needed, so th
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypedDict
 
 from addonctl import ports
 from addonctl.catalog import Catalog
@@ -30,6 +30,12 @@ def on_eks(kubernetes: str) -> bool:
     return "-eks-" in kubernetes
 
 
+class _How(TypedDict):
+    timeout_s: float | None
+    act_as: str
+    groups: tuple[str, ...]
+
+
 @dataclass(frozen=True)
 class LiveCluster:
     """A live cluster, by kubeconfig context, in-cluster service account, or EKS name."""
@@ -45,6 +51,8 @@ class LiveCluster:
     timeout_s: float | None = None
     progress: ports.Progress = ports.silent
     configurations: Callable[[], ports.Checkpoints] | None = None
+    act_as: str = ""
+    act_as_groups: tuple[str, ...] = ()
 
     def named(self, cluster: str) -> "LiveCluster":
         """See ports.Source: `cluster` is a context, unless this source has one already."""
@@ -58,12 +66,13 @@ class LiveCluster:
         """The connection to the API server. Raises NotReachable, NotAllowed or BadInput."""
         from addonctl.adapters import api_reader
 
+        how: _How = {"timeout_s": self.timeout_s, "act_as": self.act_as, "groups": self.act_as_groups}
         if not self.eks:
-            return api_reader.connect(self.context or None, self.kubeconfig or None, timeout_s=self.timeout_s)
+            return api_reader.connect(self.context or None, self.kubeconfig or None, **how)
         aws = self.aws(self.region)
         self.progress(f"EKS cluster {self.eks}", 0, 0)
         endpoint = aws.endpoint(self.eks)
-        return api_reader.connect(eks=endpoint, token=lambda: aws.token(self.eks), timeout_s=self.timeout_s)
+        return api_reader.connect(eks=endpoint, token=lambda: aws.token(self.eks), **how)
 
     def snapshot(self) -> Snapshot:
         from addonctl.adapters import api_reader
