@@ -67,8 +67,8 @@ class Group:
 
     @property
     def is_installed(self) -> bool:
-        """Whether an installer claims it, not just an applied manifest."""
-        return any(claim.method is not Method.MANIFEST for claim in self.claims.values())
+        """Whether an installer claims it, not just an applied manifest or a label."""
+        return any(each.method is not Method.MANIFEST and not each.by_label for each in self.claims.values())
 
     def claim(self, claims: Sequence[Claim]) -> None:
         """Adds the claims on one object, or of one record."""

@@ -49,6 +49,7 @@ _MOVED_GROUP = "extensions"
 _NO_MANAGED_FIELDS = "the dump has no managedFields; take it with --show-managed-fields"
 _ONLY_PODS = "only its pods were read, and they do not show who installed it"
 _NO_TRACE = "no label, annotation or field manager says who installed it"
+_ONLY_LABEL = "a label says Helm, as charts write it, and no release or annotation does"
 
 
 class Ownership:
@@ -62,6 +63,7 @@ class Ownership:
         for app in view.snapshot.applications:
             self._named_applications.setdefault(app.name, []).append(app)
         self._flux_releases = _kept_by_flux(view, self._records)
+        self._releases = {(each.namespace, each.name) for each in view.helm_releases} | self._flux_releases.keys()
         # None: AWS could not be asked. Where it could, `eks` in managedFields of what it does not list is history.
         eks = view.snapshot.eks if view.gap("eks:addons") is None else None
         self._eks_addons = {addon.name for addon in eks.addons} if eks is not None else None
@@ -131,7 +133,19 @@ class Ownership:
         if annotated is not None:
             yield self._keeper(*annotated, "annotation meta.helm.sh/release-name")
         elif record is None:
-            yield from _labelled_by_helm(thing)
+            yield from self._labelled(thing)
+
+    def _labelled(self, thing: KubernetesObject) -> Iterator[Claim]:
+        """A chart's own labels: they say that Helm rendered it and, by convention, name the release."""
+        label = next((key for key in _HELM_LABELS if thing.labels.get(key) == "Helm"), None)
+        if label is None:
+            return
+        release = thing.labels.get("app.kubernetes.io/instance") or thing.labels.get("release") or ""
+        evidence = f"label {label}: Helm"
+        if (thing.namespace, release) in self._releases:
+            yield self._keeper(thing.namespace, release, evidence)
+        else:
+            yield Claim(owner=owners.HelmRelease(thing.namespace, release), evidence=evidence, by_label=True)
 
 
 # ── Claims that an object makes by itself ───────────────────────────────────────────────────────────────────────────
@@ -157,14 +171,6 @@ def _annotated_release(thing: KubernetesObject) -> tuple[str, str] | None:
     """(namespace, name) of the release in Helm's annotations, which Helm sets since 3.2."""
     name = thing.annotations.get("meta.helm.sh/release-name")
     return (thing.annotations.get("meta.helm.sh/release-namespace", thing.namespace), name) if name else None
-
-
-def _labelled_by_helm(thing: KubernetesObject) -> Iterator[Claim]:
-    """A chart's own labels: they say that Helm rendered it and, by convention, name the release."""
-    label = next((key for key in _HELM_LABELS if thing.labels.get(key) == "Helm"), None)
-    if label is not None:
-        release = thing.labels.get("app.kubernetes.io/instance") or thing.labels.get("release") or ""
-        yield Claim(owner=owners.HelmRelease(thing.namespace, release), evidence=f"label {label}: Helm")
 
 
 def _manifest(thing: KubernetesObject) -> Iterator[Claim]:
@@ -242,8 +248,8 @@ def _kept_by_flux(
 
 
 def by_precedence(claims: Iterable[Claim]) -> tuple[Claim, ...]:
-    """The claims in order of precedence; those of one method in the order given."""
-    return tuple(sorted(claims, key=lambda claim: _PRECEDENCE.index(claim.method)))
+    """The claims in order of precedence, those by a label last; those of one method in the order given."""
+    return tuple(sorted(claims, key=lambda claim: (claim.by_label, _PRECEDENCE.index(claim.method))))
 
 
 def fighting(claims: Iterable[Claim]) -> tuple[Claim, ...]:
@@ -252,24 +258,25 @@ def fighting(claims: Iterable[Claim]) -> tuple[Claim, ...]:
     Traces of kubectl are history, not a conflict: EKS and Helm adopt objects that were once applied by hand. Neither
     are two Helm releases: Helm refuses objects that another release owns.
     """
-    standing = [claim for claim in claims if claim.method not in (Method.MANIFEST, Method.UNKNOWN)]
+    standing = [each for each in claims if not each.by_label and each.method not in (Method.MANIFEST, Method.UNKNOWN)]
     one = len({claim.owner for claim in standing}) < 2 or {claim.method for claim in standing} == {Method.HELM}
     return () if one else tuple(standing)
 
 
-def unclaimed(view: View, things: Iterable[KubernetesObject]) -> Owner:
-    """The owner of what nothing claims: the files themselves, or why it is not known.
+def unclaimed(view: View, things: Iterable[KubernetesObject], *, labelled: bool = False) -> Owner:
+    """The owner of what nothing claims but a label, or not even that: the files themselves, or why it is not known.
 
     An object with a uid or a time of creation came from a cluster, even if it was read from a file: its owner is not
     guessed.
     """
+    no_trace = _ONLY_LABEL if labelled else _NO_TRACE
     all_things = list(things)
     live = [thing for thing in all_things if thing.uid or thing.created]
     if not view.from_files:
-        return owners.Undetermined(_NO_TRACE)
+        return owners.Undetermined(no_trace)
     if live:
         told = any(not _is_last_applied(applier.operation) for thing in live for applier in thing.appliers)
-        return owners.Undetermined(_NO_TRACE if told else _NO_MANAGED_FIELDS)
+        return owners.Undetermined(no_trace if told or labelled else _NO_MANAGED_FIELDS)
     if any(pod.uid for thing in all_things for pod in view.pods.get(thing.ref, ())):
         return owners.Undetermined(_ONLY_PODS)
     return owners.Manifest("")

@@ -48,7 +48,8 @@ def _installation(
 ) -> Installation:
     """The owner is that of the winning claim; the id contains the name of the first workload that proves the add-on."""
     claims = by_precedence(group.claims.values())
-    owner = claims[0].owner if claims else unclaimed(view, (*group.workloads, *group.objects))
+    sure = claims[:1] if claims and not claims[0].by_label else ()
+    owner = sure[0].owner if sure else unclaimed(view, (*group.workloads, *group.objects), labelled=bool(claims))
     seen = read_version(group, owner, catalog)
     anchor = next(iter(group.workloads), None)
     namespace = next(iter(group.namespaces), "")

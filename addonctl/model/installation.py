@@ -13,10 +13,15 @@ from addonctl.versions import Version
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Claim:
-    """A manager's claim to an object, with its evidence."""
+    """A manager's claim to an object, with its evidence.
+
+    `by_label`: only a label says so, with no record or annotation behind it; charts write it, whoever applies them. It
+    makes no owner.
+    """
 
     owner: Owner
     evidence: str
+    by_label: bool = False
 
     @property
     def method(self) -> Method:

@@ -76,12 +76,18 @@ def test_owner_by_what_the_object_carries(more: dict[str, Any], owner: Owner) ->
 
 
 @pytest.mark.parametrize("label", ["app.kubernetes.io/managed-by", "heritage"])
-def test_a_label_alone_does_not_name_the_release(label: str) -> None:
+def test_a_label_alone_is_a_claim_and_makes_no_owner(label: str) -> None:
     (row,) = inventory(workloads=(dns(labels={label: "Helm"}),)).installations
-    assert row.owner == owners.HelmRelease("apps", "")
-    assert [claim.evidence for claim in row.claims] == [f"label {label}: Helm"]
-    named = {label: "Helm", "app.kubernetes.io/instance": "edge"}
-    assert owner_of(dns(labels=named)) == owners.HelmRelease("apps", "edge")
+    why = "a label says Helm, as charts write it, and no release or annotation does"
+    assert row.owner == owners.Undetermined(why)
+    assert [(claim.owner, claim.evidence) for claim in row.claims] == [
+        (owners.HelmRelease("apps", ""), f"label {label}: Helm")
+    ]
+    named = {label: "Helm", "app.kubernetes.io/instance": "dns"}
+    assert owner_of(dns(labels=named, **applied_by("kubectl"))) == owners.Manifest("kubectl")
+    assert owner_of(dns(labels=named), helm_releases=(release(),)) == owners.HelmRelease("apps", "dns")
+    files = model.Cluster(name="files", source="files")
+    assert owner_of(dns(labels=named), cluster=files) == owners.Manifest("")
 
 
 def test_what_eks_does_not_list_it_left_there() -> None:
