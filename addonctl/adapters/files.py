@@ -24,7 +24,7 @@ from addonctl.model import Place
 
 TERRAFORM = ".tf"
 SUFFIXES = (".json", ".yaml", ".yml", TERRAFORM)
-_PACKED = (".gz", ".bz2", ".xz")
+_PACKED = (".gz", ".bz2", ".xz", ".zst")
 _ARCHIVES = (".tar", ".tgz", ".tar.gz", ".tbz", ".tbz2", ".tar.bz2", ".txz", ".tar.xz", ".zip", ".tar.zst", ".tzst")
 # More than any list that kubectl prints in one piece.
 _FILE_MAX_BYTES = 2 << 30
@@ -157,14 +157,20 @@ def _check_size(size: int) -> None:
 def _fetched(address: str) -> bytes:
     """What an address answers. Raises BadInput where nothing can be fetched."""
     from urllib.error import URLError
-    from urllib.request import urlopen
+    from urllib.request import HTTPRedirectHandler, build_opener
+
+    class OnlyHttps(HTTPRedirectHandler):
+        """Follows to https alone, so that nothing is asked for in the clear."""
+
+        def redirect_request(self, request: Any, fp: Any, code: int, msg: str, headers: Any, newurl: str) -> Any:
+            if not newurl.startswith("https://"):
+                raise BadInput(f"{address} leads to {newurl}, which is not https", "Give another address.")
+            return super().redirect_request(request, fp, code, msg, headers, newurl)
 
     if not address.startswith("https://"):
         raise BadInput(f"{address} is not fetched: it is not https", "Give an address of https, or pipe it in.")
     try:
-        with urlopen(address, timeout=_FETCH_TIMEOUT_S) as answer:
-            if not str(answer.url).startswith("https://"):
-                raise BadInput(f"{address} leads to {answer.url}, which is not https", "Give another address.")
+        with build_opener(OnlyHttps).open(address, timeout=_FETCH_TIMEOUT_S) as answer:
             return _whole(answer)
     except (URLError, OSError, ValueError) as error:
         why = getattr(error, "reason", None) or error
@@ -197,12 +203,33 @@ def _contents(name: str, load: Callable[[], bytes], passed_over: PassedOver) -> 
 def _unpacked(body: bytes) -> bytes:
     opener = next((opener for magic, opener in _OPENERS.items() if body.startswith(magic)), None)
     if opener is None:
-        if body.startswith(_ZSTD):
-            raise OSError("it is packed with zstd, which is not read here: unpack it with `zstd -d`")
-        return body
+        return _of_zstd(io.BytesIO(body), len(body)) if body.startswith(_ZSTD) else body
     packed = io.BytesIO(body)
     with opener(packed) as unpacked:
         return _whole(cast("IO[bytes]", unpacked), packed.tell)
+
+
+def _of_zstd(packed: IO[bytes], size: int) -> bytes:
+    """Unpacks what Python of this age cannot, by the program. Raises OSError where that is not there, or fails."""
+    import shutil
+    import subprocess
+    import tempfile
+
+    program = shutil.which("zstd")
+    if program is None:
+        raise OSError("it is packed with zstd, and that program is not here: unpack it with `zstd -d`")
+    with tempfile.TemporaryFile() as given:
+        shutil.copyfileobj(packed, given, _PIECE_BYTES)
+        given.seek(0)
+        with subprocess.Popen([program, "-dcq"], stdin=given, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as run:
+            try:
+                body = _whole(cast("IO[bytes]", run.stdout), lambda: size)
+            except BaseException:
+                run.kill()
+                raise
+    if run.returncode:
+        raise OSError("it cannot be unpacked by zstd: it is cut off or damaged")
+    return body
 
 
 def _of_archive(name: str, handle: IO[bytes], size: int, passed_over: PassedOver) -> Iterator[File]:
@@ -213,7 +240,7 @@ def _of_archive(name: str, handle: IO[bytes], size: int, passed_over: PassedOver
         yield from _of_zip(name, handle, passed_over)
         return
     if start.startswith(_ZSTD):
-        raise OSError("it is packed with zstd, which is not read here: unpack it with `zstd -d`")
+        handle = io.BytesIO(_of_zstd(handle, size))
     with tarfile.open(fileobj=handle) as archive:
         for member in archive:
             if member.isfile() and _is_wanted(member.name, passed_over):
