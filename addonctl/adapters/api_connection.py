@@ -4,6 +4,7 @@ kubeconfig.py selects cluster and user, credentials.py renews credentials, api_t
 api_errors.py turns failures into typed errors.
 """
 
+import logging
 import os
 import threading
 import time
@@ -27,6 +28,7 @@ from addonctl.errors import AddonctlError, BadInput, Broken, NotReachable, Timed
 if TYPE_CHECKING:
     from urllib3 import BaseHTTPResponse, HTTPConnectionPool
 
+_log = logging.getLogger(__name__)
 # Retries of a read that the server was too busy for, and of one that could not connect.
 _RETRIES_BUSY, _RETRIES_NO_CONNECTION = 4, 1
 _BACKOFF_S = 0.3
@@ -181,6 +183,7 @@ class Connection:
     ) -> "BaseHTTPResponse":
         """The head of a response; on 401 the request is repeated with renewed credentials."""
         target = path + (f"?{urlencode(query)}" if query else "")
+        began = time.monotonic()
         credential, generation = self._credentials.current()
         answer = self._send(credential, method, target, body, headers, read_timeout_s)
         if answer.status == 401 and self._credentials.refused(generation):
@@ -189,6 +192,7 @@ class Connection:
             answer = self._send(credential, method, target, body, headers, read_timeout_s)
         with self._lock:
             self.traffic.requests += 1
+        _log.debug("%s %s%s: %d after %.0f ms", method, self.server, path, answer.status, _ms(began))
         return answer
 
     def _send(
@@ -324,6 +328,10 @@ def _is_of_a_budget(error: AddonctlError) -> bool:
 def _asked_s(error: AddonctlError) -> float:
     """How long the server asked to wait; 0 if it did not ask and the delay is the error type's own."""
     return float(vars(error).get("retry_after_s") or 0)
+
+
+def _ms(began: float) -> float:
+    return (time.monotonic() - began) * 1000
 
 
 def _lower(answer: "BaseHTTPResponse") -> dict[str, str]:

@@ -157,6 +157,13 @@ _Part = TypeVar("_Part")
 _TALKATIVE = ("botocore.auth", "botocore.endpoint", "botocore.parsers", "botocore.hooks", "botocore.regions")
 
 
+_log = logging.getLogger(__name__)
+
+
+def _log_call(http_response: Any, model: Any, **_: Any) -> None:
+    _log.debug("AWS %s:%s: %d", model.service_model.endpoint_prefix, model.name, http_response.status_code)
+
+
 def _keep_bodies_out_of_logs() -> None:
     """Keeps these at INFO whatever the application's log level: their DEBUG output contains secrets."""
     for name in _TALKATIVE:
@@ -199,7 +206,9 @@ class Aws:
             max_pool_connections=PARALLEL,
         )
         try:
-            return self._session.client(service, config=config)
+            client = self._session.client(service, config=config)
+            client.meta.events.register("after-call", _log_call)
+            return client
         except NoRegionError as error:
             raise BadInput("No AWS region is set", "Give --region, or set AWS_REGION.") from error
 

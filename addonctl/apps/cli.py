@@ -10,7 +10,7 @@ from typing import NoReturn
 import click
 
 import addonctl
-from addonctl.apps import examples, run
+from addonctl.apps import everywhere, examples, run
 
 # Each command is a function of its name in a module of this package.
 _COMMANDS = {
@@ -85,6 +85,7 @@ class _Commands(click.Group):
         command: click.Command = getattr(import_module(f"addonctl.apps.{module}"), cmd_name)
         command.short_help = _COMMANDS[module][cmd_name]
         examples.attach(command, cmd_name)
+        everywhere.attach(command, changes=module == "updating")
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
@@ -92,17 +93,22 @@ class _Commands(click.Group):
             formatter.write_dl([(name, _COMMANDS[_MODULES[name]][name]) for name in self.list_commands(ctx)])
 
 
+@everywhere.options
 @click.group(
     cls=_Commands,
     epilog=examples.OF_ALL,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": run.HELP_COLUMNS},
 )
 @click.version_option(addonctl.__version__, message="%(prog)s %(version)s")
-def cli() -> None:
+@click.pass_context
+def cli(ctx: click.Context, /) -> None:
     """Finds, checks and manages the add-ons of Amazon EKS clusters.
 
     Reads a live cluster by default; --snapshot FILE and -f PATH read the same from files.
     """
+    command = ctx.invoked_subcommand or ""
+    if _MODULES.get(command) == "updating":
+        everywhere.refuse_deadline(ctx, command)
 
 
 def main() -> NoReturn:

@@ -5,6 +5,8 @@ Every line is tried by a test, and a command without one fails it.
 
 import click
 
+from addonctl.apps import everywhere
+
 _ALL = """\b
 Examples:
 {examples}
@@ -20,7 +22,7 @@ Environment:
   ADDONCTL_DATABASE   a PostgreSQL URL: runs are kept there instead
   ADDONCTL_KEY_FILE   a key that encrypts checkpoints
   ADDONCTL_CACHE_DIR  where `catalog refresh` and `prices refresh` keep tables
-  ADDONCTL_DEBUG      1 shows the trace of a bug
+  ADDONCTL_DEBUG      1 shows the trace of a bug, as --debug does
   NO_COLOR            no colors on a terminal"""
 
 EXAMPLES = {
@@ -193,7 +195,7 @@ def lines_of(path: str) -> list[str]:
 
 def attach(command: click.Command, path: str) -> None:
     """Gives a command its examples, and each command of a group its own."""
-    command.epilog = f"\b\nExamples:\n{_indented(path)}"
+    command.epilog = f"\b\nExamples:\n{_indented(path)}\n\n{everywhere.HINT}"
     if isinstance(command, click.Group):
         for name, inner in command.commands.items():
             attach(inner, f"{path} {name}")

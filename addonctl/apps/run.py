@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 EXIT_ERROR, EXIT_FINDINGS, EXIT_NOT_RECOMMENDED, EXIT_INTERRUPTED = 1, 2, 3, 130
 _DEBUG = "ADDONCTL_DEBUG"
+debug = False
+"""Whether --debug was given to the command line that runs."""
 HELP_COLUMNS = 100
 """At most; the lines of help are two shorter."""
 
@@ -32,7 +34,8 @@ def program_name() -> str:
 
 def main(command: click.Group) -> NoReturn:
     """Runs a command line; errors become two lines and exit code 1, Ctrl-C becomes 130."""
-    closed = _prepare_streams()
+    global debug
+    debug, closed = bool(os.environ.get(_DEBUG)), _prepare_streams()
     called = program_name()
     shown = "kubectl addons" if called == "kubectl-addons" else "addonctl"
     variable = f"_{called}_COMPLETE".replace("-", "_").upper()
@@ -133,7 +136,7 @@ def _fail(text: str) -> NoReturn:
 
 def _on_os_error(error: OSError) -> NoReturn:
     """An OSError of standard output or a named file, such as a full disk, which is not a bug."""
-    if os.environ.get(_DEBUG):
+    if debug:
         raise error
     where = error.filename or "standard output"
     reason = error.strerror or error
@@ -141,11 +144,11 @@ def _on_os_error(error: OSError) -> NoReturn:
 
 
 def _on_bug(error: Exception) -> NoReturn:
-    if os.environ.get(_DEBUG):
+    if debug:
         raise error
     _fail(
         f"This is a bug in addonctl: {type(error).__name__}\n"
-        f"Fix: Run it again with {_DEBUG}=1 to see the trace, and report that. It may hold names of your cluster."
+        f"Fix: Run it again with --debug to see the trace, and report that. It may hold names of your cluster."
     )
 
 

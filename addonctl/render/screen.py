@@ -5,7 +5,8 @@ Tables are laid out by tables.py; a pipe gets every cell uncut. Colours are read
 
 import os
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, TextIO
@@ -78,15 +79,49 @@ def title(text: str) -> None:
     say(text, "bold")
 
 
+_silent: set[str] = set()
+"""What is not to be said beside the output: notes, progress."""
+
+
+@contextmanager
+def without_notes() -> Iterator[None]:
+    """Nothing stands beside the output but errors."""
+    with _without("notes", "progress"):
+        yield
+
+
+@contextmanager
+def without_progress() -> Iterator[None]:
+    """No progress line, where other lines would run into it."""
+    with _without("progress"):
+        yield
+
+
+@contextmanager
+def _without(*what: str) -> Iterator[None]:
+    new = {*what} - _silent
+    _silent.update(new)
+    try:
+        yield
+    finally:
+        _silent.difference_update(new)
+
+
 def note(text: str) -> None:
     """A line on stderr, for the person, not for a pipe."""
+    if "notes" not in _silent:
+        aside(text)
+
+
+def aside(text: str) -> None:
+    """The same, said whatever was asked for."""
     lines = wrap(plain(text), console().width) if sys.stderr.isatty() else [plain(text)]
     print(*lines, sep="\n", file=sys.stderr)
 
 
 def progress() -> ports.Progress:
     """A progress line on a terminal, nothing elsewhere."""
-    if not sys.stderr.isatty():
+    if "progress" in _silent or not sys.stderr.isatty():
         return ports.silent
 
     on_line = False
