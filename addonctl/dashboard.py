@@ -13,10 +13,11 @@ from addonctl.assessment import Assessment
 from addonctl.catalog import Catalog
 from addonctl.compatibility import Support, fixes_until, is_upgraded_by_aws, on_eks
 from addonctl.cost import By, CostRow, summarise
+from addonctl.efficiency import Efficiency, efficiency
 from addonctl.findings import CHECKS
 from addonctl.lifecycle import LifecycleAction, Task, lifecycle
-from addonctl.model import Action, Due, Finding, Severity
-from addonctl.model.cost import ClusterCost, CostKind, Pool
+from addonctl.model import Action, Due, Finding, ObjectRef, Severity
+from addonctl.model.cost import ClusterCost
 from addonctl.model.forecast import Unknown
 from addonctl.model.opportunity import Opportunities, Opportunity, Saving
 from addonctl.model.spending import CostDay
@@ -110,24 +111,6 @@ class Upcoming:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Efficiency:
-    """`score`: 100 × (1 - (`idle` + `unclaimed` + `savings`) ÷ `paid`), in micro-dollars a month.
-
-    `coverage` is the percentage of `paid` that was judged: what pods request whose use was not measured is not.
-    `unpriced` charges have no figure and `unasked` pods request nothing, so that neither are in it.
-    """
-
-    score: int | Unknown
-    coverage: int
-    paid: int
-    idle: int
-    unclaimed: int
-    savings: int
-    unpriced: int
-    unasked: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Dashboard:
     """All of it. `made_up`: what of it is invented, of a demo."""
 
@@ -178,7 +161,7 @@ def dashboard(
         resources=tuple(_resources(assessment, used)),
         recommendations=tuple(_recommendations(assessment, due, opportunities.found)),
         upcoming=tuple(sorted(_upcoming(assessment, catalog, due), key=lambda each: (each.day, each.about))),
-        efficiency=_efficiency(cost, {row.name: row.usd_micros for row in by_addon}, opportunities, used),
+        efficiency=efficiency(cost, by_addon, opportunities, used),
         use=used,
         made_up=made_up,
     )
@@ -210,7 +193,6 @@ def _trend(assessment: Assessment, catalog: Catalog, days: Sequence[CostDay] | U
 
 _NO_BANDWIDTH = Unknown("nothing requests bandwidth")
 _NO_LINES = Unknown("no table of instances' bandwidths")
-_NO_VOLUME_USE = Unknown("their use was not read")
 
 
 def _resources(assessment: Assessment, used: UsageReport | Unknown) -> Iterator[Resource]:
@@ -235,7 +217,7 @@ def _resources(assessment: Assessment, used: UsageReport | Unknown) -> Iterator[
             requested_by_addons=pods or asked[1][name],
         )
     yield _network(assessment, used)
-    yield _volumes(assessment)
+    yield _volumes(assessment, used)
 
 
 def _read(assessment: Assessment, part: str, some: bool) -> Unknown | None:
@@ -301,8 +283,24 @@ def _traffic(assessment: Assessment, used: UsageReport | Unknown) -> tuple[int |
     return round(whole), round(sum(rate for home, rate in of if home is not None and owners.get(home)))
 
 
-def _volumes(assessment: Assessment) -> Resource:
+def _held(assessment: Assessment, used: UsageReport | Unknown) -> tuple[int | Unknown, int | Unknown]:
+    """What is on all volumes that are mounted; and on those of add-ons."""
+    if isinstance(used, Unknown):
+        return used, used
+    if not used.metrics.volumes:
+        none = Unknown(f"{used.metrics.source} knows nothing of volumes")
+        return none, none
+    owners = assessment.dependencies.owners
+    claims = [
+        (ObjectRef.of("PersistentVolumeClaim", each.claim, each.namespace), each) for each in used.metrics.volumes
+    ]
+    whole = sum(each.used_bytes for _, each in claims)
+    return round(whole), round(sum(each.used_bytes for ref, each in claims if owners.get(ref)))
+
+
+def _volumes(assessment: Assessment, used: UsageReport | Unknown) -> Resource:
     """Bytes that claims ask for, and that volumes have."""
+    all_, addons = _held(assessment, used)
     snapshot = assessment.snapshot
     claims = _read(assessment, "volume_claims", bool(snapshot.volume_claims))
     volumes = _read(assessment, "volumes", bool(snapshot.volumes))
@@ -312,10 +310,10 @@ def _volumes(assessment: Assessment) -> Resource:
     return Resource(
         name="volumes",
         unit=Unit.BYTES,
-        used=_NO_VOLUME_USE,
+        used=all_,
         requested=requested,
         allocatable=volumes or sum(each.capacity_bytes for each in snapshot.volumes),
-        used_by_addons=_NO_VOLUME_USE,
+        used_by_addons=addons,
         requested_by_addons=mine,
     )
 
@@ -402,45 +400,3 @@ def _upcoming(assessment: Assessment, catalog: Catalog, due: Iterable[LifecycleA
 
 
 _COMING = {Task.UPDATE: Coming.UPDATE, Task.MIGRATE: Coming.MIGRATE}
-
-
-# ── How well the money is spent ─────────────────────────────────────────────────────────────────────────────────
-
-
-def _efficiency(
-    cost: ClusterCost, paid_by: Mapping[str, int], found: Opportunities, used: UsageReport | Unknown
-) -> Efficiency:
-    """A volume that nobody claims is no opportunity as well, and an add-on saves no more than it costs."""
-    paid = cost.usd_micros
-    idle, unclaimed = paid_by.get(Pool.IDLE.value, 0), paid_by.get(Pool.UNCLAIMED.value, 0)
-    savings: dict[str, int] = {}
-    for each in found.found:
-        nobodys = not each.installation and any(ref.kind == "PersistentVolume" for ref in each.about)
-        if not nobodys:
-            savings[each.installation] = savings.get(each.installation, 0) + (each.saving.usd_micros or 0)
-    saved = sum(min(micros, paid_by.get(id_, paid) if id_ else paid) for id_, micros in savings.items())
-    judged = paid - _not_judged(cost, used)
-    unread = next((charge.unknown for charge in cost.unknown if charge.kind is CostKind.NODE), "")
-    score = max(0, round(100 * (1 - (idle + unclaimed + saved) / paid))) if paid else 0
-    return Efficiency(
-        score=Unknown(unread or "nothing has a price") if unread or not paid else score,
-        coverage=100 * judged // paid if paid else 0,
-        paid=paid,
-        idle=idle,
-        unclaimed=unclaimed,
-        savings=saved,
-        unpriced=len(cost.unknown),
-        unasked=sum(share.unasked for share in cost.shares),
-    )
-
-
-def _not_judged(cost: ClusterCost, used: UsageReport | Unknown) -> int:
-    """What workloads cost on nodes whose use nobody measured."""
-    measured = frozenset(each.workload for each in used.containers) if isinstance(used, UsageReport) else frozenset()
-    return sum(
-        share.usd_micros
-        for share in cost.shares
-        if share.pool is None
-        and share.charge.kind in (CostKind.NODE, CostKind.FARGATE)
-        and share.workload not in measured
-    )

@@ -11,10 +11,15 @@ from typing import Any
 
 from addonctl.assessment import Assessed, Assessment
 from addonctl.dependencies import AddOnRequirement, Dependency, Impact
+from addonctl.efficiency import Efficiency
 from addonctl.health import AddonHealth
-from addonctl.model import Edge, Finding, Gap, Severity, State
-from addonctl.model.cost import ClusterCost, CostKind
+from addonctl.model import Edge, Finding, Gap, Installation, Severity, State
+from addonctl.model.cost import HOURS_PER_MONTH, ClusterCost, CostKind
+from addonctl.model.forecast import Unknown
 from addonctl.model.opportunity import Frees, Opportunities
+from addonctl.model.usage import ContainerUsage
+from addonctl.performance import Performance, performances
+from addonctl.usage import UsageReport
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,6 +40,16 @@ class Money:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Utilisation:
+    """What its pods use on average, in percent of what they request; None with the reason. CPU can be above 100."""
+
+    percent: int | None
+    used: int | None = None  # millicores, or bytes
+    requested: int | None = None
+    unknown_reason: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AddonMetrics:
     """What is known of one installation."""
 
@@ -50,6 +65,10 @@ class AddonMetrics:
     compatible_with_target: str
     health_score: Score
     monthly_cost: Money
+    hourly_cost: Money
+    cpu_utilisation: Utilisation
+    memory_utilisation: Utilisation
+    performance_score: Score
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,6 +83,7 @@ class EcosystemAnalysis:
     recommendations: tuple[Finding, ...]
     overall_health_score: Score
     cost_efficiency_score: Score
+    use_measured_by: str  # empty: nobody was asked, or knew
     findings: tuple[Finding, ...]
     gaps: tuple[Gap, ...]
 
@@ -76,24 +96,37 @@ class EcosystemAnalysis:
         return json.dumps(self.to_dict())
 
 
-_NOT_JUDGED = "not judged by this version of addonctl"
+_NO_PRICES = "no prices were given"
 
 
-def ecosystem(assessment: Assessment, opportunities: Opportunities | None = None) -> EcosystemAnalysis:
-    """The assessment as an EcosystemAnalysis, with the opportunities that were looked for; None: they were not."""
+def ecosystem(
+    assessment: Assessment,
+    used: UsageReport | Unknown,
+    opportunities: Opportunities | None = None,
+    spent: Efficiency | None = None,
+) -> EcosystemAnalysis:
+    """The assessment as an EcosystemAnalysis: with the use of all workloads, as known, and what was reckoned of money.
+
+    Without `opportunities` and `spent`, no prices were given.
+    """
     health = assessment.health
     monthly = _monthly(assessment.cost)
+    scores = {each.installation: each for each in performances(assessment.inventory.installations, used)}
     found = [each for each in assessment.addons if each.installation.state is State.INSTALLED]
     why = "" if health.score is not None else "no add-on's state was read"
     return EcosystemAnalysis(
         cluster_name=assessment.cluster.name,
         total_addons=len(found),
-        addon_metrics=tuple(_metrics(addon, monthly(addon.installation.id)) for addon in found),
+        addon_metrics=tuple(
+            _metrics(assessment, addon, monthly(addon.installation.id), used, scores[addon.installation.id])
+            for addon in found
+        ),
         dependency_analysis=dependency_analysis(assessment),
         optimization_opportunities=_opportunities(opportunities),
         recommendations=tuple(f for f in assessment.findings if f.severity is not Severity.INFO),
         overall_health_score=Score(value=health.score, coverage=health.coverage, unknown_reason=why),
-        cost_efficiency_score=Score(value=None, unknown_reason=f"use is {_NOT_JUDGED}"),
+        cost_efficiency_score=_efficiency(spent),
+        use_measured_by="" if isinstance(used, Unknown) else used.metrics.source,
         findings=assessment.findings,
         gaps=assessment.gaps,
     )
@@ -102,7 +135,7 @@ def ecosystem(assessment: Assessment, opportunities: Opportunities | None = None
 def _opportunities(found: Opportunities | None) -> dict[str, Any]:
     """What could cost less, in micro-dollars a month; render/opportunities.py has each with its change."""
     if found is None:
-        return {"items": None, "unknown_reason": "no prices were given"}
+        return {"items": None, "unknown_reason": _NO_PRICES}
     return {
         "items": [
             {
@@ -123,10 +156,18 @@ def _opportunities(found: Opportunities | None) -> dict[str, Any]:
     }
 
 
+def _efficiency(spent: Efficiency | None) -> Score:
+    if spent is None:
+        return Score(value=None, unknown_reason=_NO_PRICES)
+    if isinstance(spent.score, Unknown):
+        return Score(value=None, unknown_reason=spent.score.reason)
+    return Score(value=spent.score, coverage=spent.coverage)
+
+
 def _monthly(cost: ClusterCost | None) -> Callable[[str], Money]:
     """What an installation costs a month, as far as that is known."""
     if cost is None:
-        return lambda _: Money(usd_micros=None, unknown_reason="no prices were given")
+        return lambda _: Money(usd_micros=None, unknown_reason=_NO_PRICES)
     known: dict[str, int] = {}
     for share in (share for share in cost.shares if share.is_known):
         known[share.installation] = known.get(share.installation, 0) + share.usd_micros
@@ -143,7 +184,43 @@ def _monthly(cost: ClusterCost | None) -> Callable[[str], Money]:
     return of
 
 
-def _metrics(addon: Assessed, monthly: Money) -> AddonMetrics:
+def _hourly(monthly: Money) -> Money:
+    """Of a month of AWS's prices, to the micro-dollar."""
+    return monthly if monthly.usd_micros is None else Money(usd_micros=round(monthly.usd_micros / HOURS_PER_MONTH))
+
+
+def _utilisation(assessment: Assessment, row: Installation, used: UsageReport | Unknown, what: str) -> Utilisation:
+    """Of its containers that were measured and run."""
+    if isinstance(used, Unknown):
+        return Utilisation(percent=None, unknown_reason=used.reason)
+    mine = [each for each in used.containers if each.installation == row.id]
+    if not mine:
+        ran = any(ref in row.workloads for ref, _ in used.unmeasured)
+        why = "none of its containers was measured" if ran else "it runs no containers here"
+        return Utilisation(percent=None, unknown_reason=why)
+    takes, asks = 0.0, 0
+    for each in mine:
+        takes += each.cpu_total if what == "cpu" else each.memory_total
+        request = each.cpu_request_millicores if what == "cpu" else each.memory_request_bytes
+        asks += (request or 0) * _running(assessment, each)
+    if not asks:
+        return Utilisation(percent=None, used=round(takes), requested=0, unknown_reason=f"its pods request no {what}")
+    return Utilisation(percent=round(100 * takes / asks), used=round(takes), requested=asks)
+
+
+def _running(assessment: Assessment, each: ContainerUsage) -> int:
+    return sum(pod.phase == "Running" for pod in assessment.view.pods.get(each.workload, ()))
+
+
+def _performance(found: Performance) -> Score:
+    if isinstance(found.score, Unknown):
+        return Score(value=None, coverage=found.coverage, unknown_reason=found.score.reason)
+    return Score(value=found.score, coverage=found.coverage)
+
+
+def _metrics(
+    assessment: Assessment, addon: Assessed, monthly: Money, used: UsageReport | Unknown, performance: Performance
+) -> AddonMetrics:
     row = addon.installation
     return AddonMetrics(
         addon=row.addon,
@@ -158,6 +235,10 @@ def _metrics(addon: Assessed, monthly: Money) -> AddonMetrics:
         compatible_with_target=addon.target.answer.value,
         health_score=_score(addon.health),
         monthly_cost=monthly,
+        hourly_cost=_hourly(monthly),
+        cpu_utilisation=_utilisation(assessment, row, used, "cpu"),
+        memory_utilisation=_utilisation(assessment, row, used, "memory"),
+        performance_score=_performance(performance),
     )
 
 

@@ -6,7 +6,7 @@
 Reading goes through the Source port and probing through the Prober port; the assessment itself is pure.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import partial
@@ -15,11 +15,12 @@ from addonctl.assessment import Assessment, assess, installations_of, new_since
 from addonctl.catalog import Catalog
 from addonctl.catalog.prices import PriceTable
 from addonctl.configuring import Configuring, check_owner
-from addonctl.cost import Estimate, estimate
+from addonctl.cost import By, Estimate, estimate, summarise
 from addonctl.dashboard import Dashboard, dashboard
 from addonctl.dependencies import find_dependencies
 from addonctl.ecosystem import EcosystemAnalysis, ecosystem
-from addonctl.errors import BadInput
+from addonctl.efficiency import efficiency
+from addonctl.errors import AddonctlError, BadInput
 from addonctl.inventory import take_inventory
 from addonctl.lifecycle import LifecycleManagement, lifecycle
 from addonctl.logs import wanted, with_lines
@@ -62,7 +63,8 @@ class Manager:
     `kubernetes` is the running minor, for sources that do not know it. `waivers` accept findings for a time. `prober`
     probes the add-ons of the live cluster that the source reads; None where the source is a file. `windows` and
     `freezes` say when changes may begin. `configurer` finds what values change; None where the source is a file.
-    `prices` are those of a region; None where nothing is to be priced.
+    `prices` are those of a region; None where nothing is to be priced. `metrics` finds what knows the use of what the
+    source has read; it raises BadInput where nothing does.
     """
 
     source: Source
@@ -75,6 +77,7 @@ class Manager:
     freezes: tuple[Freeze, ...] = ()
     configurer: Callable[[], Configuring] | None = None
     prices: Callable[[str], PriceTable] | None = None
+    metrics: Callable[[Source, Snapshot], Usage] | None = None
 
     def snapshot(self) -> Snapshot:
         """Everything read from the cluster."""
@@ -191,19 +194,25 @@ class Manager:
         """
         view, owners = assessment.view, assessment.dependencies.owners
         mine = installations_of(assessment, addon)
-        return self._used(
-            assessment, source, window, [w for ref, w in view.workloads.items() if owners.get(ref) in mine]
-        )
+        workloads = [w for ref, w in view.workloads.items() if owners.get(ref) in mine]
+        return self._used(assessment, source, window, workloads, mine)
 
     def usage_of_all(self, assessment: Assessment, source: Usage, window: timedelta) -> UsageReport:
         """The same of all workloads, of add-ons and of others."""
-        return self._used(assessment, source, window, tuple(assessment.view.workloads.values()))
+        mine = installations_of(assessment, "")
+        return self._used(assessment, source, window, tuple(assessment.view.workloads.values()), mine)
 
     def _used(
-        self, assessment: Assessment, source: Usage, window: timedelta, workloads: Sequence[Workload]
+        self,
+        assessment: Assessment,
+        source: Usage,
+        window: timedelta,
+        workloads: Sequence[Workload],
+        mine: Collection[str],
     ) -> UsageReport:
         metrics = source.of(containers_of(workloads), self.clock.now(), window)
-        return usage_report(assessment.view, assessment.dependencies.owners, workloads, metrics)
+        addons = frozenset(row.addon for row in assessment.inventory.installations if row.id in mine)
+        return usage_report(assessment.view, assessment.dependencies.owners, workloads, metrics, addons)
 
     def priced_by_use(self, assessment: Assessment, source: Usage, window: timedelta) -> Assessment:
         """The assessment, its cost split by the greater of requests and use over a window until now."""
@@ -242,14 +251,35 @@ class Manager:
         owners = find_dependencies(view, inventory, self.catalog).owners
         return estimate(assessment.view, view, inventory, self.catalog, self.prices, owners)
 
-    def analyze_addon_ecosystem(self, cluster_name: str = "") -> EcosystemAnalysis:
+    def analyze_addon_ecosystem(
+        self, cluster_name: str = "", window: timedelta | None = timedelta(days=7)
+    ) -> EcosystemAnalysis:
         """The cluster's add-ons: how each was installed, its health, its compatibility, and what to do about it.
 
-        `cluster_name` may name the source's cluster. Raises BadInput when it names another one.
+        With what each costs, uses and has to do over `window` (None: use is not asked for). `cluster_name` may name the
+        source's cluster. Raises BadInput when it names another one.
         """
         named = self if not cluster_name else self._named(cluster_name)
         assessment = named.assess()
-        return ecosystem(assessment, self.opportunities(assessment) if self.prices else None)
+        return named.ecosystem(assessment, window)
+
+    def ecosystem(self, assessment: Assessment, window: timedelta | None) -> EcosystemAnalysis:
+        """The answer of `analyze_addon_ecosystem` for an assessment of this source."""
+        used = Unknown("use was not asked for") if window is None else self._glance(assessment, window)
+        if self.prices is None or assessment.cost is None:
+            return ecosystem(assessment, used)
+        found = self.opportunities(assessment)
+        rows = summarise(assessment.cost, By.ADDON, assessment.inventory, self.catalog)
+        # Opportunities without days of use judge nothing that pods request.
+        return ecosystem(assessment, used, found, efficiency(assessment.cost, rows, found, Unknown("")))
+
+    def _glance(self, assessment: Assessment, window: timedelta) -> UsageReport | Unknown:
+        if self.metrics is None:
+            return Unknown("nothing is known that knows it")
+        try:
+            return self.usage_of_all(assessment, self.metrics(self.source, assessment.snapshot), window)
+        except AddonctlError as error:
+            return Unknown(error.what)
 
     def automated_addon_lifecycle_management(self, cluster_name: str = "") -> LifecycleManagement:
         """What is due for the cluster's add-ons: updates with their way back, migrations from what is retired.
@@ -262,7 +292,16 @@ class Manager:
     def _named(self, cluster: str) -> "Manager":
         source = self.source.named(cluster)
         prober = source if self.prober is not None and isinstance(source, Prober) else None
-        return Manager(source, self.catalog, self.clock, self.kubernetes, self.waivers, prober, prices=self.prices)
+        return Manager(
+            source,
+            self.catalog,
+            self.clock,
+            self.kubernetes,
+            self.waivers,
+            prober,
+            prices=self.prices,
+            metrics=self.metrics,
+        )
 
     def _assess(
         self, snapshot: Snapshot, target: Minor | None, *, probe: bool = False, logs: bool = False

@@ -6,17 +6,28 @@ whose name its own begins with. Called by manager.py.
 
 import math
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
 from addonctl.model import Container, ObjectRef, View, Workload
 from addonctl.model.cost import Amount
 from addonctl.model.sizing import Day
-from addonctl.model.usage import ContainerUsage, Measured, Metrics, Spread
+from addonctl.model.usage import ContainerUsage, Counted, Measured, Metrics, Spread
 
 # What Kubernetes appends to the name of a workload for its pods: an ordinal, a hash, or two.
 _APPENDED = re.compile(r"(-[0-9]+|-[a-z0-9]{5}|-[a-z0-9]{6,10}-[a-z0-9]{5}|-[0-9]{8}-[a-z0-9]{5})")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answers:
+    """What an SLI counted of an add-on's requests. `installation` is empty where the series do not tell whose it is."""
+
+    addon: str
+    installation: str
+    sli: str
+    requests: int
+    failed: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,6 +37,7 @@ class UsageReport:
     metrics: Metrics
     containers: tuple[ContainerUsage, ...]
     unmeasured: tuple[tuple[ObjectRef, str], ...]  # containers that run and that the metrics do not know
+    answers: tuple[Answers, ...] = ()
 
 
 def containers_of(workloads: Iterable[Workload]) -> frozenset[tuple[str, str]]:
@@ -33,8 +45,14 @@ def containers_of(workloads: Iterable[Workload]) -> frozenset[tuple[str, str]]:
     return frozenset((each.namespace, made.name) for each in workloads for made in each.template.containers)
 
 
-def report(view: View, owners: Mapping[ObjectRef, str], workloads: Sequence[Workload], metrics: Metrics) -> UsageReport:
-    """The use of each container of these workloads."""
+def report(
+    view: View,
+    owners: Mapping[ObjectRef, str],
+    workloads: Sequence[Workload],
+    metrics: Metrics,
+    addons: Collection[str] = (),
+) -> UsageReport:
+    """The use of each container of these workloads, and what the SLIs of these add-ons counted."""
     wanted = {each.ref: each for each in workloads}
     found: dict[tuple[ObjectRef, str], list[Measured]] = {}
     where = _Homes(view, wanted)
@@ -53,7 +71,20 @@ def report(view: View, owners: Mapping[ObjectRef, str], workloads: Sequence[Work
             elif running and not container.init:
                 unmeasured.append((ref, container.name))
     used.sort(key=lambda each: (not each.installation, each.installation, str(each.workload), each.container))
-    return UsageReport(metrics=metrics, containers=tuple(used), unmeasured=tuple(unmeasured))
+    answers = tuple(_answers((each for each in metrics.counted if each.addon in addons), where, owners))
+    return UsageReport(metrics=metrics, containers=tuple(used), unmeasured=tuple(unmeasured), answers=answers)
+
+
+def _answers(counted: Iterable[Counted], where: "_Homes", owners: Mapping[ObjectRef, str]) -> Iterator[Answers]:
+    """Of each SLI, that of all pods of an installation together."""
+    sums: dict[tuple[str, str, str], tuple[float, float]] = {}
+    for each in counted:
+        home = where.of(each.namespace, each.pod)
+        key = each.addon, owners.get(home, "") if home is not None else "", each.sli
+        requests, failed = sums.get(key, (0.0, 0.0))
+        sums[key] = requests + each.requests, failed + each.failed
+    for (addon, installation, sli), (requests, failed) in sums.items():
+        yield Answers(addon=addon, installation=installation, sli=sli, requests=round(requests), failed=round(failed))
 
 
 class _Homes:
@@ -92,6 +123,7 @@ def _together(
         memory_total=sum(each.memory.mean or 0 for each in now),
         throttled=_max(each.throttled for each in measured),
         oom_kills=_sum(each.oom_kills for each in measured),
+        restarts=_sum(each.restarts for each in measured),
         coverage=max(each.coverage for each in measured),
         days=tuple(_days(measured, container.memory_limit_bytes)),
         week=tuple(map(max, zip(*(each.week for each in measured if each.week), strict=True))),

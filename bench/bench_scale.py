@@ -11,6 +11,7 @@ from addonctl.adapters import knowledge
 from addonctl.adapters.sources import snapshot_file
 from addonctl.assessment import Assessment, assess
 from addonctl.catalog import Catalog
+from addonctl.ecosystem import ecosystem
 from addonctl.inventory import take_inventory
 from addonctl.model import (
     Cluster,
@@ -36,6 +37,7 @@ from addonctl.model import (
     WebhookConfiguration,
     Workload,
 )
+from addonctl.model.forecast import Unknown
 from addonctl.render import documents
 from addonctl.render.sarif import sarif
 from bench.measure import least_cpu_s, table
@@ -183,7 +185,7 @@ def rendering(catalog: Catalog) -> None:
     rows = [("", f"{len(quarter.objects):,} objects", f"{len(whole.objects):,} objects", "ratio")]
     made: dict[str, Callable[[Assessment], object]] = {
         "health": documents.health_document,
-        "analysis": documents.analysis_document,
+        "analysis": lambda each: documents.analysis_document(each, ecosystem(each, Unknown("not asked for"))),
         "dependencies": documents.dependencies_document,
         "SARIF": sarif,
     }

@@ -1,11 +1,13 @@
 """Usage from Prometheus, aggregated there: the same few queries for every 500 containers, however many pods they have.
 
+A glance takes two, which carry their figures as values of a label; volumes and SLIs take one each, whatever there is.
+
 Series of one container that are there twice (two replicas of Prometheus, two jobs that scrape a kubelet) count once.
 From the metrics API, where there is no Prometheus: what is used now, and nothing of before.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from itertools import accumulate
 
@@ -15,10 +17,11 @@ from addonctl import units
 from addonctl.adapters import api_errors, shapes
 from addonctl.adapters.api_protocol import ApiConnection
 from addonctl.adapters.prometheus import Prometheus, Series
+from addonctl.catalog import CountedSli
 from addonctl.errors import AddonctlError, BadInput, Broken
 from addonctl.model import Gap, GapReason
 from addonctl.model.sizing import HOURS_A_WEEK, Day
-from addonctl.model.usage import Measured, Metrics, Spread, Traffic
+from addonctl.model.usage import Counted, Measured, Metrics, Spread, Traffic, VolumeUse
 
 _CONTAINERS = 500
 _STEP, _SLOT_S = "5m", 300  # of rates, and between the samples of quantiles
@@ -27,6 +30,8 @@ _BY = "max by (namespace, pod, container)"
 _CPU, _MEMORY = "container_cpu_usage_seconds_total", "container_memory_working_set_bytes"
 _PERIODS, _THROTTLED = "container_cpu_cfs_periods_total", "container_cpu_cfs_throttled_periods_total"
 _OOM = "container_oom_events_total"
+_STARTED = "container_start_time_seconds"
+_HELD, _CAPACITY = "kubelet_volume_stats_used_bytes", "kubelet_volume_stats_capacity_bytes"
 _RECEIVED, _SENT = "container_network_receive_bytes_total", "container_network_transmit_bytes_total"
 # How Prometheus, Thanos and Mimir name clusters that share one.
 _CLUSTER = "cluster"
@@ -36,11 +41,16 @@ _Key = tuple[str, str, str]  # namespace, pod, container
 
 @dataclass(frozen=True)
 class PrometheusUsage:
-    """The port. `daily`: each day by itself as well, for what has to be sized. `means`: nothing but means."""
+    """The port. `daily`: each day by itself as well, for what has to be sized. `means`: nothing but means.
+
+    `glance`: what a score and a utilisation take, in two requests. `slis` are counted as well, by their add-on.
+    """
 
     prometheus: Prometheus
     daily: bool = False
     means: bool = False
+    glance: bool = False
+    slis: Mapping[str, Sequence[CountedSli]] = field(default_factory=dict)
 
     def of(self, containers: Iterable[tuple[str, str]], end: datetime, window: timedelta) -> Metrics:
         wanted = sorted(set(containers))
@@ -50,8 +60,13 @@ class PrometheusUsage:
         measured: list[Measured] = []
         traffic: list[Traffic] = []
         for chunk in chunks:
+            if self.glance:
+                measured += chunk.glanced(window)
+                continue
             measured += chunk.measured(window, daily=self.daily, means=self.means)
             traffic += () if self.means else chunk.traffic(window)
+        volumes = chunks[0].volumes() if chunks and not (self.means or self.glance) else ()
+        counted = chunks[0].counted(self.slis, window) if chunks and self.slis else ()
         gaps = (gap for chunk in chunks for gap in chunk.gaps)
         return Metrics(
             source=self.prometheus.name,
@@ -59,6 +74,8 @@ class PrometheusUsage:
             window=window,
             containers=tuple(measured),
             traffic=tuple(traffic),
+            volumes=tuple(volumes),
+            counted=tuple(counted),
             gaps=tuple(dict.fromkeys(gaps)),
         )
 
@@ -96,6 +113,61 @@ class _Chunk:
             if (key[0], key[2]) in self._wanted:
                 by_day = tuple(_day(day, said) for day, said in sorted(days.get(key, {}).items()))
                 yield replace(_measured(key, found[key], window), days=by_day, week=weeks.get(key, ()))
+
+    def glanced(self, window: timedelta) -> Iterator[Measured]:
+        """The figures of _GLANCE, those of each of its groups by one query."""
+        found: dict[_Key, dict[str, float]] = {}
+        queries = self._over(_seconds(window))
+        for figures in _GLANCE:
+            query = " or ".join(_marked(queries[figure], figure) for figure in figures)
+            for series in self._asked("glance", query):
+                found.setdefault(_key(series.labels), {})[series.labels.get(_MARK, "")] = series.points[-1][1]
+        return (_measured(key, found[key], window) for key in sorted(found) if (key[0], key[2]) in self._wanted)
+
+    def volumes(self) -> Iterator[VolumeUse]:
+        """What is on the volumes of all claims, now, whosever they are."""
+        query = " or ".join(
+            _marked(f"max by (namespace, persistentvolumeclaim) ({self._prometheus.selector((metric,), {})})", metric)
+            for metric in (_HELD, _CAPACITY)
+        )
+        found: dict[tuple[str, str], dict[str, float]] = {}
+        for series in self._asked("volumes", query):
+            key = series.labels.get("namespace", ""), series.labels.get("persistentvolumeclaim", "")
+            found.setdefault(key, {})[series.labels.get(_MARK, "")] = series.points[-1][1]
+        for (namespace, claim), said in sorted(found.items()):
+            if _HELD in said:
+                capacity = said.get(_CAPACITY)
+                yield VolumeUse(namespace=namespace, claim=claim, used_bytes=said[_HELD], capacity_bytes=capacity)
+
+    def counted(self, slis: Mapping[str, Sequence[CountedSli]], window: timedelta) -> Iterator[Counted]:
+        """What SLIs have counted over the window, all by one query: by pod where pods count it themselves."""
+        known = {f"{addon} {sli.name}": (addon, sli) for addon, those in slis.items() for sli in those}
+        query = " or ".join(
+            _marked(_marked(self._growth(sli, metric, window), name), metric, _METRIC)
+            for name, (_, sli) in known.items()
+            for metric in sli.metrics
+        )
+        sums: dict[tuple[str, str, str], list[float]] = {}
+        for series in self._asked("slis", query):
+            name = series.labels.get(_MARK, "")
+            _, sli = known[name]
+            labels = {**series.labels, "__name__": series.labels.get(_METRIC, "")}
+            sum_of = sums.setdefault((name, labels.get("namespace", ""), labels.get("pod", "")), [0.0, 0.0])
+            for place, wanted in enumerate((sli.total, sli.good or sli.failed)):
+                if all(labels.get(label, "") in values for label, values in wanted.items()):
+                    sum_of[place] += series.points[-1][1]
+        for (name, namespace, pod), (total, told) in sorted(sums.items()):
+            addon, sli = known[name]
+            failed = max(total - told, 0.0) if sli.good else min(told, total)
+            if total:
+                yield Counted(addon=addon, sli=sli.name, requests=total, failed=failed, namespace=namespace, pod=pod)
+
+    def _growth(self, sli: CountedSli, metric: str, window: timedelta) -> str:
+        """What one metric of an SLI grew by, told apart by what it is judged by. Two servers' series are one."""
+        told = dict.fromkeys(label for labels in (sli.total, sli.failed, sli.good) for label in labels)
+        by = [*(("namespace", "pod") if sli.by_pod else ()), *(label for label in told if label != "__name__")]
+        grown = f"increase({self._prometheus.selector((metric,), sli.where)}[{_seconds(window)}])"
+        return f"sum by ({', '.join(by)}) (max without ({', '.join(_REPLICAS)}) ({grown}))"
 
     def _days(self, window: timedelta) -> Mapping[_Key, Mapping[date, Mapping[str, float]]]:
         """The figures of each day of the window, from midnight to midnight UTC."""
@@ -151,6 +223,7 @@ class _Chunk:
             **figures,
             "throttled": f"{_BY} ({throttled} / {periods})",
             "oom_kills": f"{_BY} (increase({self._of(_OOM)}[{window}]))",
+            "restarts": f"{_BY} (changes(({_BY} ({self._of(_STARTED)}))[{window}:{_STEP}]))",
             "slots": f"{_BY} (count_over_time({self._of(_MEMORY)}[{window}:{_STEP}]))",
         }
 
@@ -185,6 +258,17 @@ _SPREAD = {
     "max": "max_over_time(",
 }
 _MEANS = ("cpu_mean", "memory_mean")
+_GLANCE = (("cpu_mean", "cpu_p95"), ("memory_mean", "memory_max", "throttled", "oom_kills", "slots"))
+# What a query puts on its series to tell them apart, and what servers put there that scrape the same.
+_MARK, _METRIC = "addonctl", "addonctl_metric"
+_REPLICAS = ("prometheus_replica", "__replica__", "replica", "prometheus")
+
+
+def _marked(query: str, mark: str, label: str = _MARK) -> str:
+    """The query, its series with a label."""
+    return f'label_replace({query}, "{label}", "{mark}", "", "")'
+
+
 _DAILY = ("cpu_p50", "cpu_p95", "cpu_p99", "cpu_max", "memory_max", "throttled", "oom_kills", "slots")
 
 
@@ -206,6 +290,7 @@ def _measured(key: _Key, said: Mapping[str, float], window: timedelta) -> Measur
         memory=_spread(said, "memory", 1),
         throttled=said.get("throttled"),
         oom_kills=said.get("oom_kills"),
+        restarts=said.get("restarts"),
         coverage=_coverage(said, window),
     )
 

@@ -18,6 +18,8 @@ from addonctl.apps.shared import (
 from addonctl.errors import AddonctlError
 
 if TYPE_CHECKING:
+    from datetime import timedelta
+
     from addonctl.assessment import Assessment
 
 
@@ -71,6 +73,8 @@ def _exit_by(assessment: "Assessment", fail_on: str, *, allow_gaps: bool) -> Non
 @opt.finding_options
 @opt.probe
 @opt.logs
+@opt.window("", "With -o json: what add-ons use as well, over so long, such as 7d; live and demo.")
+@opt.metrics
 @opt.output_option("table", "wide", "json", "yaml", "markdown", "html", "sarif", "junit")
 @opt.no_headers
 @opt.fail_options
@@ -82,6 +86,7 @@ def analyze(
     show_waived: bool,
     probe: bool,
     logs: bool,
+    window: "timedelta | None",
     output: str,
     no_headers: bool,
     fail_on: str,
@@ -99,7 +104,9 @@ def analyze(
         style = screen.Style(wide=output == "wide", headers=not no_headers, waived=show_waived)
         print_document(
             output,
-            lambda: documents.analysis_document(assessment, wiring.opportunities(assessment)),
+            lambda: documents.analysis_document(
+                assessment, wiring.manager(source_options(source)).ecosystem(assessment, window)
+            ),
             lambda: terminal.analysis(assessment, style),
         )
     _exit_by(assessment, fail_on, allow_gaps=allow_gaps)

@@ -3,7 +3,7 @@
 import os
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,21 +16,19 @@ from addonctl.waivers import Waiver
 from addonctl.windows import Freeze, Window
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping, Sequence
     from datetime import date
 
     from addonctl.adapters.checkpoints import CheckpointFolder
     from addonctl.adapters.notices import Notices
     from addonctl.adapters.prometheus import Prometheus
     from addonctl.adapters.sources.live import LiveCluster
-    from addonctl.assessment import Assessment
     from addonctl.catalog import Catalog, CountedSli
     from addonctl.catalog.prices import PriceTable
     from addonctl.configuring import Configuring
     from addonctl.cost.bill import ClusterNames
     from addonctl.executor import Executor
     from addonctl.model import Snapshot, live
-    from addonctl.model.opportunity import Opportunities
     from addonctl.model.plan import Plan
     from addonctl.model.spending import CostDay
     from addonctl.values import Values
@@ -189,7 +187,8 @@ def manager(
     prober = source if isinstance(source, ports.Prober) else None
     kubernetes = Minor.of(options.kubernetes) if options.kubernetes else None
     configurer = (lambda: configuring(options)) if isinstance(source, ports.Inspector) else None
-    return Manager(source, known, CLOCK, kubernetes, waivers, prober, windows, freezes, configurer, prices)
+    uses = partial(_use_of, options)
+    return Manager(source, known, CLOCK, kubernetes, waivers, prober, windows, freezes, configurer, prices, uses)
 
 
 def manifests(paths: tuple[str, ...]) -> "Snapshot":
@@ -197,13 +196,6 @@ def manifests(paths: tuple[str, ...]) -> "Snapshot":
     from addonctl.adapters.sources import saved
 
     return saved.Manifests(paths, catalog(), CLOCK).snapshot()
-
-
-def opportunities(assessment: "Assessment") -> "Opportunities":
-    """Where the add-ons of an assessment could cost less."""
-    from addonctl.opportunities import find_opportunities
-
-    return find_opportunities(assessment, catalog(), prices)
 
 
 def prices(region: str) -> "PriceTable":
@@ -293,12 +285,16 @@ def usage(options: SourceOptions, *, daily: bool = False, means: bool = False, n
 
     Without a Prometheus it is the metrics API, which knows only now.
 
-    `daily`: each day by itself; `means`: nothing but means. Raises BadInput for a source that is not live, and without
-    a Prometheus where now will not do; and what went wrong with one that there is.
+    `daily`: each day by itself; `means`: nothing but means. Of the demo it is made up. Raises BadInput for another
+    source that is not live, and without a Prometheus where now will not do; and what went wrong with one that there is.
     """
+    from addonctl.adapters.sources import saved
+    from addonctl.adapters.sources.invented import InventedUsage
     from addonctl.adapters.usage import MetricsApiUsage, PrometheusUsage
     from addonctl.render import screen
 
+    if options.demo:
+        return InventedUsage(saved.Demo().snapshot())
     if options.is_saved:
         raise BadInput("Use is read from a live cluster alone", "Give --context, or --eks.")
     live = options.live(catalog())
@@ -306,11 +302,33 @@ def usage(options: SourceOptions, *, daily: bool = False, means: bool = False, n
         return _container_insights(options, live, daily=daily, means=means)
     found = prometheus(options, live)
     if found is not None:
-        return PrometheusUsage(found, daily, means)
+        return PrometheusUsage(found, daily, means, slis={} if means else _all_slis())
     if not now_will_do:
         raise BadInput("There is no Prometheus in the cluster, and none was given", "Give --prometheus URL.")
     screen.note("Note: no Prometheus was found; the metrics API knows only what is used now.")
     return MetricsApiUsage(live.connection)
+
+
+def _use_of(options: SourceOptions, source: ports.Source, snapshot: "Snapshot") -> ports.Usage:
+    """What knows the use of what a source has read, for a glance; see usage."""
+    from addonctl.adapters.sources.invented import InventedUsage
+    from addonctl.adapters.sources.live import LiveCluster
+    from addonctl.adapters.usage import MetricsApiUsage, PrometheusUsage
+
+    if options.demo:
+        return InventedUsage(snapshot)
+    if not isinstance(source, LiveCluster):
+        raise BadInput("what is used is read from a live cluster alone", "Give --context, or --eks.")
+    if options.cloudwatch:
+        return _container_insights(options, source, daily=False, means=False)
+    found = prometheus(options, source)
+    if found is None:
+        return MetricsApiUsage(source.connection)
+    return PrometheusUsage(found, glance=True, slis=_all_slis())
+
+
+def _all_slis() -> "Mapping[str, Sequence[CountedSli]]":
+    return {addon.id: addon.counted_slis for addon in catalog().addons.values()}
 
 
 def _container_insights(options: SourceOptions, live: "LiveCluster", *, daily: bool, means: bool) -> ports.Usage:

@@ -36,6 +36,7 @@ class Measured:
     memory: Spread = field(default_factory=Spread)
     throttled: float | None = None
     oom_kills: float | None = None
+    restarts: float | None = None
     coverage: float = 0.0
     days: tuple[Day, ...] = ()
     week: tuple[float, ...] = ()
@@ -52,6 +53,31 @@ class Traffic:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class VolumeUse:
+    """What is on the volume of a claim, at the end of the window."""
+
+    namespace: str
+    claim: str
+    used_bytes: float
+    capacity_bytes: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Counted:
+    """What an SLI of an add-on counted over the window: requests, and how many of them failed.
+
+    By pod where the series have one; `namespace` and `pod` are empty where somebody else counts, as the API server.
+    """
+
+    addon: str  # of the catalogue
+    sli: str
+    requests: float
+    failed: float
+    namespace: str = ""
+    pod: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Metrics:
     """All that a source of metrics had. A window of no length: it knows only now. `source` is where it was read."""
 
@@ -60,6 +86,8 @@ class Metrics:
     window: timedelta
     containers: tuple[Measured, ...] = ()
     traffic: tuple[Traffic, ...] = ()
+    volumes: tuple[VolumeUse, ...] = ()
+    counted: tuple[Counted, ...] = ()
     gaps: tuple[Gap, ...] = ()
 
 
@@ -80,6 +108,7 @@ class ContainerUsage:
     memory_total: float = 0.0
     throttled: float | None = None
     oom_kills: float | None = None
+    restarts: float | None = None
     coverage: float = 0.0
     days: tuple[Day, ...] = ()
     week: tuple[float, ...] = ()

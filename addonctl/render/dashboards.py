@@ -27,6 +27,7 @@ from addonctl.render.escaping import plain as printable
 from addonctl.render.opportunities import opportunities_part
 from addonctl.render.screen import BAD, CALM, FAIR, GOOD, QUIET, Style, counted, print_line, width
 from addonctl.render.tables import Cell, Column, Fit, Line, cell_width, lay_out, wrap
+from addonctl.render.usages import share
 
 if TYPE_CHECKING:
     from rich.text import Text
@@ -368,6 +369,9 @@ def said_of(each: Performance) -> str:
     said = []
     if each.oom_kills:
         said.append(f"{each.oom_kills} OOM kills")
+    if each.answers and each.answers[0].failed:
+        worst = each.answers[0]
+        said.append(f"{share(worst.failed / worst.requests)} of {worst.sli} failed")
     if each.throttled:
         said.append(f"throttled {100 * each.throttled:.0f} % of the time")
     if each.cpu_over_request:

@@ -15,7 +15,7 @@ import addonctl
 from addonctl.assessment import Assessment, of, of_health
 from addonctl.catalog import Catalog, Cell
 from addonctl.changes import InventoryChanges
-from addonctl.ecosystem import dependency_analysis, ecosystem
+from addonctl.ecosystem import EcosystemAnalysis, dependency_analysis
 from addonctl.errors import AddonctlError, BadInput
 from addonctl.findings import CHECKS, Capability
 from addonctl.lifecycle import LifecycleAction, LifecycleManagement, of_lifecycle
@@ -32,7 +32,6 @@ from addonctl.model import (
     Severity,
     Snapshot,
 )
-from addonctl.model.opportunity import Opportunities
 from addonctl.model.plan import Plan, Step
 from addonctl.preflight import Prepared
 from addonctl.render.commands import action_text, fix_text
@@ -62,9 +61,9 @@ def dump(document: Any, output: str) -> str:
 # ── Assessments ─────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def analysis_document(assessment: Assessment, opportunities: Opportunities | None = None) -> Document:
+def analysis_document(assessment: Assessment, analysis: EcosystemAnalysis) -> Document:
     """`addonctl analyze -o json`."""
-    front = plain(ecosystem(assessment, opportunities))
+    front = plain(analysis)
     return {
         **envelope(assessment, "Analysis"),
         **front,

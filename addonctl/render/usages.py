@@ -12,8 +12,9 @@ from addonctl.render.documents import Document, envelope, plain
 from addonctl.render.drawing import labels
 from addonctl.render.screen import BAD, FAIR, QUIET, Style, print_line, say, table
 from addonctl.render.tables import Cell, Column, Fit
-from addonctl.usage import UsageReport
+from addonctl.usage import Answers, UsageReport
 
+_TROUBLES = ("throttled", "oom_kills", "restarts", "coverage")
 _FIGURES = ("mean", "p50", "p95", "p99", "max")
 # Above this a container waits for CPU noticeably; below this coverage its quantiles say little.
 _THROTTLED, _COVERED = 0.05, 0.5
@@ -41,7 +42,11 @@ def usage(assessment: Assessment, report: UsageReport, style: Style) -> None:
     for what in ("CPU", "MEM"):
         columns += [Column(f"{what} {name.upper()}", drop=2 if name == "p50" else 0) for name in figures]
         columns += [Column("REQ"), *([Column("LIM", drop=3)] if style.wide else [])]
-    columns += [Column("THROTTLED", drop=5), Column("OOM", drop=6)] if report.metrics.window else []
+    columns += (
+        [Column("THROTTLED", drop=5), Column("OOM", drop=6), Column("RESTARTS", drop=8)]
+        if report.metrics.window
+        else []
+    )
     columns += [Column("MEASURED", drop=7)] if style.wide else []
     table(columns, lines, headers=style.headers)
     if style.headers:
@@ -79,11 +84,16 @@ def _shown(value: float | None, unit: Callable[[int], str]) -> str:
     return "-" if value is None else unit(round(value))
 
 
-def _troubles(each: ContainerUsage) -> tuple[Cell, Cell]:
+def _troubles(each: ContainerUsage) -> tuple[Cell, ...]:
     throttled = "-" if each.throttled is None else f"{each.throttled:.0%}"
     kills = "-" if each.oom_kills is None else f"{each.oom_kills:.0f}"
+    again = "-" if each.restarts is None else f"{each.restarts:.0f}"
     waits = (each.throttled or 0) > _THROTTLED
-    return Cell(throttled, BAD if waits else ""), Cell(kills, BAD if each.oom_kills else "")
+    return (
+        Cell(throttled, BAD if waits else ""),
+        Cell(kills, BAD if each.oom_kills else ""),
+        Cell(again, FAIR if each.restarts else ""),
+    )
 
 
 def _covered(each: ContainerUsage) -> Cell:
@@ -93,10 +103,24 @@ def _covered(each: ContainerUsage) -> Cell:
 def _notes(report: UsageReport) -> None:
     print_line()
     say("Of quantiles that of the pod that used most. REQ: what one pod requests.", QUIET)
+    for answer in report.answers:
+        say(_answered(answer), FAIR if answer.failed else QUIET, first="counted: ")
     for ref, container in report.unmeasured:
         say(f"{container} of {ref}", FAIR, first="not measured: ")
     for gap in report.metrics.gaps:
         say(gap.detail, FAIR, first=f"{gap.part} not known: ")
+
+
+def _answered(each: Answers) -> str:
+    """What an SLI counted: `dns-responses of coredns: 12 of 40,213 failed (<0.1 %)`."""
+    whose = each.installation or each.addon
+    failed = f" ({share(each.failed / each.requests)})" if each.failed else ""
+    return f"{each.sli} of {whose}: {each.failed:,} of {each.requests:,} failed{failed}"
+
+
+def share(of: float) -> str:
+    """Of what is seldom: `3.2 %`, `<0.1 %`."""
+    return f"{100 * of:.1f} %" if of >= 0.001 else "<0.1 %"
 
 
 def usage_document(assessment: Assessment, report: UsageReport) -> Document:
@@ -109,6 +133,8 @@ def usage_document(assessment: Assessment, report: UsageReport) -> Document:
         "until": metrics.end.isoformat(),
         "containers": plain(report.containers),
         "traffic": plain(metrics.traffic),
+        "volumes": plain(metrics.volumes),
+        "slis": plain(report.answers),
         "unmeasured": [{"workload": str(ref), "container": container} for ref, container in report.unmeasured],
         "unread": plain(metrics.gaps),
     }
@@ -120,12 +146,10 @@ def usage_csv(report: UsageReport) -> str:
     writer = csv.writer(out, lineterminator="\n")
     figures = [f"{what}_{name}" for what in ("cpu_millicores", "memory_bytes") for name in _FIGURES]
     rest = ["cpu_request_millicores", "cpu_limit_millicores", "memory_request_bytes", "memory_limit_bytes"]
-    writer.writerow(
-        ["installation", "workload", "container", "pods", *figures, "throttled", "oom_kills", "coverage", *rest]
-    )
+    writer.writerow(["installation", "workload", "container", "pods", *figures, *_TROUBLES, *rest])
     for each in report.containers:
         spreads = [_plain(getattr(spread, name)) for spread in (each.cpu, each.memory) for name in _FIGURES]
-        troubles = [_plain(each.throttled), _plain(each.oom_kills), _plain(each.coverage)]
+        troubles = [_plain(getattr(each, name)) for name in _TROUBLES]
         asked = [_plain(getattr(each, name)) for name in rest]
         writer.writerow([each.installation, each.workload, each.container, each.pods, *spreads, *troubles, *asked])
     return out.getvalue()

@@ -7,6 +7,7 @@ from typing import Any, cast
 
 import pytest
 
+from addonctl.adapters import knowledge
 from addonctl.adapters.prometheus import Answer, Prometheus
 from addonctl.adapters.usage import PrometheusUsage
 
@@ -43,11 +44,21 @@ def queries(containers: int, days: int = 14, **how: Any) -> int:
 def test_as_many_for_every_500_containers_whatever_the_window(daily: bool) -> None:
     few = queries(1, daily=daily)
     assert queries(500, daily=daily) == few
-    assert queries(501, daily=daily) == 2 * few
-    assert queries(10_000, daily=daily) == 20 * few
+    assert queries(501, daily=daily) == 2 * few - ONCE
+    assert queries(10_000, daily=daily) == 20 * few - 19 * ONCE
     assert queries(1, days=90, daily=daily) == few
-    assert few <= 24
+    assert few <= 25 + ONCE
 
 
-def test_two_are_enough_for_means() -> None:
-    assert queries(500, means=True) == 2
+ONCE = 1
+"""Volumes are asked for once, whosever they are."""
+
+
+def test_two_are_enough_for_means_and_for_a_glance() -> None:
+    assert queries(500, means=True) == queries(500, glance=True) == 2
+    assert queries(10_000, glance=True) == 40
+
+
+def test_slis_take_one_whatever_they_are() -> None:
+    slis = {addon.id: addon.counted_slis for addon in knowledge.load().addons.values()}
+    assert queries(501, slis=slis) == queries(501) + 1

@@ -64,8 +64,11 @@ def test_analyze_json_has_the_promised_keys() -> None:
     } <= document.keys()
     assert 0 <= document["overall_health_score"]["value"] <= 100
     assert 0 < document["overall_health_score"]["coverage"] < 100, "nothing was probed"
-    assert document["cost_efficiency_score"]["value"] is None
-    assert document["cost_efficiency_score"]["unknown_reason"]
+    assert 0 < document["cost_efficiency_score"]["value"] < 100
+    assert document["cost_efficiency_score"]["coverage"] < 100, "use was not asked for"
+    assert {each["performance_score"]["unknown_reason"] for each in document["addon_metrics"]} == {
+        "use was not asked for"
+    }
     assert {
         "id",
         "code",
@@ -261,6 +264,14 @@ def test_the_front_door_gives_the_same() -> None:
 
     analysis = open_manager(demo=True).analyze_addon_ecosystem("prod-eu-1")
     assert (analysis.cluster_name, analysis.total_addons) == ("prod-eu-1", 19)
+    assert analysis.use_measured_by == "the demo's made-up metrics"
+    known = [each for each in analysis.addon_metrics if each.performance_score.value is not None]
+    assert len(known) == 19
+    for each in known:
+        assert each.monthly_cost.usd_micros is not None
+        assert each.hourly_cost.usd_micros == round(each.monthly_cost.usd_micros / 730)
+        assert each.cpu_utilisation.percent is not None
+        assert each.memory_utilisation.percent is not None
 
 
 def test_the_doors_are_few() -> None:

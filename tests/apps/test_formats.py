@@ -13,8 +13,10 @@ from markdown_it import MarkdownIt
 
 from addonctl.apps.wiring import catalog
 from addonctl.assessment import Assessment
+from addonctl.ecosystem import ecosystem
 from addonctl.findings import CHECKS, Capability, finding
 from addonctl.model import Gap, GapReason, ObjectRef, Severity, Snapshot, View
+from addonctl.model.forecast import Unknown
 from addonctl.render import documents
 from addonctl.render.commands import fix_text
 from addonctl.render.escaping import markdown_block, markdown_code, plain, plain_lines
@@ -348,7 +350,7 @@ def test_documents_take_linear_time(everything: Assessment) -> None:
         subjects = (ObjectRef.of("Deployment", f"web-{n}", "shop") for n in range(count))
         many = replace(everything, findings=tuple(finding("HLT005", each) for each in subjects))
         began = process_time()
-        document = documents.analysis_document(many)
+        document = documents.analysis_document(many, ecosystem(many, Unknown("not asked for")))
         assert len(document["recommendations"]) == count
         markdown(many)
         return process_time() - began

@@ -30,5 +30,5 @@ def test_what_was_used_is_beside_what_is_requested(capsys: pytest.CaptureFixture
     usage(assessed(snapshot(), knowledge.load()), reported((DNS,), (), measured("coredns-0")), Style())
     lines = capsys.readouterr().out.splitlines()
     header = next(line for line in lines if line.startswith("ADD-ON"))
-    assert header.split("  ")[-1].strip() == "OOM"
+    assert header.split("  ")[-1].strip() == "RESTARTS"
     assert any(line.split()[:2] == ["coredns", "coredns"] for line in lines)

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from addonctl.adapters import knowledge
 from addonctl.adapters.api_connection import connect
 from addonctl.adapters.prometheus import Place, at
 from addonctl.adapters.usage import MetricsApiUsage, PrometheusUsage
@@ -140,6 +141,76 @@ def test_days_without_samples_are_missing_and_cover_nothing(asked: Callable[...,
     gone = {(BEGAN + timedelta(days=n)).date() for n in (11, 12)}
     assert not gone & {day.date for day in found.days if day.whole}
     assert found.coverage == pytest.approx(5 / 7, abs=0.02)
+
+
+def growing(name: str, each: dict[str, float], labels: str, *, resets: bool = False) -> list[str]:
+    """A counter that grows by so much a day for each value of a label, on the last three days."""
+    lines = []
+    for said, more in each.items():
+        for n in range(0, 3 * 86400 + 1, 300):
+            moment = END - timedelta(days=3) + timedelta(seconds=n)
+            value = more * (n % 86400 if resets else n) / 86400
+            both = ",".join(filter(None, (labels, said)))
+            lines.append(f"{name}{{{both}}} {value:.3f} {int(moment.timestamp())}")
+    return lines
+
+
+def test_slis_are_counted_by_pod_from_two_servers_once_and_across_resets(tmp_path: Path) -> None:
+    if absent := real.missing():
+        pytest.skip(f"a real Prometheus needs {absent}")
+    pod = 'namespace="kube-system",pod="coredns-0"'
+    rcodes = {'rcode="NOERROR"': 900.0, 'rcode="NXDOMAIN"': 90.0, 'rcode="SERVFAIL"': 10.0}
+    lines = ["# TYPE coredns_dns_responses counter"]
+    for name in "ab":
+        labels = f'{pod},prometheus_replica="{name}"'
+        lines += growing("coredns_dns_responses_total", rcodes, labels, resets=True)
+    for metric, more in (("request_total", 400.0), ("fail_open_count", 20.0)):
+        lines.append(f"# TYPE apiserver_admission_webhook_{metric} unknown")
+        lines += growing(f"apiserver_admission_webhook_{metric}", {"": more}, 'name="validate.kyverno.svc-fail"')
+    slis = {each.id: each.counted_slis for each in knowledge.load().addons.values()}
+    with real.serving(tmp_path / "prometheus", history="\n".join((*lines, "# EOF", ""))) as url:
+        asked = PrometheusUsage(at(Place(url=url, labels={})), glance=True, slis=slis)
+        found = {(each.addon, each.sli): each for each in asked.of(ASKED, END, timedelta(days=2)).counted}
+    answered = found["coredns", "dns-responses"]
+    assert (answered.namespace, answered.pod) == ("kube-system", "coredns-0")
+    assert answered.requests == pytest.approx(2000, rel=0.02)
+    assert answered.failed / answered.requests == pytest.approx(0.01, rel=0.02)
+    called = found["kyverno", "webhook-calls"]
+    assert called.requests == pytest.approx(800, rel=0.02)
+    assert called.failed == pytest.approx(40, rel=0.02)
+    assert set(found) == {("coredns", "dns-responses"), ("kyverno", "webhook-calls")}
+
+
+def test_what_is_on_a_volume_and_how_often_a_container_began_anew(tmp_path: Path) -> None:
+    if absent := real.missing():
+        pytest.skip(f"a real Prometheus needs {absent}")
+    lines = history(series("coredns-0", flat(0.05), flat(70 * MIB))).splitlines()[:-1]
+    claim, last = 'namespace="kube-system",persistentvolumeclaim="data"', int(END.timestamp()) - 60
+    for metric, size in (("kubelet_volume_stats_used_bytes", 3e9), ("kubelet_volume_stats_capacity_bytes", 8e9)):
+        lines += [f"# TYPE {metric} gauge", *(f'{metric}{{{claim},job="{job}"}} {size} {last}' for job in "ab")]
+    lines.append("# TYPE container_start_time_seconds gauge")
+    labels = 'namespace="kube-system",pod="coredns-0",container="coredns"'
+    for n in range(0, 2 * 86400, 300):
+        began = 1000 if n < 86400 else 2000 if n < 90000 else 3000
+        moment = int((END - timedelta(days=2)).timestamp()) + n
+        # The runtime names each incarnation: it is a series of its own.
+        lines.append(f'container_start_time_seconds{{{labels},id="/{began}"}} {began} {moment}')
+    with real.serving(tmp_path / "prometheus", history="\n".join((*lines, "# EOF", ""))) as url:
+        found = PrometheusUsage(at(Place(url=url, labels={}))).of(ASKED, END, timedelta(days=2))
+    (volume,) = found.volumes
+    assert (volume.namespace, volume.claim) == ("kube-system", "data")
+    assert (volume.used_bytes, volume.capacity_bytes) == (3e9, 8e9)
+    assert only(found).restarts == 2
+
+
+def test_a_glance_says_what_the_whole_says(asked: Callable[..., Metrics], tmp_path: Path) -> None:
+    body = history(series("coredns-0", busy_on_monday, flat(70 * MIB)), kills=True)
+    whole = only(asked(body))
+    with real.serving(tmp_path / "other", history=body) as url:
+        seen = only(PrometheusUsage(at(Place(url=url, labels={})), glance=True).of(ASKED, END, timedelta(days=7)))
+    assert (seen.cpu.mean, seen.cpu.p95, seen.memory.max) == (whole.cpu.mean, whole.cpu.p95, whole.memory.max)
+    assert (seen.oom_kills, seen.coverage) == (whole.oom_kills, whole.coverage)
+    assert seen.oom_kills == pytest.approx(1, rel=0.01)
 
 
 def test_pods_that_are_gone_are_told(asked: Callable[..., Metrics]) -> None:

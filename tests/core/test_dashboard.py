@@ -17,7 +17,7 @@ from addonctl.dashboard import Coming, Dashboard, Trend, Within, dashboard
 from addonctl.model.forecast import Forecast, Unknown
 from addonctl.model.sizing import Risk
 from addonctl.model.spending import CostDay
-from addonctl.model.usage import Measured, Metrics, Spread
+from addonctl.model.usage import Counted, Measured, Metrics, Spread, VolumeUse
 from addonctl.opportunities import find_opportunities
 from addonctl.performance import OOM_MOST, TIGHT_MOST, Performance, performances
 from addonctl.resizing import resize
@@ -194,14 +194,17 @@ def test_a_release_whose_fixes_end_is_announced_before_anybody_finds_it(demo: As
 # ── Performance ─────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def measured(window: timedelta = timedelta(days=7), coverage: float = 1.0, **more: Any) -> Performance:
+def measured(
+    window: timedelta = timedelta(days=7), coverage: float = 1.0, counted: tuple[Counted, ...] = (), **more: Any
+) -> Performance:
     """CoreDNS, which requests 400m and may use 600 MiB."""
     assessment = cluster(dns(), eks=True)
     usual: dict[str, Any] = {"cpu": Spread(p95=100), "memory": Spread(max=100 * MIB), "throttled": 0.0, "oom_kills": 0}
     one = Measured(namespace="kube-system", pod="coredns-0", container="coredns", coverage=coverage, **(usual | more))
-    metrics = Metrics(source="test", end=END, window=window, containers=(one,))
+    metrics = Metrics(source="test", end=END, window=window, containers=(one,), counted=counted)
     view = assessment.view
-    used = report(view, assessment.dependencies.owners, tuple(view.workloads.values()), metrics)
+    workloads = tuple(view.workloads.values())
+    used = report(view, assessment.dependencies.owners, workloads, metrics, ["coredns"])
     (found,) = performances(assessment.inventory.installations, used)
     return found
 
@@ -224,6 +227,44 @@ def test_throttling_takes_its_share() -> None:
 )
 def test_want_caps_it(use: dict[str, Any], most: int) -> None:
     assert measured(**use).score == most
+
+
+def answered(requests: float, failed: float, addon: str = "coredns", **more: str) -> Counted:
+    named = {"sli": "dns-responses", "namespace": "kube-system", "pod": "coredns-0"} | more
+    return Counted(addon=addon, requests=requests, failed=failed, **named)
+
+
+def test_requests_that_failed_take_their_share_of_the_worst_sli() -> None:
+    slow = answered(1000, 200, sli="dns-latency")
+    found = measured(counted=(answered(900, 10), answered(100, 40, pod="coredns-1"), slow), throttled=0.1)
+    assert found.score == 80
+    assert [(each.sli, each.requests, each.failed) for each in found.answers] == [
+        ("dns-latency", 1000, 200),
+        ("dns-responses", 1000, 50),
+    ]
+
+
+@pytest.mark.parametrize(
+    "counted", [answered(19, 19), answered(1000, 900, addon="kyverno"), answered(0, 0)], ids=["few", "other's", "none"]
+)
+def test_what_says_nothing_of_an_add_on_is_no_part_of_its_score(counted: Counted) -> None:
+    found = measured(counted=(counted,))
+    assert (found.score, found.answers) == (100, ())
+
+
+def test_what_the_api_server_counts_is_of_the_only_one() -> None:
+    assert measured(counted=(answered(100, 25, namespace="", pod=""),)).score == 75
+
+
+def test_what_is_on_volumes_is_told_where_it_was_read() -> None:
+    assessment = cluster(dns(), eks=True)
+    held = tuple(VolumeUse(namespace="shop", claim=f"data-{size}", used_bytes=size) for size in (3, 4))
+    metrics = Metrics(source="test", end=END, window=timedelta(days=7), volumes=held)
+    for volumes, known in ((held, 7), ((), Unknown("test knows nothing of volumes"))):
+        used = report(assessment.view, {}, (), replace(metrics, volumes=volumes))
+        (found,) = (each for each in page(assessment, used=used).resources if each.name == "volumes")
+        assert found.used == known
+    assert found.used_by_addons == known
 
 
 def test_few_samples_are_no_score() -> None:
