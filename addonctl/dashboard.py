@@ -5,13 +5,13 @@ already. What is not known is Unknown with its reason. Called by manager.py; ren
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from enum import StrEnum
 
 from addonctl.assessment import Assessment
 from addonctl.catalog import Catalog
-from addonctl.compatibility import Support, fixes_until, is_upgraded_by_aws, on_eks
+from addonctl.compatibility import Support, fixes_until, on_eks
 from addonctl.cost import By, CostRow, summarise
 from addonctl.efficiency import Efficiency, efficiency
 from addonctl.findings import CHECKS
@@ -176,8 +176,8 @@ def _trend(assessment: Assessment, catalog: Catalog, days: Sequence[CostDay] | U
     first, last = days[0].day, days[-1].day
     every = tuple(first + timedelta(days=n) for n in range((last - first).days + 1))
     names = dict.fromkeys(name for each in days for name in each.usd_micros)
-    # Where AWS upgrades the control plane when support ends, nothing is ever billed for extended support.
-    running = None if is_upgraded_by_aws(assessment.view) else assessment.kubernetes.running
+    eks = assessment.view.snapshot.eks
+    now = replace(days[-1], support_type=eks.cluster.support_type) if eks else days[-1]
     return Trend(
         days=tuple(
             DayCost(day=day, usd_micros=sum(recorded[day].values()) if day in recorded else None) for day in every
@@ -185,7 +185,7 @@ def _trend(assessment: Assessment, catalog: Catalog, days: Sequence[CostDay] | U
         by_name={
             name: tuple(recorded[day].get(name, 0) if day in recorded else None for day in every) for name in names
         },
-        outlook=outlook(days, catalog, running),
+        outlook=outlook([*days[:-1], now], catalog, assessment.kubernetes.running),
     )
 
 
@@ -287,15 +287,16 @@ def _held(assessment: Assessment, used: UsageReport | Unknown) -> tuple[int | Un
     """What is on all volumes that are mounted; and on those of add-ons."""
     if isinstance(used, Unknown):
         return used, used
-    if not used.metrics.volumes:
-        none = Unknown(f"{used.metrics.source} knows nothing of volumes")
+    claims = assessment.snapshot.volume_claims
+    if not used.metrics.volumes and (claims or _read(assessment, "volume_claims", bool(claims))):
+        none = Unknown(f"{used.metrics.source} has nothing of volumes")
         return none, none
     owners = assessment.dependencies.owners
-    claims = [
-        (ObjectRef.of("PersistentVolumeClaim", each.claim, each.namespace), each) for each in used.metrics.volumes
+    of = [
+        (owners.get(ObjectRef.of("PersistentVolumeClaim", each.claim, each.namespace)), each.used_bytes)
+        for each in used.metrics.volumes
     ]
-    whole = sum(each.used_bytes for _, each in claims)
-    return round(whole), round(sum(each.used_bytes for ref, each in claims if owners.get(ref)))
+    return round(sum(size for _, size in of)), round(sum(size for id_, size in of if id_))
 
 
 def _volumes(assessment: Assessment, used: UsageReport | Unknown) -> Resource:

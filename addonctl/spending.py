@@ -7,10 +7,12 @@ the faces, which record and read the days.
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
+from typing import NamedTuple
 
 from addonctl.catalog import Catalog
 from addonctl.cost import CostRow
 from addonctl.forecast import level_shifts, portfolio
+from addonctl.model import UPGRADED_BY_AWS, EksCluster
 from addonctl.model.cost import HOURS_PER_MONTH, Pool
 from addonctl.model.forecast import HORIZON_DAYS, DailyCosts, KnownCosts, LevelShift, Portfolio
 from addonctl.model.spending import CostDay
@@ -19,15 +21,19 @@ from addonctl.versions import Minor
 _HOURS_PER_DAY = 24
 
 
-def cost_day(cluster: str, day: date, rows: Iterable[CostRow]) -> CostDay:
-    """What a day costs at the rate of a month, by name."""
+def cost_day(cluster: str, day: date, rows: Iterable[CostRow], eks: EksCluster | None = None) -> CostDay:
+    """What a day costs at the rate of a month, by name; and what EKS says of the cluster, where that was read."""
     amounts = {row.name: row.usd_micros * _HOURS_PER_DAY // HOURS_PER_MONTH for row in rows if row.by_kind}
-    return CostDay(cluster=cluster, day=day, usd_micros=amounts)
+    kubernetes, support = (eks.version, eks.support_type) if eks else ("", "")
+    return CostDay(cluster=cluster, day=day, usd_micros=amounts, kubernetes=kubernetes, support_type=support)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outlook:
-    """Forecasts by name and together, what was paid in the 30 days before, and what began to cost more or less."""
+    """Forecasts by name and together, what was paid in the 30 days before, and what began to cost more or less.
+
+    `support`: what it holds of extended support, and from which day on.
+    """
 
     cluster: str
     recorded: int
@@ -35,10 +41,29 @@ class Outlook:
     paid: Mapping[str, int]
     forecast: Portfolio
     shifts: Mapping[str, tuple[LevelShift, ...]]
+    support: "Support"
 
 
-def outlook(days: Sequence[CostDay], catalog: Catalog, kubernetes: Minor | None) -> Outlook:
-    """The outlook after the last of these days, which are of one cluster and not none."""
+class Support(NamedTuple):
+    """Whether a forecast holds extended support: `extended` of `kubernetes` begins on `begins`, and is billed or not.
+
+    `kubernetes` is None where nobody said which runs; `upgraded`: AWS upgrades the control plane instead.
+    """
+
+    kubernetes: Minor | None
+    begins: date | None
+    upgraded: bool
+
+
+def outlook(days: Sequence[CostDay], catalog: Catalog, kubernetes: Minor | None = None) -> Outlook:
+    """The outlook after the last of these days, which are of one cluster and not none.
+
+    `kubernetes` is what the cluster runs, if not what was recorded.
+    """
+    recorded = days[-1].kubernetes
+    running = kubernetes or (Minor.of(recorded) if recorded else None)
+    release = catalog.kubernetes.release(running) if running else None
+    support = Support(running, release.end_standard if release else None, days[-1].support_type == UPGRADED_BY_AWS)
     first, last = days[0].day, days[-1].day
     by_day = {each.day: each.usd_micros for each in days}
     names = dict.fromkeys(name for each in days for name in each.usd_micros)
@@ -49,7 +74,7 @@ def outlook(days: Sequence[CostDay], catalog: Catalog, kubernetes: Minor | None)
         return by_day[day].get(name, 0) if day in by_day else None
 
     costs = {name: DailyCosts(first=first, usd_micros=tuple(amount(name, day) for day in every)) for name in names}
-    known = {Pool.CLUSTER.value: _support(catalog, kubernetes, every, last)} if kubernetes else {}
+    known = {Pool.CLUSTER.value: _support(catalog, running, every, last)} if running and not support.upgraded else {}
     recent = [each for each in days if each.day > last - timedelta(days=HORIZON_DAYS)]
     return Outlook(
         cluster=days[-1].cluster,
@@ -58,6 +83,7 @@ def outlook(days: Sequence[CostDay], catalog: Catalog, kubernetes: Minor | None)
         paid={name: sum(each.usd_micros.get(name, 0) for each in recent) for name in names},
         forecast=portfolio(costs, known),
         shifts={name: level_shifts(each, known.get(name, KnownCosts())) for name, each in costs.items()},
+        support=support,
     )
 
 

@@ -20,6 +20,14 @@ _COSTS = sql.Table(
     sql.Column("name", sql.Text, primary_key=True),
     sql.Column("usd_micros", sql.BigInteger, nullable=False),
 )
+_DAYS = sql.Table(
+    "addonctl_cost_days",
+    _TABLES,
+    sql.Column("cluster", sql.Text, primary_key=True),
+    sql.Column("day", sql.Date, primary_key=True),
+    sql.Column("kubernetes", sql.Text, nullable=False),
+    sql.Column("support_type", sql.Text, nullable=False),
+)
 
 
 class SqlCostHistory:
@@ -34,16 +42,26 @@ class SqlCostHistory:
             for name, micros in day.usd_micros.items()
         ]
         with self._database.writing() as db:
-            db.execute(_COSTS.delete().where(_COSTS.c.cluster == day.cluster, _COSTS.c.day == day.day))
+            for table in (_COSTS, _DAYS):
+                db.execute(table.delete().where(table.c.cluster == day.cluster, table.c.day == day.day))
+            of_it = {"kubernetes": day.kubernetes, "support_type": day.support_type}
+            db.execute(_DAYS.insert(), {"cluster": day.cluster, "day": day.day, **of_it})
             if rows:
                 db.execute(_COSTS.insert(), rows)
 
     def days(self, cluster: str, since: date) -> tuple[CostDay, ...]:
-        of = (_COSTS.c.cluster == cluster) & (_COSTS.c.day >= since)
+        of, of_days = ((table.c.cluster == cluster) & (table.c.day >= since) for table in (_COSTS, _DAYS))
         with self._database.reading() as db:
             rows = db.execute(sql.select(_COSTS).where(of).order_by(_COSTS.c.day, _COSTS.c.name)).all()
+            told = {row.day: row for row in db.execute(sql.select(_DAYS).where(of_days))}
         return tuple(
-            CostDay(cluster=cluster, day=day, usd_micros={row.name: row.usd_micros for row in those})
+            CostDay(
+                cluster=cluster,
+                day=day,
+                usd_micros={row.name: row.usd_micros for row in those},
+                kubernetes=told[day].kubernetes if day in told else "",  # older versions did not keep it
+                support_type=told[day].support_type if day in told else "",
+            )
             for day, those in groupby(rows, key=lambda row: row.day)
         )
 

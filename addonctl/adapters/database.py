@@ -64,7 +64,10 @@ class Database:
     def _open(self) -> None:
         with self.reading() as db:
             found = self._found(db)
-        if not found:
+            inspector = sql.inspect(db)
+            # What was added since, and an older addonctl does not mind.
+            lacking = found and not all(map(inspector.has_table, self._tables.tables))
+        if not found or (lacking and found <= self._number):
             with self.writing() as db:
                 found = self._made(db)
         if found > self._number:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from addonctl.assessment import Assessment
     from addonctl.cost import By, CostRow
     from addonctl.model.bill import Billed
+    from addonctl.model.spending import CostDay
     from addonctl.render.screen import Style
 
 _BY = ("addon", "category", "namespace", "node", "kind")
@@ -28,6 +29,7 @@ _by = click.option("--by", type=click.Choice(_BY), default="addon", show_default
 @click.command()
 @opt.addon_or_none
 @opt.live_options
+@opt.demo
 @opt.metrics
 @opt.window("14d", "How far to look back, such as 12h or 14d.")
 @opt.output_option("table", "wide", "json", "yaml", "csv")
@@ -59,6 +61,7 @@ def usage(addon: str, window: "timedelta", output: str, no_headers: bool, **sour
 @click.command()
 @opt.addon_or_none
 @opt.live_options
+@opt.demo
 @opt.metrics
 @opt.window("14d", "How far to look back, such as 7d or 14d.")
 @click.option(
@@ -335,7 +338,8 @@ def record(**source: Any) -> None:
     from addonctl.spending import cost_day
 
     assessment, rows = _priced(source, "addon")
-    day = cost_day(assessment.cluster.name, assessment.day, rows)
+    eks = assessment.view.snapshot.eks
+    day = cost_day(assessment.cluster.name, assessment.day, rows, eks.cluster if eks else None)
     wiring.cost_history().record(day)
     total = costs.usd(sum(day.usd_micros.values()))
     screen.note(f"Recorded {day.day} of {day.cluster}: ${total} a day, by {len(day.usd_micros)} names")
@@ -343,10 +347,11 @@ def record(**source: Any) -> None:
 
 @cost.command("forecast", short_help="What the next 30 days will cost, and how sure that is.")
 @click.argument("cluster", required=False, default="")
-@click.option("--kubernetes", default="", metavar="VERSION", help="What it runs, for the date of extended support.")
+@click.option("--kubernetes", default="", metavar="VERSION", help="What it runs, if not what was recorded.")
+@opt.demo
 @opt.output_option("table", "json", "yaml")
 @opt.no_headers
-def forecast(cluster: str, kubernetes: str, output: str, no_headers: bool) -> None:
+def forecast(cluster: str, kubernetes: str, demo: bool, output: str, no_headers: bool) -> None:
     """What CLUSTER will cost over the next 30 days, from the days that `cost record` has kept of it.
 
     With the interval of 80 %, how far off such forecasts were as of earlier days beside simpler ones, and what began to
@@ -358,14 +363,31 @@ def forecast(cluster: str, kubernetes: str, output: str, no_headers: bool) -> No
     from addonctl.render import outlooks, screen
     from addonctl.spending import outlook
 
-    history = wiring.cost_history()
-    name = cluster or _only(history.clusters())
-    days = history.days(name, wiring.CLOCK.now().date() - timedelta(days=_KEPT_DAYS))
-    if not days:
-        raise BadInput(f"No day of {name!r} was recorded", "`addonctl cost record` keeps one; run it every day.")
+    if demo:
+        refuse([cluster] if cluster else [], "--demo", "The demo is one cluster.")
+        assessment, rows = _priced({"demo": True}, "addon")
+        days: Sequence[CostDay] = _made_up(assessment, rows)
+    else:
+        history = wiring.cost_history()
+        name = cluster or _only(history.clusters())
+        days = history.days(name, wiring.CLOCK.now().date() - timedelta(days=_KEPT_DAYS))
+        if not days:
+            raise BadInput(f"No day of {name!r} was recorded", "`addonctl cost record` keeps one; run it every day.")
     found = outlook(days, wiring.catalog(), minor_of(kubernetes))
     style = screen.Style(headers=not no_headers)
-    print_document(output, lambda: outlooks.outlook_document(found), lambda: outlooks.outlook(found, style))
+    print_document(
+        output, lambda: outlooks.outlook_document(found, demo), lambda: outlooks.outlook(found, style, demo=demo)
+    )
+
+
+def _made_up(assessment: "Assessment", rows: "Sequence[CostRow]") -> "Sequence[CostDay]":
+    """Days of the demo, which never ran."""
+    from addonctl.adapters.sources import invented
+    from addonctl.spending import cost_day
+
+    eks = assessment.view.snapshot.eks
+    today = cost_day(assessment.cluster.name, assessment.day, rows, eks.cluster if eks else None)
+    return invented.history(today)
 
 
 _KEPT_DAYS = 800  # of two years a forecast makes use

@@ -119,7 +119,8 @@ def _past(
 
     assert assessment.cost is not None
     rows = summarise(assessment.cost, By.ADDON, assessment.inventory, manager.catalog)
-    days = invented.history(cost_day(assessment.cluster.name, assessment.day, rows))
+    eks = assessment.view.snapshot.eks
+    days = invented.history(cost_day(assessment.cluster.name, assessment.day, rows, eks.cluster if eks else None))
     used = manager.usage_of_all(assessment, invented.InventedUsage(assessment.snapshot), window)
     return days, used, (f"{len(days)} days of costs", f"{window.days} days of use")
 

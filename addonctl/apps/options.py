@@ -181,7 +181,7 @@ kubernetes = click.option(
     shell_complete=_completes(_minors),
 )
 _snapshot = click.option("--snapshot", default="", metavar="FILE", help="Read a saved snapshot.", type=PATH)
-_demo = click.option("--demo", is_flag=True, help="Read the demo cluster that comes with addonctl.")
+demo = click.option("--demo", is_flag=True, help="Read the demo cluster that comes with addonctl.")
 source_options = chain(
     live_options,
     _snapshot,
@@ -200,10 +200,10 @@ source_options = chain(
         callback=_time,
         help="When the dump of -f was taken, such as 2026-11-26T08:00Z; by default the newest time in it.",
     ),
-    _demo,
+    demo,
     kubernetes,
 )
-cluster_options = chain(live_options, _snapshot, _demo, kubernetes)
+cluster_options = chain(live_options, _snapshot, demo, kubernetes)
 manifests = click.option(
     "-f",
     "--filename",

@@ -12,15 +12,13 @@ from enum import StrEnum
 from addonctl.catalog import Catalog, EksRelease
 from addonctl.errors import BadInput
 from addonctl.findings import finding, makes
-from addonctl.model import ClusterRef, CommandLine, Evidence, Finding, Node, Severity, View
+from addonctl.model import UPGRADED_BY_AWS, ClusterRef, CommandLine, Evidence, Finding, Node, Severity, View
 from addonctl.model.cost import HOURS_PER_MONTH
 from addonctl.remediation import upgrade_control_plane
 from addonctl.versions import Minor
 
 # EKS gives 14 months of standard support; a careful upgrade of a fleet takes two of them.
 _ENDS_SOON = timedelta(days=60)
-# The upgrade policy under which AWS upgrades a cluster instead of billing extended support.
-_UPGRADED_BY_AWS = "STANDARD"
 
 
 class Support(StrEnum):
@@ -194,7 +192,7 @@ def support_findings(view: View, catalog: Catalog, status: KubernetesStatus, day
 def is_upgraded_by_aws(view: View) -> bool:
     """Whether its upgrade policy is that AWS upgrades it, so that extended support is never billed."""
     eks = view.snapshot.eks
-    return eks is not None and eks.cluster.support_type == _UPGRADED_BY_AWS
+    return eks is not None and eks.cluster.is_upgraded_by_aws
 
 
 def _upgrade(view: View, status: KubernetesStatus) -> Iterator[CommandLine]:
@@ -217,7 +215,7 @@ def _when(status: KubernetesStatus, ends: date, day: date) -> str:
 
 
 def _policy(status: KubernetesStatus) -> Evidence:
-    detail = f"{_UPGRADED_BY_AWS}: AWS upgrades the control plane on {status.ends}; no extended support is billed"
+    detail = f"{UPGRADED_BY_AWS}: AWS upgrades the control plane on {status.ends}; no extended support is billed"
     return Evidence(kind="eks", subject="upgrade policy", detail=detail)
 
 

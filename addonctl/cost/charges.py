@@ -148,6 +148,9 @@ def of_gaps(view: View) -> Iterator[Charge]:
 # ── The cluster itself ──────────────────────────────────────────────────────────────────────────────────────────
 
 
+_UPGRADED = "standard support has ended, and its upgrade policy is that AWS upgrades it instead of billing more"
+
+
 def of_cluster(cost: Priced, minor: Minor | None, day: date) -> Iterator[Charge]:
     """The control plane, in standard or extended support, and EKS's capabilities."""
     eks, known = cost.view.snapshot.eks, cost.catalog.kubernetes
@@ -160,11 +163,12 @@ def of_cluster(cost: Priced, minor: Minor | None, day: date) -> Iterator[Charge]
         said = f"EKS's support of Kubernetes {minor} is not known" if minor else "which Kubernetes runs is not known"
         yield replace(charge, unknown=said)
     else:
-        extended = day >= release.end_standard
-        usd = known.control_plane_usd_per_hour(release, day)
+        overdue = day >= release.end_standard
+        extended = overdue and not eks.cluster.is_upgraded_by_aws
+        usd = known.control_plane_usd_per_hour(release, day) if extended else known.standard_usd_per_hour
         price = Price(usd=usd, unit="hour", source="AWS list price", as_of=known.as_of)
         what = f"control plane of {minor}, {'extended' if extended else 'standard'} support"
-        yield at(replace(charge, what=what), _HOURS, price)
+        yield at(replace(charge, what=what), _HOURS, price, _UPGRADED if overdue and not extended else "")
     for capability in eks.capabilities:
         base = Charge(kind=CostKind.CAPABILITY, what=capability.name)
         yield at(base, _HOURS, cost.prices.of(f"eks.capability.{capability.type}"), "without what it keeps")

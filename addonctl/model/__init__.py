@@ -123,6 +123,7 @@ from addonctl.model.intake import Intake, Place, Renderer, Unrendered
 from addonctl.model.owners import Method, Owner
 from addonctl.model.records import (
     ADDON_IN_FLIGHT,
+    UPGRADED_BY_AWS,
     Application,
     AppSource,
     Eks,
@@ -158,6 +159,7 @@ __all__ = [
     "RESOURCES",
     "SERVICE_NETWORK",
     "SNAPSHOT_SCHEMA",
+    "UPGRADED_BY_AWS",
     "Action",
     "AddOnRef",
     "AdmissionPolicy",

@@ -153,6 +153,10 @@ class FluxSource(KubernetesObject):
         return ObjectRef.of(self.kind, self.name, self.namespace)
 
 
+UPGRADED_BY_AWS = "STANDARD"
+"""The upgrade policy of a cluster that AWS upgrades when its standard support ends."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EksCluster:
     name: str
@@ -166,6 +170,11 @@ class EksCluster:
     auto_mode: bool = False
     health_issues: tuple[str, ...] = ()
     subnets: tuple[str, ...] = ()
+
+    @property
+    def is_upgraded_by_aws(self) -> bool:
+        """Whether its upgrade policy is that AWS upgrades it, so that extended support is never billed."""
+        return self.support_type == UPGRADED_BY_AWS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -19,7 +19,8 @@ def extended_support(case: Case) -> Iterator[Found]:
     """A control plane in extended support, and the first minor that is not."""
     day, known, running = case.assessment.day, case.catalog.kubernetes, case.assessment.kubernetes.running
     release = known.release(running) if running else None
-    if running is None or release is None or case.view.snapshot.eks is None:
+    eks = case.view.snapshot.eks
+    if running is None or release is None or eks is None or eks.cluster.is_upgraded_by_aws:
         return
     newer = sorted(
         each.version for each in known.releases if each.version > running and each.released <= day < each.end_standard

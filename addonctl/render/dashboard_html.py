@@ -55,6 +55,7 @@ def page(assessment: Assessment, found: Dashboard) -> str:
             whole=_whole(found.trend),
             plot=plot,
             drawn=Markup(plot.svg) if plot else "",
+            unjudged=dashboards.unjudged_kinds(found.opportunities),
             unscored=dashboards.unscored(found.performance, named),
             by_addon=dashboards.owned(found.by_addon),
             by_category=dashboards.owned(found.by_category),

@@ -444,9 +444,16 @@ def _opportunities(found: Dashboard, named: Mapping[str, str], limit: int, room:
         more.append(f"{counted(sum(map(len, why.values())), 'kind')} not judged (addonctl opportunities)")
         why = {}
     if more or not all_:
-        yield from _text("; ".join(more) or "nothing was found", room)
+        nothing = f"nothing was found; {unjudged_kinds(found.opportunities)}" if why else "nothing was found"
+        yield from _text("; ".join(more) or nothing, room)
     for reason, kinds in why.items():
         yield from _text(f"not judged: {', '.join(kinds)}: {reason}", room)
+
+
+def unjudged_kinds(found: Opportunities) -> str:
+    """`3 of 14 kinds were not judged`, of all or of some add-ons; empty for none."""
+    kinds = len({each.kind for each in found.not_judged})
+    return f"{kinds} of {len(KINDS)} kinds were not judged" if kinds else ""
 
 
 def _not_judged(found: Opportunities) -> Mapping[str, list[str]]:

@@ -14,6 +14,7 @@ from addonctl.render.drawing import labels
 from addonctl.render.screen import FAIR, GOOD, QUIET, Style, actions, print_line, say, table, title
 from addonctl.render.tables import Cell, Column, Fit
 
+_REASONS = 3
 _LINES = 6
 """So many lines of commands are shown of each; -o wide and JSON have all."""
 
@@ -23,6 +24,8 @@ def opportunities(assessment: Assessment, found: Opportunities, style: Style) ->
     if style.headers:
         demo = "DEMO  " if assessment.cluster.demo else ""
         say(f"{demo}{assessment.cluster.name}  ·  {_sums(found)}", "bold")
+        if found.not_judged:
+            say(f"not judged: {unjudged(found)}", FAIR)
         print_line()
     if found.found:
         named = labels(filter(None, (each.installation for each in found.found)))
@@ -36,7 +39,8 @@ def opportunities(assessment: Assessment, found: Opportunities, style: Style) ->
         rows = (_row(each, str(named.get(each.installation, "-"))) for each in found.found)
         table(columns, rows, headers=style.headers)
     elif style.headers:
-        say("Nothing was found that would cost less.", GOOD)
+        less = "Of what was judged, nothing would cost less." if found.not_judged else "Nothing would cost less."
+        say(less, QUIET if found.not_judged else GOOD)
     if style.headers:
         for each in found.found:
             _change(each, style)
@@ -44,9 +48,19 @@ def opportunities(assessment: Assessment, found: Opportunities, style: Style) ->
 
 
 def _sums(found: Opportunities) -> str:
+    if not found.found:
+        return "no opportunities found"
     charges, room = found.usd_micros(Frees.CHARGES), found.usd_micros(Frees.ROOM)
     several = "1 opportunity" if len(found.found) == 1 else f"{len(found.found)} opportunities"
     return f"{several}: ${usd(charges)} of charges a month, and room on nodes worth up to ${usd(room)}"
+
+
+def unjudged(found: Opportunities) -> str:
+    """`3 of 14 kinds (use was not measured; …)`: so many were not judged, of all or of some add-ons, and why."""
+    reasons = list(dict.fromkeys(each.reason for each in found.not_judged))
+    more = f"; {len(reasons) - _REASONS} more below" if len(reasons) > _REASONS else ""
+    kinds = len({each.kind for each in found.not_judged})
+    return f"{kinds} of {len(KINDS)} kinds ({'; '.join(reasons[:_REASONS])}{more})"
 
 
 def _row(each: Opportunity, name: str) -> list[Cell | str]:

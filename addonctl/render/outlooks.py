@@ -1,6 +1,8 @@
 """What a cluster will cost: by name, together, how good such forecasts have been, and what began to cost more."""
 
-from addonctl.model.forecast import Accuracy, Forecast, Interval, Unknown
+from datetime import timedelta
+
+from addonctl.model.forecast import HORIZON_DAYS, Accuracy, Forecast, Interval, Unknown
 from addonctl.render.costs import change, usd
 from addonctl.render.documents import SCHEMA, Document, plain
 from addonctl.render.drawing import labels
@@ -9,12 +11,15 @@ from addonctl.render.tables import Cell, Column, Fit
 from addonctl.spending import Outlook
 
 
-def outlook(found: Outlook, style: Style) -> None:
+def outlook(found: Outlook, style: Style, *, demo: bool = False) -> None:
     """The table of `addonctl cost forecast`, the dearest first."""
     whole, parts = found.forecast.whole, found.forecast.parts
     if style.headers:
         total = f"${usd(whole.total)}" if isinstance(whole, Forecast) else "unknown"
-        say(f"{found.cluster}  ·  next 30 days {total}{_within(whole)}, at list price", "bold")
+        name = f"DEMO  {found.cluster}" if demo else found.cluster
+        say(f"{name}  ·  next 30 days {total}{_within(whole)}, at list price", "bold")
+        if demo:
+            say("Made up for the demo: all days.", FAIR)
         say(f"last 30 days ${usd(sum(found.paid.values()))}; {found.recorded} days recorded until {found.last}")
         print_line()
     named = labels(parts)
@@ -23,8 +28,29 @@ def outlook(found: Outlook, style: Style) -> None:
     columns += [Column("WHY", Fit.WRAP)]
     table(columns, rows, headers=style.headers)
     if style.headers:
+        _support(found)
         _back_test(whole)
         _shifts(found)
+
+
+def _extended(found: Outlook) -> Document:
+    kubernetes, begins, upgraded = found.support
+    day = begins.isoformat() if begins else None
+    return {"kubernetes": str(kubernetes) if kubernetes else None, "begins": day, "upgraded_by_aws": upgraded}
+
+
+def _support(found: Outlook) -> None:
+    """What is in it of extended support, or why not."""
+    kubernetes, begins, upgraded = found.support
+    print_line()
+    if kubernetes is None:
+        say("Which Kubernetes runs was not recorded: extended support is in it as far as it was paid.", FAIR)
+    elif begins is None:
+        say(f"EKS's support of Kubernetes {kubernetes} is not known.", FAIR)
+    elif upgraded:
+        say(f"Its upgrade policy is STANDARD: AWS upgrades {kubernetes} from {begins} on and bills nothing more.")
+    elif begins <= found.last + timedelta(days=HORIZON_DAYS):
+        say(f"Extended support of Kubernetes {kubernetes} is in it from {begins} on.", FAIR)
 
 
 def _dearest_first(found: Outlook) -> list[tuple[str, Forecast | Unknown]]:
@@ -84,12 +110,14 @@ def _shifts(found: Outlook) -> None:
         say(f"{name}: {change(shift.a_month)} a month since {shift.since}", colour)
 
 
-def outlook_document(found: Outlook) -> Document:
+def outlook_document(found: Outlook, demo: bool) -> Document:
     """`addonctl cost forecast -o json`: micro-dollars; unknown figures have a `reason`."""
     return {
         "schema": SCHEMA,
         "kind": "CostForecast",
         "cluster": found.cluster,
+        "made_up": ["all days"] if demo else [],
+        "extended_support": _extended(found),
         "recorded_days": found.recorded,
         "last": found.last.isoformat(),
         "paid_30_days_usd_micros": dict(found.paid),

@@ -22,7 +22,8 @@ def resizes(assessment: Assessment, found: Sequence[Resizing], metrics: Metrics,
     if style.headers:
         whole = sum(each.usd_micros for each in found)
         what = f"frees ${usd(-whole)} a month" if whole < 0 else f"takes ${usd(whole)} a month more"
-        say(f"{assessment.cluster.name}  ·  {risk.value} risk, {what} of what nodes cost", "bold")
+        demo = "DEMO  " if assessment.cluster.demo else ""
+        say(f"{demo}{assessment.cluster.name}  ·  {risk.value} risk, {what} of what nodes cost", "bold")
         say(spoken(metrics), QUIET)
         print_line()
     named = labels(each.installation for each in found)

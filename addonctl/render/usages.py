@@ -23,7 +23,8 @@ _THROTTLED, _COVERED = 0.05, 0.5
 def usage(assessment: Assessment, report: UsageReport, style: Style) -> None:
     """The table of `addonctl usage`, and what it rests on."""
     if style.headers:
-        say(f"{assessment.cluster.name}  ·  {spoken(report.metrics)}", "bold")
+        demo = "DEMO  " if assessment.cluster.demo else ""
+        say(f"{demo}{assessment.cluster.name}  ·  {spoken(report.metrics)}", "bold")
         print_line()
     named = labels(each.installation for each in report.containers)
     figures = _FIGURES if style.wide else ("mean",) if not report.metrics.window else ("p95", "max")

@@ -276,6 +276,17 @@ def test_extended_support_costs_six_times_as_much() -> None:
     assert (of("1.35"), of("1.32")) == (73_000_000, 438_000_000)
 
 
+@pytest.mark.parametrize(("policy", "usd_micros"), [("STANDARD", 73_000_000), ("EXTENDED", 438_000_000)])
+def test_a_cluster_that_aws_upgrades_pays_no_extended_support(policy: str, usd_micros: int) -> None:
+    cluster = model.EksCluster(name="prod-eu-1", region="us-east-1", support_type=policy)
+    view, known = model.View(snapshot(eks=model.Eks(cluster=cluster))), knowledge.load()
+    inventory = take_inventory(view, known)
+    cost = check_cost(view, inventory, known, prices, owners={}, kubernetes=Minor.of("1.32"), day=DAY)
+    (charge,) = of_kind(cost, CostKind.CONTROL_PLANE)
+    assert charge.usd_micros == usd_micros
+    assert ("AWS upgrades it" in charge.estimated) is (policy == "STANDARD")
+
+
 def test_a_capability_costs_its_base() -> None:
     capability = model.EksCapability(name="argocd", type="ARGOCD")
     cost = cost_of(eks=eks(capabilities=(capability,)))

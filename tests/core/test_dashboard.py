@@ -257,10 +257,12 @@ def test_what_the_api_server_counts_is_of_the_only_one() -> None:
 
 
 def test_what_is_on_volumes_is_told_where_it_was_read() -> None:
-    assessment = cluster(dns(), eks=True)
+    claim = model.VolumeClaim(name="data-3", namespace="shop", requested_bytes=10)
+    read = replace(cluster(dns(), eks=True).snapshot, volume_claims=(claim,))
+    assessment = assessed(read, KNOWN, prices=price_table.load)
     held = tuple(VolumeUse(namespace="shop", claim=f"data-{size}", used_bytes=size) for size in (3, 4))
     metrics = Metrics(source="test", end=END, window=timedelta(days=7), volumes=held)
-    for volumes, known in ((held, 7), ((), Unknown("test knows nothing of volumes"))):
+    for volumes, known in ((held, 7), ((), Unknown("test has nothing of volumes"))):
         used = report(assessment.view, {}, (), replace(metrics, volumes=volumes))
         (found,) = (each for each in page(assessment, used=used).resources if each.name == "volumes")
         assert found.used == known

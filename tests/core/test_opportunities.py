@@ -354,6 +354,8 @@ def test_a_minor_ends_extended_support() -> None:
     assert one.saving.usd_micros == 365_000_000
     assert any("update-cluster-version --name prod-eu-1 --kubernetes-version 1.34" in line for line in lines(one))
     assert not of(found_in(release.end_standard - timedelta(days=1), "1.33"), "extended-support")
+    upgraded = model.EksCluster(name="prod-eu-1", region=REGION, version="1.33", support_type="STANDARD")
+    assert not of(found_in(late, "1.33", eks=model.Eks(cluster=upgraded)), "extended-support")
 
 
 M5 = model.InstanceType(

@@ -1,9 +1,13 @@
 """What the next 30 days will cost, from days that were recorded: with what is known beforehand, and what changed."""
 
+from dataclasses import replace
 from datetime import date, timedelta
+
+import pytest
 
 from addonctl.adapters import knowledge
 from addonctl.cost import CostRow
+from addonctl.model import EksCluster
 from addonctl.model.cost import Pool
 from addonctl.model.forecast import Forecast, Unknown
 from addonctl.model.spending import CostDay
@@ -63,6 +67,21 @@ def test_extended_support_is_known_by_its_date() -> None:
     assert extended == 7
     assert total(known, CLUSTER) == (30 - extended) * STANDARD + extended * EXTENDED
     assert total(unknown, CLUSTER) == 30 * STANDARD
+
+
+@pytest.mark.parametrize(("policy", "more"), [("EXTENDED", 7), ("", 7), ("STANDARD", 0)])
+def test_what_was_recorded_of_the_cluster_decides_whether_extended_support_is_billed(policy: str, more: int) -> None:
+    days = tuple(replace(each, kubernetes="1.34", support_type=policy) for each in recorded(100, {CLUSTER: STANDARD}))
+    found = told(days)
+    assert total(found, CLUSTER) == 30 * STANDARD + more * (EXTENDED - STANDARD)
+    assert found.support == (Minor.of("1.34"), date(2026, 12, 2), policy == "STANDARD")
+    assert total(told(days, "1.35"), CLUSTER) == 30 * STANDARD, "what is given overrides what was recorded"
+
+
+def test_a_day_keeps_what_eks_says_of_the_cluster() -> None:
+    eks = EksCluster(name="prod-eu-1", version="1.34", support_type="STANDARD")
+    day = cost_day("prod-eu-1", FIRST, (), eks)
+    assert (day.kubernetes, day.support_type) == ("1.34", "STANDARD")
 
 
 def test_what_began_to_cost_more_is_told_with_its_day() -> None:

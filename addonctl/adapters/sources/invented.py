@@ -5,7 +5,7 @@ whoever shows them says that they are made up.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from hashlib import sha256
 from math import pi, sin
@@ -31,7 +31,7 @@ def history(today: CostDay) -> tuple[CostDay, ...]:
     """Days until `today`: weekends were cheaper, an add-on was installed in between, and what is idle became more."""
     new = next((name for name in today.usd_micros if "/" in name and "/kube-system/" not in name), "")
     days = (today.day - timedelta(days=n) for n in range(HISTORY_DAYS - 1, 0, -1))
-    return (*(CostDay(cluster=today.cluster, day=day, usd_micros=_day(today, day, new)) for day in days), today)
+    return (*(replace(today, day=day, usd_micros=_day(today, day, new)) for day in days), today)
 
 
 def _day(today: CostDay, day: date, new: str) -> Mapping[str, int]:
