@@ -41,6 +41,7 @@ from addonctl.model import (
     Together,
     View,
     names_of,
+    nodes_of,
     owners,
 )
 from addonctl.model.cost import ClusterCost
@@ -249,14 +250,32 @@ def new_since(assessment: Assessment, older: Assessment) -> Assessment:
 
 def troubles(assessment: Assessment) -> tuple[Guard, ...]:
     """What no change may bring about: required findings of what runs, but for what EKS says of its add-ons."""
-    runs = (Capability.HEALTH, Capability.DEPENDENCIES)
+    runs, by_id = (Capability.HEALTH, Capability.DEPENDENCIES), {found.id: found for found in assessment.findings}
     return tuple(
-        Guard(code=found.code, subject=str(found.subject), detail=CHECKS[found.code].title)
+        guard
         for found in assessment.findings
         if found.severity is Severity.REQUIRED
         and CHECKS[found.code].capability in runs
         and CHECKS[found.code].aspect is not Aspect.EKS
+        for guard in _guards(found, nodes_of(_first_cause(found, by_id).subject))
     )
+
+
+def _guards(found: Finding, nodes: tuple[str, ...]) -> Iterator[Guard]:
+    """One for each node of a finding on nodes, so that each is known by its own name; else one."""
+    detail = CHECKS[found.code].title
+    if nodes and nodes_of(found.subject):
+        for name in nodes:
+            ref = ObjectRef.of("Node", name)
+            yield Guard(code=found.code, subject=str(ref), detail=detail, ref=ref, nodes=(name,))
+    else:
+        yield Guard(code=found.code, subject=str(found.subject), detail=detail, nodes=nodes)
+
+
+def _first_cause(found: Finding, by_id: Mapping[str, Finding]) -> Finding:
+    while (cause := by_id.get(found.cause or "")) is not None:  # causes.py leaves no cycle
+        found = cause
+    return found
 
 
 def narrowed(assessment: Assessment, addon: str) -> Assessment:

@@ -93,7 +93,14 @@ class Executor:
         seconds = min(max(round((now - since).total_seconds()), 0), _SECONDS)
         samples = (*_samples(run, answers, seen, now), _readiness(run, seen, seconds, now))
         troubles = self.ports.assessor.troubles() if self.ports.assessor else ()
-        return Looked(state=state, samples=samples, guards=_guards(run, seen), served=served, troubles=troubles)
+        return Looked(
+            state=state,
+            samples=samples,
+            guards=_guards(run, seen),
+            served=served,
+            troubles=troubles,
+            elsewhere=tuple(_elsewhere(run, troubles or (), seen)),
+        )
 
     def checkpoint(self, cluster: str, step: Step) -> CheckpointEntry:
         """Stores what is needed to bring a step's installation back to what it is now."""
@@ -358,6 +365,12 @@ def _readiness(run: Run, seen: Seen, seconds: int, now: datetime) -> Sample:
 def _guards(run: Run, seen: Seen) -> tuple[Guard, ...]:
     """The troubles of updated instances; before anything is changed, of all."""
     return tuple(each.trouble for each in seen.staying if each.trouble and (each.new or not run.changed))
+
+
+def _elsewhere(run: Run, troubles: Iterable[Guard], seen: Seen) -> Iterator[Guard]:
+    """The troubles of nodes on which no updated instance is. What it breaks on all nodes, it breaks on its own."""
+    theirs = {each.node for each in seen.instances if each.new}
+    return (each for each in troubles if run.changed and each.nodes and theirs.isdisjoint(each.nodes))
 
 
 def _served(answers: Iterable[Answered]) -> Iterator[Answered]:

@@ -347,6 +347,8 @@ def _before_the_change(run: Run, seen: Looked, now: datetime) -> Run:
 
 
 def _while_changing(run: Run, seen: Looked, now: datetime) -> Run:
+    if run.troubles is not None and seen.elsewhere:  # nor is it theirs once an instance is updated there
+        run = replace(run, troubles=tuple(dict.fromkeys((*run.troubles, *seen.elsewhere))))
     assert run.gate is not None, "a gate is opened before a change"
     gate = observed(run.gate, seen.samples)
     judgement = judged(gate, (*seen.guards, *_new(run, seen)))

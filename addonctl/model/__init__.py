@@ -98,6 +98,7 @@ from addonctl.model.finding import (
     Together,
     WaiverRef,
     names_of,
+    nodes_of,
 )
 from addonctl.model.gate import (
     NOTHING,
@@ -298,6 +299,7 @@ __all__ = [
     "current_releases",
     "live",
     "names_of",
+    "nodes_of",
     "owners",
     "selects",
 ]

@@ -217,6 +217,16 @@ def names_of(subject: Subject) -> Iterator[str]:
             yield from subject.names
 
 
+def nodes_of(subject: Subject) -> tuple[str, ...]:
+    """The names of the nodes that a finding is about; none where it is about something else."""
+    match subject:
+        case NodesRef():
+            return subject.names
+        case ObjectRef(kind="Node", group=""):
+            return (subject.name,)
+    return ()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
     """One finding. `code` is an entry in findings.py, which holds its title.

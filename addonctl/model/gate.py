@@ -91,12 +91,16 @@ class Answered:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Guard:
-    """What needs no statistics: a state that no working add-on is in, as a finding's code and what was seen."""
+    """What needs no statistics: a state that no working add-on is in, as a finding's code and what was seen.
+
+    `nodes`: the names of those whose failure it is, or follows from; none: it is no node's.
+    """
 
     code: str
     subject: str
     detail: str
     ref: ObjectRef | None = None
+    nodes: tuple[str, ...] = ()
 
 
 # ── Gates ───────────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -102,7 +102,7 @@ class Looked:
     """What a look at the world showed. `state` is None where it could not be read, with the reason in `unread`.
 
     `served` is what was answered to users, by SLI; `troubles` what is wrong anywhere in the cluster; None: nobody
-    has assessed it yet.
+    has assessed it yet. `elsewhere` are those of nodes on which no updated instance is: it did not bring them about.
     """
 
     state: StepState | None
@@ -110,6 +110,7 @@ class Looked:
     guards: tuple[Guard, ...] = ()
     served: tuple[Answered, ...] = ()
     troubles: tuple[Guard, ...] | None = ()
+    elsewhere: tuple[Guard, ...] = ()
     unread: str = ""
 
 

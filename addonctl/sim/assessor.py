@@ -19,7 +19,13 @@ class SimAssessor:
         now = self._store.world.micros
         if self._last is None or now - self._assessed >= _EVERY_S * 1_000_000:
             found = tuple(
-                Guard(code="HLT021", subject=node.name[1], detail="A node is not ready", ref=node.ref)
+                Guard(
+                    code="HLT021",
+                    subject=str(node.ref),
+                    detail="A node is not ready",
+                    ref=node.ref,
+                    nodes=(node.name[1],),
+                )
                 for node in self._store.rows(NODE)
                 if not node.is_ready
             )

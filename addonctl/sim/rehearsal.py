@@ -21,6 +21,7 @@ from addonctl.model.plan import Plan, Step, Target
 from addonctl.model.rehearsal import Asked, Blueprint, KeptPlan, Passed, Rehearsed, Weather
 from addonctl.model.run import Approved, Limits, NoWayBack, Phase, Run
 from addonctl.ports import GitOpsWriter, HelmReleases
+from addonctl.sim.assessor import SimAssessor
 from addonctl.sim.checkpoints import SimCheckpoints
 from addonctl.sim.clock import SimClock
 from addonctl.sim.controllers import STEADY, Behaviour
@@ -249,6 +250,7 @@ class Stage:
             helm=helm,
             helm_writer=SimHelm(self.store, self.twin.charts, self.storm),
             manifests=_Given(self.script.given),
+            assessor=SimAssessor(self.store),
         )
 
     # ── What is left ────────────────────────────────────────────────────────────────────────────────────────────

@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 
 from addonctl import model
-from addonctl.assessment import Assessment, new_since, of_health
+from addonctl.assessment import Assessment, new_since, of_health, troubles
 from addonctl.errors import BadInput
-from addonctl.model import Health, Severity
+from addonctl.model import Health, ObjectRef, Severity
 from tests import judging
 from tests.builders import small_catalog, snapshot, workload
 
@@ -35,6 +35,25 @@ def test_an_account_that_is_missing_lowers_the_score_of_its_addon() -> None:
     assert [found.code for found in torn.about(of_health).findings] == ["DEP003"]
     (addon,) = torn.addons
     assert (addon.health.health, addon.health.score) == (Health.DEGRADED, 49)
+
+
+# ── Troubles, which turn an update back ─────────────────────────────────────────────────────────────────────────────
+
+
+def test_each_node_is_a_trouble_of_its_own_and_what_follows_from_it_is_its_too() -> None:
+    down = model.Condition(type="Ready", status="Unknown", reason="NodeStatusUnknown", message="")
+    nodes = tuple(model.Node(name=name, conditions=(down,)) for name in "ab")
+    short = replace(MANAGER, desired=2, available=0)
+    owners = (ObjectRef(kind="ReplicaSet", name="cert-manager-5d78", namespace="apps", group="apps"),)
+    pods = tuple(model.Pod(name=f"m-{at}", namespace="apps", node=at, owners=owners) for at in "ab")
+    found = troubles(assessed(workloads=(short,), nodes=nodes, pods=pods))
+    assert [(each.code, each.subject, each.nodes) for each in found] == [
+        ("HLT021", "Node/a", ("a",)),
+        ("HLT021", "Node/b", ("b",)),
+        ("HLT005", "Deployment/apps/cert-manager", ("a", "b")),
+    ]
+    (alone,) = troubles(assessed(workloads=(short,)))
+    assert (alone.code, alone.nodes) == ("HLT005", ())
 
 
 # ── Since an older snapshot ─────────────────────────────────────────────────────────────────────────────────────────

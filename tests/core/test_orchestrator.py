@@ -346,6 +346,15 @@ def test_a_new_trouble_anywhere_in_the_cluster_turns_a_change_back() -> None:
     assert (back.phase, back.why.judgement.guards) == (Phase.ROLLING_BACK, (_TROUBLE,))
 
 
+def test_a_trouble_of_a_node_without_updated_instances_turns_nothing_back_nor_does_it_once_one_is_there() -> None:
+    node, changing = replace(_TROUBLE, subject="Node/a", nodes=("a",)), replace(_upto(Phase.APPLY), troubles=())
+    run, _ = advance(changing, replace(_with_troubles(changing, node), elsewhere=(node,)), changing.since)
+    assert run.phase is Phase.APPLY
+    run, _ = advance(run, _with_troubles(run, node), run.since)
+    assert run.phase is Phase.APPLY, "it was so before"
+    assert advance(changing, _with_troubles(changing, node), changing.since)[0].phase is Phase.ROLLING_BACK
+
+
 def test_where_nobody_assessed_it_before_the_change_no_trouble_counts_as_new() -> None:
     changing = replace(_upto(Phase.APPLY), troubles=None)
     assert advance(changing, _with_troubles(changing, _TROUBLE), changing.since)[0].phase is Phase.APPLY

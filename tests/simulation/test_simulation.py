@@ -14,6 +14,7 @@ from addonctl.model import live
 from addonctl.model.journal import Line, What
 from addonctl.model.run import Cancelled, CommandFailed, Do, GateFailed, Paused, Phase, Run
 from addonctl.sim.controllers import Behaviour
+from addonctl.sim.controllers.nodes import NODE
 from addonctl.sim.controllers.serving import SERVICE
 from addonctl.sim.eks import SimEksAddons
 from addonctl.sim.faults import FAULTS, Drawn
@@ -141,6 +142,20 @@ def test_a_node_that_loses_its_network_by_the_new_version_turns_the_run_back(kin
     assert isinstance(drive.auditor.why, GateFailed)
     assert [guard.code for guard in drive.auditor.why.judgement.guards] == ["HLT021"]
     assert {entry.wave for entry in drive.shelf.kept["run"].run.timeline} == {0}
+
+
+def test_a_node_that_is_lost_where_no_instance_is_turns_nothing_back() -> None:
+    elsewhere = 0
+    for seed in range(8):
+        drive = Drive(Stage(replace(ALONE, nodes=6, faults=(Drawn("node lost", 155.0, 300.0, seed),))))
+        lost, mine = set[str](), {pod.spec["nodeName"] for pod in drive.stage.store.rows(POD)}
+        drive.stage.store.listen(NODE, lambda change, lost=lost: lost.add(change.stored.name[1]))  # type: ignore[misc]
+        drive.stage.store.listen(POD, lambda change, mine=mine: mine.add(change.stored.spec.get("nodeName")))  # type: ignore[misc]
+        run = drive.to_the_end()
+        elsewhere += lost.isdisjoint(mine)
+        assert lost
+        assert run.phase is Phase.UPDATED or lost & mine, f"fault of seed {seed}: {run.why}"
+    assert elsewhere > 3
 
 
 def test_harm_in_fewer_answers_than_a_pass_rules_out_is_told_from_harm_that_was_missed() -> None:
