@@ -6,7 +6,7 @@ LOWEST := .venv-lowest
 # Where it is set, as in images of containers, every process compiles all modules again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo test contract-test test-lowest lint docs cluster cluster-test lab simulation bench prove prove-night lock clean
+.PHONY: demo test contract-test test-lowest lint docs cluster cluster-test lab simulation bench prove prove-night lock plugin image clean
 
 demo: $(VENV)/installed
 	@$(BIN)/addonctl analyze --demo
@@ -83,6 +83,16 @@ prove-night: $(VENV)/installed-dev
 lock: $(VENV)/installed-dev
 	$(BIN)/uv pip compile --universal --generate-hashes --no-emit-index-url --no-header -q pyproject.toml -o requirements.lock
 	$(BIN)/uv pip compile --universal --generate-hashes --no-emit-index-url --no-header -q --extra dev pyproject.toml -o requirements-dev.lock
+
+# The plugin of kubectl for krew, into dist/: make plugin HOME_PAGE=URL; RELEASES is where its archive will be found.
+RELEASES ?= $(HOME_PAGE)/releases/download
+plugin: $(VENV)/installed-dev
+	@$(BIN)/python -m scripts.build_plugin dist --homepage $(or $(HOME_PAGE),$(error Give HOME_PAGE=URL)) --releases $(RELEASES)
+
+# Not every machine of CI has a Docker.
+image:
+	@docker info >/dev/null 2>&1 || { echo "no Docker at hand: the image is not built"; exit 0; }; \
+	docker build -q -t addonctl . && docker run --rm --read-only --tmpfs /tmp addonctl analyze --demo
 
 # Only a whole environment is used again: venv leaves half of one behind where Debian's python3-venv is missing.
 $(VENV)/made:

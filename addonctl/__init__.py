@@ -30,5 +30,5 @@ def __getattr__(name: str) -> Any:
     return getattr(import_module(_DOORS[name]), name)
 
 
-def __dir__() -> list[str]:
+def __dir__() -> "list[str]":  # in quotes: __main__.py must be reached under an old Python
     return sorted(__all__)
