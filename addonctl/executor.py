@@ -92,7 +92,7 @@ class Executor:
         state = _state(counted, owner, detail)
         seconds = min(max(round((now - since).total_seconds()), 0), _SECONDS)
         samples = (*_samples(run, answers, seen, now), _readiness(run, seen, seconds, now))
-        troubles = self.ports.assessor.troubles() if self.ports.assessor else ()
+        troubles = self.ports.assessor.troubles(step) if self.ports.assessor else ()
         return Looked(
             state=state,
             samples=samples,

@@ -18,7 +18,7 @@ from addonctl.instances import PODS, exists
 from addonctl.leaving import is_ready
 from addonctl.model import POD_NETWORK, SERVICE_NETWORK, ObjectRef, live
 from addonctl.model.plan import Step
-from addonctl.ports import ObjectReader, ObjectWriter
+from addonctl.ports import ObjectReader, ObjectWriter, Watch
 
 SLI = "addonctl/sli"
 """A label of each of the pods: what it tells of."""
@@ -60,7 +60,16 @@ def place(
 
 
 def placed(reader: ObjectReader, step: Step) -> live.Listing:
-    return reader.list(PODS, leases.NAMESPACE, f"{_LEASE}={leases.of(step.installation).name}")
+    return reader.list(*_placed(step))
+
+
+def watched(reader: ObjectReader, step: Step) -> Watch:
+    """Those that are placed, as they come and go and tell. Takes `watch` on pods."""
+    return reader.watch(*_placed(step))
+
+
+def _placed(step: Step) -> tuple[live.Kind, str, str]:
+    return PODS, leases.NAMESPACE, f"{_LEASE}={leases.of(step.installation).name}"
 
 
 def are_ready(reader: ObjectReader, step: Step) -> bool:

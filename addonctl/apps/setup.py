@@ -44,7 +44,7 @@ def _cluster_role(*, updating: bool, probe: bool, logs: bool) -> str:
     if not updating:
         more = (*(probes.RULES if probe else ()), *(log_reader.RULES if logs else ()))
         return api_reader.cluster_role_yaml(decoders.KINDS, known, more)
-    more = (*probes.RULES, *(log_reader.RULES if logs else ()), *rights.UPDATE_RULES)
+    more = (*probes.RULES, *log_reader.RULES, *rights.UPDATE_RULES)
     return api_reader.cluster_role_yaml(decoders.KINDS, known, more, ("get", "list"), "addonctl-update")
 
 

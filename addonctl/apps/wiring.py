@@ -371,6 +371,7 @@ def executor(options: SourceOptions, run_id: str, cluster: str = "") -> "Executo
     from addonctl.adapters.gitops import GitOpsObjects
     from addonctl.adapters.helm_binary import HelmBinary, HelmSecrets
     from addonctl.adapters.manifest_files import ManifestFiles
+    from addonctl.adapters.refusal_reader import RefusalReader
     from addonctl.adapters.signals import ProbeSignals, Together
     from addonctl.adapters.signals.counters import CounterSignals
     from addonctl.executor import Executor
@@ -403,7 +404,7 @@ def executor(options: SourceOptions, run_id: str, cluster: str = "") -> "Executo
                 CounterSignals(cache(lambda: prometheus(options, live)), objects, _counted_slis),
             ),
             clock=CLOCK,
-            assessor=BackgroundAssessor(Manager(live, catalog(), CLOCK).assess),
+            assessor=BackgroundAssessor(Manager(live, catalog(), CLOCK).assess, RefusalReader(live.connection).refused),
         )
     )
 

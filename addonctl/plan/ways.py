@@ -62,7 +62,9 @@ def _there(case: Case, row: Installation, goal: Version) -> tuple[Action, ...]:
             return (_helm_upgrade(case, row, goal),)
         case owners.ArgoApplication() | owners.FluxHelmRelease() | owners.FluxKustomization():
             field = _pinned(case, row)[0] or "the version"
-            return (GitChange(owner=row.owner, change=f"set {field} to {goal}"),)
+            by_manifests = isinstance(row.owner, owners.FluxKustomization)
+            change = f"bring the manifests of {row.addon} {goal}" if by_manifests else f"set {field} to {goal}"
+            return (GitChange(owner=row.owner, change=change),)
     return (Note(f"Apply the manifests of {row.addon} {goal}."),)
 
 

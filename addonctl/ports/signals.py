@@ -26,8 +26,11 @@ class Signals(Protocol):
 class Assessor(Protocol):
     """The whole cluster, assessed again and again while something changes in it: add-ons fail where nobody looks."""
 
-    def troubles(self) -> tuple[Guard, ...] | None:
-        """What is wrong, and was at the assessment before as well; None: not assessed twice yet. Raises nothing."""
+    def troubles(self, step: Step) -> tuple[Guard, ...] | None:
+        """What is wrong, and was at the assessment before as well; None: not assessed twice yet. Raises nothing.
+
+        Of the step's own pods also what the API server refuses to them.
+        """
         ...
 
     def close(self) -> None:

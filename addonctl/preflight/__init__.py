@@ -12,7 +12,7 @@ from addonctl.assessment import Assessment
 from addonctl.catalog import Catalog
 from addonctl.errors import BadInput
 from addonctl.findings import CHECKS, Capability, by_urgency
-from addonctl.model import Finding, Severity
+from addonctl.model import Finding, Severity, owners
 from addonctl.model.plan import Plan
 from addonctl.model.preflight import NOTHING_READ, StepFacts
 from addonctl.preflight import (
@@ -56,7 +56,12 @@ class Prepared:
 
     @property
     def to_commit(self) -> "Prepared":
-        """The same, to be committed in Git and not to be carried out in the cluster."""
+        """The same, to be committed in Git and not to be carried out in the cluster.
+
+        What a Flux Kustomization applies has no version that could be committed, but manifests: that stays refused.
+        """
+        if any(isinstance(each.owner, owners.FluxKustomization) for each in self.plan.steps):
+            return self
         return self.accepting(frozenset({_IN_GIT}))
 
     @property

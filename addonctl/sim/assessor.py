@@ -1,6 +1,7 @@
 """ports.Assessor in virtual time: of a whole cluster's troubles, those that the world can have, nodes not ready."""
 
 from addonctl.model import Guard
+from addonctl.model.plan import Step
 from addonctl.sim.controllers.nodes import NODE
 from addonctl.sim.store import Store
 
@@ -15,7 +16,7 @@ class SimAssessor:
         self._last: tuple[Guard, ...] | None = None
         self._lasting: tuple[Guard, ...] | None = None
 
-    def troubles(self) -> tuple[Guard, ...] | None:
+    def troubles(self, _step: Step) -> tuple[Guard, ...] | None:
         now = self._store.world.micros
         if self._last is None or now - self._assessed >= _EVERY_S * 1_000_000:
             found = tuple(

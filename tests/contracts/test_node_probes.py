@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from addonctl import leases, node_probes
-from addonctl.adapters.api_connection import connect
+from addonctl.adapters.api_connection import Connection, connect
 from addonctl.adapters.api_objects import ApiObjects
 from addonctl.adapters.signals import ProbeSignals, nodes
 from addonctl.instances import PODS
@@ -142,6 +142,34 @@ def test_what_they_say_counts_for_the_instance_on_their_node(api: Api, objects: 
         since = datetime.now(UTC)
         time.sleep(2.5)
         assert signals.counted(STEP, since) == ()
+    finally:
+        signals.close()
+        node_probes.remove(objects, objects, STEP)
+
+
+def test_a_second_costs_no_request(api: Api, objects: ApiObjects, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a large cluster a list of all instances would be a load; what changes is seen within a second all the same."""
+    asked: list[str] = []
+    answer = Connection._answer
+
+    def counted(connection: Connection, method: str, path: str, *rest: Any) -> Any:
+        asked.append(path)
+        return answer(connection, method, path, *rest)
+
+    node_probes.place(objects, objects, STEP, NODES)
+    probe = f"{leases.of(STEP.installation).name}-{SERVICE_NETWORK}-node-a"
+    said(objects, probe, node_probes.BY_SERVICE, node_probes.DIRECTLY)
+    signals = ProbeSignals(connect(None, str(api.kubeconfig)))
+    try:
+        told(signals, STEP, 1)
+        monkeypatch.setattr(Connection, "_answer", counted)
+        told(signals, STEP, 14)
+        assert len(asked) <= 4, "each of two watches is opened again after twelve seconds"
+        said(objects, probe, node_probes.DIRECTLY)
+        time.sleep(1.5)
+        began = time.monotonic()
+        assert sum(each.failed for each in told(signals, STEP, 2).values()) == 2
+        assert time.monotonic() - began < 4
     finally:
         signals.close()
         node_probes.remove(objects, objects, STEP)

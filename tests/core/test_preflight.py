@@ -986,3 +986,17 @@ def test_what_is_committed_in_git_is_not_refused_for_that() -> None:
     prepared = Prepared(made(cluster()), tuple(each for each in findings if each.code == "PRE027"))
     assert [each.code for each in prepared.refusals] == ["PRE027"]
     assert prepared.to_commit.refusals == ()
+
+
+def test_the_manifests_of_a_kustomization_are_not_committed() -> None:
+    """With a checkout or without one it says where they are to be brought, and goes no further."""
+    kept = model.FluxKustomization(name="apps", namespace="flux-system", path="./prod", source="GitRepository/fleet")
+    image = container(image="coredns/coredns:v1.12.1")
+    workload = replace(dns((image,)), labels={**LABELS, **GITOPS_LABELS["kustomize"]})
+    world = cluster(eks=None, flux_sources=CHART_SOURCES, workloads=(workload,), flux_kustomizations=(kept,))
+    plan = made(world, to="1.45.0")
+    (do,) = plan.steps[0].do
+    assert isinstance(do, model.GitChange)
+    assert do.change == "bring the manifests of coredns 1.45.0"
+    prepared = Prepared(plan, tuple(each for each in found(world, plan=plan) if each.code == "PRE027"))
+    assert [each.code for each in prepared.to_commit.refusals] == ["PRE027"]

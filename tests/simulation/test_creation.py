@@ -311,7 +311,7 @@ class Broken:
     def __init__(self, cluster: Cluster, troubles: tuple[Guard, ...]) -> None:
         self._cluster, self._troubles = cluster, troubles
 
-    def troubles(self) -> tuple[Guard, ...]:
+    def troubles(self, _step: Step) -> tuple[Guard, ...]:
         return () if self._cluster.images() else self._troubles
 
     def close(self) -> None:
