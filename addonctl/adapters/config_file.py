@@ -14,10 +14,12 @@ notices:
   - {url_file: /etc/addonctl/slack-url, form: slack}
 prometheus:
   - {url: "https://prometheus.example.com", token_file: /etc/addonctl/prometheus-token, cluster: prod-*}
+defaults: {context: prod-eu-1, output: wide}
 """
 
 import os
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import date, time
 from pathlib import Path
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -62,6 +64,7 @@ class _File(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     freezes: tuple[_Freeze, ...] = ()
     notices: tuple[_Notice, ...] = ()
     prometheus: tuple[Place, ...] = ()
+    defaults: dict[str, str] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +76,24 @@ class Settings:
     freezes: tuple[Freeze, ...] = ()
     receivers: tuple[Receiver, ...] = ()
     prometheus: tuple[Place, ...] = ()
+    defaults: Mapping[str, str] = field(default_factory=dict)
+
+
+# The options that may have a default.
+DEFAULTS = (
+    "context",
+    "kubeconfig",
+    "namespace",
+    "eks",
+    "region",
+    "profile",
+    "request-timeout",
+    "kubernetes",
+    "target",
+    "prometheus",
+    "output",
+    "fail-on",
+)
 
 
 def default_path() -> Path:
@@ -106,7 +127,7 @@ def _settings(body: bytes, path: Path) -> Settings:
     try:
         facts = yaml.load(body, Loader=yaml_loader.usual()) or {}
         if isinstance(facts, dict):
-            facts = {key: [] if value is None else value for key, value in facts.items()}
+            facts = {key: value for key, value in facts.items() if value is not None}
         said = shapes.convert(facts, _File)
     except (yaml.YAMLError, msgspec.ValidationError) as error:
         why = " ".join(str(error).split())
@@ -119,6 +140,9 @@ def _settings(body: bytes, path: Path) -> Settings:
     ]
     if unknown:  # a misspelt `subject` would waive far more than intended
         raise BadInput(f"The settings {path} have unknown fields: {', '.join(unknown)}", _FIX)
+    if others := [key for key in said.defaults if key not in DEFAULTS]:
+        why = f"{path}: {', '.join(others)} cannot have a default"
+        raise BadInput(why, f"These can: {', '.join(DEFAULTS)}.")
     for waiver in said.waivers:
         _checked(waiver, path)
     return Settings(
@@ -127,6 +151,7 @@ def _settings(body: bytes, path: Path) -> Settings:
         tuple(Freeze(start=f.start, end=f.end, reason=f.reason, cluster=f.cluster) for f in said.freezes),
         tuple(_receiver(each, path) for each in said.notices),
         said.prometheus,
+        said.defaults,
     )
 
 

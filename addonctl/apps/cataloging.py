@@ -15,7 +15,7 @@ def catalog() -> None:
 
 
 @catalog.command("list")
-@opt.output
+@opt.rows_output
 @opt.no_headers
 def catalog_list(output: str, no_headers: bool) -> None:
     """All add-ons in the catalog."""
@@ -41,7 +41,7 @@ def catalog_show(addon: str, output: str) -> None:
 @catalog.command("versions")
 @opt.addon
 @click.option("--kubernetes", default="", metavar="VERSION", help="Only versions for this Kubernetes.")
-@opt.output
+@opt.rows_output
 @opt.no_headers
 def catalog_versions(addon: str, kubernetes: str, output: str, no_headers: bool) -> None:
     """The versions of ADDON that AWS lists."""

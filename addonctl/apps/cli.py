@@ -10,7 +10,7 @@ from typing import NoReturn
 import click
 
 import addonctl
-from addonctl.apps import everywhere, examples, run
+from addonctl.apps import defaults, everywhere, examples, run
 
 # Each command is a function of its name in a module of this package.
 _COMMANDS = {
@@ -86,6 +86,7 @@ class _Commands(click.Group):
         command.short_help = _COMMANDS[module][cmd_name]
         examples.attach(command, cmd_name)
         everywhere.attach(command, changes=module == "updating")
+        defaults.attach(command)
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

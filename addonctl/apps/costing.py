@@ -3,7 +3,6 @@
 Reads; changes nothing.
 """
 
-import sys
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -47,14 +46,12 @@ def usage(addon: str, window: "timedelta", output: str, no_headers: bool, **sour
     manager = wiring.manager(options)
     assessment = manager.assess()
     found = manager.usage(assessment, wiring.usage(options), window, addon)
-    if output == "csv":
-        sys.stdout.write(usages.usage_csv(found))
-        return
     style = screen.Style(wide=output == "wide", headers=not no_headers)
     print_document(
         output,
         lambda: usages.usage_document(assessment, found),
         lambda: usages.usage(assessment, found, style),
+        {"csv": lambda: usages.usage_csv(found)},
     )
 
 
@@ -128,14 +125,12 @@ def opportunities(addon: str, window: "timedelta | None", output: str, no_header
             report = manager.usage(assessment, wiring.usage(options, daily=True, now_will_do=False), window, addon)
         found = manager.opportunities(assessment, report)
     found = found.of(mine) if addon else found
-    if output == "csv":
-        sys.stdout.write(render.opportunities_csv(found))
-        return
     style = screen.Style(wide=output == "wide", headers=not no_headers)
     print_document(
         output,
         lambda: render.opportunities_document(assessment, found),
         lambda: render.opportunities(assessment, found, style),
+        {"csv": lambda: render.opportunities_csv(found)},
     )
 
 
@@ -207,14 +202,12 @@ def cost(
         "openmetrics": lambda: openmetrics.month(assessment.cluster.name, rows, By(by)),
         "focus": lambda: focus.of_a_day(assessment, whole),
     }
-    if output in texts:
-        sys.stdout.write(texts[output]())
-        return
     style = screen.Style(wide=output == "wide", headers=not no_headers)
     print_document(
         output,
         lambda: costs.cost_document(assessment, rows, By(by)),
         lambda: costs.cost(assessment, rows, By(by), style),
+        texts,
     )
 
 
@@ -242,13 +235,11 @@ def _by_bill(assessment: "Assessment", found: "Billed", by: "By", output: str, s
         "openmetrics": lambda: openmetrics.billed(assessment.cluster.name, rows, by, found.begin, found.end),
         "focus": lambda: focus.of_a_bill(assessment, found),
     }
-    if output in texts:
-        sys.stdout.write(texts[output]())
-        return
     print_document(
         output,
         lambda: bills.bill_document(assessment, found, rows, by),
         lambda: bills.bill(assessment, found, rows, by, style),
+        texts,
     )
 
 

@@ -48,17 +48,19 @@ def dashboard(window: "timedelta", output: str, watch: bool, **source: Any) -> N
     assessment, found = _read(options, window)
     if watch:
         assessment, found = _watch(assessment, found, lambda: _read(options, window))
-    if output == "html":
-        from addonctl.render import dashboard_html
-
-        sys.stdout.write(dashboard_html.page(assessment, found))
-        return
     style = screen.Style(wide=output == "wide")
     print_document(
         output,
         lambda: dashboards.dashboard_document(assessment, found),
         lambda: dashboards.dashboard(assessment, found, style),
+        {"html": lambda: _page(assessment, found)},
     )
+
+
+def _page(assessment: "Assessment", found: "Dashboard") -> str:
+    from addonctl.render import dashboard_html
+
+    return dashboard_html.page(assessment, found)
 
 
 _EVERY_S, _LOOK_S = 30.0, 0.25

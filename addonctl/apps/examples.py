@@ -17,7 +17,8 @@ Exit codes:
 \b
 Environment:
   KUBECONFIG, AWS_PROFILE, AWS_REGION and what else their clients read
-  ADDONCTL_CONFIG     settings: waivers, maintenance windows, notices
+  ADDONCTL_CONFIG     settings: waivers, windows, notices, defaults
+  ADDONCTL_CONTEXT    and the like of other options: what they are if not given
   ADDONCTL_STATE_DIR  where runs and checkpoints are kept
   ADDONCTL_DATABASE   a PostgreSQL URL: runs are kept there instead
   ADDONCTL_KEY_FILE   a key that encrypts checkpoints
@@ -33,12 +34,14 @@ EXAMPLES = {
     "analyze": """
         analyze --context prod-eu-1
         analyze --eks prod-eu-1 --region eu-central-1 --target 1.36
-        analyze --context prod-eu-1 -o html -O report.html""",
+        analyze --context prod-eu-1 -o html -O report.html
+        analyze --context prod-eu-1 -o wide -o sarif=found.sarif""",
     "inventory": """
         inventory --context prod-eu-1 -o wide
         kubectl get deploy,ds,sts,crd -A -o json | addonctl inventory -f -""",
     "findings": """
         findings --context prod-eu-1 --only required
+        findings --context prod-eu-1 -o 'jsonpath={.findings[*].code}'
         findings --snapshot today.snap --since yesterday.snap
         findings -f k8s/ --kubernetes 1.34 --only API --fail-on required""",
     "findings explain": """

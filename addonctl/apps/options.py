@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from addonctl.apps import outputs
+
 if TYPE_CHECKING:
     from datetime import datetime, timedelta
 
@@ -216,9 +218,9 @@ manifests = click.option(
 
 
 def output_option(*formats: str, default: str = "table") -> Callable[[Function], Function]:
-    """`-o`, with the formats of a command."""
+    """`-o`, with the formats of a command, and `-O`."""
     return chain(
-        click.option("-o", "--output", type=click.Choice(formats), default=default, show_default=True),
+        outputs.option(formats, default),
         click.option(
             "-O",
             "--output-file",
@@ -226,12 +228,13 @@ def output_option(*formats: str, default: str = "table") -> Callable[[Function],
             type=FILE,
             callback=_into_file,
             expose_value=False,
-            help="Write the output to FILE.",
+            help="Write to FILE what would be printed.",
         ),
     )
 
 
-output = output_option("table", "wide", "json", "yaml")
+output = output_option("table", "wide", "json", "yaml", "jsonpath")
+rows_output = output_option("table", "wide", "json", "yaml", "name", "csv", "jsonpath")
 target = click.option(
     "--target",
     default="",
@@ -301,8 +304,8 @@ fail_options = chain(
         "--fail-on",
         type=click.Choice([*SEVERITIES, "never"]),
         default="never",
-        show_default=True,
-        help="Exit with 2 when a finding is at least this severe, with 1 when something could not be read.",
+        help="Exit with 2 when a finding is at least this severe, with 1 when something could not be read; never by "
+        "default.",
     ),
     click.option("--allow-gaps", is_flag=True, help="With --fail-on: pass although parts could not be read."),
 )

@@ -1,6 +1,7 @@
 """Commands that say what a cluster runs, and what is wrong with it."""
 
 import sys
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -75,7 +76,7 @@ def _exit_by(assessment: "Assessment", fail_on: str, *, allow_gaps: bool) -> Non
 @opt.logs
 @opt.window("", "With -o json: what add-ons use as well, over so long, such as 7d; live and demo.")
 @opt.metrics
-@opt.output_option("table", "wide", "json", "yaml", "markdown", "html", "sarif", "junit")
+@opt.output_option("table", "wide", "json", "yaml", "jsonpath", "markdown", "html", "sarif", "junit")
 @opt.no_headers
 @opt.fail_options
 def analyze(
@@ -98,17 +99,15 @@ def analyze(
     from addonctl.render import documents, screen, terminal
 
     assessment = _assess(source, target, only=only, since=since, config=config, probe=probe, logs=logs)
-    if output in ("markdown", "html", "sarif", "junit"):
-        sys.stdout.write(_formatted(assessment, output))
-    else:
-        style = screen.Style(wide=output == "wide", headers=not no_headers, waived=show_waived)
-        print_document(
-            output,
-            lambda: documents.analysis_document(
-                assessment, wiring.manager(source_options(source)).ecosystem(assessment, window)
-            ),
-            lambda: terminal.analysis(assessment, style),
-        )
+    style = screen.Style(wide=output == "wide", headers=not no_headers, waived=show_waived)
+    print_document(
+        output,
+        lambda: documents.analysis_document(
+            assessment, wiring.manager(source_options(source)).ecosystem(assessment, window)
+        ),
+        lambda: terminal.analysis(assessment, style),
+        {format: partial(_formatted, assessment, format) for format in ("markdown", "html", "sarif", "junit")},
+    )
     _exit_by(assessment, fail_on, allow_gaps=allow_gaps)
 
 
@@ -128,7 +127,7 @@ def _formatted(assessment: "Assessment", output: str) -> str:
 @opt.source_options
 @opt.target
 @opt.finding_options
-@opt.output
+@opt.rows_output
 @opt.no_headers
 @opt.fail_options
 def inventory(
@@ -160,7 +159,7 @@ def inventory(
 @opt.source_options
 @opt.target
 @opt.finding_options
-@opt.output
+@opt.rows_output
 @opt.no_headers
 @opt.fail_options
 @click.pass_context
@@ -194,7 +193,7 @@ def findings(
 
 @findings.command("explain", short_help="What a code means, how severe it is, how to fix it.")
 @opt.code_or_none
-@opt.output
+@opt.rows_output
 def findings_explain(code: str, output: str) -> None:
     """What CODE means, how severe it is and when, why it matters and how to fix it; all codes if none is given."""
     from addonctl.render import documents, terminal
@@ -208,7 +207,7 @@ def findings_explain(code: str, output: str) -> None:
 @opt.finding_options
 @opt.probe
 @opt.logs
-@opt.output
+@opt.rows_output
 @opt.no_headers
 @opt.fail_options
 def health(
@@ -238,7 +237,7 @@ def health(
 @opt.source_options
 @opt.target
 @opt.finding_options
-@opt.output
+@opt.rows_output
 @opt.no_headers
 @opt.fail_options
 def compat(
@@ -273,7 +272,7 @@ def compat(
 @opt.addons
 @opt.source_options
 @opt.target
-@opt.output
+@opt.rows_output
 @opt.no_headers
 @click.option(
     "--fail-on",
@@ -309,7 +308,7 @@ def matrix(addons: tuple[str, ...], target: str, output: str, no_headers: bool, 
 @opt.addon_or_none
 @opt.source_options
 @opt.finding_options
-@opt.output_option("tree", "table", "json", "yaml", "dot", "mermaid", default="tree")
+@opt.output_option("tree", "table", "json", "yaml", "csv", "jsonpath", "dot", "mermaid", default="tree")
 @opt.fail_options
 def deps(
     addon: str,
@@ -329,14 +328,15 @@ def deps(
 
     assessed = _assess(source, only=only, since=since, config=config)
     assessment = narrowed(assessed, addon).about(of(Capability.DEPENDENCIES))
-    if output in ("dot", "mermaid"):
-        sys.stdout.write((drawing.dot if output == "dot" else drawing.mermaid)(assessment.dependencies))
-    else:
-        print_document(
-            output,
-            lambda: documents.dependencies_document(assessment),
-            lambda: terminal.dependencies(assessment, addon, screen.Style(waived=show_waived)),
-        )
+    print_document(
+        output,
+        lambda: documents.dependencies_document(assessment),
+        lambda: terminal.dependencies(assessment, addon, screen.Style(waived=show_waived)),
+        {
+            "dot": lambda: drawing.dot(assessment.dependencies),
+            "mermaid": lambda: drawing.mermaid(assessment.dependencies),
+        },
+    )
     _exit_by(assessment, fail_on, allow_gaps=allow_gaps)
 
 

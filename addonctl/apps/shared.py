@@ -1,13 +1,13 @@
 """What commands share: options as they were given, documents printed, exit codes by answers."""
 
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import click
 from click.core import ParameterSource
 
-from addonctl.apps import run
+from addonctl.apps import outputs, run
 from addonctl.errors import BadInput
 
 if TYPE_CHECKING:
@@ -25,7 +25,25 @@ def source_options(given: dict[str, Any]) -> "SourceOptions":
         given = given | {"namespace": ""}
     progress = screen.progress()
     click.get_current_context().call_on_close(lambda: progress("", 1, 1))  # an error has a line of its own
-    return wiring.SourceOptions(**given, progress=progress)
+    return wiring.SourceOptions(**_without_useless_defaults(given), progress=progress)
+
+
+# What says where to read from: where one of them is given, the defaults of those behind it are none.
+_OF_LIVE = ("context", "kubeconfig", "namespace", "eks", "region", "profile", "timeout_s", "prometheus")
+_PLACES: dict[str, tuple[str, ...]] = {
+    **dict.fromkeys(("snapshot", "files", "demo"), _OF_LIVE),
+    "eks": ("context", "kubeconfig"),
+    "context": ("eks",),
+    "kubeconfig": ("eks", "context"),
+}
+
+
+def _without_useless_defaults(given: dict[str, Any]) -> dict[str, Any]:
+    ctx = click.get_current_context()
+    defaults = {name for name in given if ctx.get_parameter_source(name) is ParameterSource.DEFAULT_MAP}
+    places = (behind for place, behind in _PLACES.items() if given.get(place) and place not in defaults)
+    useless = defaults & set().union(*places)
+    return {name: value for name, value in given.items() if name not in useless}
 
 
 def given_options(*names: str) -> list[str]:
@@ -61,14 +79,35 @@ def values_given(given: dict[str, Any]) -> "Values":
     return values
 
 
-def print_document(output: str, document: Callable[[], Any], table: Callable[[], None]) -> None:
-    """Prints a document as JSON or YAML, or the table."""
-    if output not in ("json", "yaml"):
-        table()
-        return
-    from addonctl.render import documents
+def print_document(
+    output: str,
+    document: Callable[[], Any],
+    table: Callable[[], None],
+    more: Mapping[str, Callable[[], str]] | None = None,
+) -> None:
+    """Prints the table, or the document in the format asked for, and writes it to files in others that were.
 
-    sys.stdout.write(documents.dump(document(), output))
+    `more` are formats beside those that every document has: what makes their text.
+    """
+    if output:
+        _print(output, document, table, more or {})
+    for each in outputs.to_files():
+        with run.output_to(each.file):
+            _print(each.format, document, table, more or {})
+
+
+def _print(
+    output: str, document: Callable[[], Any], table: Callable[[], None], more: Mapping[str, Callable[[], str]]
+) -> None:
+    format, _, expression = output.partition("=")
+    if format in more:
+        sys.stdout.write(more[format]())
+    elif format in ("table", "wide", "tree"):
+        table()
+    else:
+        from addonctl.render import printing
+
+        sys.stdout.write(printing.printed(document(), format, expression))
 
 
 def exit_by_answers(answers: Iterable[str], fail_on: str) -> None:

@@ -370,7 +370,7 @@ def _told(run: "Run", output: str) -> NoReturn:
 
 @click.command()
 @click.argument("run_id", metavar="[RUN]", required=False, default="", shell_complete=opt.completes_runs)
-@_output
+@opt.output_option("table", "json", "yaml", "name", "csv")
 @opt.no_headers
 def runs(run_id: str, output: str, no_headers: bool) -> None:
     """All runs, newest first; with RUN its timeline and its audit record."""
