@@ -18,7 +18,7 @@ Exit codes:
 Environment:
   KUBECONFIG, AWS_PROFILE, AWS_REGION and what else their clients read
   ADDONCTL_CONFIG     settings: waivers, windows, notices, defaults
-  ADDONCTL_CONTEXT    and the like of other options: what they are if not given
+  ADDONCTL_CONTEXT    a default of --context; other options have theirs
   ADDONCTL_STATE_DIR  where runs and checkpoints are kept
   ADDONCTL_DATABASE   a PostgreSQL URL: runs are kept there instead
   ADDONCTL_KEY_FILE   a key that encrypts checkpoints
