@@ -14,7 +14,6 @@ import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from itertools import combinations
 from statistics import median
 
 from addonctl.model.sizing import (
@@ -34,6 +33,7 @@ from addonctl.model.sizing import (
     Sizing,
     Statistic,
 )
+from addonctl.trends import rising, slope
 
 MIB = 2**20
 HYSTERESIS = 0.1
@@ -167,20 +167,13 @@ def _growing(history: History, level: Level, epsilon: float) -> Need | None:
     if len(days) < CYCLE_DAYS:
         return None
     points = sorted((day.date.toordinal(), level(day)) for day in days)
-    if _mann_kendall([value for _, value in points]) < _TREND_Z:
+    if rising([value for _, value in points]) < _TREND_Z:
         return None
-    slope = median((late - early) / (then - now) for (now, early), (then, late) in combinations(points, 2))
+    by = slope(points)
     review = history.as_of.toordinal() + REVIEW_DAYS
     left_out = max(math.floor((len(days) + 1) * epsilon + 1e-9) - 1, 0)
-    grown = sorted((value + slope * (review - ordinal) for ordinal, value in points), reverse=True)
-    return Need(grown[left_out], Rule.TREND, growth=slope)
-
-
-def _mann_kendall(values: Sequence[float]) -> float:
-    """How many standard deviations more of the pairs rise than fall."""
-    rises = sum((late > early) - (late < early) for early, late in combinations(values, 2))
-    n = len(values)
-    return rises / math.sqrt(n * (n - 1) * (2 * n + 5) / 18)
+    grown = sorted((value + by * (review - ordinal) for ordinal, value in points), reverse=True)
+    return Need(grown[left_out], Rule.TREND, growth=by)
 
 
 def _killed(days: Iterable[Day]) -> Need | None:

@@ -21,7 +21,7 @@ from addonctl.catalog import CountedSli
 from addonctl.errors import AddonctlError, BadInput, Broken
 from addonctl.model import Gap, GapReason
 from addonctl.model.sizing import HOURS_A_WEEK, Day
-from addonctl.model.usage import Counted, Measured, Metrics, Spread, Traffic, VolumeUse
+from addonctl.model.usage import ClusterSize, Counted, Measured, Metrics, Spread, Traffic, VolumeUse
 
 _CONTAINERS = 500
 _STEP, _SLOT_S = "5m", 300  # of rates, and between the samples of quantiles
@@ -30,6 +30,7 @@ _BY = "max by (namespace, pod, container)"
 _CPU, _MEMORY = "container_cpu_usage_seconds_total", "container_memory_working_set_bytes"
 _PERIODS, _THROTTLED = "container_cpu_cfs_periods_total", "container_cpu_cfs_throttled_periods_total"
 _OOM = "container_oom_events_total"
+_CORES = "machine_cpu_cores"  # once a node, by its cAdvisor
 _STARTED = "container_start_time_seconds"
 _HELD, _CAPACITY = "kubelet_volume_stats_used_bytes", "kubelet_volume_stats_capacity_bytes"
 _RECEIVED, _SENT = "container_network_receive_bytes_total", "container_network_transmit_bytes_total"
@@ -44,6 +45,7 @@ class PrometheusUsage:
     """The port. `daily`: each day by itself as well, for what has to be sized. `means`: nothing but means.
 
     `glance`: what a score and a utilisation take, in two requests. `slis` are counted as well, by their add-on.
+    `growth`: how large the cluster was on each day.
     """
 
     prometheus: Prometheus
@@ -51,6 +53,7 @@ class PrometheusUsage:
     means: bool = False
     glance: bool = False
     slis: Mapping[str, Sequence[CountedSli]] = field(default_factory=dict)
+    growth: bool = False
 
     def of(self, containers: Iterable[tuple[str, str]], end: datetime, window: timedelta) -> Metrics:
         wanted = sorted(set(containers))
@@ -67,6 +70,7 @@ class PrometheusUsage:
             traffic += () if self.means else chunk.traffic(window)
         volumes = chunks[0].volumes() if chunks and not (self.means or self.glance) else ()
         counted = chunks[0].counted(self.slis, window) if chunks and self.slis else ()
+        sizes = chunks[0].sizes(window) if chunks and self.growth else ()
         gaps = (gap for chunk in chunks for gap in chunk.gaps)
         return Metrics(
             source=self.prometheus.name,
@@ -76,6 +80,7 @@ class PrometheusUsage:
             traffic=tuple(traffic),
             volumes=tuple(volumes),
             counted=tuple(counted),
+            sizes=tuple(sizes),
             gaps=tuple(dict.fromkeys(gaps)),
         )
 
@@ -138,6 +143,24 @@ class _Chunk:
             if _HELD in said:
                 capacity = said.get(_CAPACITY)
                 yield VolumeUse(namespace=namespace, claim=claim, used_bytes=said[_HELD], capacity_bytes=capacity)
+
+    def sizes(self, window: timedelta) -> Iterator[ClusterSize]:
+        """How many pods and nodes there were at most on each whole day, by one query."""
+        last = self._end.replace(hour=0, minute=0, second=0, microsecond=0)
+        of_pods = self._prometheus.selector((_MEMORY,)).removesuffix("}") + ', pod!=""}'
+        pods = f"count by (namespace, pod) ({of_pods})"
+        nodes = f"count by (instance) ({self._prometheus.selector((_CORES,))})"
+        query = " or ".join(
+            _marked(f"max_over_time((count({each}))[1d:1h] offset 30m)", name)
+            for name, each in (("pods", pods), ("nodes", nodes))
+        )
+        found: dict[date, dict[str, int]] = {}
+        for series in self._asked("sizes", query, since=last - window + _DAY, until=last):
+            for at, value in series.points:
+                day = (datetime.fromtimestamp(at, UTC) - _DAY).date()
+                found.setdefault(day, {})[series.labels.get(_MARK, "")] = round(value)
+        for day, said in sorted(found.items()):
+            yield ClusterSize(date=day, pods=said.get("pods"), nodes=said.get("nodes"))
 
     def counted(self, slis: Mapping[str, Sequence[CountedSli]], window: timedelta) -> Iterator[Counted]:
         """What SLIs have counted over the window, all by one query: by pod where pods count it themselves."""

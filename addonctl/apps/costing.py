@@ -31,22 +31,36 @@ _by = click.option("--by", type=click.Choice(_BY), default="addon", show_default
 @opt.demo
 @opt.metrics
 @opt.window("14d", "How far to look back, such as 12h or 14d.")
+@click.option("--growth", is_flag=True, help="How it grows: by week, and with the cluster, up to twice its size.")
 @opt.output_option("table", "wide", "json", "yaml", "csv")
 @opt.no_headers
-def usage(addon: str, window: "timedelta", output: str, no_headers: bool, **source: Any) -> None:
+def usage(addon: str, window: "timedelta", growth: bool, output: str, no_headers: bool, **source: Any) -> None:
     """What the containers of ADDON use, of all add-ons without it: CPU and memory, throttling and OOM kills.
 
     Asks Prometheus (or Thanos, Mimir, VictoriaMetrics, Amazon's) for quantiles over the window: the one given, that of
     the settings, or the one inside the cluster. Without any, the metrics API says what is used right now.
+
+    With --growth: how much more each week, at which hour of the week most, and what it would use in a cluster of twice
+    the size, by the days on which the cluster was larger and smaller.
     """
     from addonctl.apps import wiring
+    from addonctl.growth import growths
     from addonctl.render import screen, usages
 
     options = source_options(source)
     manager = wiring.manager(options)
     assessment = manager.assess()
-    found = manager.usage(assessment, wiring.usage(options), window, addon)
+    refuse(["--growth"] if growth and output == "csv" else [], "-o csv", "Its columns are those of use; take -o json.")
+    asked = wiring.usage(options, daily=growth, growth=growth, now_will_do=not growth)
+    found = manager.usage(assessment, asked, window, addon)
     style = screen.Style(wide=output == "wide", headers=not no_headers)
+    if growth:
+        print_document(
+            output,
+            lambda: usages.growth_document(assessment, found, growths(found)),
+            lambda: usages.growth(assessment, found, growths(found), style),
+        )
+        return
     print_document(
         output,
         lambda: usages.usage_document(assessment, found),

@@ -280,13 +280,21 @@ def prometheus(options: SourceOptions, live: "LiveCluster") -> "Prometheus | Non
     return choose(options.prometheus, live.names, config_file.load().prometheus, live.connection)
 
 
-def usage(options: SourceOptions, *, daily: bool = False, means: bool = False, now_will_do: bool = True) -> ports.Usage:
+def usage(
+    options: SourceOptions,
+    *,
+    daily: bool = False,
+    means: bool = False,
+    growth: bool = False,
+    now_will_do: bool = True,
+) -> ports.Usage:
     """What knows the use of the chosen live cluster: CloudWatch if it is asked for, else its Prometheus.
 
     Without a Prometheus it is the metrics API, which knows only now.
 
-    `daily`: each day by itself; `means`: nothing but means. Of the demo it is made up. Raises BadInput for another
-    source that is not live, and without a Prometheus where now will not do; and what went wrong with one that there is.
+    `daily`: each day by itself; `means`: nothing but means; `growth`: how large the cluster was as well. Of the demo it
+    is made up. Raises BadInput for another source that is not live, and without a Prometheus where now will not do; and
+    what went wrong with one that there is.
     """
     from addonctl.adapters.sources import saved
     from addonctl.adapters.sources.invented import InventedUsage
@@ -302,7 +310,7 @@ def usage(options: SourceOptions, *, daily: bool = False, means: bool = False, n
         return _container_insights(options, live, daily=daily, means=means)
     found = prometheus(options, live)
     if found is not None:
-        return PrometheusUsage(found, daily, means, slis={} if means else _all_slis())
+        return PrometheusUsage(found, daily, means, slis={} if means else _all_slis(), growth=growth)
     if not now_will_do:
         raise BadInput("There is no Prometheus in the cluster, and none was given", "Give --prometheus URL.")
     screen.note("Note: no Prometheus was found; the metrics API knows only what is used now.")

@@ -4,7 +4,7 @@ CPU is in millicores, memory in bytes of the working set, network in bytes a sec
 """
 
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 
 from addonctl.model.cluster import ObjectRef
 from addonctl.model.sizing import Day
@@ -53,6 +53,15 @@ class Traffic:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ClusterSize:
+    """The most pods and nodes that a cluster had at once on a day; None: nobody counted them."""
+
+    date: date
+    pods: int | None
+    nodes: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class VolumeUse:
     """What is on the volume of a claim, at the end of the window."""
 
@@ -88,6 +97,7 @@ class Metrics:
     traffic: tuple[Traffic, ...] = ()
     volumes: tuple[VolumeUse, ...] = ()
     counted: tuple[Counted, ...] = ()
+    sizes: tuple[ClusterSize, ...] = ()
     gaps: tuple[Gap, ...] = ()
 
 

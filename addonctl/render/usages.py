@@ -6,6 +6,8 @@ from collections.abc import Callable, Sequence
 from datetime import timedelta
 
 from addonctl.assessment import Assessment
+from addonctl.growth import DriverFit, Growth
+from addonctl.model.forecast import Unknown
 from addonctl.model.usage import ContainerUsage, Metrics
 from addonctl.render.costs import cpu, memory
 from addonctl.render.documents import Document, envelope, plain
@@ -139,6 +141,95 @@ def usage_document(assessment: Assessment, report: UsageReport) -> Document:
         "unmeasured": [{"workload": str(ref), "container": container} for ref, container in report.unmeasured],
         "unread": plain(metrics.gaps),
     }
+
+
+# ── Growth ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def growth(assessment: Assessment, report: UsageReport, found: Sequence[Growth], style: Style) -> None:
+    """The table of `addonctl usage --growth`."""
+    if style.headers:
+        demo = "DEMO  " if assessment.cluster.demo else ""
+        say(f"{demo}{assessment.cluster.name}  ·  {spoken(report.metrics)}", "bold")
+        say(_grown(report.metrics), QUIET)
+        print_line()
+    named = labels(each.usage.installation for each in found)
+    columns = [Column("ADD-ON", Fit.LAST), Column("CONTAINER", Fit.LAST)]
+    for what in ("CPU", "MEM"):
+        columns += [Column(what), Column("A WEEK", drop=2), Column("DOUBLED"), Column("BY", drop=3)]
+    columns += [Column("BUSIEST", drop=1)]
+    lines = [
+        [
+            str(named[each.usage.installation]) if each.usage.installation else each.usage.workload.name,
+            each.usage.container,
+            *_grows(each.cpu, each.cpu_a_week, cpu),
+            *_grows(each.memory, each.memory_a_week, memory),
+            _hour(each.busiest),
+        ]
+        for each in found
+    ]
+    table(columns, lines, headers=style.headers)
+    if not style.headers:
+        return
+    print_line()
+    say("CPU: what 95 % of a day is under; MEM: its highest. DOUBLED: with twice as many pods and nodes.", QUIET)
+    say("BY: what it follows, and how far off days that were left out were foretold. BUSIEST: of the week, UTC.", QUIET)
+    reasons = (fit.reason for each in found for fit in (each.cpu, each.memory) if isinstance(fit, Unknown))
+    for reason in dict.fromkeys(reasons):
+        say(reason, FAIR, first="not known: ")
+
+
+def _grown(metrics: Metrics) -> str:
+    """`the cluster had 40 to 62 pods and 4 to 6 nodes`."""
+    said = []
+    for name in ("pods", "nodes"):
+        known = [value for each in metrics.sizes if (value := getattr(each, name)) is not None]
+        many = f"{min(known)} to {max(known)}" if known and min(known) < max(known) else f"{max(known, default=0)}"
+        said += [f"{many} {name}"] if known else []
+    return f"the cluster had {' and '.join(said)}" if said else "how large the cluster was is not known"
+
+
+def _grows(fit: DriverFit | Unknown, a_week: float, unit: Callable[[int], str]) -> list[Cell | str]:
+    more = f"{'+' if a_week > 0 else '-'}{unit(abs(round(a_week)))}" if round(a_week) else "steady"
+    if isinstance(fit, Unknown):
+        return ["-", more, Cell("unknown", FAIR), "-"]
+    by = f"{fit.driver or 'neither'}, ±{100 * fit.error:.0f} %"
+    return [unit(round(fit.now)), more, unit(max(round(fit.doubled), 0)), by]
+
+
+def _hour(of_week: int | None) -> str:
+    return "-" if of_week is None else f"{_DAYS[of_week // 24]} {of_week % 24:02}:00"
+
+
+_DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+
+
+def growth_document(assessment: Assessment, report: UsageReport, found: Sequence[Growth]) -> Document:
+    """`addonctl usage --growth -o json`: CPU in millicores, memory in bytes; what is not known has a `reason`."""
+    return {
+        **envelope(assessment, "UsageGrowth"),
+        "source": report.metrics.source,
+        "window_s": report.metrics.window.total_seconds(),
+        "sizes": plain(report.metrics.sizes),
+        "containers": [
+            {
+                "installation": each.usage.installation,
+                "workload": plain(each.usage.workload),
+                "container": each.usage.container,
+                "cpu": plain(each.cpu),
+                "memory": plain(each.memory),
+                "cpu_a_week": each.cpu_a_week,
+                "memory_a_week": each.memory_a_week,
+                "busiest_hour_of_week": each.busiest,
+                "week": plain(each.usage.week),
+            }
+            for each in found
+        ],
+        "unread": plain(report.metrics.gaps),
+    }
+
+
+# ── CSV ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
 def usage_csv(report: UsageReport) -> str:

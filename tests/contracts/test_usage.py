@@ -203,6 +203,24 @@ def test_what_is_on_a_volume_and_how_often_a_container_began_anew(tmp_path: Path
     assert only(found).restarts == 2
 
 
+def test_how_large_the_cluster_was_on_each_day(tmp_path: Path) -> None:
+    if absent := real.missing():
+        pytest.skip(f"a real Prometheus needs {absent}")
+    both = [series("coredns-0", flat(0.05), flat(MIB)), series("coredns-1", flat(0.05), flat(MIB), off=(11, 12))]
+    lines = history(*both).splitlines()[:-1]
+    lines.append("# TYPE machine_cpu_cores gauge")
+    for node, since in (("a:10250", 0), ("b:10250", 2)):
+        for replica in "xy":
+            for n in range(since * 86400, 3 * 86400, 300):
+                moment = int((END - timedelta(days=3)).timestamp()) + n
+                lines.append(f'machine_cpu_cores{{instance="{node}",replica="{replica}"}} 4 {moment}')
+    with real.serving(tmp_path / "prometheus", history="\n".join((*lines, "# EOF", ""))) as url:
+        found = PrometheusUsage(at(Place(url=url, labels={})), growth=True).of(ASKED, END, timedelta(days=3))
+    # One that has gone within five minutes still counts.
+    assert [(each.pods, each.nodes) for each in found.sizes] == [(2, 1), (1, 1), (2, 2)]
+    assert [each.date for each in found.sizes] == [(END - timedelta(days=n)).date() for n in (3, 2, 1)]
+
+
 def test_a_glance_says_what_the_whole_says(asked: Callable[..., Metrics], tmp_path: Path) -> None:
     body = history(series("coredns-0", busy_on_monday, flat(70 * MIB)), kills=True)
     whole = only(asked(body))

@@ -14,7 +14,7 @@ from addonctl.model import Container, Pod, Snapshot, View
 from addonctl.model.cost import Pool
 from addonctl.model.sizing import HOURS_A_WEEK, Day
 from addonctl.model.spending import CostDay
-from addonctl.model.usage import Measured, Metrics, Spread, Traffic
+from addonctl.model.usage import ClusterSize, Measured, Metrics, Spread, Traffic
 
 HISTORY_DAYS = 60
 SOURCE = "the demo's made-up metrics"
@@ -81,7 +81,14 @@ class InventedUsage:
                 if (pod.namespace, container.name) in wanted
             ),
             traffic=tuple(map(_traffic, (pod for pod, _ in pods))),
+            sizes=tuple(_sizes(len(self.snapshot.pods), len(self.snapshot.nodes), end.date(), window.days)),
         )
+
+
+def _sizes(pods: int, nodes: int, today: date, days: int) -> Iterator[ClusterSize]:
+    """A cluster that had a third fewer pods when it began."""
+    for n in range(days, 0, -1):
+        yield ClusterSize(date=today - timedelta(days=n), pods=round(pods * (1 - n / (3 * days))), nodes=nodes)
 
 
 def _traffic(pod: Pod) -> Traffic:
