@@ -48,6 +48,7 @@ from addonctl.plan import (
 from addonctl.ports import Clock, Inspector, LogReader, Prober, Source, Usage
 from addonctl.preflight import Prepared, preflight
 from addonctl.resizing import resize
+from addonctl.upgrading import UpgradeReport, upgrade_report
 from addonctl.usage import UsageReport, containers_of, used_by_pods
 from addonctl.usage import report as usage_report
 from addonctl.values import Values
@@ -166,6 +167,16 @@ class Manager:
         """`plan_upgrade` with what speaks against it: see preflight. Changes nothing."""
         assessment = self.assess(target=target)
         return self._prepared(assessment, upgrade_plan(assessment, self.catalog, target, self.clock.now()))
+
+    def upgrade_report(self, target: Minor | None = None) -> tuple[Assessment, UpgradeReport]:
+        """What it takes to get to `target` (the next minor if None), and the assessment behind it. Changes nothing.
+
+        Raises BadInput where nobody knows what runs, or `target` is not above it.
+        """
+        assessment = self.assess(target=target)
+        to = target or assessment.kubernetes.newest
+        prepared = self._prepared(assessment, upgrade_plan(assessment, self.catalog, to, self.clock.now()))
+        return assessment, upgrade_report(assessment, prepared, self.catalog)
 
     def prepare_restore(
         self, goal: str, entries: Sequence[CheckpointEntry], differing: Callable[[Step], Differences]

@@ -105,11 +105,25 @@ def shown_outputs() -> dict[Path, str]:
     return found
 
 
+_DOCUMENTS = (
+    "analyze",
+    "inventory",
+    "findings",
+    "health",
+    "compat",
+    "matrix",
+    "deps",
+    "lifecycle",
+    "upgrade-report",
+    "dashboard",
+)
+
+
 def undocumented_keys() -> list[str]:
     """Keys of the JSON interface that docs/reference/json.md does not name."""
     page = (ROOT / "docs" / "reference" / "json.md").read_text()
     problems = []
-    for command in ("analyze", "inventory", "findings", "health", "compat", "matrix", "deps", "lifecycle", "dashboard"):
+    for command in _DOCUMENTS:
         call = [sys.executable, "-m", "addonctl", command, "--demo", "-o", "json"]
         document: dict[str, Any] = json.loads(subprocess.run(call, capture_output=True, text=True, check=True).stdout)
         listed = (value for value in document.values() if isinstance(value, list) and value)

@@ -12,7 +12,7 @@ import click
 import addonctl
 from addonctl.apps import defaults, everywhere, examples, run
 
-# Each command is a function of its name in a module of this package.
+# Each command is a function of its name (with _ for -) in a module of this package.
 _COMMANDS = {
     "reporting": {
         "analyze": "What runs, what is wrong with it, what to do first.",
@@ -23,6 +23,7 @@ _COMMANDS = {
         "matrix": "Versions of add-ons against Kubernetes versions.",
         "deps": "What depends on what, and the order to update in.",
         "lifecycle": "What is due: updates, and migrations from what is retired.",
+        "upgrade-report": "What a later Kubernetes takes: blockers, order, commands.",
     },
     "planning": {
         "plan": "What to update, in which order, and how to roll back.",
@@ -82,7 +83,7 @@ class _Commands(click.Group):
         if cmd_name not in _MODULES:
             return None
         module = _MODULES[cmd_name]
-        command: click.Command = getattr(import_module(f"addonctl.apps.{module}"), cmd_name)
+        command: click.Command = getattr(import_module(f"addonctl.apps.{module}"), cmd_name.replace("-", "_"))
         command.short_help = _COMMANDS[module][cmd_name]
         examples.attach(command, cmd_name)
         everywhere.attach(command, changes=module == "updating")

@@ -93,6 +93,10 @@ EXAMPLES = {
         plan coredns --to default -o json > plan.json
         plan --target 1.36 --context prod-eu-1
         plan coredns --to default --snapshot prod-eu-1.json.gz --rehearse""",
+    "upgrade-report": """
+        upgrade-report --context prod-eu-1 --target 1.36
+        upgrade-report --eks prod-eu-1 -o markdown -O upgrade.md
+        upgrade-report --snapshot prod-eu-1.json.gz -o html -O upgrade.html""",
     "update": """
         update coredns --to default --context prod-eu-1 --dry-run
         update coredns --to default --context prod-eu-1 --rehearse

@@ -111,6 +111,51 @@ def analyze(
     _exit_by(assessment, fail_on, allow_gaps=allow_gaps)
 
 
+@click.command("upgrade-report")
+@opt.source_options
+@opt.target
+@opt.config
+@opt.output_option("table", "wide", "json", "yaml", "jsonpath", "markdown", "html")
+@opt.no_headers
+@click.option(
+    "--fail-on",
+    type=click.Choice(["blocker", "unknown", "never"]),
+    default="never",
+    show_default=True,
+    help="Exit with 2 when something blocks the upgrade, or also when something about it is not known.",
+)
+def upgrade_report(target: str, config: str, output: str, no_headers: bool, fail_on: str, **source: Any) -> None:
+    """What it takes to get to a later Kubernetes: what blocks it, what changes before and after each upgrade of the
+    control plane, with commands to paste, and what nobody knows.
+
+    Changes nothing. Goes one minor at a time, as EKS does.
+    """
+    from addonctl.adapters import config_file
+    from addonctl.adapters.sources import snapshot_file
+    from addonctl.apps import wiring
+    from addonctl.render import screen, upgrade_html, upgrades
+
+    manager = wiring.manager(source_options(source), config_file.load(config).waivers)
+    with snapshot_file.without_collector():
+        assessment, found = manager.upgrade_report(minor_of(target))
+    style = screen.Style(wide=output == "wide", headers=not no_headers)
+    print_document(
+        output,
+        lambda: upgrades.upgrade_document(assessment, found),
+        lambda: upgrades.upgrade_report(assessment, found, style),
+        {
+            "markdown": lambda: upgrades.markdown(assessment, found),
+            "html": lambda: upgrade_html.page(assessment, found),
+        },
+    )
+    answers = ("no" if found.is_blocked else "unknown" if found.questions or _unread(assessment) else "yes",)
+    exit_by_answers(answers, {"blocker": "no"}.get(fail_on, fail_on))
+
+
+def _unread(assessment: "Assessment") -> bool:
+    return any(not gap.absent for gap in assessment.gaps)
+
+
 def _formatted(assessment: "Assessment", output: str) -> str:
     from addonctl.render import documents, junit, markdown, sarif
 

@@ -18,7 +18,7 @@ from addonctl.compatibility.insights import insight_findings
 from addonctl.compatibility.installed import cells_of, update_fix, version_findings
 from addonctl.compatibility.matrix import matrix, matrix_minors
 from addonctl.compatibility.requirements import requirement_findings
-from addonctl.compatibility.skew import skew_findings
+from addonctl.compatibility.skew import skew_findings, update_nodes
 from addonctl.compatibility.support import (
     KubernetesStatus,
     Support,
@@ -43,6 +43,7 @@ __all__ = [
     "migration_steps",
     "on_eks",
     "update_fix",
+    "update_nodes",
 ]
 
 

@@ -120,10 +120,40 @@ def _node_fix(view: View, nodes: Sequence[Node], has: Minor, found: Sequence[_Vi
     """Nodes that are behind are updated; for those ahead, the control plane is updated or they are replaced."""
     if any(each.server is not None and each.server < has for each in found):
         return ()
-    cluster = view.snapshot.cluster.name
-    groups = sorted({node.labels[_NODE_GROUP] for node in nodes if _NODE_GROUP in node.labels})
-    words = ("aws", "eks", "update-nodegroup-version", "--cluster-name", cluster, "--nodegroup-name")
-    updates = [CommandLine((*words, group), why="brings its nodes to the cluster's Kubernetes:") for group in groups]
-    if all(_NODE_GROUP in node.labels for node in nodes):
-        return tuple(updates)
-    return (*updates, Note("Replace the nodes by ones of the cluster's Kubernetes first."))
+    return update_nodes(view, nodes)
+
+
+def update_nodes(view: View, nodes: Sequence[Node] | None = None, *, wait: bool = False) -> tuple[Action, ...]:
+    """How nodes (all of them, if none are given) get to the Kubernetes of the control plane, by who made them.
+
+    With `wait`, one node group after the other.
+    """
+    cluster, mine = view.snapshot.cluster.name, view.snapshot.nodes if nodes is None else nodes
+    groups = sorted({node.labels[_NODE_GROUP] for node in mine if _NODE_GROUP in node.labels})
+    named = ("--cluster-name", cluster, "--nodegroup-name")
+    updates: list[Action] = []
+    for group in groups:
+        words = ("aws", "eks", "update-nodegroup-version", *named, group)
+        why = "" if wait and updates else "brings its nodes to the cluster's Kubernetes:"
+        updates.append(CommandLine(words, why=why))
+        if wait:
+            updates.append(CommandLine(("aws", "eks", "wait", "nodegroup-active", *named, group)))
+    others = {_maker(node) for node in mine if _NODE_GROUP not in node.labels}
+    notes = (Note(text) for maker, text in _OTHER_NODES.items() if maker in others)
+    return (*updates, *notes)
+
+
+_KARPENTER = "karpenter.sh/nodepool"
+_OTHER_NODES = {
+    "auto": "EKS Auto Mode replaces its nodes by itself.",
+    _KARPENTER: "Karpenter replaces the nodes of NodePools whose AMI follows the cluster's Kubernetes; pin no other.",
+    "fargate": "Restart the pods on Fargate: they keep the kubelet that they began with.",
+    "": "Replace the nodes by ones of the cluster's Kubernetes.",
+}
+
+
+def _maker(node: Node) -> str:
+    """Who replaces a node outside managed node groups: a key of _OTHER_NODES."""
+    if node.compute_type in _OTHER_NODES:
+        return node.compute_type
+    return _KARPENTER if _KARPENTER in node.labels else ""

@@ -52,13 +52,14 @@ class Step:
     """One installation from one version (or configuration) to the next.
 
     `do` is the change in its owner's terms, `undo` the way back, in order; without one, `irreversible` says why.
-    `kubernetes` runs while it is carried out. `skips` are minors that it leaps over though the add-on moves one at a
-    time: they are not offered. `disruption` is the class of what stops meanwhile, in the catalog's words; `loses`:
-    requests may be lost by it, whatever is done. `soak_s`: so long each wave is watched. `targets` are its workloads,
-    `objects` all that belongs to it. `ails`: it is known to be unhealthy, and changed all the same; `blind`: also where
-    an SLI cannot be counted. `manifests` are to be applied, where its owner is who applies manifests. `restores`: the
-    checkpoint that it goes to, if to no version. `configuration`: what of it changes, where the version may stay.
-    `removes`: it is deleted with its objects, so that nothing of it is left to be watched.
+    `kubernetes` runs while it is carried out, `prepares` is the one that asks for it. `skips` are minors that it
+    leaps over though the add-on moves one at a time: they are not offered. `disruption` is the class of what stops
+    meanwhile, in the catalog's words; `loses`: requests may be lost by it, whatever is done. `soak_s`: so long each
+    wave is watched. `targets` are its workloads, `objects` all that belongs to it. `ails`: it is known to be
+    unhealthy, and changed all the same; `blind`: also where an SLI cannot be counted. `manifests` are to be
+    applied, where its owner is who applies manifests. `restores`: the checkpoint that it goes to, if to no version.
+    `configuration`: what of it changes, where the version may stay. `removes`: it is deleted with its objects, so
+    that nothing of it is left to be watched.
     """
 
     id: str
@@ -71,6 +72,7 @@ class Step:
     undo: tuple[Action, ...]
     irreversible: str = ""
     kubernetes: Minor | None = None
+    prepares: Minor | None = None
     skips: tuple[str, ...] = ()
     targets: tuple[Target, ...] = ()
     objects: tuple[ObjectRef, ...] = ()
@@ -117,11 +119,15 @@ class Premise:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OpenQuestion:
-    """What a plan cannot say: whether an installation supports a Kubernetes. `published`: the versions that do."""
+    """What a plan cannot say: whether an installation supports a Kubernetes, or which version of it does.
+
+    `published`: the versions that do. `unsupported`: the one that is there is known not to, and no step can be planned.
+    """
 
     installation: str
     kubernetes: Minor
     reason: str
+    unsupported: bool = False
     published: VersionRange | None = None
 
 

@@ -165,7 +165,8 @@ def upgrade_plan(assessment: Assessment, catalog: Catalog, target: Minor, now: d
                 questions.setdefault(row.id, found)
         wanted = [(row, found) for row, found in moves if isinstance(found, Move)]
         for at in (running, minor):
-            steps += [s for row, move in wanted if move.at == at for s in to_version(case, row, move.to, at, minor)]
+            moved_now = (s for row, move in wanted if move.at == at for s in to_version(case, row, move.to, at, minor))
+            steps += [replace(step, prepares=minor) for step in moved_now]
         moved = {row.id: move.to for row, move in wanted}
         # Of what a person chooses the version, nothing is known from there on.
         rows = [replace(row, version=moved.get(row.id, row.version)) for row in rows if moved.get(row.id, row)]

@@ -35,8 +35,10 @@ def needed_move(case: Case, row: Installation, running: Minor, minor: Minor) -> 
     if cell.answer is Answer.YES:
         return None
     if cell.answer is Answer.UNKNOWN or isinstance(row.owner, owners.Undetermined):
-        published = case.catalog.published_for(row.addon, minor)
-        return OpenQuestion(installation=row.id, kubernetes=minor, reason=cell.reason, published=published)
+        published, no = case.catalog.published_for(row.addon, minor), cell.answer is Answer.NO
+        return OpenQuestion(
+            installation=row.id, kubernetes=minor, reason=cell.reason, unsupported=no, published=published
+        )
     listed = case.listed(row)
     if listed is None:
         return Move(running, None)
@@ -46,7 +48,8 @@ def needed_move(case: Case, row: Installation, running: Minor, minor: Minor) -> 
     later = listed.offered(minor)
     if later:
         return Move(minor, listed.preferred(later, minor))
-    return OpenQuestion(installation=row.id, kubernetes=minor, reason=f"AWS offers no {listed.name} for it")
+    none = f"AWS offers no {listed.name} for it"
+    return OpenQuestion(installation=row.id, kubernetes=minor, reason=none, unsupported=True)
 
 
 def version_asked_for(case: Case, row: Installation, to: str, kubernetes: Minor) -> Version | None:

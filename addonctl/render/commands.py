@@ -8,6 +8,7 @@ import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
+from itertools import groupby
 from shlex import quote
 
 from addonctl.findings import CHECKS
@@ -76,6 +77,12 @@ def text(listed: Iterable[Line]) -> str:
     kept = tuple(listed)
     pasted = any(line.kind is LineKind.COMMAND for line in kept)
     return "\n".join(f"# {line.text}" if pasted and line.kind is LineKind.PROSE else str(line) for line in kept)
+
+
+def boxes(listed: Iterable[Line]) -> list[tuple[bool, str]]:
+    """Lines of a change in pieces: (whether these lines are to be pasted, the lines)."""
+    pieces = groupby(listed, key=lambda line: line.kind is not LineKind.PROSE)
+    return [(pasted, "\n".join(map(str, those))) for pasted, those in pieces]
 
 
 def lines(action: Action) -> Iterator[Line]:

@@ -16,7 +16,7 @@ from addonctl.model.forecast import Forecast, Unknown
 from addonctl.model.opportunity import Frees
 from addonctl.opportunities import KINDS
 from addonctl.render import dashboards, html, plots, terminal
-from addonctl.render.commands import action_lines
+from addonctl.render.commands import action_lines, boxes
 from addonctl.render.costs import change, figure, totals, usd
 
 if TYPE_CHECKING:
@@ -138,4 +138,4 @@ def _told(found: Sequence[Recommendation], within: Within) -> list[Recommendatio
 
 def _fix(actions: "Iterable[Action]") -> list[tuple[bool, str]]:
     """The change in pieces: whether these lines are to be pasted, and the lines."""
-    return html.boxes(action_lines(actions))
+    return boxes(action_lines(actions))

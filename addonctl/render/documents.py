@@ -134,7 +134,7 @@ def plan_document(prepared: Prepared) -> Document:
         "kind": "Plan",
         "id": plan.id,
         **plain(plan),
-        "steps": [_step(step) for step in plan.steps],
+        "steps": [step_document(step) for step in plan.steps],
         "findings": [finding_document(found) for found in prepared.findings],
         "accepted": sorted(prepared.accepted),
         "recommended": not prepared.refusals,
@@ -165,7 +165,8 @@ def _flat(value: Any, key: str = "") -> Iterator[tuple[str, Any]]:
         yield key, value
 
 
-def _step(step: Step) -> Document:
+def step_document(step: Step) -> Document:
+    """A step of a plan, its change and its way back as text and as actions."""
     document: Document = plain(step)
     actions, undo = document.pop("do"), document["undo"]
     owner = {"owner": str(step.owner), "owner_ref": document["owner"]}

@@ -19,7 +19,7 @@ from addonctl.findings import CHECKS, Capability, Check
 from addonctl.health import AddonHealth, Aspect
 from addonctl.model import Evidence, Finding, Health
 from addonctl.render import drawing, terminal
-from addonctl.render.commands import Line, LineKind, fix_lines
+from addonctl.render.commands import boxes, fix_lines
 from addonctl.render.documents import DUE, gap_lines
 from addonctl.render.drawing import Label
 from addonctl.render.escaping import plain, plain_lines
@@ -148,12 +148,6 @@ def _codes(wanted: Callable[[Check], bool]) -> frozenset[str]:
 def _fix_boxes(found: Finding) -> list[tuple[bool, str]]:
     """How to fix it, in pieces: (whether these lines are to be pasted, the lines)."""
     return boxes(fix_lines(found))
-
-
-def boxes(lines: Iterable[Line]) -> list[tuple[bool, str]]:
-    """Lines of a change in pieces: (whether these lines are to be pasted, the lines)."""
-    pieces = groupby(lines, key=lambda line: line.kind is not LineKind.PROSE)
-    return [(pasted, "\n".join(map(str, those))) for pasted, those in pieces]
 
 
 def _command(lines: str) -> "Markup":

@@ -50,7 +50,7 @@ def _headline(assessment: Assessment) -> Iterator[str]:
     cluster, health = assessment.cluster, assessment.health
     demo = " (demo cluster)" if cluster.demo else ""
     yield f"# Add-ons of {markdown_code(cluster.name)}{demo}\n"
-    yield f"{_words(terminal.kubernetes_line(assessment.kubernetes))}. As of {assessment.day}.\n"
+    yield f"{words(terminal.kubernetes_line(assessment.kubernetes))}. As of {assessment.day}.\n"
     counts = ", ".join(f"{len(found)} {severity}" for severity, found in by_severity(assessment.findings))
     score = f"{health.score} of 100" if says_something(health.score, health.coverage) else UNKNOWN
     yield "| health | coverage | add-ons | findings | parts not read |"
@@ -91,7 +91,7 @@ def _compatibility(assessment: Assessment) -> Iterator[str]:
         for addon in assessment.addons
         if (checks := assessment.compatibility.cells[addon.installation.id])
     ]
-    yield from _table(("add-on", *minors(assessment), "why"), rows)
+    yield from rows_of(("add-on", *minors(assessment), "why"), rows)
 
 
 def _health(assessment: Assessment) -> Iterator[str]:
@@ -106,7 +106,7 @@ def _health(assessment: Assessment) -> Iterator[str]:
         )
         for health in assessment.health.addons
     ]
-    yield from _table(("add-on", "health", "score", "coverage", "why unknown"), rows)
+    yield from rows_of(("add-on", "health", "score", "coverage", "why unknown"), rows)
 
 
 def _dependencies(assessment: Assessment) -> Iterator[str]:
@@ -129,7 +129,7 @@ def _inventory(assessment: Assessment) -> Iterator[str]:
         )
         for row in (addon.installation for addon in assessment.addons)
     ]
-    yield from _table(("add-on", "version", "state", "method", "owner", "namespaces"), rows)
+    yield from rows_of(("add-on", "version", "state", "method", "owner", "namespaces"), rows)
     if assessment.inventory.unrecognised:
         yield "Not recognised:\n"
         for item in assessment.inventory.unrecognised:
@@ -146,11 +146,11 @@ def _unseen(assessment: Assessment) -> Iterator[str]:
             (markdown_code(g.part), g.reason.value, markdown_code(gap_detail(g)), markdown_code(g.permission))
             for g in told
         ]
-        yield from _table(("part", "reason", "detail", "grant"), rows)
+        yield from rows_of(("part", "reason", "detail", "grant"), rows)
     if absent:
         yield f"Not in the input: {markdown_code(', '.join(absent))}.\n"
     if assessment.snapshot.intake is not None:
-        yield f"{_words(summary(assessment.snapshot.intake, assessment.gaps))}.\n"
+        yield f"{words(summary(assessment.snapshot.intake, assessment.gaps))}.\n"
 
 
 def _waived(assessment: Assessment) -> Iterator[str]:
@@ -165,16 +165,17 @@ def _waived(assessment: Assessment) -> Iterator[str]:
             )
             for each in assessment.waived
         ]
-        yield from _table(("code", "subject", "reason", "until"), rows)
+        yield from rows_of(("code", "subject", "reason", "until"), rows)
 
 
 def _stale(assessment: Assessment) -> Iterator[str]:
     if assessment.stale:
         yield "## Old knowledge\n"
-        yield from (f"- {_words(note)}" for note in assessment.stale)
+        yield from (f"- {words(note)}" for note in assessment.stale)
 
 
-def _table(columns: Iterable[str], rows: Iterable[Iterable[str]]) -> Iterator[str]:
+def rows_of(columns: Iterable[str], rows: Iterable[Iterable[str]]) -> Iterator[str]:
+    """A table."""
     names = list(columns)
     yield f"| {' | '.join(names)} |"
     yield f"|{'---|' * len(names)}"
@@ -182,6 +183,6 @@ def _table(columns: Iterable[str], rows: Iterable[Iterable[str]]) -> Iterator[st
     yield ""
 
 
-def _words(text: str) -> str:
+def words(text: str) -> str:
     """Text without characters that are markup in Markdown or HTML."""
     return "".join(f"\\{sign}" if sign in r"\*_{}[]<>#|!&" else sign for sign in plain(text))

@@ -141,15 +141,15 @@ def _findings(assessment: Assessment, style: Style) -> None:
     if assessment.findings:
         since = f" (new since {assessment.since:%Y-%m-%d %H:%M} UTC)" if assessment.since else ""
         title(f"FINDINGS{since}")
-    brief = False
+    cut = False
     for found in assessment.findings:
         effect = found.cause in assessment.by_id
         if style.wide or found.severity is Severity.REQUIRED:
-            _finding(found, assessment.places(found), effect=effect)
+            one_finding(found, assessment.places(found), effect=effect)
         else:
-            brief = True
-            _brief(found, assessment.places(found), effect=effect)
-    if brief:
+            cut = True
+            brief(found, assessment.places(found), effect=effect)
+    if cut:
         say("More about one: addonctl findings explain CODE; evidence and fixes of all: -o wide", QUIET)
     _waived(assessment, style)
 
@@ -168,7 +168,8 @@ def _head(found: Finding, *, effect: bool, more: str = "") -> None:
         say(more, QUIET, _INDENT)
 
 
-def _brief(found: Finding, stands: Sequence[Place] = (), *, effect: bool) -> None:
+def brief(found: Finding, stands: Sequence[Place] = (), *, effect: bool) -> None:
+    """On one line, and its first evidence."""
     _head(found, effect=effect, more=_first_evidence(found))
     _where(stands)
 
@@ -189,7 +190,8 @@ def _first_evidence(found: Finding) -> str:
     return f"{first.subject}: {first.detail}" + (f" (and {others} more)" if others else "")
 
 
-def _finding(found: Finding, stands: Sequence[Place] = (), *, effect: bool = False) -> None:
+def one_finding(found: Finding, stands: Sequence[Place] = (), *, effect: bool = False) -> None:
+    """With the first of its evidence and its fix."""
     _head(found, effect=effect)
     for item in found.evidence[:_EVIDENCE_SHOWN]:
         say(f"{item.subject}: {item.detail}" if item.detail else item.subject, QUIET, _INDENT)
@@ -222,7 +224,7 @@ def inventory(assessment: Assessment, style: Style) -> None:
     if assessment.findings:
         print_line()
     for found in assessment.about(of(Capability.INVENTORY)).findings:
-        _finding(found, assessment.places(found))
+        one_finding(found, assessment.places(found))
     _waived(assessment, style)
     gaps(assessment.gaps, style, assessment.snapshot.intake)
 
@@ -353,7 +355,7 @@ def findings(assessment: Assessment, style: Style) -> None:
     """The table of `addonctl findings`; with `wide` each with its evidence and fix."""
     if style.wide:
         for found in assessment.findings:
-            _finding(found, assessment.places(found), effect=found.cause in assessment.by_id)
+            one_finding(found, assessment.places(found), effect=found.cause in assessment.by_id)
     elif assessment.findings:
         columns = (
             Column("SEVERITY"),
@@ -508,7 +510,7 @@ def dependencies(assessment: Assessment, addon: str, style: Style) -> None:
         for number, name in enumerate(graph.order, start=1):
             say(str(named[name]), first=f"{number:>3}. ")
     for found in assessment.findings:
-        _finding(found, assessment.places(found))
+        one_finding(found, assessment.places(found))
     _waived(assessment, style)
     gaps(assessment.gaps, style, assessment.snapshot.intake)
 
@@ -606,9 +608,9 @@ def _preflight(prepared: Prepared, style: Style) -> None:
     title("PREFLIGHT")
     for found in prepared.findings:
         if style.wide or found.severity is not Severity.INFO:
-            _finding(found)
+            one_finding(found)
         else:
-            _brief(found, effect=False)
+            brief(found, effect=False)
     codes = list(dict.fromkeys(each.code for each in prepared.refusals))
     if not codes:
         accepted = f"; accepted: {', '.join(sorted(prepared.accepted))}" if prepared.accepted else ""

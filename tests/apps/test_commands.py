@@ -153,12 +153,23 @@ def service_model(name: str) -> Any:
     return Session().get_service_model(name)
 
 
+def waiters(service: str) -> list[tuple[str, str]]:
+    """Each waiter of an AWS service, and the operation that it repeats."""
+    from botocore.session import Session
+
+    model = Session().get_waiter_model(service)
+    return [(name, model.get_waiter(name).operation) for name in model.waiter_names]
+
+
 def of_aws(words: list[str]) -> None:
     """The CLI makes its commands and options of botocore's model: so does this."""
     from botocore import xform_name
 
     _, service, command, *rest = words
     model = service_model(service)
+    if command == "wait":
+        name, *rest = rest
+        (command,) = (xform_name(op, "-") for waiter, op in waiters(service) if xform_name(waiter, "-") == name)
     operations = {xform_name(name, "-"): name for name in model.operation_names}
     shape = model.operation_model(operations[command]).input_shape
     assert shape is not None

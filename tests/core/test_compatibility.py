@@ -725,7 +725,7 @@ def test_nodes_of_one_minor_are_one_finding_and_are_counted() -> None:
         "5 nodes run kubelet 1.30 (n0, n1, n2 and 2 more), 4 minors behind Kubernetes 1.34 (at most 3)"
     )
     assert item.subject == NodesRef(("n0", "n1", "n2", "n3", "n4"), of=5, kubelet="1.30")
-    assert item.fix == (Note("Replace the nodes by ones of the cluster's Kubernetes first."),)
+    assert item.fix == (Note("Replace the nodes by ones of the cluster's Kubernetes."),)
 
 
 def test_nodes_of_a_node_group_are_updated_by_it() -> None:
