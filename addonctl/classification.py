@@ -162,7 +162,8 @@ _CONFLICT_MARKS = 2
 _LFS = b"version https://git-lfs.github.com/spec/"
 # A line that is nothing but a statement, and one that holds an expression: Go and Helm, Jinja, ERB, Terraform.
 _STATEMENT = re.compile(r"^[ \t]*(?:\{\{.*\}\}|\{%.*%\}|\{#.*#\}|<%.*%>|%\{.*\})[ \t]*$", re.MULTILINE)
-_EXPRESSION = re.compile(r"\{\{.*?\}\}|<%=.*?%>")
+# No expression has the beginning of another one inside it: text with many beginnings and no end takes linear time.
+_EXPRESSION = re.compile(r"\{\{(?:(?!\{\{).)*?\}\}|<%=(?:(?!<%=).)*?%>")
 
 
 def is_pointer(body: bytes) -> bool:
@@ -186,7 +187,7 @@ def without_templating(text: str) -> str | None:
     return filled if filled != text else None
 
 
-_VALUE = re.compile(r"\{\{-?\s*\.Values\.([\w.]+)((?:\s*\|[^}]*)?)\s*-?\}\}")
+_VALUE = re.compile(r"\{\{-?[ \t]{0,9}\.Values\.([\w.]{1,200})((?:[ \t]{0,9}\|[^}{\n]{0,300})?)[ \t]{0,9}-?\}\}")
 _DEFAULT = re.compile(r"\|\s*default\s+\"([^\"]*)\"")
 _PIPE = re.compile(r"\s*\|\s*(?:quote|squote|toString)\s*")
 

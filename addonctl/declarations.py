@@ -161,13 +161,17 @@ def _applied(inner: Declaration, by: Declaration) -> Declaration:
         namespace=inner.namespace or by.namespace,
         destination=by.destination,
         release=by.release,
+        path="",
         ref=by.ref,
     )
 
 
+_ITSELF = "."  # the path of a chart that is in the files, as seen from itself
+
+
 def is_itself(each: Declaration) -> bool:
     """Whether it is a chart in the files, which nothing there says to be installed."""
-    return each.by is DeclaredBy.DEPENDENCY and each.chart == each.name
+    return each.by is DeclaredBy.DEPENDENCY and each.path == _ITSELF
 
 
 # ── Documents ───────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -391,7 +395,7 @@ def _of_chart(value: Mapping[Any, Any], place: Place) -> Iterator[Declaration]:
     named = Declaration(by=DeclaredBy.DEPENDENCY, name=_text(value.get("name")), place=place)
     wanted = [each for each in _mappings(value.get("dependencies")) if not _is_local(each)]
     if all(_text(each.get("name")) != named.name for each in wanted):
-        yield replace(named, chart=named.name, version=_text(value.get("version")))
+        yield replace(named, chart=named.name, path=_ITSELF, version=_text(value.get("version")))
     for each in wanted:
         yield replace(
             named,

@@ -16,7 +16,7 @@ _STRING = r'"(?:[^"\\\n]|\\.)*"'
 _ATTRIBUTE = re.compile(rf"^[ \t]*(\w+)[ \t]*=[ \t]*({_STRING}|[^#\n]+?)[ \t]*(?:#.*|//.*)?$", re.MULTILINE)
 _LITERAL = re.compile(r'"([^"$]*)"')
 _ENABLED = re.compile(r"^[ \t]*enable_(\w+)[ \t]*=[ \t]*true\b", re.MULTILINE)
-_QUOTED = re.compile(rf"{_STRING}|#[^\n]*|//[^\n]*|/\*.*?\*/", re.DOTALL)
+_QUOTED = re.compile(rf"{_STRING}|#[^\n]*|//[^\n]*|/\*.*?(?:\*/|\Z)", re.DOTALL)
 _EKS_ADDONS = ("cluster_addons", "addons", "eks_addons")
 # Flags of modules that turn on what is no add-on of its own.
 _NO_ADDONS = frozenset({"irsa", "cluster_creator_admin_permissions", "auto_mode_custom_tags"})
@@ -32,11 +32,13 @@ def modules(text: str) -> Iterator[str]:
 
 def declared(text: str, place: Place) -> Iterator[Declaration]:
     """Resources `aws_eks_addon` and `helm_release`, and the add-ons of modules for EKS and its blueprints."""
+    line, last = 1, 0
     for kind, type_, name, body, at in _blocks(text):
+        line, last = line + text.count("\n", last, at), at
         said = Declaration(
             by=DeclaredBy.TERRAFORM,
             name=f"{type_}.{name}" if name else f"module.{type_}",
-            place=replace(place, line=text.count("\n", 0, at) + 1),
+            place=replace(place, line=line),
         )
         here = _attributes(body)
         if kind == "resource" and type_ == "aws_eks_addon" and here.get("addon_name"):
@@ -78,10 +80,12 @@ def _known(written: str) -> str:
 
 def _blocks(text: str) -> Iterator[tuple[str, str, str, str, int]]:
     """(kind, first label, second label, body, where it begins) of the resources and modules."""
-    bare = _bare(text)
-    for found in _BLOCK.finditer(text):
-        if bare[found.end() - 1] == "{":
-            yield found[1], found[2], found[3] or "", text[found.end() : _end(bare, found.end())], found.start()
+    bare, at = _bare(text), 0
+    while found := _BLOCK.search(text, at):
+        at = found.end()
+        if bare[at - 1] == "{":
+            at = _end(bare, at)
+            yield found[1], found[2], found[3] or "", text[found.end() : at], found.start()
 
 
 def _entries(body: str) -> Iterator[tuple[str, str]]:
@@ -98,6 +102,8 @@ def _bare(text: str) -> str:
     return _QUOTED.sub(lambda found: " " * len(found[0]), text)
 
 
+# A longer line is no attribute that a person wrote.
+_LINE_MAX = 2000
 _BRACE = re.compile(r"[{}]")
 
 
@@ -116,7 +122,8 @@ def _attributes(body: str) -> dict[str, str]:
     found: dict[str, str] = {}
     flat = _flat(body)
     lines = "".join("\n" if mark == "," else char for char, mark in zip(flat, _bare(flat), strict=True))
-    for key, written in _ATTRIBUTE.findall(lines):
+    for found_in in filter(None, (_ATTRIBUTE.match(line) for line in lines.splitlines() if len(line) <= _LINE_MAX)):
+        key, written = found_in[1], found_in[2]
         literal = _LITERAL.fullmatch(written)
         if literal is not None:
             found.setdefault(key, literal[1])

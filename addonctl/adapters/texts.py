@@ -102,12 +102,13 @@ def _text(body: bytes) -> str:
 _DECODER = json.JSONDecoder()
 _BEGIN = re.compile(r"^[{\[]", re.MULTILINE)
 # `kubectl cluster-info dump` prints logs between its lists, which may be JSON themselves.
-_LOGS = re.compile(r"^==== START logs for .*\n(?:.*\n)*?==== END logs for .*$", re.MULTILINE)
+_LOGS_BEGIN = re.compile(r"^==== START logs for .*$", re.MULTILINE)
+_LOGS_END = re.compile(r"^==== END logs for .*$", re.MULTILINE)
 
 
 def _stream(body: bytes) -> Iterator[Document]:
     """JSON documents one after another, and how many lines are between them; nothing if the first one is none."""
-    text = _LOGS.sub(lambda logs: "\n" * logs[0].count("\n"), body.decode(errors="surrogateescape"))
+    text = _without_logs(body.decode(errors="surrogateescape"))
     logs = body.count(b"\n==== START logs for ")
     position, line, number = 0, 1, 0
     while begin := _BEGIN.search(text, position):
@@ -126,6 +127,18 @@ def _stream(body: bytes) -> Iterator[Document]:
         position = end
     if logs:
         yield Lines(logs)
+
+
+def _without_logs(text: str) -> str:
+    """The text with as many empty lines in the place of logs; logs that do not end are left."""
+    kept, at = [], 0
+    while begin := _LOGS_BEGIN.search(text, at):
+        end = _LOGS_END.search(text, begin.end())
+        if end is None:
+            break
+        kept += [text[at : begin.start()], "\n" * text.count("\n", begin.start(), end.end())]
+        at = end.end()
+    return "".join((*kept, text[at:]))
 
 
 def _next(text: str, begin: int) -> int:

@@ -32,12 +32,13 @@ class Declared:
 def sort_out(view: View, catalog: Catalog, recogniser: Recogniser) -> tuple[list[Declared], tuple[Declaration, ...]]:
     """The declarations of add-ons, and those of charts that the catalog does not have."""
     every = declarations.declared(view)
-    upstream = {_file(each) for each in every if declarations.is_itself(each) and recogniser.charted(each.chart)}
+    themselves = filter(declarations.is_itself, view.snapshot.declarations)
+    upstream = {_file(each): each.chart for each in themselves if recogniser.charted(each.chart)}
     found: dict[tuple[object, ...], Declared] = {}
     unknown = []
     for each in every:
-        if each.by is DeclaredBy.DEPENDENCY and _file(each) in upstream:
-            continue  # a copy of an add-on's own chart: what that depends on are its parts
+        if upstream.get(_file(each), each.chart) != each.chart:
+            continue  # what a copy of an add-on's own chart depends on: its parts
         known = _addon_of(each, catalog, recogniser)
         if known is None:
             if each.chart and not declarations.is_itself(each):

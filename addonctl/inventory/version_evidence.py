@@ -99,7 +99,8 @@ def of_chart(
     said = versions.parse(recorded or (table.versions.get(str(number).removeprefix("v"), "") if table else ""))
     if said is not None:
         return said, ""
-    return None, f"only its chart is known, {chart} {number}; {why_not_in(table, number)}"
+    why = "it is not upstream's chart" if rebuilt else why_not_in(table, number)
+    return None, f"only its chart is known, {chart} {number}; {why}"
 
 
 def is_apart(addon: AddOn, chart: str) -> bool:

@@ -119,6 +119,25 @@ def test_a_chart_declares_its_dependencies_and_itself_only_to_who_applies_it() -
     assert row.owner == owners.ArgoApplication("argocd", "dns")
 
 
+def test_a_chart_that_wraps_an_addons_declares_it() -> None:
+    text = (
+        "{name: coredns, version: 0.1.0, dependencies: [{name: coredns, version: 1.43.0, repository: https://x.org}]}"
+    )
+    (row,) = inventory(declarations=of(text, "addons/coredns/Chart.yaml")).declared
+    assert (row.addon, str(row.chart_version)) == ("coredns", "1.43.0")
+
+
+def test_a_copy_of_an_addons_own_chart_declares_nothing_by_itself() -> None:
+    text = (
+        "{name: coredns, version: 1.43.0, dependencies: [{name: ingress, version: 1.0.0, repository: https://x.org}]}"
+    )
+    copied = of(text, "charts/coredns/Chart.yaml")
+    assert inventory(declarations=copied).declared == ()
+    applied = application(chart="", path="charts/coredns", repository="https://git.example.org/x")
+    (row,) = inventory(declarations=copied, applications=(applied,)).declared
+    assert (row.addon, str(row.version)) == ("coredns", "1.12.4")
+
+
 def test_kustomizations_and_the_bridge_declare_charts() -> None:
     (inflated,) = of("helmCharts: [{name: coredns, version: 1.43.0, repo: https://u:p@x.org}]", "a/kustomization.yaml")
     assert (inflated.by, inflated.chart, inflated.repository) == (DeclaredBy.KUSTOMIZE, "coredns", "https://x.org")
