@@ -152,6 +152,20 @@ _TABLE = (
         otherwise=((Severity.RECOMMENDED, "only some of its settings need it"),),
     ),
     Check(
+        code="HLT033",
+        title="An add-on that calls AWS has no IAM role of its own, or a wrong one",
+        severity=Severity.INFO,
+        capability=Capability.HEALTH,
+        why="It has the role of its node, if any: what that allows, every pod there may do; and where pods cannot "
+        "reach it (Fargate, a hop limit of 1), AWS refuses the add-on.",
+        fix="Give its ServiceAccount a role, by a Pod Identity association or by its annotation.",
+        parts=("workloads", "service_accounts", "eks:addons", "eks:pod_identities"),
+        otherwise=(
+            (Severity.REQUIRED, "AWS refuses it, it runs where nodes have no role, or what is named is no role"),
+            (Severity.RECOMMENDED, "two roles are named for one ServiceAccount"),
+        ),
+    ),
+    Check(
         code="INV006",
         title="An add-on that every cluster needs is gone",
         severity=Severity.REQUIRED,
@@ -437,6 +451,15 @@ _TABLE = (
         fix="Add a larger subnet, or use prefix delegation or fewer warm addresses.",
         parts=("eks", "ec2:subnets"),
         otherwise=((Severity.REQUIRED, "it has none"),),
+    ),
+    Check(
+        code="EKS011",
+        title="Nodes take more pods than their instance type has addresses for",
+        severity=Severity.RECOMMENDED,
+        capability=Capability.HEALTH,
+        why="The scheduler fills them up, and the last pods stay in ContainerCreating: no address is left.",
+        fix="Use prefix delegation (ENABLE_PREFIX_DELEGATION), or give the nodes the number of pods of their type.",
+        parts=("eks", "ec2:instance_types", "nodes", "workloads"),
     ),
     Check(
         code="EKS008",

@@ -129,6 +129,7 @@ def node_group(one: Mapping[str, Any]) -> NodeGroup:
         release_version=one.get("releaseVersion") or "",
         ami_type=one.get("amiType") or "",
         capacity_type=one.get("capacityType") or "",
+        node_role=one.get("nodeRole") or "",
         instance_types=tuple(one.get("instanceTypes") or ()),
         desired=scaling.get("desiredSize", 0),
         minimum=scaling.get("minSize", 0),

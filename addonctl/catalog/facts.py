@@ -58,12 +58,16 @@ class Fingerprints:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EksInstall:
-    """The EKS add-on. `variants` are other EKS add-on names that install the same software."""
+    """The EKS add-on. `variants` are other EKS add-on names that install the same software.
+
+    `policy`: the policy of AWS that its role is to have, or what the policy is to allow where AWS has none.
+    """
 
     name: str
     namespace: str = ""
     variants: tuple[str, ...] = ()
     requires_iam: bool = False
+    policy: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -17,6 +17,7 @@ from addonctl.health import (
     defaults,
     degraded,
     deletions,
+    identity,
     pods,
     reports,
     resilience,
@@ -101,6 +102,7 @@ _STAGES = (
             reports.custom_resources,
             reports.probes,
             reports.what_eks_reports,
+            identity.roles,
         ),
         (
             serving.nobodys,
@@ -113,7 +115,7 @@ _STAGES = (
     ),
     _Stage(
         (degraded.degraded_objects,),
-        (deletions.hanging, cloud.what_aws_reports, cloud.failed_updates, cloud.used_up_subnets),
+        (deletions.hanging, cloud.what_aws_reports, cloud.failed_updates, cloud.used_up_subnets, cloud.crowded_nodes),
     ),
 )
 # Findings that say that their subject is down, or (HLT013) that it may never be.

@@ -52,7 +52,7 @@ def waited_for(scene: Scene, told: Told) -> Iterator[Finding]:
         return
     there = {row.addon for row in scene.inventory.installations}
     waiting: dict[str, list[Evidence]] = {}
-    for addon, shown in (*_claims(scene), *_addresses(scene), *_associations(scene)):
+    for addon, shown in (*_claims(scene), *_inline_volumes(scene), *_addresses(scene), *_associations(scene)):
         if addon not in there:
             waiting.setdefault(addon, []).append(shown)
     for addon, found in sorted(waiting.items()):
@@ -72,9 +72,23 @@ def _how_many(entry: AddOn, found: Sequence[Evidence]) -> Evidence:
     return Evidence(kind="missing", subject=entry.id, detail=f"{len(found)} objects wait for it; it is not installed")
 
 
+def _makers(scene: Scene) -> dict[str, str]:
+    """CSI driver → the add-on that it is of."""
+    return {driver: addon.id for addon in scene.catalog.addons.values() for driver in addon.fingerprints.csi_drivers}
+
+
+def _inline_volumes(scene: Scene) -> Iterator[tuple[str, Evidence]]:
+    """Pods that do not start, each with the add-on whose driver mounts a volume that they need no claim for."""
+    makers, there = _makers(scene), {driver.name for driver in scene.view.snapshot.csi_drivers}
+    for pod in scene.pending:
+        missing = next((each for each in pod.csi_drivers if each in makers and each not in there), "")
+        if missing and not pod.deleting and _has_waited(scene, pod, _STARTS):
+            yield makers[missing], seen_pod(pod, f"it waits for a volume of {missing}, which is not installed")
+
+
 def _claims(scene: Scene) -> Iterator[tuple[str, Evidence]]:
     """Claims that wait for a volume, each with the add-on whose driver makes it."""
-    makers = {driver: addon.id for addon in scene.catalog.addons.values() for driver in addon.fingerprints.csi_drivers}
+    makers = _makers(scene)
     used = {(pod.namespace, name) for pod in scene.pending for name in pod.claims}
     for claim in scene.view.snapshot.volume_claims:
         if claim.phase != "Pending" or claim.deleting or not _has_waited(scene, claim, _WAITED):

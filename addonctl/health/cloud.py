@@ -1,4 +1,4 @@
-"""What AWS says is wrong with the cluster, its node groups, Fargate profiles, capabilities, subnets (EKS008 to 010).
+"""What AWS says is wrong with the cluster, its groups, profiles, capabilities, subnets and nodes (EKS008 to EKS011).
 
 An add-on's own trouble is reported by reports.py (EKS005). Decided from what EKS and EC2 describe. Called by
 check_health.
@@ -6,6 +6,7 @@ check_health.
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import timedelta
+from itertools import islice
 from types import MappingProxyType
 
 from addonctl.findings import finding, makes
@@ -20,6 +21,7 @@ from addonctl.model import (
     EksUpdate,
     Evidence,
     Finding,
+    Node,
     Note,
     Severity,
     Subject,
@@ -30,6 +32,7 @@ _ILL = frozenset({"DEGRADED", "CREATE_FAILED", "UPDATE_FAILED", "DELETE_FAILED",
 _RECENT = timedelta(days=14)
 # What EKS needs free in a subnet of the cluster to update its control plane. Source: EKS user guide, network reqs.
 _FREE_MIN = 5
+_SHOWN = 5  # nodes of one instance type
 _EVICTION = "PodEvictionFailure"
 # What helps by the code of an issue or of an error. Source: EKS API reference, Issue, ClusterIssue and ErrorDetail.
 _REMEDIES: Mapping[str, str] = MappingProxyType(
@@ -166,11 +169,78 @@ def used_up_subnets(scene: Scene, told: Told) -> Iterator[Finding]:
             yield finding("EKS010", ref, shown, fix=fix, severity=severity)
 
 
-def used_up_subnet(scene: Scene, nodes: Sequence[str]) -> str | None:
-    """The finding on a subnet without a free address in the zone of one of these nodes."""
+def without_addresses(scene: Scene, nodes: Sequence[str]) -> str | None:
+    """The finding on a subnet without a free address in the zone of one of these nodes, or on the nodes themselves."""
+    crowded = next((each for each in _crowded(scene) if each.name in nodes), None)
+    return _used_up_subnet(scene, nodes) or (f"EKS011 {_of_type(crowded)}" if crowded is not None else None)
+
+
+def _used_up_subnet(scene: Scene, nodes: Sequence[str]) -> str | None:
     eks = scene.view.snapshot.eks
     zones = {node.zone for node in scene.view.snapshot.nodes if node.name in nodes and node.zone}
     for subnet in eks.subnets if eks else ():
         if subnet.free_addresses == 0 and subnet.zone in zones:
             return f"EKS010 {AwsRef('subnet', subnet.id)}"
     return None
+
+
+# ── Pods of a node ──────────────────────────────────────────────────────────────────────────────────────────────
+
+_WHOLE_INTERFACES, _PREFIXES, _OWN_SUBNETS = (
+    "WARM_ENI_TARGET",
+    "ENABLE_PREFIX_DELEGATION",
+    "AWS_VPC_K8S_CNI_CUSTOM_NETWORK_CFG",
+)
+_ON_HOST = 2  # pods that every node has and that need no address of their own: kube-proxy and the agent of the network
+
+
+@makes("EKS011")
+def crowded_nodes(scene: Scene, told: Told) -> Iterator[Finding]:
+    """Instance types whose nodes take more pods than they have addresses for; one finding a type."""
+    by_type: dict[str, list[Node]] = {}
+    for node in _crowded(scene):
+        by_type.setdefault(node.instance_type, []).append(node)
+    for nodes in by_type.values():
+        limit = _places(scene)[nodes[0].instance_type]
+        shown = (
+            Evidence(
+                kind="node",
+                subject=str(node.ref),
+                detail=f"it takes {node.max_pods} pods, and has addresses for {limit} as {node.instance_type}",
+                ref=node.ref,
+            )
+            for node in nodes
+        )
+        yield finding("EKS011", _of_type(nodes[0]), *islice(shown, _SHOWN))
+
+
+def _of_type(node: Node) -> AwsRef:
+    return AwsRef("instance type", node.instance_type)
+
+
+def _crowded(scene: Scene) -> Iterator[Node]:
+    places = _places(scene)
+    for node in scene.view.snapshot.nodes:
+        if node.compute_type == "ec2" and node.max_pods > places.get(node.instance_type, node.max_pods):
+            yield node
+
+
+def _places(scene: Scene) -> Mapping[str, int]:
+    """How many pods an instance of each type has addresses for; empty where another network, or prefixes, give them.
+
+    Source: the VPC CNI's docs: interfaces × (addresses of each − 1) + 2; custom networking leaves the first one out.
+    """
+    eks = scene.view.snapshot.eks
+    agents = [
+        {name: value for container in workload.template.containers for name, value in container.env.items()}
+        for workload in scene.view.snapshot.workloads
+        if any(_WHOLE_INTERFACES in container.env for container in workload.template.containers)
+    ]
+    if eks is None or len(agents) != 1 or agents[0].get(_PREFIXES, "").lower() == "true":
+        return {}
+    left_out = int(agents[0].get(_OWN_SUBNETS, "").lower() == "true")
+    return {
+        each.name: (each.network_interfaces - left_out) * (each.addresses_per_interface - 1) + _ON_HOST
+        for each in eks.instance_types
+        if each.network_interfaces > left_out and each.addresses_per_interface > 1
+    }

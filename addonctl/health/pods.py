@@ -10,7 +10,7 @@ from addonctl.catalog import KnownIssue
 from addonctl.findings import finding, makes
 from addonctl.health.absent import agent_missed_by
 from addonctl.health.case import Case, Told, seen_pod
-from addonctl.health.identity import without_role
+from addonctl.health.identity import role_missed, without_role
 from addonctl.health.known import remedies
 from addonctl.health.known import shown as known_issues
 from addonctl.health.scheduling import what_helps
@@ -38,8 +38,8 @@ def crashing(case: Case, told: Told) -> Iterator[Finding]:
                 _log_before(*troubles.crashing[0]),
                 *undo(case.row, ref),
             )
-            cause = agent_missed_by(case.scene, ref)
-            role = without_role(case, [container.last_words for _, container in troubles.crashing])
+            words = [container.last_words for _, container in troubles.crashing]
+            cause, role = agent_missed_by(case.scene, ref) or role_missed(case, words), without_role(case, words)
             yield finding("HLT001", ref, *shown, *role, *known_issues(case.addon, issues), fix=fix, cause=cause)
 
 

@@ -10,8 +10,8 @@ from types import MappingProxyType
 from addonctl.catalog import AddOn, ClusterService, KnownIssue
 from addonctl.findings import finding, makes
 from addonctl.health.case import Case, Scene, Told, seen, seen_event
-from addonctl.health.cloud import used_up_subnet
-from addonctl.health.identity import without_role
+from addonctl.health.cloud import without_addresses
+from addonctl.health.identity import role_missed, without_role
 from addonctl.health.known import fitting, remedies
 from addonctl.health.known import shown as known_issues
 from addonctl.health.pod_troubles import MOUNT_FAILURES
@@ -79,8 +79,9 @@ def events(case: Case, told: Told) -> Iterator[Finding]:
         symptom = laid.get(subject)
         warned = (*(symptom.events if symptom else ()), *own.get(subject, ()))
         issues = case.known(event.message for event in warned)
-        cause = _own_trouble(case, symptom, told) or _without_addresses(case, symptom)
-        more = tuple(without_role(case, [event.message for event in warned]))
+        words = [event.message for event in warned]
+        cause = _own_trouble(case, symptom, told) or _without_addresses(case, symptom) or role_missed(case, words)
+        more = tuple(without_role(case, words))
         yield _warned(subject, warned, symptom, case.addon, issues, more=more, cause=cause)
 
 
@@ -99,11 +100,11 @@ def _own_trouble(case: Case, symptom: Symptom | None, told: Told) -> str | None:
 
 
 def _without_addresses(case: Case, symptom: Symptom | None) -> str | None:
-    """The finding on a subnet that has no address left for pods that wait for one."""
+    """The finding on what has no address left for pods that wait for one: their subnet, or their nodes."""
     if symptom is None or case.addon is None or ClusterService.POD_NETWORK not in case.addon.provides:
         return None
     pods = {pod.ref: pod.node for pod in case.scene.pending}
-    return used_up_subnet(case.scene, [pods[event.subject] for event in symptom.events if event.subject in pods])
+    return without_addresses(case.scene, [pods[event.subject] for event in symptom.events if event.subject in pods])
 
 
 @makes("HLT017")

@@ -249,6 +249,7 @@ class NodeGroup:
     release_version: str = ""
     ami_type: str = ""
     capacity_type: str = ""
+    node_role: str = ""
     instance_types: tuple[str, ...] = ()
     desired: int = 0
     minimum: int = 0

@@ -61,6 +61,15 @@ def test_a_claim_that_nothing_is_missing_for_is_silent(silent: model.VolumeClaim
     assert of("HLT027", volume_claims=(silent,), storage_classes=(CLASS,)) == []
 
 
+def test_a_pod_waits_for_the_driver_of_a_volume_that_needs_no_claim() -> None:
+    inline = replace(USER, claims=(), csi_drivers=("disk.csi.test",), node="node-1", created=OLD)
+    (item,) = of("HLT027", pods=(pod(HOOK), inline))
+    assert item.subject == AddOnRef("disk", part="service")
+    assert "a volume of disk.csi.test, which is not installed" in item.evidence[0].detail
+    there = (model.CsiDriver(name="disk.csi.test"),)
+    assert of("HLT027", pods=(pod(HOOK), inline), csi_drivers=there) == []
+
+
 def test_what_waits_for_an_address_waits_for_its_controller() -> None:
     named = model.IngressClass(name="lb", controller="test/lb")
     ingress = model.Ingress(name="web", namespace="shop", ingress_class="lb", created=OLD)

@@ -106,6 +106,31 @@ def test_the_subnet_that_is_used_up_stands_above_the_network_that_has_no_address
     assert {item.cause for item in items} == {None}
 
 
+def _crowded(max_pods: int, **env: str) -> list[model.Finding]:
+    network = replace(KNOWN.addons["hook"], provides=(ClusterService.POD_NETWORK,))
+    known = replace(KNOWN, addons={**KNOWN.addons, "hook": network})
+    containers = (replace(HOOK.template.containers[0], env={"WARM_ENI_TARGET": "1", **env}),)
+    agent = replace(HOOK, template=replace(HOOK.template, containers=containers))
+    node = model.Node(name="node-1", labels={"node.kubernetes.io/instance-type": "m5.large"}, max_pods=max_pods)
+    large = model.InstanceType(
+        name="m5.large", vcpus=2, memory_bytes=8 << 30, network_interfaces=3, addresses_per_interface=10
+    )
+    eks = model.Eks(cluster=CLUSTER, instance_types=(large,))
+    waits = replace(WAITS, node="node-1")
+    items = found(agent, known=known, pods=(waits,), events=(warning(),), nodes=(node,), eks=eks)
+    return [item for item in items if item.code == "EKS011" or (item.cause or "").startswith("EKS011")]
+
+
+def test_a_node_that_takes_more_pods_than_it_has_addresses_for_is_found_and_is_why_they_get_none() -> None:
+    assert _crowded(29) == []
+    crowded, symptom = sorted(_crowded(110), key=lambda item: item.code)
+    assert (str(crowded.subject), crowded.severity) == ("instance type m5.large", Severity.RECOMMENDED)
+    assert crowded.evidence[0].detail == "it takes 110 pods, and has addresses for 29 as m5.large"
+    assert (symptom.code, symptom.cause) == ("HLT017", crowded.id)
+    assert _crowded(110, ENABLE_PREFIX_DELEGATION="true") == []
+    assert _crowded(29, AWS_VPC_K8S_CNI_CUSTOM_NETWORK_CFG="true")
+
+
 def test_an_autoscaler_that_gets_no_metric_is_found_below_the_api_that_gives_none() -> None:
     failing = Condition(type="ScalingActive", status="False", reason="FailedGetResourceMetric", message="no metrics")
     scaler = model.Autoscaler(name="any", namespace="apps", target=HOOK.ref, conditions=(failing,))

@@ -259,6 +259,60 @@ def test_an_association_is_a_role_and_so_is_that_of_the_eks_addon() -> None:
     assert roles_told(eks=model.Eks(cluster=cluster, pod_identities=(given,))) == []
 
 
+ROLE = "arn:aws:iam::123456789012:role/hook"
+ON_EKS = model.Eks(
+    cluster=model.EksCluster(name="prod-eu-1"),
+    node_groups=(model.NodeGroup(name="main", node_role="arn:aws:iam::123456789012:role/nodes"),),
+)
+
+
+def judged_roles(account: model.ServiceAccount = ACCOUNT, **parts: object) -> list[model.Finding]:
+    given = {"service_accounts": (account,), "eks": ON_EKS} | parts
+    return [item for item in found(WITH_ACCOUNT, SHOP, known=NEEDS_ROLE, **given) if item.code == "HLT033"]
+
+
+def annotated(role: str) -> model.ServiceAccount:
+    return replace(ACCOUNT, annotations={"eks.amazonaws.com/role-arn": role})
+
+
+def test_an_addon_that_calls_aws_has_the_role_of_its_node_or_its_own() -> None:
+    (item,) = judged_roles()
+    assert (str(item.subject), item.severity) == ("hook/apps/hook: role", Severity.INFO)
+    assert "role/nodes" in fix(item)
+    assert judged_roles(annotated(ROLE)) == []
+    given = model.PodIdentity(namespace="apps", service_account="hook", role_arn=ROLE)
+    assert judged_roles(eks=replace(ON_EKS, pod_identities=(given,))) == []
+    assert judged_roles(eks=None) == [], "whether there is an association is not known"
+    assert (
+        judged_roles(gaps=(model.Gap(part="eks:pod_identities", reason=model.GapReason.FORBIDDEN, detail="403"),)) == []
+    )
+
+
+def test_where_aws_refuses_it_its_missing_role_is_the_cause() -> None:
+    items = found(
+        WITH_ACCOUNT, SHOP, known=NEEDS_ROLE, service_accounts=(ACCOUNT,), eks=ON_EKS, pods=(WAITS,), events=(REFUSED,)
+    )
+    role, symptom = (next(item for item in items if item.code == code) for code in ("HLT033", "HLT017"))
+    assert role.severity is Severity.REQUIRED
+    assert "UnauthorizedOperation" in role.evidence[-1].detail
+    assert symptom.cause == role.id
+
+
+def test_pods_on_fargate_have_no_role_of_a_node() -> None:
+    node = model.Node(name="fargate-1", labels={"eks.amazonaws.com/compute-type": "fargate"})
+    (item,) = judged_roles(nodes=(node,), pods=(replace(pod(WITH_ACCOUNT), node="fargate-1"),))
+    assert item.severity is Severity.REQUIRED
+    assert "fargate-1 (fargate)" in item.evidence[-1].detail
+
+
+def test_two_roles_for_one_account_and_what_is_no_role_are_told() -> None:
+    other = model.PodIdentity(namespace="apps", service_account="hook", role_arn=ROLE + "-2")
+    (item,) = judged_roles(annotated(ROLE), eks=replace(ON_EKS, pod_identities=(other,)))
+    assert (str(item.subject), item.severity) == ("ServiceAccount/apps/hook", Severity.RECOMMENDED)
+    (item,) = judged_roles(annotated("hook"))
+    assert item.severity is Severity.REQUIRED
+
+
 # ── Nodes, and what is young ────────────────────────────────────────────────────────────────────────────────────
 
 

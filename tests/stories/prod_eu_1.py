@@ -1,5 +1,7 @@
 """prod-eu-1: ten add-ons by four means, all of them healthy, a Kubernetes that is supported for months."""
 
+from dataclasses import replace
+
 from addonctl import model
 from addonctl.model import ObjectRef
 from tests.stories.world import ACCOUNT, EKS, KUBECTL, SETTLED, World, argocd, helm, image
@@ -16,7 +18,9 @@ def snapshot() -> model.Snapshot:
     _argocd(world)
     _external_secrets(world)
     dns = "registry.k8s.io/external-dns/external-dns:v0.19.0"
-    world.deployment("external-dns", "external-dns", dns, by=KUBECTL, replicas=1)
+    role = {"eks.amazonaws.com/role-arn": f"arn:aws:iam::{ACCOUNT}:role/prod-eu-1-external-dns"}
+    by = replace(KUBECTL, annotations={**KUBECTL.annotations, **role})
+    world.deployment("external-dns", "external-dns", dns, by=by, replicas=1)
     return world.snapshot()
 
 
