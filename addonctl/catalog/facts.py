@@ -54,6 +54,7 @@ class Fingerprints:
     ingress_controllers: tuple[str, ...] = ()  # as IngressClasses name them
     load_balancers: tuple[str, ...] = ()  # classes of Services, or their annotated types, that it makes balancers for
     finalizers: tuple[str, ...] = ()  # domains of its finalizers other than its API groups
+    startup_taints: tuple[str, ...] = ()  # keys of taints that nodes begin with, and that its agent takes away
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,4 +1,4 @@
-"""Objects that wait for an add-on that is not there, or whose agent does not run on their node (HLT027, HLT028).
+"""Objects that wait for an add-on that is not there, or for its agent on their node (HLT027, HLT028).
 
 No event has to say so: a claim names a class and so a driver, an Ingress a class and so a controller, a pod a node.
 Decided from the objects of a View, the installations, and what the Catalog knows of drivers and controllers. Called by
@@ -52,7 +52,8 @@ def waited_for(scene: Scene, told: Told) -> Iterator[Finding]:
         return
     there = {row.addon for row in scene.inventory.installations}
     waiting: dict[str, list[Evidence]] = {}
-    for addon, shown in (*_claims(scene), *_inline_volumes(scene), *_addresses(scene), *_associations(scene)):
+    waits = (_claims, _inline_volumes, _addresses, _associations, _nodes)
+    for addon, shown in (each for of_kind in waits for each in of_kind(scene)):
         if addon not in there:
             waiting.setdefault(addon, []).append(shown)
     for addon, found in sorted(waiting.items()):
@@ -141,6 +142,15 @@ def _associations(scene: Scene) -> Iterator[tuple[str, Evidence]]:
         yield agents[0], seen("pod-identity", subject, "no agent hands out the credentials of the role that it has")
 
 
+def _nodes(scene: Scene) -> Iterator[tuple[str, Evidence]]:
+    """Nodes with a taint that keeps pods off until an agent takes it away, each with the agent's add-on."""
+    agents = {key: addon.id for addon in scene.catalog.addons.values() for key in addon.fingerprints.startup_taints}
+    for node in scene.view.snapshot.nodes:
+        for taint in node.taints:
+            if taint.key in agents and _has_waited(scene, node, _WAITED):
+                yield agents[taint.key], seen("node", node, f"its taint {taint.key} stays until an agent takes it away")
+
+
 def agent_missed_by(scene: Scene, workload: ObjectRef) -> str | None:
     """The finding that no agent hands out credentials to a workload whose ServiceAccount has an association."""
     template = scene.view.workloads[workload].template if workload in scene.view.workloads else None
@@ -192,6 +202,29 @@ def agents(case: Case, told: Told) -> Iterator[Finding]:
         shown = [_lack(daemon, node, lacking[node.name]) for node in nodes]
         users = [seen_pod(need.pod, need.what) for node in nodes for need in lacking[node.name]]
         yield finding("HLT028", daemon.ref, *shown[:_SHOWN], *users[:_SHOWN], fix=_let_it_run(case, daemon, nodes))
+    elif kept := list(_still_tainted(case)):
+        daemon = max(daemons, key=lambda each: each.desired or 0)
+        shown = [seen("node", node, f"its taint {key} stays, and keeps pods off") for node, key in kept]
+        yield finding("HLT028", daemon.ref, *shown[:_SHOWN], fix=_take_taints(case, daemon, [node for node, _ in kept]))
+
+
+def _still_tainted(case: Case) -> Iterator[tuple[Node, str]]:
+    """Nodes that have not lost the taint that the add-on's agent takes away, each with its key."""
+    keys = case.addon.fingerprints.startup_taints if case.addon else ()
+    for node in case.view.snapshot.nodes:
+        key = next((taint.key for taint in node.taints if taint.key in keys), "")
+        if key and not node.deleting and _has_waited(case.scene, node, _WAITED):
+            yield node, key
+
+
+def _take_taints(case: Case, daemon: Workload, nodes: Sequence[Node]) -> tuple[Action, ...]:
+    """A new pod tries once more; where there is none, the DaemonSet says why."""
+    names = {node.name for node in nodes}
+    pods = [pod for pod in case.view.pods.get(daemon.ref, ()) if pod.node in names]
+    if not pods:
+        return (kubectl("describe", daemon.ref, why="says why it has no pod there:"),)
+    why = "its agent takes the taint away when it starts: start it again:"
+    return tuple(kubectl("delete", pod.ref, why=why) for pod in pods[:_SHOWN])
 
 
 def _needs(case: Case) -> Iterator[_Need]:

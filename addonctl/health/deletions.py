@@ -142,7 +142,8 @@ def _namespace(scene: Scene, namespace: Namespace, told: Told) -> Iterator[Findi
         return
     shown = [seen("deletion", namespace, in_one_line(f"{c.reason}: {c.message}")) for c in conditions]
     named = " ".join(condition.message for condition in conditions)
-    failing = (api for api in scene.view.snapshot.api_services if f"{api.group}/{api.version}" in named)
-    cause = next((told[api.ref] for api in failing if api.ref in told), None)
+    failing = [api.ref for api in scene.view.snapshot.api_services if f"{api.group}/{api.version}" in named]
+    nowhere = {item.subject: item.id for item in scene.inventory.findings if item.code == "INV005"}
+    cause = next((id_ for ref in failing if (id_ := nowhere.get(ref) or told.get(ref))), None)
     fix = kubectl("get", namespace.ref, "-o", "jsonpath={.status.conditions}", why="says what is left in it:")
     yield finding("HLT030", namespace.ref, *shown, fix=(fix,), cause=cause)

@@ -17,7 +17,8 @@ _WAYS: tuple[_Way, ...] = (
         "It is reached, but its certificate is not accepted: renew the CA bundle, or what injects it.",
     ),
     (
-        re.compile(r"deadline exceeded|timeout|timed out|no route to host|Client\.Timeout", re.IGNORECASE),
+        # A webhook's URL ends in ?timeout=10s whatever became of the call.
+        re.compile(r"deadline exceeded|(?<![?&])timeout|timed out|no route to host", re.IGNORECASE),
         "Its pods are ready, so the network is in the way: open the port of its pods from the control plane in the "
         "security group of the nodes, and look for a NetworkPolicy. On an overlay that the control plane is not part "
         "of, its pods have to use the host's network.",

@@ -19,6 +19,7 @@ PRINTS = Fingerprints(
     ingress_controllers=("test/lb",),
     load_balancers=("external",),
     finalizers=("lb.disk.test",),
+    startup_taints=("disk.test/not-ready",),
 )
 DISK = replace(CATALOG.addons["twin"], id="disk", name="Disk", fingerprints=PRINTS)
 AGENT = replace(CATALOG.addons["twin"], id="agent", name="Agent", provides=(ClusterService.POD_IDENTITY,))
@@ -68,6 +69,19 @@ def test_a_pod_waits_for_the_driver_of_a_volume_that_needs_no_claim() -> None:
     assert "a volume of disk.csi.test, which is not installed" in item.evidence[0].detail
     there = (model.CsiDriver(name="disk.csi.test"),)
     assert of("HLT027", pods=(pod(HOOK), inline), csi_drivers=there) == []
+
+
+def test_a_node_waits_for_the_agent_that_takes_its_taint_away() -> None:
+    taint = model.Taint(key="disk.test/not-ready", effect="NoExecute")
+    node = model.Node(name="node-1", taints=(taint,), created=OLD)
+    (item,) = of("HLT027", nodes=(node,))
+    assert item.evidence[0].subject == "Node/node-1"
+    assert "disk.test/not-ready stays" in item.evidence[0].detail
+    assert of("HLT027", nodes=(replace(node, created=NOW),)) == []
+    assert of("HLT027", DRIVER, nodes=(node,)) == []
+    (item,) = of("HLT028", DRIVER, nodes=(node,), pods=(pod(HOOK), pod(DRIVER, node="node-1")))
+    assert (item.subject, item.evidence[0].subject) == (DRIVER.ref, "Node/node-1")
+    assert "kubectl delete" in fix(item)
 
 
 def test_what_waits_for_an_address_waits_for_its_controller() -> None:
@@ -215,6 +229,8 @@ def test_a_namespace_tells_what_is_left_in_it_and_which_api_does_not_answer() ->
     )
     codes = [(item.code, item.cause) for item in by_urgency(items) if item.code in ("HLT010", "HLT030")]
     assert codes == [("HLT010", "HLT008 Service/apps/hook"), ("HLT030", "HLT010 APIService/v1.hook.test")]
+    (item,) = of("HLT030", namespaces=(replace(SHOP, conditions=(failed,)),), api_services=(api,))
+    assert item.cause == "INV005 APIService/v1.hook.test", "its Service is gone"
     assert of("HLT030", namespaces=(replace(SHOP, deleted=NOW - timedelta(minutes=1), conditions=(failed,)),)) == []
 
 
