@@ -57,7 +57,7 @@ def eks_addon(row: Installation, listed: Iterable[EksAddon]) -> EksAddon | None:
 def install(name: str, eks_name: str, view: View) -> Action:
     """Installs an add-on that is missing, as the EKS add-on `eks_name` where there is one."""
     if view.snapshot.eks is not None and eks_name:
-        return CreateAddon(cluster=view.snapshot.cluster.name, addon=eks_name, why=f"install {name}:")
+        return CreateAddon(cluster=view.snapshot.cluster.eks_name, addon=eks_name, why=f"install {name}:")
     as_one_of_eks = f" (EKS add-on {eks_name})" if eks_name else ""
     return Note(f"Install {name}{as_one_of_eks}.")
 
@@ -136,7 +136,7 @@ def restore(row: Installation, view: View) -> tuple[Action, ...]:
             listed = eks_addon(row, eks.addons) if eks else None
             if listed is not None:
                 why = "have EKS apply the installed version again:"
-                return (update_addon(view.snapshot.cluster.name, listed.name, listed.version, listed, why),)
+                return (update_addon(view.snapshot.cluster.eks_name, listed.name, listed.version, listed, why),)
     version = f" of {row.version}" if row.version else ""
     return (Apply(what=f"its manifests{version}, as they were installed"),)
 

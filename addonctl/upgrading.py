@@ -10,10 +10,20 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from addonctl.assessment import Assessment
-from addonctl.catalog import Catalog
+from addonctl.catalog import Answer, Catalog
 from addonctl.compatibility import update_nodes
 from addonctl.findings import CHECKS, Aspect, Capability, Check
-from addonctl.model import Action, ApiVersionRef, CommandLine, Finding, Installation, Note, Severity, owners
+from addonctl.model import (
+    Action,
+    ApiVersionRef,
+    CommandLine,
+    Finding,
+    Installation,
+    Note,
+    Severity,
+    UpdateAddon,
+    owners,
+)
 from addonctl.model.plan import OpenQuestion, Plan, Step
 from addonctl.preflight import Prepared
 from addonctl.remediation import upgrade_control_plane
@@ -84,10 +94,14 @@ class AddonUpgrade:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stage:
-    """From one minor to the next: steps `before` it, the control plane, its nodes, and steps right `after` it."""
+    """From one minor to the next: steps `before` it, the control plane, its nodes, and steps right `after` it.
+
+    `questions` are of the add-ons that `to` is the first Kubernetes to ask something of that no step answers.
+    """
 
     kubernetes: Minor
     to: Minor
+    questions: tuple[OpenQuestion, ...]
     before: tuple[Step, ...]
     control_plane: tuple[Action, ...]
     nodes: tuple[Action, ...]
@@ -96,7 +110,10 @@ class Stage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UpgradeReport:
-    """The whole of it; `obstacles` first what blocks, in the order of topics. `questions` are what nobody knows."""
+    """The whole of it; `obstacles` first what blocks, in the order of topics. `questions` are what nobody knows.
+
+    `beyond` are the minors on the way that EKS is not known to offer: what they remove is not known either.
+    """
 
     plan: Plan
     target: Minor
@@ -104,6 +121,7 @@ class UpgradeReport:
     addons: tuple[AddonUpgrade, ...]
     stages: tuple[Stage, ...]
     questions: tuple[OpenQuestion, ...]
+    beyond: tuple[Minor, ...]
     waived: int
 
     @property
@@ -174,8 +192,16 @@ def upgrade_report(assessment: Assessment, prepared: Prepared, catalog: Catalog)
         addons=addons,
         stages=tuple(_stages(assessment, plan)),
         questions=tuple(each for each in plan.questions if not each.unsupported),
+        beyond=tuple(each for each in plan.kubernetes.up_to(plan.target) if each > catalog.kubernetes.newest_on_eks),
         waived=sum(of_upgrades(CHECKS[each.finding.code]) for each in assessment.waived),
     )
+
+
+def answer(found: UpgradeReport, assessment: Assessment) -> Answer:
+    """Whether it can begin; never yes where something is not known, or was not in the input."""
+    if found.is_blocked:
+        return Answer.NO
+    return Answer.UNKNOWN if found.questions or found.beyond or assessment.gaps else Answer.YES
 
 
 def _place(each: Obstacle) -> tuple[bool, int, int]:
@@ -284,15 +310,17 @@ def _stages(assessment: Assessment, plan: Plan) -> Iterator[Stage]:
     """One minor at a time, as EKS goes."""
     assert plan.kubernetes is not None, plan.goal
     assert plan.target is not None, plan.goal
+    cluster = assessment.cluster.eks_name
     at, nodes = plan.kubernetes, update_nodes(assessment.view, wait=True) or (_NO_NODE,)
     for minor in at.up_to(plan.target):
         mine = [step for step in plan.steps if step.prepares == minor]
-        done = CommandLine(("aws", "eks", "wait", "cluster-active", "--name", plan.cluster))
+        done = CommandLine(("aws", "eks", "wait", "cluster-active", "--name", cluster))
         yield Stage(
             kubernetes=at,
             to=minor,
+            questions=tuple(each for each in plan.questions if each.kubernetes == minor),
             before=tuple(step for step in mine if step.kubernetes == at),
-            control_plane=(upgrade_control_plane(plan.cluster, minor), done),
+            control_plane=(upgrade_control_plane(cluster, minor), done),
             nodes=nodes,
             after=tuple(step for step in mine if step.kubernetes != at),
         )
@@ -302,12 +330,16 @@ def _stages(assessment: Assessment, plan: Plan) -> Iterator[Stage]:
 _NO_NODE = Note("No node was read: bring those that there are to the cluster's Kubernetes.")
 
 
-def by_owner(step: Step, cluster: str) -> tuple[Action, ...]:
+def by_owner(step: Step) -> tuple[Action, ...]:
     """A step in its owner's terms, to be pasted before another: EKS refuses an update while one is under way."""
-    if not isinstance(step.owner, owners.EksAddon):
-        return step.do
-    words = ("aws", "eks", "wait", "addon-active", "--cluster-name", cluster, "--addon-name", step.owner.name)
-    return (*step.do, CommandLine(words))
+    return tuple(each for action in step.do for each in (action, *_until_done(action)))
+
+
+def _until_done(action: Action) -> tuple[Action, ...]:
+    if not isinstance(action, UpdateAddon):
+        return ()
+    named = ("--cluster-name", action.cluster, "--addon-name", action.addon)
+    return (CommandLine(("aws", "eks", "wait", "addon-active", *named)),)
 
 
 def by_addonctl(step: Step) -> tuple[Action, ...]:

@@ -134,6 +134,7 @@ def upgrade_report(target: str, config: str, output: str, no_headers: bool, fail
     from addonctl.adapters.sources import snapshot_file
     from addonctl.apps import wiring
     from addonctl.render import screen, upgrade_html, upgrades
+    from addonctl.upgrading import answer
 
     manager = wiring.manager(source_options(source), config_file.load(config).waivers)
     with snapshot_file.without_collector():
@@ -148,12 +149,7 @@ def upgrade_report(target: str, config: str, output: str, no_headers: bool, fail
             "html": lambda: upgrade_html.page(assessment, found),
         },
     )
-    answers = ("no" if found.is_blocked else "unknown" if found.questions or _unread(assessment) else "yes",)
-    exit_by_answers(answers, {"blocker": "no"}.get(fail_on, fail_on))
-
-
-def _unread(assessment: "Assessment") -> bool:
-    return any(not gap.absent for gap in assessment.gaps)
+    exit_by_answers((answer(found, assessment).value,), {"blocker": "no"}.get(fail_on, fail_on))
 
 
 def _formatted(assessment: "Assessment", output: str) -> str:

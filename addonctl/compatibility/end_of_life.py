@@ -176,4 +176,4 @@ def _fix(
         return (Note(f"EKS offers no maintained release of {addon.name} for Kubernetes {status.oldest} yet."),)
     eks = view.snapshot.eks
     installed = eks_addon(row, eks.addons) if eks else None
-    return (update_addon(view.snapshot.cluster.name, listed.name, str(goal), installed),)
+    return (update_addon(view.snapshot.cluster.eks_name, listed.name, str(goal), installed),)

@@ -98,7 +98,7 @@ def update_fix(row: Installation, view: View, catalog: Catalog, minor: Minor) ->
 
 def _eks_update(row: Installation, name: str, goal: Version, first: Version, view: View) -> tuple[Action, ...]:
     eks = view.snapshot.eks
-    update = update_addon(view.snapshot.cluster.name, name, str(first), eks_addon(row, eks.addons) if eks else None)
+    update = update_addon(view.snapshot.cluster.eks_name, name, str(first), eks_addon(row, eks.addons) if eks else None)
     return (update,) if first == goal else (update, Note(f"Then one minor at a time to {goal}."))
 
 

@@ -67,5 +67,5 @@ def _identity_without_agent(view: View, present: set[str], catalog: Catalog) -> 
     detail = "; ".join(named) + (f"; and {more} more" if more else "")
     evidence = Evidence(kind="eks", subject="pod identity associations", detail=detail)
     name = catalog.eks_name(agents[0])
-    fix = (CreateAddon(cluster=view.snapshot.cluster.name, addon=name),) if name else ()
+    fix = (CreateAddon(cluster=view.snapshot.cluster.eks_name, addon=name),) if name else ()
     yield finding("CMP003", AddOnRef(agents[0]), evidence, fix=fix)

@@ -128,7 +128,7 @@ def update_nodes(view: View, nodes: Sequence[Node] | None = None, *, wait: bool 
 
     With `wait`, one node group after the other.
     """
-    cluster, mine = view.snapshot.cluster.name, view.snapshot.nodes if nodes is None else nodes
+    cluster, mine = view.snapshot.cluster.eks_name, view.snapshot.nodes if nodes is None else nodes
     groups = sorted({node.labels[_NODE_GROUP] for node in mine if _NODE_GROUP in node.labels})
     named = ("--cluster-name", cluster, "--nodegroup-name")
     updates: list[Action] = []

@@ -347,4 +347,4 @@ def _alternatives(addon: AddOn, catalog: Catalog) -> set[str]:
 def _install(addon: AddOn, snapshot: Snapshot) -> Action:
     if snapshot.eks is None or addon.install.eks is None:
         return Apply(what=f"the manifests of {addon.name}, as they were installed")
-    return CreateAddon(cluster=snapshot.cluster.name, addon=addon.install.eks.name)
+    return CreateAddon(cluster=snapshot.cluster.eks_name, addon=addon.install.eks.name)

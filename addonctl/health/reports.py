@@ -271,7 +271,7 @@ def _issue_in_words(issue: EksIssue) -> str:
 
 
 def _once_more(case: Case, listed: EksAddon) -> Action:
-    cluster = case.view.snapshot.cluster.name
+    cluster = case.view.snapshot.cluster.eks_name
     if listed.status == "DELETE_FAILED":
         return DeleteAddon(cluster=cluster, addon=listed.name, why="then:")
     return update_addon(cluster, listed.name, listed.version, listed, why="then:")

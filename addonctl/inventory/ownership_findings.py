@@ -51,7 +51,7 @@ def _fights(rows: Iterable[Row], view: View) -> Iterator[Finding]:
         if against:
             shown = (Evidence(kind="owner", subject=str(claim.owner), detail=claim.evidence) for claim in against)
             subject = InstallationRef(row.installation.id, row.installation.addon)
-            fix = _one_owner(subject.addon, [claim.owner for claim in against], view.snapshot.cluster.name)
+            fix = _one_owner(subject.addon, [claim.owner for claim in against], view.snapshot.cluster.eks_name)
             yield finding("INV001", subject, *shown, fix=fix)
 
 

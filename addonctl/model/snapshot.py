@@ -84,7 +84,10 @@ class Gap:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cluster:
-    """The identity of a cluster. `kubernetes` is its full server version, empty if the input does not have it."""
+    """The identity of a cluster. `kubernetes` is its full server version, empty if the input does not have it.
+
+    `unnamed`: the input does not say what it is called, and `name` is that of the input.
+    """
 
     name: str
     kubernetes: str = ""
@@ -93,6 +96,12 @@ class Cluster:
     source: str = "live"  # live, files or demo; a loaded snapshot keeps its original source
     namespace: str = ""  # the only namespace read, if reading was limited to one
     demo: bool = False
+    unnamed: bool = False
+
+    @property
+    def eks_name(self) -> str:
+        """Its name in commands of AWS; `CLUSTER`, to be replaced by who pastes them, where the input says none."""
+        return "CLUSTER" if self.unnamed else self.name
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

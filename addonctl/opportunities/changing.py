@@ -62,7 +62,7 @@ def removed(case: Case, row: Installation) -> Change:
             eks = case.view.snapshot.eks
             known = next((each for each in eks.addons if each.name == name), None) if eks else None
             create = CreateAddon(
-                cluster=case.assessment.cluster.name,
+                cluster=case.assessment.cluster.eks_name,
                 addon=name,
                 version=str(row.version or ""),
                 role_arn=known.service_account_role_arn if known else "",

@@ -31,7 +31,7 @@ def extended_support(case: Case) -> Iterator[Found]:
     assert goal is not None, newer
     more = known.control_plane_usd_per_hour(release, day) - known.control_plane_usd_per_hour(goal, day)
     path = running.up_to(goal.version)
-    cluster = case.assessment.cluster.name
+    cluster = case.assessment.cluster.eks_name
     check = CommandLine(
         ("addonctl", "plan", "--target", str(goal.version)), why="what of the add-ons has to change first:"
     )
@@ -162,7 +162,7 @@ def cloudwatch(case: Case) -> Iterator[Found]:
         for meter in entry.meters if entry else ():
             if meter.by is not MeteredBy.USE:
                 continue
-            prefix = meter.log_groups.format(cluster=case.assessment.cluster.name)
+            prefix = meter.log_groups.format(cluster=case.assessment.cluster.eks_name)
             region = ("--region", case.view.region) if case.view.region else ()
             words = ("aws", "logs", "describe-log-groups", "--log-group-name-prefix", prefix, *region)
             query = "logGroups[].[logGroupName,storedBytes,retentionInDays]"

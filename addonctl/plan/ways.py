@@ -23,7 +23,7 @@ def by_eks(
     case: Case, row: Installation, listed: EksAddonVersions, was: Version, to: Version, kubernetes: Minor
 ) -> Way:
     """UpdateAddon there and back; EKS goes back to nothing that it does not offer."""
-    cluster, eks = case.view.snapshot.cluster.name, case.view.snapshot.eks
+    cluster, eks = case.view.snapshot.cluster.eks_name, case.view.snapshot.eks
     installed = eks_addon(row, eks.addons) if eks else None
     there, again = (update_addon(cluster, listed.name, str(version), installed) for version in (to, was))
     if was in listed.offered(kubernetes):

@@ -20,7 +20,7 @@ _SAME_OPEN = 6
 def page(assessment: Assessment, found: UpgradeReport) -> str:
     """The whole page."""
     told, absent = gap_lines(assessment.gaps)
-    status = assessment.kubernetes
+    status, named = assessment.kubernetes, upgrades.named_of(found)
     return (
         html.environment()
         .get_template("upgrade.html")
@@ -34,8 +34,9 @@ def page(assessment: Assessment, found: UpgradeReport) -> str:
             blockers=upgrades.by_topic(found.blockers),
             look=upgrades.by_topic(found.to_look_at),
             changing=len(found.of(Outcome.CHANGES, Outcome.CHOOSE)),
-            stages=[(stage, upgrades.headings(stage)) for stage in found.stages],
-            named=upgrades.named_of(found),
+            stages=[(stage, upgrades.headings(stage), upgrades.to_look_up(stage, named)) for stage in found.stages],
+            named=named,
+            beyond=upgrades.beyond(found),
             rows={each.installation: f"addon-{number}" for number, each in enumerate(found.addons, start=1)},
             same_open=_SAME_OPEN,
             boxed=lambda actions: boxes(action_lines(actions)),

@@ -7,8 +7,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
 
 from addonctl.assessment import Assessment
+from addonctl.catalog import Answer
 from addonctl.findings import CHECKS
-from addonctl.model.plan import Step
+from addonctl.model.plan import OpenQuestion, Step
 from addonctl.render import terminal
 from addonctl.render.commands import Line, action_lines, action_text, boxes, fix_lines
 from addonctl.render.documents import Document, envelope, finding_document, gap_lines, plain, step_document
@@ -24,6 +25,7 @@ from addonctl.upgrading import (
     Outcome,
     Stage,
     UpgradeReport,
+    answer,
     by_addonctl,
     by_owner,
 )
@@ -37,6 +39,7 @@ OUTCOMES: Mapping[Outcome, str] = {
     Outcome.BY_AWS: "AWS updates it",
 }
 """What becomes of an add-on, in words."""
+_ANSWERS = {Answer.YES: GOOD, Answer.NO: BAD, Answer.UNKNOWN: FAIR}
 _COLOURS = {Outcome.STAYS: GOOD, Outcome.BY_AWS: GOOD, Outcome.NO_VERSION: BAD, Outcome.UNKNOWN: QUIET}
 # Evidence of a finding beyond this is counted; `-o json` has all of it.
 _EVIDENCE_SHOWN = 50
@@ -68,10 +71,33 @@ def verdict(found: UpgradeReport, assessment: Assessment) -> str:
     if stuck:
         return f"Not yet: {counted(stuck, 'add-on')} without a version that fits."
     asked = f"{counted(len(found.questions), 'add-on')} of which nobody says whether it fits" if found.questions else ""
-    unknown = "; ".join(filter(None, (asked, f"{counted(unread, 'part')} not read" if unread else "")))
+    parts = f"{counted(unread, 'part')} not read" if unread else ""
+    absent = "what of the cluster is not in the input" if any(gap.absent for gap in assessment.gaps) else ""
+    unknown = "; ".join(filter(None, (asked, parts, absent, beyond(found))))
     if unknown:
         return f"Nothing known stands in the way, but not everything is known: {unknown}."
     return "Nothing stands in the way: go in the order below."
+
+
+def beyond(found: UpgradeReport) -> str:
+    """Which minors on the way nobody knows; empty if they are all known."""
+    minors = ", ".join(map(str, found.beyond))
+    return f"Kubernetes {minors}, which EKS is not known to offer, and what it removes" if minors else ""
+
+
+def to_look_up(stage: Stage, named: Mapping[str, Label]) -> list[str]:
+    """What a person has to find out before a stage, in sentences."""
+
+    def listed(asked: Iterable[OpenQuestion]) -> str:
+        published = ((each, f" (published for it: {each.published})" if each.published else "") for each in asked)
+        return ", ".join(f"{named.get(each.installation, each.installation)}{text}" for each, text in published)
+
+    unsure = listed(each for each in stage.questions if not each.unsupported)
+    unfit = listed(each for each in stage.questions if each.unsupported)
+    return [
+        *([f"Look up first which version supports {stage.to}: {unsure}."] if unsure else []),
+        *([f"Find a version first of what does not support {stage.to}: {unfit}."] if unfit else []),
+    ]
 
 
 def moves(each: AddonUpgrade) -> str:
@@ -114,7 +140,7 @@ def upgrade_report(assessment: Assessment, found: UpgradeReport, style: Style) -
     supported = terminal.kubernetes_line(assessment.kubernetes)
     say(f"{demo}{found.plan.cluster}  ·  {supported}  ·  target {found.target}", "bold")
     say(counts(found))
-    say(verdict(found, assessment), BAD if found.is_blocked else GOOD)
+    say(verdict(found, assessment), _ANSWERS[answer(found, assessment)])
     for heading, obstacles in (("BLOCKERS", found.blockers), ("TO LOOK AT", found.to_look_at)):
         for topic, same in by_topic(obstacles):
             title(f"{heading}: {topic}")
@@ -126,6 +152,8 @@ def upgrade_report(assessment: Assessment, found: UpgradeReport, style: Style) -
     if found.waived:
         say(f"{counted(found.waived, 'finding')} waived, and not counted.", QUIET)
     terminal.gaps(assessment.gaps, style, assessment.snapshot.intake)
+    if found.beyond:
+        say(f"Not known: {beyond(found)}.", FAIR)
     for note in assessment.stale:
         say(note, FAIR)
 
@@ -144,23 +172,28 @@ def _obstacle(each: Obstacle, found: UpgradeReport, style: Style) -> None:
 
 def _stage(stage: Stage, found: UpgradeReport, style: Style) -> None:
     before, control_plane, nodes, after = headings(stage)
-    _steps(before, stage.before, found, style)
+    asked = to_look_up(stage, named_of(found))
+    if asked or stage.before:
+        title(before)
+    for text in asked:
+        say(text, FAIR)
+    _steps(stage.before, found, style)
     title(control_plane)
     actions(action_lines(stage.control_plane), "→ ", "   ")
     if stage.nodes:
         title(nodes)
         actions(action_lines(stage.nodes), "→ ", "   ")
-    _steps(after, stage.after, found, style)
+    if stage.after:
+        title(after)
+    _steps(stage.after, found, style)
 
 
-def _steps(heading: str, steps: Sequence[Step], found: UpgradeReport, style: Style) -> None:
+def _steps(steps: Sequence[Step], found: UpgradeReport, style: Style) -> None:
     named = named_of(found)
-    if steps:
-        title(heading)
     for step in steps:
         was, to = step.from_version or "unknown", step.to_version or "a version that you choose"
         say(f"{named.get(step.installation, step.installation)}: {was} → {to}", "", first=f"{step.id}. ")
-        actions(action_lines(by_owner(step, found.plan.cluster)), "→ ", "   ")
+        actions(action_lines(by_owner(step)), "→ ", "   ")
         if step.irreversible:
             say(f"cannot be undone: {step.irreversible}", BAD, "   ")
         if style.wide:
@@ -238,26 +271,29 @@ def _pasted(lines: Iterable[Line]) -> Iterator[str]:
 
 def _order(assessment: Assessment, found: UpgradeReport) -> Iterator[str]:
     yield "## Order\n"
-    cluster = found.plan.cluster
     for stage in found.stages:
         before, control_plane, nodes, after = headings(stage)
-        yield from _written_steps(before, stage.before, cluster)
+        asked = to_look_up(stage, named_of(found))
+        if asked or stage.before:
+            yield f"### {before}\n"
+        yield from (f"{words(text)}\n" for text in asked)
+        yield from _written_steps(stage.before)
         yield f"### {control_plane}\n\n{markdown_block(action_text(stage.control_plane))}\n"
         if stage.nodes:
             yield f"### {nodes}\n"
             yield from _pasted(action_lines(stage.nodes))
-        yield from _written_steps(after, stage.after, cluster)
+        if stage.after:
+            yield f"### {after}\n"
+        yield from _written_steps(stage.after)
         yield f"{AGAIN}\n"
 
 
-def _written_steps(heading: str, steps: Sequence[Step], cluster: str) -> Iterator[str]:
-    if steps:
-        yield f"### {heading}\n"
+def _written_steps(steps: Sequence[Step]) -> Iterator[str]:
     for step in steps:
         to = markdown_code(str(step.to_version)) if step.to_version else "a version that you choose"
         was = markdown_code(str(step.from_version or "unknown"))
         yield f"{step.id}. {markdown_code(step.installation)} {was} → {to}, by {markdown_code(str(step.owner))}\n"
-        yield from _pasted(action_lines(by_owner(step, cluster)))
+        yield from _pasted(action_lines(by_owner(step)))
         if step.irreversible:
             yield f"Cannot be undone: {markdown_code(step.irreversible)}\n"
         for mark, done in (("Undo: ", step.undo), (OR_BY_ADDONCTL, by_addonctl(step))):
@@ -285,7 +321,7 @@ def _addon_table(assessment: Assessment, found: UpgradeReport) -> Iterator[str]:
 def _not_read(assessment: Assessment, found: UpgradeReport) -> Iterator[str]:
     told, absent = gap_lines(assessment.gaps)
     unrecognised = assessment.inventory.unrecognised
-    if not (told or absent or unrecognised or found.waived or assessment.stale):
+    if not (told or absent or unrecognised or found.waived or found.beyond or assessment.stale):
         return
     yield "## Not judged\n"
     yield from (f"- {words(gap.part)}: {gap.reason.value}, {markdown_code(gap_detail(gap))}" for gap in told)
@@ -296,6 +332,8 @@ def _not_read(assessment: Assessment, found: UpgradeReport) -> Iterator[str]:
         yield f"- system workloads that match no add-on of the catalog: {markdown_code(named)}"
     if found.waived:
         yield f"- {counted(found.waived, 'finding')} waived"
+    if found.beyond:
+        yield f"- {words(beyond(found))}"
     yield from (f"- {words(note)}" for note in assessment.stale)
 
 
@@ -309,12 +347,14 @@ def upgrade_document(assessment: Assessment, found: UpgradeReport) -> Document:
         "from": str(found.plan.kubernetes),
         "target": str(found.target),
         "plan": found.plan.id,
+        "answer": answer(found, assessment).value,
         "verdict": verdict(found, assessment),
         "blockers": [_obstacle_document(assessment, each) for each in found.blockers],
         "to_look_at": [_obstacle_document(assessment, each) for each in found.to_look_at],
-        "stages": [_stage_document(stage, found.plan.cluster) for stage in found.stages],
+        "stages": [_stage_document(stage) for stage in found.stages],
         "addons": [plain(each) | {"why": why(each)} for each in found.addons],
         "questions": plain(found.questions),
+        "beyond": plain(found.beyond),
         "waived": found.waived,
         "stale_knowledge": list(assessment.stale),
     }
@@ -330,13 +370,14 @@ def _obstacle_document(assessment: Assessment, each: Obstacle) -> Document:
     }
 
 
-def _stage_document(stage: Stage, cluster: str) -> Document:
+def _stage_document(stage: Stage) -> Document:
     def listed(steps: Iterable[Step]) -> list[Document]:
-        return [step_document(step) | {"commands": action_text(by_owner(step, cluster))} for step in steps]
+        return [step_document(step) | {"commands": action_text(by_owner(step))} for step in steps]
 
     return {
         "from": str(stage.kubernetes),
         "to": str(stage.to),
+        "questions": plain(stage.questions),
         "before": listed(stage.before),
         "control_plane": action_text(stage.control_plane),
         "nodes": action_text(stage.nodes),

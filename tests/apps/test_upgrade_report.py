@@ -35,9 +35,7 @@ def test_every_command_in_it_is_taken_by_its_tool(reported: tuple[Assessment, Up
     for stage in found.stages:
         listed = [*action_lines(stage.control_plane), *action_lines(stage.nodes)]
         for step in (*stage.before, *stage.after):
-            listed += [
-                line for done in (by_owner(step, "c"), step.undo, by_addonctl(step)) for line in action_lines(done)
-            ]
+            listed += [line for done in (by_owner(step), step.undo, by_addonctl(step)) for line in action_lines(done)]
         for words in commands_of(tuple(listed)):
             tools.add(words[0])
             if words[0] == "addonctl":
@@ -114,6 +112,28 @@ def test_files_need_the_kubernetes_that_they_are_for(tmp_path: Path) -> None:
     assert found["gaps"], "what a folder does not hold is said"
 
 
+def test_files_are_part_of_a_cluster_and_never_ready(tmp_path: Path) -> None:
+    manifest = tmp_path / "a.yaml"
+    manifest.write_text("apiVersion: v1\nkind: Namespace\nmetadata: {name: a}\n")
+    given = ("upgrade-report", "-f", str(manifest), "--kubernetes", "1.33", "--target", "1.34")
+    done = run(*given, "--fail-on", "unknown")
+    assert done.returncode == 2
+    assert "aws eks update-cluster-version --name CLUSTER --kubernetes-version 1.34" in done.stdout
+    assert "not everything is known: what of the cluster is not in the input" in " ".join(done.stdout.split())
+    assert run(*given, "--fail-on", "blocker").returncode == 0
+
+
+@pytest.mark.parametrize("output", ["table", "markdown", "html"])
+def test_what_to_look_up_stands_before_the_stage_that_asks_for_it(output: str, tmp_path: Path) -> None:
+    page = tmp_path / "page"
+    shown = run("upgrade-report", "--demo", "--target", "1.37", "-o", output, "-O", str(page))
+    assert shown.returncode == 0, shown.stderr
+    text = " ".join(page.read_text().replace("\\", "").split())
+    asked = text.index("Look up first which version supports 1.36: cert-manager (published for it: 1.21), flux.")
+    assert text.index("The control plane to 1.35") < asked < text.index("The control plane to 1.36")
+    assert "Kubernetes 1.37, which EKS is not known to offer, and what it removes" in text
+
+
 # ── The page ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -153,7 +173,7 @@ def test_what_is_in_a_box_can_be_pasted(reported: tuple[Assessment, UpgradeRepor
     boxed = re.findall('<pre class="fix"[^>]*><code>(.*?)</code></pre>', text, re.DOTALL)
     plain = [re.sub("<[^>]+>", "", box) for box in boxed]
     for step in reported[1].plan.steps:
-        for line in action_lines(by_owner(step, "prod-eu-1")):
+        for line in action_lines(by_owner(step)):
             assert line.kind is not LineKind.COMMAND or any(line.text[:60] in box for box in plain), line
 
 

@@ -9,13 +9,13 @@ from addonctl import model
 from addonctl.adapters.clock import SystemClock
 from addonctl.apps import wiring
 from addonctl.assessment import Assessment
-from addonctl.catalog import Catalog
+from addonctl.catalog import Answer, Catalog
 from addonctl.errors import BadInput
 from addonctl.findings import CHECKS, Capability, finding
 from addonctl.model import CommandLine, Evidence, Finding, Note, ObjectRef, Severity, View, owners
 from addonctl.plan import upgrade_plan
 from addonctl.preflight import Prepared, preflight
-from addonctl.upgrading import Outcome, Topic, UpgradeReport, by_addonctl, by_owner, of_upgrades, upgrade_report
+from addonctl.upgrading import Outcome, Topic, UpgradeReport, answer, by_addonctl, by_owner, of_upgrades, upgrade_report
 from addonctl.versions import Minor, Version
 from tests.builders import NOW
 from tests.judging import assessed
@@ -197,6 +197,37 @@ def test_what_is_known_not_to_fit_and_published_otherwise_is_for_a_person_to_cho
     assert each.reason
 
 
+def without_add_ons(assessment: Assessment, *gaps: model.Gap) -> Assessment:
+    """The same cluster with nothing in it that speaks against an upgrade."""
+    nothing = replace(assessment.inventory, installations=())
+    unordered = replace(assessment.dependencies, order=())
+    view = View(replace(assessment.snapshot, gaps=gaps))
+    return replace(assessment, view=view, findings=(), inventory=nothing, dependencies=unordered)
+
+
+def test_what_no_step_answers_is_asked_before_its_stage(demo: Assessment, reported: Reported) -> None:
+    found = reported(demo)
+    asked = [each for stage in found.stages for each in stage.questions]
+    assert sorted(each.installation for each in asked) == sorted(each.installation for each in found.plan.questions)
+    assert all(each.kubernetes == stage.to for stage in found.stages for each in stage.questions)
+    assert [bool(stage.questions) for stage in found.stages] == [True, True]
+
+
+def test_a_kubernetes_that_nobody_knows_is_never_a_yes(demo: Assessment, catalog: Catalog, reported: Reported) -> None:
+    """Without an add-on, a finding and a gap, nothing but the calendar speaks against it."""
+    newest = catalog.kubernetes.newest_on_eks
+    empty = without_add_ons(demo)
+    known, beyond = reported(empty, newest), reported(empty, newest.next)
+    assert (known.beyond, answer(known, empty)) == ((), Answer.YES)
+    assert (beyond.beyond, answer(beyond, empty)) == ((newest.next,), Answer.UNKNOWN)
+
+
+def test_what_is_not_in_the_input_is_never_a_yes(demo: Assessment, reported: Reported) -> None:
+    absent = model.Gap(part="leases", reason=model.GapReason.NOT_IN_INPUT, detail="", absent=True)
+    part = without_add_ons(demo, absent)
+    assert answer(reported(part), part) is Answer.UNKNOWN
+
+
 # ── Commands ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -204,7 +235,7 @@ def test_a_step_of_eks_ends_before_the_next_begins(demo: Assessment, reported: R
     steps = [step for step in reported(demo).plan.steps if isinstance(step.owner, owners.EksAddon)]
     assert len(steps) == 6
     for step in steps:
-        *_, last = by_owner(step, "prod-eu-1")
+        *_, last = by_owner(step)
         assert isinstance(last, CommandLine)
         assert last.argv[:4] == ("aws", "eks", "wait", "addon-active")
         (ours,) = by_addonctl(step)
@@ -216,7 +247,7 @@ def test_what_is_kept_elsewhere_is_changed_there_alone(demo: Assessment, catalog
     git = owners.ArgoApplication("argocd", "coredns")
     steps = [step for step in reported(at(demo, "coredns", owner=git)).plan.steps if step.addon == "coredns"]
     assert steps
-    assert all(by_addonctl(step) == () and by_owner(step, "c") == step.do for step in steps)
+    assert all(by_addonctl(step) == () and by_owner(step) == step.do for step in steps)
 
 
 def node(name: str, **labels: str) -> model.Node:

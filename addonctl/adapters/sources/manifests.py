@@ -578,7 +578,8 @@ def read(
     snapshot = collection.snapshot(Cluster(name=name, kubernetes=kubernetes, source="files"), taken)
     if collection.is_empty:
         raise _nothing(given, snapshot)
-    cluster = replace(snapshot.cluster, name=snapshot.cluster.name or _named(given))
+    unnamed = not snapshot.cluster.name
+    cluster = replace(snapshot.cluster, name=snapshot.cluster.name or _named(given), unnamed=unnamed)
     return replace(snapshot, cluster=cluster, taken=as_of or snapshot.taken)
 
 
