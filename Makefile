@@ -71,7 +71,7 @@ prove: bench simulation
 	$(BIN)/python -m pytest $(UNIT) -m "" --hypothesis-profile thorough -rs
 	$(BIN)/python -m pytest tests/contracts/test_journal_kills.py tests/cluster -m "" -rs
 	$(BIN)/python -m bench.rehearsals_beside_cluster lab 24
-	for script in cluster_scan faults_beside_popeye bad_versions_beside_peers updates_beside_peers; do $(BIN)/python -m bench.$$script || exit 1; done
+	for script in allocation cluster_scan faults_beside_popeye bad_versions_beside_peers updates_beside_peers; do $(BIN)/python -m bench.$$script || exit 1; done
 
 # A million simulated updates, or RUNS of them; NIGHT keeps what is done, and the same command goes on.
 RUNS ?= 1000000

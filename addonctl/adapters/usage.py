@@ -6,7 +6,8 @@ Series of one container that are there twice (two replicas of Prometheus, two jo
 From the metrics API, where there is no Prometheus: what is used now, and nothing of before.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from itertools import accumulate
@@ -24,6 +25,7 @@ from addonctl.model.sizing import HOURS_A_WEEK, Day
 from addonctl.model.usage import ClusterSize, Counted, Measured, Metrics, Spread, Traffic, VolumeUse
 
 _CONTAINERS = 500
+_AT_ONCE = 4  # queries: a Prometheus computes 20 at once by default, and is there for others as well
 _STEP, _SLOT_S = "5m", 300  # of rates, and between the samples of quantiles
 _WEEK, _DAY, _HOUR = timedelta(days=7), timedelta(days=1), timedelta(hours=1)
 _BY = "max by (namespace, pod, container)"
@@ -109,8 +111,10 @@ class _Chunk:
     def measured(self, window: timedelta, *, daily: bool, means: bool) -> Iterator[Measured]:
         found: dict[_Key, dict[str, float]] = {}
         queries = self._over(_seconds(window))
-        for figure in _MEANS if means else queries:
-            for series in self._asked(figure, queries[figure]):
+        for figure, those in self._each(
+            _MEANS if means else tuple(queries), lambda name: self._asked(name, queries[name])
+        ):
+            for series in those:
                 found.setdefault(_key(series.labels), {})[figure] = series.points[-1][1]
         days = self._days(window) if daily else {}
         weeks = self._weeks() if daily else {}
@@ -118,6 +122,13 @@ class _Chunk:
             if (key[0], key[2]) in self._wanted:
                 by_day = tuple(_day(day, said) for day, said in sorted(days.get(key, {}).items()))
                 yield replace(_measured(key, found[key], window), days=by_day, week=weeks.get(key, ()))
+
+    def _each(
+        self, figures: Sequence[str], ask: Callable[[str], Iterator[Series]]
+    ) -> Iterator[tuple[str, Sequence[Series]]]:
+        """What is asked for each figure, some at once."""
+        with ThreadPoolExecutor(_AT_ONCE) as pool:
+            yield from zip(figures, pool.map(lambda figure: tuple(ask(figure)), figures), strict=True)
 
     def glanced(self, window: timedelta) -> Iterator[Measured]:
         """The figures of _GLANCE, those of each of its groups by one query."""
@@ -197,8 +208,9 @@ class _Chunk:
         last = self._end.replace(hour=0, minute=0, second=0, microsecond=0)
         found: dict[_Key, dict[date, dict[str, float]]] = {}
         queries = self._over("1d")
-        for figure in _DAILY:
-            for series in self._asked(figure, queries[figure], since=last - window + _DAY, until=last):
+        since = last - window + _DAY
+        for figure, those in self._each(_DAILY, lambda name: self._asked(name, queries[name], since=since, until=last)):
+            for series in those:
                 of_it = found.setdefault(_key(series.labels), {})
                 for at, value in series.points:
                     day = (datetime.fromtimestamp(at, UTC) - _DAY).date()
@@ -234,16 +246,17 @@ class _Chunk:
 
     def _over(self, window: str) -> Mapping[str, str]:
         """The query of each figure over a window."""
-        memory = f"{self._of(_MEMORY)}[{window}]"
+        memory, every = f"{self._of(_MEMORY)}[{window}]", f"{self._of(_MEMORY)}[{window}:{_STEP}]"
         cpu = f"rate({self._of(_CPU)}[{_STEP}])[{window}:{_STEP}]"
         periods, throttled = (f"increase({self._of(each)}[{window}])" for each in (_PERIODS, _THROTTLED))
         figures = {
             f"{what}_{name}": f"{_BY} ({of}{over}))"
-            for what, over in (("cpu", cpu), ("memory", memory))
+            for what, over in (("cpu", cpu), ("memory", every))
             for name, of in _SPREAD.items()
         }
         return {
             **figures,
+            "memory_max": f"{_BY} (max_over_time({memory}))",  # of every sample: a peak is what kills
             "throttled": f"{_BY} ({throttled} / {periods})",
             "oom_kills": f"{_BY} (increase({self._of(_OOM)}[{window}]))",
             "restarts": f"{_BY} (changes(({_BY} ({self._of(_STARTED)}))[{window}:{_STEP}]))",

@@ -47,10 +47,10 @@ def usage(addon: str, window: "timedelta", growth: bool, output: str, no_headers
     from addonctl.growth import growths
     from addonctl.render import screen, usages
 
+    refuse(["--growth"] if growth and output == "csv" else [], "-o csv", "Its columns are those of use; take -o json.")
     options = source_options(source)
     manager = wiring.manager(options)
     assessment = manager.assess()
-    refuse(["--growth"] if growth and output == "csv" else [], "-o csv", "Its columns are those of use; take -o json.")
     asked = wiring.usage(options, daily=growth, growth=growth, now_will_do=not growth)
     found = manager.usage(assessment, asked, window, addon)
     style = screen.Style(wide=output == "wide", headers=not no_headers)

@@ -32,7 +32,9 @@ def serving(folder: Path, config: Mapping[str, Any] | None = None, history: str 
     (folder / "prometheus.json").write_text(json.dumps(config or {}))
     if history:
         (folder / "history").write_text(history)
-        _promtool("tsdb", "create-blocks-from", "openmetrics", folder / "history", folder / "data")
+        # It reads the whole history once a block; of two hours each by default.
+        whole = "--max-block-duration=720h"
+        _promtool("tsdb", "create-blocks-from", whole, "openmetrics", folder / "history", folder / "data")
     address, records = f"127.0.0.1:{_free_port()}", Records(folder)
     try:
         records.spawn(
