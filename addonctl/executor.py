@@ -5,7 +5,7 @@ that may have been carried out though its answer was lost is asked for again. An
 again may help; what is sure not to turns the run back. What differs between owners is in hands/. Called by worker.py.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -13,7 +13,7 @@ from datetime import datetime
 from addonctl import leases, node_probes
 from addonctl.errors import AddonctlError, Forbidden, Invalid, NotAllowed
 from addonctl.hands import Hand, NotYet, Ports, Present, hand
-from addonctl.hands.comparing import delete_added, differences, put_settings_back
+from addonctl.hands.comparing import delete_added, differences, put_settings_back, rights_given_up
 from addonctl.hands.configuration import check_premise, is_configured
 from addonctl.instances import Instance, Instances, Seen, exists
 from addonctl.model import NOTHING, READY, Answered, Counts, Guard, ObjectRef, Sample
@@ -286,7 +286,8 @@ class Executor:
         self._not_busy(step, found)
         if step.configuration and not is_configured(step, self.ports, step.configuration.goal):
             raise NotYet(f"the configuration of {step.installation} is not what it is to be", _LATE_S)
-        return ""
+        given_up = () if step.creates or step.removes else rights_given_up(self.ports, self._held(run))
+        return _told({"rights that it gave up": given_up})
 
     def _compare_with(self, wanted: Checkpoint, step: Step, *, strictly: bool) -> str:
         """Waits until the owner has a checkpoint's state, and `strictly` objects all but their labels and annotations.
@@ -300,12 +301,13 @@ class Executor:
         differ = [*owner.differences(wanted), *map(str, found.changed if strictly else ()), *map(str, still)]
         if differ:
             raise NotYet(f"not as the checkpoint has it: {', '.join(differ)}", _LATE_S)
-        return _told(meanwhile=(*(() if strictly else found.changed), *found.others), left=left)
+        meanwhile = (*(() if strictly else found.changed), *found.others)
+        return _told({"changed by others meanwhile": meanwhile, "new, and not to be deleted by us": left})
 
 
-def _told(*, meanwhile: tuple[ObjectRef, ...], left: tuple[ObjectRef, ...]) -> str:
-    told = {"changed by others meanwhile": meanwhile, "new, and not to be deleted by us": left}
-    return "; ".join(f"{what}: {', '.join(map(str, refs))}" for what, refs in told.items() if refs)
+def _told(what: Mapping[str, Iterable[object]]) -> str:
+    listed = ((about, ", ".join(map(str, each))) for about, each in what.items())
+    return "; ".join(f"{about}: {text}" for about, text in listed if text)
 
 
 def _refs(step: Step) -> tuple[ObjectRef, ...]:

@@ -3,6 +3,10 @@
 What others have written meanwhile is theirs: it is told, and neither waited for nor changed. Called by executor.py.
 """
 
+from collections.abc import Iterator
+from itertools import product
+from typing import Any
+
 from addonctl.errors import AddonctlError, NotAllowed
 from addonctl.hands.applied import added, writers, written_since
 from addonctl.hands.base import Hand, Ports
@@ -12,6 +16,7 @@ from addonctl.model import ObjectRef, live
 from addonctl.model.checkpoint import Checkpoint, Differences
 from addonctl.model.plan import Step
 
+_RBAC = "rbac.authorization.k8s.io"
 # What old instances, and the API server for everybody, go by from one moment to the next.
 _SETTINGS = frozenset((("", "ConfigMap"), ("apiextensions.k8s.io", "CustomResourceDefinition")))
 
@@ -65,3 +70,36 @@ def delete_added(ports: Ports, step: Step, hand: Hand, before: Checkpoint) -> tu
         except NotAllowed:
             left.append(each.ref)
     return tuple(left)
+
+
+def rights_given_up(ports: Ports, before: Checkpoint) -> Iterator[str]:
+    """What the roles of a checkpoint allow no more, a line for each: a version may need it first when somebody asks."""
+    for old in before.objects:
+        if old.ref.group == _RBAC and old.ref.kind in ("ClusterRole", "Role"):
+            now = exists(ports.reader, old.ref)
+            kept = list(_rights(now)) if now else []
+            lost = {_in_words(right) for right in _rights(old) if not any(_covers(each, right) for each in kept)}
+            if lost:
+                yield f"{', '.join(sorted(lost))} of {old.ref}"
+
+
+# Verb, group, resource, and the name of the only object, or none.
+_Right = tuple[str, str, str, str]
+
+
+def _rights(role: live.Object) -> Iterator[_Right]:
+    """Those on resources; paths of the API server are left out."""
+    rules: list[dict[str, Any]] = role.document.get("rules") or []
+    for rule in rules:
+        of = (rule.get(each) or () for each in ("verbs", "apiGroups", "resources"))
+        yield from product(*of, rule.get("resourceNames") or ("",))
+
+
+def _covers(allowed: _Right, wanted: _Right) -> bool:
+    *what, name = allowed
+    return name in ("", wanted[3]) and all(has in ("*", want) for has, want in zip(what, wanted, strict=False))
+
+
+def _in_words(right: _Right) -> str:
+    verb, group, resource, name = right
+    return f"{verb} {resource}.{group}".rstrip(".") + (f" {name}" if name else "")

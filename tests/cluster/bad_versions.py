@@ -244,7 +244,9 @@ BADS = (
     Bad(what="reviews time out", owner=HELM, addon=GATEKEEPER, fault="webhook timeout 0"),
     Bad(what="answers reviews with errors", owner=HELM, addon=GATEKEEPER, fault="webhook error 0"),
     Bad(what="a wrong flag", owner=HELM, addon=GATEKEEPER, change=_argument("--no-such-flag")),
+    # It is needed first when somebody makes a template: what can be told is that the role gave it up.
     Bad(what="a right is missing", owner=HELM, addon=GATEKEEPER, change=_may_not("customresourcedefinitions")),
+    Bad(what="may not list what it watches", owner=HELM, addon=GATEKEEPER, change=_may_not("*")),
     Bad(what="a Secret that nobody made", owner=HELM, addon=GATEKEEPER, change=_other_volume),
     Bad(what="cannot be scheduled", owner=HELM, addon=GATEKEEPER, change=_container(resources=_MUCH)),
     # Manifests

@@ -9,13 +9,15 @@ import pytest
 
 from addonctl.errors import Forbidden
 from addonctl.executor import Executor
-from addonctl.hands.comparing import differences
+from addonctl.hands.comparing import differences, rights_given_up
 from addonctl.model import Note, ObjectRef, live
 from addonctl.model.plan import Step
 from addonctl.model.run import Phase
 from addonctl.sim.controllers import Behaviour
 from addonctl.sim.controllers.pods import STEADY
 from addonctl.sim.faults import Rule
+from addonctl.sim.journal import Shelf, SimJournal
+from addonctl.worker import Worker
 from tests.simulation.test_update import audit
 from tests.simulation.update import NEW, OLD, VALUES, Cluster, Eks, Helm, Keeper, Kubectl, checkpoint, hand_of
 from tests.simulation.update_gitops import Argo, Flux
@@ -50,6 +52,7 @@ def of_flux(cluster: Cluster) -> Keeper:
 KEEPERS = (OfEks, OfHelm, OfKubectl, OfArgo, of_flux)
 BY_ALL = pytest.mark.parametrize("keeper", KEEPERS, ids=lambda keeper: keeper.__name__)
 Keepers = Callable[[Cluster], Keeper]
+Rules = dict[str, list[str]]
 
 
 def reads_settings(cluster: Cluster) -> None:
@@ -120,6 +123,39 @@ def test_a_sound_version_brings_its_settings(keeper: Keepers) -> None:
     assert run.phase is Phase.UPDATED, run.why
     assert said(cluster, _MAP)["data"]["of"] == str(NEW)
     assert there(cluster, *_NEW) == list(_NEW)
+
+
+@BY_ALL
+def test_rights_that_a_version_gave_up_are_told(keeper: Keepers) -> None:
+    """It may need them first when somebody asks something of it: nothing shows that while it is updated."""
+    cluster = Cluster(3, keeper=keeper)
+    journal = SimJournal(Shelf(), "worker", cluster.hands.clock)
+    worker = Worker("worker", Executor(cluster.hands), journal, cluster.hands.clock)
+    run = worker.drive(worker.begin("run", cluster.plan(), "somebody"))
+    assert run.phase is Phase.UPDATED, run.why
+    told = [line.detail for line in journal.lines("run") if "gave up" in line.detail]
+    assert told == [f"rights that it gave up: get services {OLD} of {_ROLE}"]
+
+
+@pytest.mark.parametrize(
+    ("was", "now", "lost"),
+    [
+        ({"verbs": ["get", "list"]}, {"verbs": ["list"]}, "get pods"),
+        ({"verbs": ["get"]}, {"verbs": ["*"]}, ""),
+        ({"verbs": ["*"]}, {"verbs": ["get"]}, "* pods"),
+        ({"apiGroups": ["a", "b"]}, {"apiGroups": ["*"]}, ""),
+        ({"apiGroups": ["a", "b"]}, {"apiGroups": ["b"]}, "get pods.a"),
+        ({}, {"resourceNames": ["one"]}, "get pods"),
+        ({"resourceNames": ["one", "two"]}, {"resourceNames": ["two"]}, "get pods one"),
+        ({"resourceNames": ["one"]}, {}, ""),
+    ],
+)
+def test_a_right_is_given_up_where_no_rule_has_it_any_more(was: Rules, now: Rules, lost: str) -> None:
+    cluster, any_rule = Cluster(3, keeper=OfHelm), {"apiGroups": [""], "resources": ["pods"], "verbs": ["get"]}
+    cluster.hands.writer.patch(_ROLE, {"rules": [any_rule | was]})
+    held = checkpoint(cluster)
+    cluster.hands.writer.patch(_ROLE, {"rules": [any_rule | now]})
+    assert list(rights_given_up(cluster.hands, held)) == ([f"{lost} of {_ROLE}"] if lost else [])
 
 
 def test_eks_at_work_is_not_waited_for() -> None:
