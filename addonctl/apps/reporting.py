@@ -339,7 +339,8 @@ def matrix(addons: tuple[str, ...], target: str, output: str, no_headers: bool, 
         cells = compatibility.matrix(known, addons, minors)
     else:
         assessment = _assess(source, target)
-        cells = tuple(cell for row in assessment.compatibility.cells.values() for cell in row)
+        here = (row.id for row in assessment.inventory.rows if not row.destination)
+        cells = tuple(cell for id in here for cell in assessment.compatibility.cells[id])
     style = screen.Style(wide=output == "wide", headers=not no_headers)
     print_document(output, lambda: documents.matrix_document(cells), lambda: terminal.matrix(cells, style))
     exit_by_answers((cell.answer.value for cell in cells), fail_on)

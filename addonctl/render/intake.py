@@ -38,6 +38,9 @@ def places(found: Sequence[Place]) -> str:
 def summary(intake: Intake, gaps: Sequence[Gap]) -> str:
     """`439 files: 479 objects, 68 of them HelmReleases; 12 Helm templates (…); 3 documents lost`."""
     parts = [f"{counted(intake.files, 'file')}: {', '.join(_read(intake))}", *_unrendered(intake.unrendered)]
+    if intake.modules:
+        used = sum(intake.modules.values())
+        parts.append(f"{counted(used, 'Terraform module')} ({_counts(intake.modules, '×')})")
     if intake.not_kubernetes:
         parts.append(f"not Kubernetes: {_counts(intake.not_kubernetes)}")
     if intake.passed_over:
@@ -81,7 +84,11 @@ def _one(what: str) -> str:
     return _HEAD.sub(r"\1\2", what).replace(" that are ", " that is ", 1)
 
 
-def _counts(counts: Mapping[str, int]) -> str:
-    named = [f"{number} {what if number != 1 else _one(what)}" for what, number in counts.items()]
+def _counts(counts: Mapping[str, int], times: str = "") -> str:
+    """What is counted, in words; with `times` between, by its name."""
+    if times:
+        named = [f"{number}{times} {what}" if number > 1 else what for what, number in counts.items()]
+    else:
+        named = [f"{number} {what if number != 1 else _one(what)}" for what, number in counts.items()]
     more = [f"{sum(list(counts.values())[_SHOWN_MAX:])} more"] if len(named) > _SHOWN_MAX else []
     return ", ".join((*named[:_SHOWN_MAX], *more))

@@ -459,7 +459,8 @@ def compatibility(assessment: Assessment, style: Style) -> None:
     if style.headers:
         _headline(assessment, "compatibility")
         print_line()
-    matrix([cell for row in assessment.compatibility.cells.values() for cell in row], style)
+    here = [each.id for each in assessment.inventory.rows if not is_elsewhere(each)]
+    matrix([cell for id in here for cell in assessment.compatibility.cells[id]], style)
     if style.headers:
         _findings(assessment, style)
         gaps(assessment.gaps, style, assessment.snapshot.intake)
