@@ -11,6 +11,7 @@ import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 from addonctl.errors import AddonctlError, Conflict, Invalid, NotFound, TimedOut
@@ -377,7 +378,14 @@ def _documents(record: Document) -> list[Document]:
 
 
 def _unpacked(secret: Stored) -> Document:
-    found: Document = json.loads(base64.b64decode(base64.b64decode(secret.document["data"]["release"])))
+    """A record of one's own: another status may be set on it, nothing within it is changed."""
+    return dict(_decoded(secret.document["data"]["release"]))
+
+
+@lru_cache(maxsize=32)
+def _decoded(text: str) -> Document:
+    """Each revision is read again and again."""
+    found: Document = json.loads(base64.b64decode(base64.b64decode(text)))
     return found
 
 

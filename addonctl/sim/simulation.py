@@ -284,7 +284,9 @@ def bound_s(plan: Plan, limits: Limits) -> float:
 
 def simulate(seed: int, mix: Mix | None = None) -> Outcome:
     """One update, with all that this seed draws."""
-    return play(drawn(seed, mix or Mix()))[0]
+    outcome, drive = play(drawn(seed, mix or Mix()))
+    drive.stage.close()
+    return outcome
 
 
 def play(one: Scenario) -> tuple[Outcome, Drive]:

@@ -142,6 +142,11 @@ class Stage:
             assert self.world.until(self._is_settled, BEGINS_S / 2), f"seed {self.scenario.seed} does not settle"
         self.world.advance(BEGINS_S - self.world.seconds)
 
+    def close(self) -> None:
+        """Ends the world: it is one big cycle otherwise, which only the garbage collector finds."""
+        self.world.end()
+        self.store.end_all()
+
     def _is_settled(self) -> bool:
         found = self.store.get(("apps", self.scenario.kind), SPACE, ADDON)
         return found is not None and is_rolled_out(found) and self.keeper.is_settled()

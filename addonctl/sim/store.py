@@ -207,6 +207,11 @@ class Store:
         """Calls `listener` on every change of any kind."""
         self._listeners_to_all.append(listener)
 
+    def end_all(self) -> None:
+        """Nobody listens any more, and nothing is stored."""
+        for held in (self._listeners, self._listeners_to_all, self._rows, self._log):
+            held.clear()
+
     def changes(self, key: Key, since: int) -> Sequence[Change] | None:
         """What happened to a kind after a version, in order; None when that is no longer known."""
         log = self._log.get(key) or []

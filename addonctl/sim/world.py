@@ -118,6 +118,10 @@ class World:
             self._run_next()
         self._micros = max(self._micros, end)
 
+    def end(self) -> None:
+        """Nothing will happen any more."""
+        self._queue.clear()
+
     def step(self) -> bool:
         """Runs the next thing that is to happen, at its time; whether there was one."""
         if self.next_due is None:
