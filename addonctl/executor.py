@@ -93,6 +93,8 @@ class Executor:
         seconds = min(max(round((now - since).total_seconds()), 0), _SECONDS)
         samples = (*_samples(run, answers, seen, now), _readiness(run, seen, seconds, now))
         troubles = self.ports.assessor.troubles(step) if self.ports.assessor else ()
+        if troubles is not None:
+            troubles += tuple(_out_of_memory(run, seen))
         return Looked(
             state=state,
             samples=samples,
@@ -367,6 +369,17 @@ def _readiness(run: Run, seen: Seen, seconds: int, now: datetime) -> Sample:
 def _guards(run: Run, seen: Seen) -> tuple[Guard, ...]:
     """The troubles of updated instances; before anything is changed, of all."""
     return tuple(each.trouble for each in seen.staying if each.trouble and (each.new or not run.changed))
+
+
+def _out_of_memory(run: Run, seen: Seen) -> Iterator[Guard]:
+    """Containers that were killed, if only once: of updated instances, unless old ones are; before the change, of all.
+
+    Unlike a crash loop it stays to be seen, also by a worker that was not there.
+    """
+    usual = {name for each in seen.instances if run.changed and not each.new for name in each.killed}
+    for name in sorted({name for each in seen.instances for name in each.killed} - usual):
+        subject = f"container {name} of {run.at_work_on.installation}"
+        yield Guard(code="HLT007", subject=subject, detail="It was killed for want of memory")
 
 
 def _elsewhere(run: Run, troubles: Iterable[Guard], seen: Seen) -> Iterator[Guard]:

@@ -29,7 +29,8 @@ Document = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Instance:
-    """A pod. `new`: of another template than the checkpoint's; `trouble`: why it cannot run, where that is certain.
+    """A pod. `new`: of another template than the checkpoint's; `trouble`: why it cannot run, where that is certain;
+    `killed`: the names of its containers that ended for want of memory, and may run again.
 
     `ready_since`: None where it is not, or nobody says.
     """
@@ -42,6 +43,7 @@ class Instance:
     node: str = ""
     ending: bool = False
     trouble: Guard | None = None
+    killed: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,6 +241,7 @@ def _instance(found: live.Object, new: bool) -> Instance:
         node=pod["spec"].get("nodeName", ""),
         ending=is_ending(pod),
         trouble=next(_troubles(pod), None),
+        killed=tuple(_killed(pod)),
     )
 
 
@@ -259,6 +262,13 @@ def _troubles(pod: Document) -> Iterator[Guard]:
             detail = ": ".join(filter(None, (waiting["reason"], waiting.get("message", ""))))
             ref = ObjectRef.of("Pod", metadata["name"], metadata.get("namespace", ""))
             yield Guard(code=code, subject=f"{container.get('name', '')} of {metadata['name']}", detail=detail, ref=ref)
+
+
+def _killed(pod: Document) -> Iterator[str]:
+    for container in (pod.get("status") or {}).get("containerStatuses") or ():
+        for state in (container.get("state"), container.get("lastState")):
+            if ((state or {}).get("terminated") or {}).get("reason") == "OOMKilled":
+                yield str(container.get("name", ""))
 
 
 def is_ending(pod: Document) -> bool:

@@ -158,6 +158,29 @@ def test_a_node_that_is_lost_where_no_instance_is_turns_nothing_back() -> None:
     assert elsewhere > 3
 
 
+LEAKING = Behaviour(leaks=True, crashes_after_s=90)
+
+
+def test_what_was_out_of_memory_while_no_worker_looked_is_seen_by_the_next_one() -> None:
+    """The first dies just before instances run out of memory, the second after one look: they are ready again then."""
+    one = replace(PLAIN, nodes=6, least=1, rps=20, probe_rps=20, drain_s=15, does=LEAKING, owner="Helm")
+    for place in range(166, 178, 2):
+        outcome, _ = play(replace(one, crashes=(place, place + 5)))
+        assert outcome.end is End.ROLLED_BACK, "\n".join(story(outcome.scenario))
+
+
+@pytest.mark.parametrize("usual", [False, True])
+def test_a_container_that_is_killed_for_want_of_memory_is_no_news_where_the_old_one_is(usual: bool) -> None:
+    stage = Stage(replace(PLAIN, does=Behaviour(leaks=True, crashes_after_s=5)))
+    for pod in stage.store.rows(POD) if usual else ():
+        (container,) = pod.status["containerStatuses"]
+        killed = {**container, "lastState": {"terminated": {"reason": "OOMKilled"}}}
+        stage.store.set_status(pod, {**pod.status, "containerStatuses": [killed]}, "kubelet")
+    run = Drive(stage).to_the_end()
+    codes = [guard.code for guard in run.why.judgement.guards] if isinstance(run.why, GateFailed) else []
+    assert codes == ["HLT001"] + ["HLT007"] * (not usual), run.why
+
+
 def test_harm_in_fewer_answers_than_a_pass_rules_out_is_told_from_harm_that_was_missed() -> None:
     outcome, _ = play(replace(PLAIN, kind="DaemonSet", does=Behaviour(wrong=0.02)))
     assert (outcome.end, outcome.end.bad) == (End.FAINT, True)

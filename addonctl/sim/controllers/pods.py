@@ -152,6 +152,7 @@ class _Run:
 
     uid: str
     restarts: int = 0
+    ended_by: str = ""  # why it restarted last
     failures: int = 0
     ready: bool = False
     next: Later | None = None
@@ -225,7 +226,7 @@ class Kubelets:
         return [self.behave(one["image"], node) for one in pod.spec["containers"]]
 
     def _begin(self, pod: Stored) -> None:
-        run = self._runs[pod.name] = _Run(pod.uid, restarts=_restarts(pod))
+        run = self._runs[pod.name] = _Run(pod.uid, restarts=_restarts(pod), ended_by=_ended_by(pod))
         self._runs_no_more(pod)
         if pod.is_ending:
             self._stop(pod)
@@ -244,16 +245,17 @@ class Kubelets:
         run = self._runs[pod.name]
         self._tell()
         self.running[pod.uid] = self._world.micros
-        crashes = [one.crashes_after_s for one in found if one.crashes_after_s is not None]
+        crashes = [(one.crashes_after_s, one.leaks) for one in found if one.crashes_after_s is not None]
         ready_s = max(one.ready_s for one in found) if all(one.gets_ready for one in found) else None
         if ready_s == 0:
             self._set(pod, ready=True)
         else:
             self._set(pod, ready=False)
-        if ready_s and (not crashes or ready_s < min(crashes)):
+        if ready_s and (not crashes or ready_s < min(crashes)[0]):
             self._later(pod.name, ready_s, self._gets_ready)
         if crashes:
-            self._crash_later(pod.name, min(crashes), run)
+            seconds, leaks = min(crashes)
+            self._crash_later(pod.name, seconds, run, "OOMKilled" if leaks else "Error")
         cut_off_s = max(one.loses_node_s for one in found)
         if cut_off_s and pod.uid not in self._cut_off:
             self._cut_off.add(pod.uid)
@@ -268,7 +270,7 @@ class Kubelets:
             self._tell()
             del self.running[pod.uid]
 
-    def _crash_later(self, name: Name, seconds: float, run: _Run) -> None:
+    def _crash_later(self, name: Name, seconds: float, run: _Run, why: str) -> None:
         """Beside what else is to come: a container may be ready before it exits."""
 
         def crash() -> None:
@@ -276,7 +278,7 @@ class Kubelets:
             if pod is None or self._runs.get(name) is not run or pod.is_ending:
                 return
             if self._nodes.is_there(pod.spec["nodeName"]):
-                run.restarts += 1
+                run.restarts, run.ended_by = run.restarts + 1, why
                 self._held_back(pod, "CrashLoopBackOff", "Running")
 
         self._world.after(seconds, crash)
@@ -311,6 +313,7 @@ class Kubelets:
                 "ready": ready,
                 "restartCount": run.restarts,
                 "state": state,
+                **({"lastState": {"terminated": {"reason": run.ended_by}}} if run.ended_by else {}),
             }
             for one in pod.spec["containers"]
         ]
@@ -345,6 +348,11 @@ class Kubelets:
 
 def _restarts(pod: Stored) -> int:
     return max((one["restartCount"] for one in pod.status.get("containerStatuses") or ()), default=0)
+
+
+def _ended_by(pod: Stored) -> str:
+    containers = pod.status.get("containerStatuses") or ()
+    return next((at(one, "lastState", "terminated", "reason") or "" for one in containers), "")
 
 
 def _pre_stop_s(spec: Document) -> float:
