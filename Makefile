@@ -55,7 +55,7 @@ cluster-test: $(VENV)/installed-dev
 lab: $(VENV)/installed-dev
 	@$(BIN)/python -m tests.cluster lab $(if $(SIMULATED),--simulated $(SIMULATED)) $(if $(ARGOCD),--argocd)
 
-# Simulated updates by seed, and a worker that dies at every boundary; CI has time for 5,000 of them.
+# Simulated updates by seed, and a worker that dies at every boundary; CI has time for 12,000 of them.
 SEEDS ?= 20000
 simulation: $(VENV)/installed-dev
 	$(BIN)/addonctl simulate --seed 1 --runs $(SEEDS)

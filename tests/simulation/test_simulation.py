@@ -35,12 +35,11 @@ ALONE = replace(PLAIN, instances=1, least=0)
 BLINDING = next(seed for seed in range(99) if len(Random(seed).choice((("eks",), ("objects", "helm"), (1, 2, 3)))) == 3)
 # Every so many boundaries: all of them are tried by those who have the time, `make simulation`.
 EVERY = int(os.environ.get("ADDONCTL_EVERY_BOUNDARY", "20"))
-SEEDS, OF_A_TEST = 400 // EVERY, 20
+SEEDS = 20  # `make simulation` tries thousands
 
 
-@pytest.mark.parametrize("first", range(0, SEEDS, OF_A_TEST))
-def test_nothing_is_violated_and_no_harm_is_missed(first: int) -> None:
-    for seed in range(first, first + OF_A_TEST):
+def test_nothing_is_violated_and_no_harm_is_missed() -> None:
+    for seed in range(SEEDS):
         outcome = simulate(seed)
         assert not outcome.violations, "\n".join(story(outcome.scenario))
         assert outcome.end is not End.MISSED, "\n".join(story(outcome.scenario))
