@@ -79,8 +79,8 @@ class Executor:
             leases.keep(self.ports.writer, run, since, now)
             if len(run.checkpoints) <= run.step:
                 return Looked(state=StepState(of=0, updated=0, ready=0, updated_ready=0), served=served, troubles=None)
+            owner, detail = self._hand(step).state(run.ticket)  # first: what it is done with is there in what follows
             looks = self._created(run) if step.creates else [each.look() for each in self._instances(run)]
-            owner, detail = self._hand(step).state(run.ticket)
         except AddonctlError as error:
             return Looked(state=None, unread=error.what, troubles=None)
         seen = counted = sum(looks, Seen())
@@ -259,8 +259,9 @@ class Executor:
 
     def _release(self, run: Run, step: Step, wave: int) -> str:
         """Lets a wave take the new version up, once its owner has brought it; asked again until that is done."""
+        is_done = self._hand(step).state(run.ticket)[0] is OwnerState.DONE  # before what it is done with is looked at
         seen = [(each, each.look()) for each in self._instances(run)]
-        if self._hand(step).state(run.ticket)[0] is OwnerState.DONE:
+        if is_done:
             seen = [(each, now) for each, now in seen if not now.as_it_was]  # of the others no pods are replaced
             if not seen:
                 return "no pods are replaced"

@@ -22,6 +22,8 @@ from addonctl.ports import Clock, ObjectReader, ObjectWriter
 _NONE = 2**31 - 1
 # The controllers take so long to make one instance follow another, at most.
 _FOLLOWS_S, _LOOK_S = 5.0, 0.25
+# Clocks of two machines differ by no more than this, unless one of them is wrong.
+_CLOCKS_DIFFER = timedelta(seconds=60)
 
 
 # ── Deployments ─────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -68,9 +70,14 @@ class Surging(Instances):
         return False
 
     def _have_served(self, now: Seen) -> bool:
-        """Whether new instances have been ready for as long as the add-on wants."""
-        since = self.clock.now() - timedelta(seconds=self._serves_s)
-        return all(each.ready_since is None or each.ready_since <= since for each in now.staying if each.new)
+        """Whether new instances, which are ready, have been so for as long as the add-on wants.
+
+        By two clocks: a time far in the future says that one of them is wrong, and nothing else.
+        """
+        at = self.clock.now()
+        young = at - timedelta(seconds=self._serves_s), at + _CLOCKS_DIFFER
+        since = (each.ready_since for each in now.staying if each.new and each.ready_since)
+        return not self._serves_s or not any(young[0] < each < young[1] for each in since)
 
     def _follow(self, now: Seen) -> None:
         """An old instance goes for a new one that serves: first out of traffic, then by the hand of the Deployment.

@@ -157,6 +157,21 @@ def test_a_node_that_is_lost_where_no_instance_is_turns_nothing_back() -> None:
     assert elsewhere > 3
 
 
+@pytest.mark.parametrize("seed", range(6))
+def test_a_clock_that_is_set_wrong_holds_up_no_update(seed: int) -> None:
+    wide = replace(PLAIN, instances=4, nodes=4, least=3, faults=(Drawn("clock jump", 165.0, 900.0, seed),))
+    outcome, _ = play(wide)
+    assert outcome.end is End.UPDATED, "\n".join(story(wide))
+
+
+@pytest.mark.parametrize("owner", ["EKS", "Argo CD", "Flux"])
+def test_what_an_owner_does_between_two_reads_of_one_look_is_not_taken_for_done_before(owner: str) -> None:
+    for seed in range(12):
+        one = replace(PLAIN, kind="StatefulSet", owner=owner, faults=(Drawn("slow answers", 145.0, 100.0, seed),))
+        outcome, _ = play(one)
+        assert outcome.end is End.UPDATED, "\n".join(story(one))
+
+
 LEAKING = Behaviour(leaks=True, crashes_after_s=90)
 
 
