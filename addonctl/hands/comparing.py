@@ -10,7 +10,7 @@ from typing import Any
 from addonctl.errors import AddonctlError, NotAllowed
 from addonctl.hands.applied import added, writers, written_since
 from addonctl.hands.base import Hand, Ports
-from addonctl.hands.putting_back import put_back
+from addonctl.hands.putting_back import is_half_done, put_back
 from addonctl.instances import exists
 from addonctl.model import ObjectRef, live
 from addonctl.model.checkpoint import Checkpoint, Differences
@@ -52,7 +52,7 @@ def put_settings_back(ports: Ports, step: Step, before: Checkpoint) -> None:
         if (old.ref.group, old.ref.kind) not in _SETTINGS:
             continue
         now = exists(ports.reader, old.ref)
-        if now is not None and (_as_it_was(old, now) or _is_of_others(step, old, now)):
+        if now is not None and not is_half_done(old, now) and (_as_it_was(old, now) or _is_of_others(step, old, now)):
             continue
         try:
             put_back(ports, old)

@@ -30,6 +30,11 @@ def put_back(ports: Ports, old: live.Object) -> None:
         set_managers(ports.writer, now, entries)
 
 
+def is_half_done(old: live.Object, now: live.Object) -> bool:
+    """Whether it was changed back, and its fields are still ours: of the first write, no answer came."""
+    return (live.FIELD_MANAGER, "Update", "") in _managers(now) - _managers(old)
+
+
 def set_managers(writer: ObjectWriter, found: live.Object, entries: Sequence[Document]) -> None:
     body = [{"op": "add", "path": "/metadata/managedFields", "value": list(entries)}]
     try:

@@ -33,6 +33,8 @@ _SERVERS = frozenset(
 )
 _NOTES = frozenset({"deployment.kubernetes.io/revision", "example.org/seen", "addonctl/run"})
 _OURS = {"matchLabels": LABELS}
+# Whose fields a change makes for a while; who applies them next would leave them, or be refused.
+_OUR_UPDATE = f"{live.FIELD_MANAGER} Update"
 # Whom a plan may ask, of what: EKS of its add-on, helm of its release.
 _ASKED_OF = {
     ("eks", ADDON): (owners.EksAddon(ADDON),),
@@ -72,6 +74,7 @@ class Auditor:
     _run: Run | None = None
     _lines: list[Line] = field(default_factory=list)
     _before: dict[str, Document] = field(default_factory=dict)
+    _wrote: dict[str, frozenset[str]] = field(default_factory=dict)
     _step: int = -1
     _moved: int = 0
     _taken: int = 0
@@ -120,6 +123,7 @@ class Auditor:
         if run.step != self._step and not run.phase.ended:
             self._step = run.step
             self._before = self._objects(self._at_work_on)
+            self._wrote = self._writers(self._at_work_on)
 
     def _check_done(self, command: Command) -> None:
         """Instances of before go by the settings of before: those are back with them, not only when their owner is."""
@@ -351,6 +355,7 @@ class Auditor:
             return
         done = run.phase not in _AS_BEFORE
         self._check_left(run, step, done)
+        self._check_writers(step, done)
         self._check_kept(run, done)
         if done and run.step + 1 < len(self.plan.steps):
             self.found(f"updated after {run.step + 1} of {len(self.plan.steps)} steps")
@@ -377,6 +382,15 @@ class Auditor:
                 wanted, there[name] = (_without_notes(each) for each in (wanted, there.get(name, {})))
             if there.get(name) != wanted:
                 self.found(f"{name} is not as it was: {', '.join(_differ(wanted, there.get(name)))}")
+
+    def _check_writers(self, step: Step, done: bool) -> None:
+        """Nothing is left ours that is the owner's to write, and who had written before has again after going back."""
+        for name, now in self._writers(step).items():
+            was = self._wrote.get(name, frozenset())
+            if _OUR_UPDATE in now - was:
+                self.found(f"fields of {name} are left to {_OUR_UPDATE}")
+            if not done and was - now:
+                self.found(f"fields of {name} are no longer of {', '.join(sorted(was - now))}")
 
     def _check_kept(self, run: Run, done: bool) -> None:
         """The owner has what it should, is content with it, and fought with nobody."""
@@ -497,6 +511,16 @@ class Auditor:
 
     def _version(self, pod: Stored) -> str:
         return str(pod.spec["containers"][0]["image"]).partition(":")[2]
+
+    def _writers(self, step: Step) -> dict[str, frozenset[str]]:
+        """By object, the field managers of more than its status, each with its operation."""
+        refs = {target.ref for target in step.targets} | set(step.objects)
+        there = ((ref, self.store.get((ref.group, ref.kind), ref.namespace, ref.name)) for ref in refs)
+        return {
+            str(ref): frozenset(f"{one.manager} {one.operation}" for one in found.managers if not one.subresource)
+            for ref, found in there
+            if found is not None
+        }
 
     def _objects(self, step: Step) -> dict[str, Document]:
         """The add-on's objects as they stand, without what servers note."""

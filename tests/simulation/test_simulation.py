@@ -172,6 +172,13 @@ def test_what_an_owner_does_between_two_reads_of_one_look_is_not_taken_for_done_
         assert outcome.end is End.UPDATED, "\n".join(story(one))
 
 
+def test_a_configuration_that_was_put_back_without_an_answer_is_its_owner_s_again() -> None:
+    for seed in range(12):
+        one = replace(PLAIN, does=Behaviour(wrong=1.0), faults=(Drawn("lost answers", 140.0, 200.0, seed),))
+        outcome, _ = play(one)
+        assert not outcome.violations, "\n".join(story(one))
+
+
 LEAKING = Behaviour(leaks=True, crashes_after_s=90)
 
 
