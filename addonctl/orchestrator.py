@@ -11,7 +11,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from addonctl.gate import judged, observed, opened
-from addonctl.model import READY, Answered, GateSettings, Guard, Objective, Verdict
+from addonctl.model import NOTHING, READY, Answered, GateSettings, Guard, Objective, Verdict
 from addonctl.model.plan import Plan
 from addonctl.model.run import (
     Approved,
@@ -48,6 +48,9 @@ _LOOKS = 4
 # What is wrong in the cluster takes a while to be known, and a new worker does not know it: for that it is watched so
 # many times as long, at most.
 _ASSESSED = 4
+# What fails its objective before the change is watched so many times as long: it may be over then, and a limit that is
+# taken from a bad minute lets bad versions pass.
+_STEADY = 6
 # Rights that are changed by mistake are put right, and are known everywhere, within this.
 _GRANTED_WITHIN = timedelta(seconds=120)
 # Old pods are back within seconds, unless something forbids it: a disruption budget, or somebody who works against it.
@@ -341,9 +344,23 @@ def _before_the_change(run: Run, seen: Looked, now: datetime) -> Run:
         return run
     if judges and (uncounted := _uncounted(run)) and not run.at_work_on.blind:
         return _turned_back(run, NotCounted(uncounted), now)
+    if judges and _fails(run) and watched_s < _STEADY * run.limits.baseline_s:
+        since, uncounted = now - timedelta(seconds=run.limits.baseline_s), _objectives(run)[1]
+        run = replace(run, baseline=tuple(each for each in run.baseline if each.at > since))
+        if _fails(run) or _objectives(run)[1] != uncounted:
+            return run
     if run.at_work_on.approval or run.at_work_on.irreversible:
         return _entered(run, Phase.APPROVAL, now)
     return run if run.paused else _changing(run, now)
+
+
+def _fails(run: Run) -> bool:
+    """Whether an SLI was not what its objective wants before the change."""
+    return any(
+        (rate := sum((each.control for each in run.baseline if each.sli == one.sli), NOTHING).rate) is not None
+        and rate > one.may_fail
+        for one in run.at_work_on.objectives
+    )
 
 
 def _while_changing(run: Run, seen: Looked, now: datetime) -> Run:

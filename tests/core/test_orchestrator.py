@@ -1,7 +1,7 @@
 """Single moves of a run: what each event does in each phase, and what it does not."""
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 
@@ -267,13 +267,33 @@ def test_an_additional_sli_without_a_count_holds_nobody_up_and_the_timeline_says
 
 
 def test_the_gate_knows_how_it_was_before() -> None:
-    run = replace(_upto(Phase.BASELINE), todo=())
-    troubled = Sample(sli="dns", at=NOW, updated=Counts(), control=Counts(500, 40))
-    run, _ = advance(run, Looked(state=_OLD, samples=(troubled,)), run.since)
-    run, _ = advance(run, Looked(state=_OLD, samples=(troubled,)), run.since + _later(Limits().baseline_s))
-    assert run.baseline == (troubled, troubled)
+    run, _ = _before_it(*[40] * 7)
     assert run.gate is not None
     assert run.gate.watched[0].limit > 0.08
+
+
+def test_a_bad_minute_before_the_change_is_waited_for_and_then_is_none_of_its_limit() -> None:
+    run, since = _before_it(0, 40)
+    assert run.phase is Phase.BASELINE
+    later = since + _later(90)
+    run, _ = advance(run, _served(later, 0), later)
+    assert run.phase is Phase.APPLY
+    assert run.gate is not None
+    assert run.gate.watched[0].limit == run.at_work_on.objectives[0].may_fail
+
+
+def _before_it(*failed: int) -> tuple[Run, datetime]:
+    """A run after looks before its change, half a minute apart; at each, so many of 500 requests have failed."""
+    run = replace(_upto(Phase.BASELINE), todo=())
+    since = run.since
+    for look, number in enumerate(failed):
+        now = since + _later(Limits().baseline_s * look)
+        run, _ = advance(run, _served(now, number), now)
+    return run, since
+
+
+def _served(now: datetime, failed: int) -> Looked:
+    return Looked(state=_OLD, samples=(Sample(sli="dns", at=now, updated=Counts(), control=Counts(500, failed)),))
 
 
 def test_a_wave_is_soaked_once_its_instances_are_ready() -> None:

@@ -179,6 +179,15 @@ def test_a_configuration_that_was_put_back_without_an_answer_is_its_owner_s_agai
         assert not outcome.violations, "\n".join(story(one))
 
 
+def test_a_node_that_is_lost_just_before_the_change_lets_no_bad_version_pass() -> None:
+    """Of two instances one answers nothing: as much fails before as of what the new version is asked."""
+    two = replace(PLAIN, kind="DaemonSet", instances=2, nodes=2, least=1, probe_rps=5, soak_s=60)
+    for seed in range(6):
+        one = replace(two, does=Behaviour(wrong=0.5), faults=(Drawn("node lost", 134.0, 378.0, seed),))
+        outcome, _ = play(one)
+        assert outcome.end in (End.ROLLED_BACK, End.REFUSED), "\n".join(story(one))
+
+
 LEAKING = Behaviour(leaks=True, crashes_after_s=90)
 
 
