@@ -6,7 +6,7 @@ and by `addonctl deps`.
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import pairwise
@@ -326,12 +326,35 @@ def svg(graph: Dependencies) -> str:
     boxes = sum(place.label is not None for place in laid.places.values())
     title = f"{boxes} add-ons and {len(graph.addons)} dependencies between them; the table below has them in words"
     ET.SubElement(root, "title", id="picture-title").text = title
+    numbers = _numbers(graph)
     for line in sorted(laid.lines.values(), key=lambda line: ("hard running" in line.style, line.style)):
-        _draw_line(root, laid, line, lefts, widths)
+        ends = {numbers[end] for each in line.for_ for end in (each.source, each.target)}
+        _draw_line(root, laid, line, lefts, widths).set("class", " ".join(("line", line.style, *_of(ends))))
     for place in laid.places.values():
         if place.label is not None:
-            _draw_box(root, place, place.label, lefts[place.column], widths[place.column])
+            near = {numbers[end] for each in graph.addons for end in _ends(each) if place.id in _ends(each)}
+            box = _draw_box(root, place, place.label, lefts[place.column], widths[place.column])
+            box.set("class", " ".join(("box", f"b{numbers[place.id]}", *_of(near))))
     return ET.tostring(root, encoding="unicode")
+
+
+def _ends(dependency: Dependency) -> tuple[str, str]:
+    return dependency.source, dependency.target
+
+
+def _numbers(graph: Dependencies) -> Mapping[str, int]:
+    return {each: number for number, each in enumerate(sorted({end for each in graph.addons for end in _ends(each)}))}
+
+
+def _of(numbers: Iterable[int]) -> Iterator[str]:
+    """The classes of what belongs to add-ons: to them, or beside them."""
+    return (f"n{number}" for number in sorted(numbers))
+
+
+def alone_when_pointed_at(graph: Dependencies) -> str:
+    """A style sheet: pointing at an add-on dims all but itself, its lines and what they lead to."""
+    rule = ".picture:has(.b{0}:hover) :is(.box, .line):not(.n{0}) {{ opacity: .12; }}"
+    return "\n".join(map(rule.format, _numbers(graph).values()))
 
 
 def _across(laid: _Layout) -> tuple[list[float], list[float]]:
@@ -355,8 +378,8 @@ def _cut(text: str) -> str:
     return shown if len(shown) <= _LABEL_MAX else f"{shown[: _LABEL_MAX - 1]}…"
 
 
-def _draw_box(root: ET.Element, place: _Place, label: Label, left: float, width: float) -> None:
-    group = ET.SubElement(root, "g", {"class": "box"})
+def _draw_box(root: ET.Element, place: _Place, label: Label, left: float, width: float) -> ET.Element:
+    group = ET.SubElement(root, "g")
     ET.SubElement(group, "title").text = plain(place.id)
     ET.SubElement(
         group,
@@ -375,9 +398,12 @@ def _draw_box(root: ET.Element, place: _Place, label: Label, left: float, width:
     if label.where:
         where = ET.SubElement(group, "text", {"x": middle, "y": f"{baseline + 15:.1f}", "class": "where"})
         where.text = _cut(label.where)
+    return group
 
 
-def _draw_line(root: ET.Element, laid: _Layout, line: _Line, lefts: Sequence[float], widths: Sequence[float]) -> None:
+def _draw_line(
+    root: ET.Element, laid: _Layout, line: _Line, lefts: Sequence[float], widths: Sequence[float]
+) -> ET.Element:
     """A curve that leaves and arrives horizontally, with an arrow at a box; it passes columns in a straight line."""
     left, right = laid.places[line.left], laid.places[line.right]
     offset = _BACK_OFFSET if line.back else 0.0
@@ -390,13 +416,14 @@ def _draw_line(root: ET.Element, laid: _Layout, line: _Line, lefts: Sequence[flo
     path = f"M{start:.1f} {y1:.1f}C{start + bend:.1f} {y1:.1f} {end - bend:.1f} {y2:.1f} {end:.1f} {y2:.1f}"
     if right.label is None:
         path += f"H{x2 + widths[right.column]:.1f}"
-    group = ET.SubElement(root, "g", {"class": f"line {line.style}"})
+    group = ET.SubElement(root, "g")
     ET.SubElement(group, "title").text = _said(line)
     ET.SubElement(group, "path", {"d": path})
     if line.back and left.label:
         _draw_arrow(group, x1, y1, 1)
     elif not line.back and right.label:
         _draw_arrow(group, x2, y2, -1)
+    return group
 
 
 def _draw_arrow(group: ET.Element, x: float, y: float, direction: int) -> None:

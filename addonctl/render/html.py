@@ -35,6 +35,9 @@ if TYPE_CHECKING:
 _EVIDENCE_OPEN = 5
 # Of findings of one code in a row so many are open, the rest is folded: the 28th single replica tells nothing new.
 _SAME_OPEN = 3
+# With more findings than these the page offers to show some of them: by severity, by add-on.
+_FILTER_FROM = 5
+_NAMES_OPEN = 12  # of add-ons in one cell of the table of blast radii; the rest is folded
 _STOPS = 1.0  # the weight of an impact that stops the dependent
 _SIGNS: Mapping[str, str] = {
     Answer.YES: "✓",
@@ -62,6 +65,7 @@ def html(assessment: Assessment) -> str:
     from markupsafe import Markup
 
     graph, status, concerned = assessment.dependencies, assessment.kubernetes, _concerned(assessment)
+    findings_of = _by_installation(assessment, concerned)
     health = sorted(assessment.health.addons, key=lambda health: (health.score is None, health.score, health.id))
     told, absent = gap_lines(assessment.gaps)
     intake = assessment.snapshot.intake
@@ -75,7 +79,7 @@ def html(assessment: Assessment) -> str:
             ends_soon=status.support is Support.STANDARD and status.ends_soon(assessment.day),
             runs=_runs,
             concerned=concerned,
-            findings_of=_by_installation(assessment, concerned),
+            findings_of=findings_of,
             anchors={found.id: f"finding-{number}" for number, found in enumerate(assessment.findings, start=1)},
             rows={row.id: f"addon-{number}" for number, row in enumerate(assessment.inventory.rows, start=1)},
             severities=by_severity(assessment.findings),
@@ -85,6 +89,7 @@ def html(assessment: Assessment) -> str:
             nowhere=_nowhere(assessment.health.addons),
             quiet=frozenset(each.id for each in health if _is_quiet(each)),
             picture=Markup(drawing.svg(graph)),  # ElementTree has escaped it
+            pointed_at=Markup(drawing.alone_when_pointed_at(graph)),  # numbers alone
             alone=_alone(graph),
             blasts=_blasts(graph),
             gaps_told=told,
@@ -92,6 +97,9 @@ def html(assessment: Assessment) -> str:
             places=lambda found: places(assessment.places(found)),
             intake=summary(intake, assessment.gaps) if intake else "",
             gaps_absent=absent,
+            filtered=[id_ for id_, those in findings_of.items() if those],
+            filter_from=_FILTER_FROM,
+            names_open=_NAMES_OPEN,
             labels=drawing.labels(addon.installation.id for addon in assessment.addons),
         )
     )

@@ -78,6 +78,23 @@ def test_lines_run_past_boxes(drawn: Dependencies) -> None:
             assert not any(overlap((left, y, right, y + 0.1), box) for box in found)
 
 
+def test_lines_and_neighbours_of_an_add_on_carry_its_number() -> None:
+    """So that pointing at it can dim all else."""
+    drawn = graph("a => x", "b => x", "x ~> y", "c => y")
+    root = ET.fromstring(drawing.svg(drawn))
+    boxes_, lines = {}, {}
+    for group in root.iter("g"):
+        classes = set((group.get("class") or "").split())
+        (boxes_ if "box" in classes else lines)[group.findtext("title")] = classes
+    number = {
+        name: next(each[1:] for each in classes if each[0] == "b" and each != "box") for name, classes in boxes_.items()
+    }
+    near = {name: {other for other, classes in boxes_.items() if f"n{number[name]}" in classes} for name in boxes_}
+    assert near == {"a": {"a", "x"}, "b": {"b", "x"}, "x": {"a", "b", "x", "y"}, "y": {"c", "x", "y"}, "c": {"c", "y"}}
+    of_x = {title for title, classes in lines.items() if title and f"n{number['x']}" in classes}
+    assert of_x == {title for title in lines if title and "x" in title.partition(":")[0]}
+
+
 def test_whoever_depends_stands_to_the_left() -> None:
     svg = drawing.svg(graph("a => b", "b => c", "a -> c"))
     lefts = [left for left, _, _, _ in boxes(svg)]

@@ -11,8 +11,9 @@ import pytest
 from markupsafe import escape
 
 from addonctl.assessment import Assessment
+from addonctl.dependencies import Dependency
 from addonctl.findings import CHECKS
-from addonctl.model import ObjectRef
+from addonctl.model import Affects, ObjectRef, Strength
 from addonctl.render.commands import LineKind, fix_lines
 from addonctl.render.escaping import plain
 from addonctl.render.html import html
@@ -248,3 +249,41 @@ def test_what_is_healthy_and_what_repeats_is_folded(demo: Assessment) -> None:
 def test_support_that_ends_soon_looks_the_same_whatever_was_found(demo: Assessment) -> None:
     assert 'class="support soon"' in html(demo)
     assert 'class="support soon"' in html(replace(demo, findings=()))
+
+
+def test_findings_can_be_shown_by_severity_and_by_add_on_without_a_script(demo: Assessment) -> None:
+    text = html(demo)
+    page = _Page(text)
+    offered = [attrs["value"] for attrs in page.all("option")]
+    rows = [value for value in offered if value.startswith("addon-")]
+    concerned = {id_ for found in demo.findings for id_ in demo.concerned(found.subject)}
+    assert len(rows) == len(concerned)
+    assert {value for value in offered if value not in rows} == {"any", "required", "recommended", "info"}
+    classes = [set(attrs["class"].split()) for tag, attrs in page.tags if tag == "article"]
+    for value in rows:
+        assert f'option[value="{value}"]:checked) :is(.finding, .same, .group):not(.of-{value}' in text
+        assert any(f"of-{value}" in each for each in classes)
+    for severity in ("required", "recommended", "info"):
+        assert f'option[value="{severity}"]:checked) .group:not(.{severity})' in text
+    assert "<select" not in html(replace(demo, findings=demo.findings[:3])), "three are seen at once"
+
+
+def test_pointing_at_an_add_on_leaves_what_it_needs_and_what_needs_it(demo: Assessment) -> None:
+    text = html(demo)
+    numbers = set(re.findall(r'class="box b(\d+) ', text))
+    assert len(numbers) > 10
+    for number in numbers:
+        assert f".picture:has(.b{number}:hover) :is(.box, .line):not(.n{number})" in text
+
+
+def test_a_long_blast_radius_is_folded(demo: Assessment) -> None:
+    """All of it is in the page, a dozen names of it at once."""
+    ids = [f"a{number}/shop/a{number}" for number in range(40)]
+    edges = [
+        Dependency(source=each, target=ids[0], strength=Strength.HARD, affects=Affects.RUNNING, via=())
+        for each in ids[1:]
+    ]
+    page = html(replace(demo, dependencies=replace(demo.dependencies, addons=tuple(edges), cycles=())))
+    table = page[page.index('<table class="blast">') : page.index('id="inventory"')]
+    shown, _, folded = table.partition("<summary>27 more</summary>")
+    assert (shown.count('class="name"'), folded.count('class="name"')) == (12, 27)
