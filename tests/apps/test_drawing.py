@@ -82,7 +82,8 @@ def test_lines_and_neighbours_of_an_add_on_carry_its_number() -> None:
     """So that pointing at it can dim all else."""
     drawn = graph("a => x", "b => x", "x ~> y", "c => y")
     root = ET.fromstring(drawing.svg(drawn))
-    boxes_, lines = {}, {}
+    boxes_: dict[str | None, set[str]] = {}
+    lines: dict[str | None, set[str]] = {}
     for group in root.iter("g"):
         classes = set((group.get("class") or "").split())
         (boxes_ if "box" in classes else lines)[group.findtext("title")] = classes
