@@ -233,11 +233,15 @@ def _causes_first(found: Iterable[Obstacle]) -> Iterator[Obstacle]:
     """Without those that another one has caused: they are its effects. What blocks is no effect of what does not."""
     obstacles = tuple(found)
     by_id = {each.finding.id: each for each in obstacles}
-    roots = {each.finding.id: _root(each, by_id) for each in obstacles}
+    roots: list[Obstacle] = []
+    caused: dict[str, list[Finding]] = {}
     for each in obstacles:
-        if roots[each.finding.id] is each:
-            caused = (other.finding for other in obstacles if other is not each and roots[other.finding.id] is each)
-            yield replace(each, effects=tuple(caused))
+        root = _root(each, by_id)
+        if root is each:
+            roots.append(each)
+        else:
+            caused.setdefault(root.finding.id, []).append(each.finding)
+    yield from (replace(each, effects=tuple(caused.get(each.finding.id, ()))) for each in roots)
 
 
 def _root(each: Obstacle, by_id: Mapping[str, Obstacle]) -> Obstacle:
