@@ -166,6 +166,7 @@ def _single(
     classes: dict[str, StorageClass] = {each.name: each for each in cost.view.snapshot.storage_classes}
     for volume in cost.view.snapshot.volumes:
         yield from charges.of_volume(cost, volume, classes)
+    yield from charges.of_snapshots(cost)
     yield from charges.of_load_balancers(cost)
     runs_on: dict[str, list[Node]] = {}
     for node in cost.view.snapshot.nodes:

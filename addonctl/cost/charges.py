@@ -202,6 +202,18 @@ def of_volume(cost: Priced, volume: Volume, classes: Mapping[str, StorageClass])
             yield at(sized, Decimal(units), cost.prices.of(key))
 
 
+_SNAPSHOT = ("snapshot.storage.k8s.io", "VolumeSnapshotContent")
+
+
+def of_snapshots(cost: Priced) -> Iterator[Charge]:
+    """Snapshots of volumes: AWS charges for the blocks that changed, which nobody in the cluster knows."""
+    listed = sum((ref.group, ref.kind) == _SNAPSHOT for ref in cost.view.objects)
+    counted = sum(each.count for each in cost.view.snapshot.custom_resources if (each.group, each.kind) == _SNAPSHOT)
+    if listed + counted:
+        what = "1 volume snapshot" if listed + counted == 1 else f"{listed + counted} volume snapshots"
+        yield Charge(kind=CostKind.VOLUME, what=what, unknown=_NO_BILL)
+
+
 def is_ebs(volume: Volume) -> bool:
     """Whether it is of EBS, whichever driver made it."""
     return volume.driver in _EBS

@@ -287,6 +287,15 @@ def test_a_cluster_that_aws_upgrades_pays_no_extended_support(policy: str, usd_m
     assert ("AWS upgrades it" in charge.estimated) is (policy == "STANDARD")
 
 
+@pytest.mark.parametrize(("count", "said"), [(0, ()), (1, ("1 volume snapshot",)), (7, ("7 volume snapshots",))])
+def test_snapshots_of_volumes_are_listed_without_a_figure(count: int, said: tuple[str, ...]) -> None:
+    made = model.CustomResources(group="snapshot.storage.k8s.io", kind="VolumeSnapshotContent", plural="", count=count)
+    found = of_kind(cost_of(custom_resources=(made,)), CostKind.VOLUME)
+    assert tuple(charge.what for charge in found) == said
+    assert all(charge.usd_micros is None for charge in found)
+    assert all("only a bill tells" in charge.unknown for charge in found)
+
+
 def test_a_capability_costs_its_base() -> None:
     capability = model.EksCapability(name="argocd", type="ARGOCD")
     cost = cost_of(eks=eks(capabilities=(capability,)))
