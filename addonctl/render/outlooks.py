@@ -24,8 +24,8 @@ def outlook(found: Outlook, style: Style, *, demo: bool = False) -> None:
         print_line()
     named = labels(parts)
     rows = [_row(str(named[name]), found.paid[name], each) for name, each in _dearest_first(found)]
-    columns = [Column("NAME", Fit.LAST), Column("LAST 30 D $"), Column("NEXT 30 D $"), Column("BETWEEN $")]
-    columns += [Column("WHY", Fit.WRAP)]
+    columns = [Column("NAME", Fit.LAST), Column("LAST 30 D $", drop=2), Column("NEXT 30 D $")]
+    columns += [Column("BETWEEN $", drop=1), Column("WHY", Fit.WRAP, drop=3)]
     table(columns, rows, headers=style.headers)
     if style.headers:
         _support(found)

@@ -156,7 +156,7 @@ def growth(assessment: Assessment, report: UsageReport, found: Sequence[Growth],
     named = labels(each.usage.installation for each in found)
     columns = [Column("ADD-ON", Fit.LAST), Column("CONTAINER", Fit.LAST)]
     for what in ("CPU", "MEM"):
-        columns += [Column(what), Column("A WEEK", drop=2), Column("DOUBLED"), Column("BY", drop=3)]
+        columns += [Column(what, drop=4), Column("A WEEK", drop=2), Column(f"{what} ×2"), Column("BY", drop=3)]
     columns += [Column("BUSIEST", drop=1)]
     lines = [
         [
@@ -172,7 +172,7 @@ def growth(assessment: Assessment, report: UsageReport, found: Sequence[Growth],
     if not style.headers:
         return
     print_line()
-    say("CPU: what 95 % of a day is under; MEM: its highest. DOUBLED: with twice as many pods and nodes.", QUIET)
+    say("CPU: what 95 % of a day is under; MEM: its highest. ×2: with twice as many pods and nodes.", QUIET)
     say("BY: what it follows, and how far off days that were left out were foretold. BUSIEST: of the week, UTC.", QUIET)
     reasons = (fit.reason for each in found for fit in (each.cpu, each.memory) if isinstance(fit, Unknown))
     for reason in dict.fromkeys(reasons):

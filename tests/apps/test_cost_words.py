@@ -9,6 +9,7 @@ from addonctl.apps.cli import cli
 from addonctl.model.opportunity import NotJudged, Opportunities
 from addonctl.opportunities import KINDS
 from addonctl.render.opportunities import unjudged
+from tests.apps.terminal import shown_in_terminal
 
 
 def said(*line: str) -> str:
@@ -41,6 +42,14 @@ def test_a_forecast_says_what_it_holds_of_extended_support() -> None:
     assert document["made_up"] == ["all days"]
     assert document["extended_support"]["upgraded_by_aws"] is True
     assert "bills nothing more" in said("cost", "forecast", "--demo")
+
+
+@pytest.mark.parametrize("columns", [60, 80, 120])
+@pytest.mark.parametrize("line", ["usage --growth", "cost forecast", "cost explain coredns --shared airport"])
+def test_tables_keep_to_the_width_of_the_terminal(line: str, columns: int) -> None:
+    output, code = shown_in_terminal(columns, *line.split(), "--demo")
+    assert code == 0
+    assert max(map(len, output.splitlines())) <= columns
 
 
 def test_the_demo_is_one_cluster() -> None:
