@@ -42,6 +42,7 @@ def page(assessment: Assessment, found: UpgradeReport) -> str:
             boxed=lambda actions: boxes(action_lines(actions)),
             by_owner=by_owner,
             by_addonctl=by_addonctl,
+            where=upgrades.where_to_paste(assessment),
             again=upgrades.AGAIN,
             moves=upgrades.moves,
             why=upgrades.why,

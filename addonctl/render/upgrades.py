@@ -100,6 +100,14 @@ def to_look_up(stage: Stage, named: Mapping[str, Label]) -> list[str]:
     ]
 
 
+def where_to_paste(assessment: Assessment) -> str:
+    """Which cluster commands must act on: they take context, profile and region from the shell."""
+    cluster, region = assessment.cluster, assessment.view.region
+    context = f", context {cluster.context}" if cluster.context else ""
+    there = f", region {region}" if region else ""
+    return f"Commands take kubectl's context and the AWS region of your shell; this is {cluster.name}{context}{there}."
+
+
 def moves(each: AddonUpgrade) -> str:
     """`v1 → v2`, and where it stays its version alone."""
     was = each.from_version or "unknown"
@@ -146,6 +154,8 @@ def upgrade_report(assessment: Assessment, found: UpgradeReport, style: Style) -
             title(f"{heading}: {topic}")
             for each in same:
                 _obstacle(each, found, style)
+    print_line()
+    say(where_to_paste(assessment), QUIET)
     for stage in found.stages:
         _stage(stage, found, style)
     _addons(found, style)
@@ -270,7 +280,7 @@ def _pasted(lines: Iterable[Line]) -> Iterator[str]:
 
 
 def _order(assessment: Assessment, found: UpgradeReport) -> Iterator[str]:
-    yield "## Order\n"
+    yield f"## Order\n\n{words(where_to_paste(assessment))}\n"
     for stage in found.stages:
         before, control_plane, nodes, after = headings(stage)
         asked = to_look_up(stage, named_of(found))

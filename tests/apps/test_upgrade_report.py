@@ -12,6 +12,7 @@ from markdown_it import MarkdownIt
 from addonctl.apps import wiring
 from addonctl.assessment import Assessment
 from addonctl.findings import CHECKS
+from addonctl.model import View
 from addonctl.render import upgrade_html, upgrades
 from addonctl.render.commands import LineKind, action_lines
 from addonctl.upgrading import Outcome, UpgradeReport, by_addonctl, by_owner
@@ -175,6 +176,16 @@ def test_what_is_in_a_box_can_be_pasted(reported: tuple[Assessment, UpgradeRepor
     for step in reported[1].plan.steps:
         for line in action_lines(by_owner(step)):
             assert line.kind is not LineKind.COMMAND or any(line.text[:60] in box for box in plain), line
+
+
+def test_it_says_of_which_cluster_its_commands_are(reported: tuple[Assessment, UpgradeReport]) -> None:
+    assessment, found = reported
+    cluster = replace(assessment.snapshot.cluster, context="admin@prod", source="live")
+    live = replace(assessment, view=View(replace(assessment.snapshot, cluster=cluster)))
+    said = f"this is prod-eu-1, context admin@prod, region {live.view.region}"
+    assert live.view.region
+    assert said in upgrades.markdown(live, found).replace("\\", "")
+    assert said in _Page(upgrade_html.page(live, found)).text
 
 
 def test_nothing_known_in_the_way_is_not_called_ready(reported: tuple[Assessment, UpgradeReport]) -> None:
