@@ -41,7 +41,7 @@ def sort_out(view: View, catalog: Catalog, recogniser: Recogniser) -> tuple[list
             continue  # what a copy of an add-on's own chart depends on: its parts
         known = _addon_of(each, catalog, recogniser)
         if known is None:
-            if each.chart and not declarations.is_itself(each):
+            if (each.chart or each.eks_addon) and not declarations.is_itself(each):
                 unknown.append(each)
             continue
         addon, main = known

@@ -91,7 +91,7 @@ class Inventory:
     """All installations of a cluster, and the system workloads that belong to none.
 
     `declared`: what is declared and was not found, for this cluster or another. `not_in_catalog`: declared charts
-    that the catalog does not have.
+    and EKS add-ons that the catalog does not have.
     """
 
     installations: tuple[Installation, ...]

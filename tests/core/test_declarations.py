@@ -289,10 +289,11 @@ def test_an_application_set_whose_applications_are_there_declares_nothing_more()
     assert len(inventory(declarations=(said,)).declared) == 1
 
 
-def test_charts_that_the_catalog_does_not_have_are_listed() -> None:
-    found = inventory(applications=(application(chart="shop", target_revision="1.0.0"),))
+def test_what_the_catalog_does_not_have_is_listed() -> None:
+    listed = model.Declaration(by=DeclaredBy.EKSCTL, name="demo", eks_addon="vendor_agent")
+    found = inventory(applications=(application(chart="shop", target_revision="1.0.0"),), declarations=(listed,))
     assert found.declared == ()
-    assert [each.chart for each in found.not_in_catalog] == ["shop"]
+    assert [each.what for each in found.not_in_catalog] == ["shop", "vendor_agent"]
 
 
 def test_a_chart_that_flux_has_from_an_oci_repository_is_that_of_its_address() -> None:
