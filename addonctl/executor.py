@@ -12,7 +12,7 @@ from datetime import datetime
 
 from addonctl import leases, node_probes
 from addonctl.errors import AddonctlError, Forbidden, Invalid, NotAllowed
-from addonctl.hands import Hand, NotYet, Ports, Present, hand
+from addonctl.hands import GivenUp, Hand, NotYet, Ports, Present, hand
 from addonctl.hands.comparing import delete_added, differences, put_settings_back, rights_given_up
 from addonctl.hands.configuration import check_premise, is_configured
 from addonctl.instances import Instance, Instances, Seen, exists
@@ -23,7 +23,7 @@ from addonctl.model.run import Command, Do, Done, Event, Failed, Looked, OwnerSt
 from addonctl.rollouts import KINDS, instances_of, of_checkpoint
 
 # A wave goes on within seconds; what an owner describes may be of some seconds before.
-_ROLLS_S, _LATE_S = 1.0, 5.0
+_ROLLS_S, _LATE_S, _GIVEN_UP_S = 1.0, 5.0, 15.0
 # Credentials that expire in the middle of a run are renewed by somebody.
 _RENEWED_S = 30.0
 # Rights that were granted or taken away by mistake; API servers that have just started know none for a moment.
@@ -44,7 +44,7 @@ class Executor:
         try:
             return Done(command.id, self._do(run, step, command))
         except NotYet as under_way:
-            return Failed(command.id, str(under_way), under_way.seconds)
+            return Failed(command.id, str(under_way), under_way.seconds, given_up=isinstance(under_way, GivenUp))
         except Forbidden as error:
             return Failed(command.id, error.what, _GRANTED_S, forbidden=True)
         except NotAllowed as error:
@@ -280,9 +280,9 @@ class Executor:
     def _compare(self, run: Run, step: Step) -> str:
         """Waits until the live state is what it should be by now: the plan's, or the checkpoint's."""
         if run.phase is Phase.ROLLING_BACK:
-            return self._compare_with(self._held(run), step, strictly=True)
+            return self._compare_with(self._held(run), run, step, strictly=True)
         if step.restores:
-            return self._compare_with(self.ports.checkpoints.load(step.restores), step, strictly=False)
+            return self._compare_with(self.ports.checkpoints.load(step.restores), run, step, strictly=False)
         found = self._hand(step).present()
         if found.version != str(step.to_version or ""):
             raise NotYet(f"{step.installation} is at {found.version}, not at {step.to_version or 'none'}", _LATE_S)
@@ -292,7 +292,7 @@ class Executor:
         given_up = () if step.creates or step.removes else rights_given_up(self.ports, self._held(run))
         return _told({"rights that it gave up": given_up})
 
-    def _compare_with(self, wanted: Checkpoint, step: Step, *, strictly: bool) -> str:
+    def _compare_with(self, wanted: Checkpoint, run: Run, step: Step, *, strictly: bool) -> str:
         """Waits until the owner has a checkpoint's state, and `strictly` objects all but their labels and annotations.
 
         What others have noted or changed meanwhile stays theirs: it is told.
@@ -303,7 +303,9 @@ class Executor:
         still = (each for each in found.added if each not in left)
         differ = [*owner.differences(wanted), *map(str, found.changed if strictly else ()), *map(str, still)]
         if differ:
-            raise NotYet(f"not as the checkpoint has it: {', '.join(differ)}", _LATE_S)
+            given_up = owner.state(run.ticket)[0] is OwnerState.FAILED
+            what = f"not as the checkpoint has it: {', '.join(differ)}"
+            raise GivenUp(what, _GIVEN_UP_S) if given_up else NotYet(what, _LATE_S)
         meanwhile = (*(() if strictly else found.changed), *found.others)
         return _told({"changed by others meanwhile": meanwhile, "new, and not to be deleted by us": left})
 

@@ -179,6 +179,9 @@ def _failed(run: Run, event: Failed, now: datetime) -> Run:
     run = replace(run, forbidden_since=(run.forbidden_since or now) if event.forbidden else None)
     if event.retry_after_s is not None and not _is_forbidden(run, now):
         again = replace(run, not_before=now + timedelta(seconds=event.retry_after_s), waits_for=event.reason)
+        if event.given_up and run.phase is Phase.ROLLING_BACK:
+            again = _wanting(replace(again, todo=()), Do.REVERT_OWNER)
+            return replace(again, todo=(*again.todo, *run.todo))
         return _owner_first(again, now)
     if run.todo[0].do is Do.REVERT_WORKLOADS:  # it only makes going back faster: its owner puts them back as well
         return _done(run, Done(event.command), now)

@@ -36,6 +36,8 @@ _SOURCES: Mapping[type, tuple[str, ...]] = {
     ArgoApplication: ("source", "sources"),
     FluxHelmRelease: ("chart", "chartRef", "values", "valuesFrom"),
 }
+# Flux forgets how often it failed where both say the same.
+_REQUESTED, _RESET = "reconcile.fluxcd.io/requestedAt", "reconcile.fluxcd.io/resetAt"
 _COMPLETED = ("Succeeded", "Failed", "Error")
 
 Document = dict[str, Any]
@@ -111,6 +113,15 @@ class GitOpsObjects:
                 _add(spec, _RENDERERS, (_rendered(ref, fields) for ref, fields in held.items()))
 
         self._changed(owner, changed)
+
+    def retry(self, owner: FluxHelmRelease, token: str) -> None:
+        def asked(found: live.Object) -> tuple[None, Document | None]:
+            last = (found.metadata.get("annotations") or {}).get(_RESET)
+            if last is not None and last != (found.document.get("status") or {}).get("lastHandledResetAt"):
+                return None, None
+            return None, {"metadata": {"annotations": {_REQUESTED: token, _RESET: token}}}
+
+        self._patched(owner, asked)
 
     # ── Synchronisations of Argo CD ─────────────────────────────────────────────────────────────────────────────
 

@@ -5,7 +5,7 @@ waves, is in rollouts.py. Each method is safe to repeat: what it is for is read 
 """
 
 from addonctl.errors import Invalid
-from addonctl.hands.base import Hand, Kept, NotYet, Ports, Present, Superseded
+from addonctl.hands.base import GivenUp, Hand, Kept, NotYet, Ports, Present, Superseded
 from addonctl.hands.creation import AdoptHand, CreateHand, LetGoHand
 from addonctl.hands.eks import EksHand
 from addonctl.hands.gitops import ArgoHand, FluxHand
@@ -15,7 +15,7 @@ from addonctl.hands.removal import EksRemoving, HelmRemoving, RemoveHand
 from addonctl.model import owners
 from addonctl.model.plan import Step
 
-__all__ = ["Hand", "Kept", "NotYet", "Ports", "Present", "Superseded", "hand"]
+__all__ = ["GivenUp", "Hand", "Kept", "NotYet", "Ports", "Present", "Superseded", "hand"]
 
 
 def hand(step: Step, ports: Ports) -> Hand:

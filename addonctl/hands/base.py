@@ -66,6 +66,10 @@ class NotYet(Exception):
         self.seconds = seconds
 
 
+class GivenUp(NotYet):
+    """It is not under way any more: its owner has given it up, and has to be asked for it again."""
+
+
 @dataclass(frozen=True, slots=True)
 class Present:
     """What the owner has now: a version, and why it cannot be changed just now, if so.

@@ -254,8 +254,13 @@ class FluxHand:
         return token
 
     def revert(self, before: Checkpoint, token: str) -> str:
-        if flux_applied(self._release()) == flux_applied(_manager(before)):
-            return ""
+        """What failed while nodes were lost is asked for again: Flux counts its failures, and then does no more."""
+        found = self._release()
+        if flux_applied(found) == flux_applied(_manager(before)):
+            if _flux_says(found)[0] is not OwnerState.FAILED:
+                return ""
+            self.ports.gitops.retry(self.owner, token)
+            return token
         self.ports.gitops.put_back(self.owner, _manager(before), self._as_they_are(before))
         return token
 

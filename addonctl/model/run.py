@@ -126,13 +126,15 @@ class Done:
 class Failed:
     """A command was not carried out, for `reason`. `retry_after_s` is None where trying again cannot help.
 
-    `forbidden`: whoever carries it out lacks a right, which is hardly granted meanwhile.
+    `forbidden`: whoever carries it out lacks a right, which is hardly granted meanwhile. `given_up`: what it waits for
+    comes about only where the owner is asked for it again.
     """
 
     command: str
     reason: str
     retry_after_s: float | None = None
     forbidden: bool = False
+    given_up: bool = False
 
 
 @dataclass(frozen=True, slots=True)

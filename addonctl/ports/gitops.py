@@ -68,6 +68,13 @@ class GitOpsWriter(Protocol):
         """
         ...
 
+    def retry(self, owner: FluxHelmRelease, token: str) -> None:
+        """Has Flux try again what it has given up, as `flux reconcile helmrelease --reset` does.
+
+        `token` is another one each time. Nothing where Flux has not handled the one before.
+        """
+        ...
+
     def end_sync(self, owner: ArgoApplication) -> bool:
         """Whether no synchronisation that `sync` started is under way; asks for its end where one is."""
         ...

@@ -377,6 +377,9 @@ class Kustomizer(_Keeper):
         return result
 
 
+_ASKED = ("requestedAt", "resetAt")
+
+
 class HelmController:
     """Flux's helm-controller: upgrades a release when its HelmRelease says otherwise, and remedies as it is told."""
 
@@ -394,6 +397,7 @@ class HelmController:
         if found is None or found.is_ending or found.spec.get("suspend") or name in self._at_work:
             return
         self.queue.add_after(name, _seconds(found.spec.get("interval", "10m")))
+        found = self._reset(found)
         wanted = self._wanted(found)
         if self._done.get(name) == wanted:
             if at(found.spec, "driftDetection", "mode") == "enabled":
@@ -403,6 +407,18 @@ class HelmController:
             return
         self._at_work.add(name)
         self._deploy(found, wanted)
+
+    def _reset(self, found: Stored) -> Stored:
+        """Forgets its failures where it is asked to, and has not yet."""
+        asked = {key: (found.metadata.get("annotations") or {}).get(f"reconcile.fluxcd.io/{key}") for key in _ASKED}
+        token = asked["resetAt"]
+        if token is None or token != asked["requestedAt"] or token == found.status.get("lastHandledResetAt"):
+            return found
+        self._failures[found.name] = 0
+        if any(each["type"] == "Ready" and each["status"] == "False" for each in found.status.get("conditions") or ()):
+            self._done.pop(found.name, None)
+        self._store.set_status(found, {**found.status, "lastHandledResetAt": token}, "flux")
+        return self._store.get(HELM_RELEASE, *found.name) or found
 
     def _wanted(self, found: Stored) -> str:
         said = [at(found.spec, "chart", "spec"), found.spec.get("values"), found.spec.get("postRenderers")]
@@ -472,7 +488,10 @@ def _post_rendered(found: Stored, document: Document) -> Document:
 
 def _look_if_changed(change: Change, queue: Queue) -> None:
     before, after = change.before, change.after
-    if after is not None and (before is None or before.metadata["generation"] != after.metadata["generation"]):
+    if after is None:
+        return
+    asked = [each.metadata.get("annotations") for each in (before, after) if each is not None]
+    if before is None or before.metadata["generation"] != after.metadata["generation"] or asked[0] != asked[-1]:
         queue.add(after.name)
 
 

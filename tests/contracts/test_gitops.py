@@ -468,3 +468,22 @@ def test_another_write_at_the_same_moment(side: Side, times: int, lasts: bool) -
     with pytest.raises(Conflict):
         gitops.suspend(owner)
     assert side.spec("Application", "dns")["syncPolicy"] == {"automated": {"prune": True}}
+
+
+def test_flux_is_asked_again_once_it_has_handled_the_last_request(side: Side, crds: list[dict[str, Any]]) -> None:
+    owner = side.helm_release("dns")
+    ref = live.object_of(owner)
+
+    def asked() -> set[str]:
+        annotations = side.objects.reader.get(ref).metadata["annotations"]
+        return {annotations[f"reconcile.fluxcd.io/{each}"] for each in ("requestedAt", "resetAt")}
+
+    side.gitops.retry(owner, "first")
+    assert asked() == {"first"}
+    side.gitops.retry(owner, "second")
+    assert asked() == {"first"}, "Flux has not looked yet"
+    (crd,) = (each["spec"] for each in crds if each["spec"]["names"]["kind"] == "HelmRelease")
+    apart = "status" if any("subresources" in version for version in crd["versions"]) else ""
+    side.objects.writer.patch(ref, {"status": {"lastHandledResetAt": "first"}}, subresource=apart)
+    side.gitops.retry(owner, "second")
+    assert asked() == {"second"}

@@ -268,6 +268,19 @@ def test_an_owner_that_was_let_go_is_held_again_to_go_back(owner: str, kind: str
     assert not told
 
 
+def test_what_flux_gives_up_while_zones_are_lost_is_asked_for_again_on_the_way_back() -> None:
+    faults = (
+        Drawn("slow answers", 121.423, 119.139, seed=899832065),
+        Drawn("zone lost", 190.988, 455.831, seed=67209659),
+        Drawn("zone lost", 250.365, 569.921, seed=3218368096),
+    )
+    two_zones = replace(PLAIN, seed=11633, owner="Flux", nodes=2, soak_s=20, surge="25%", rps=20.0, probe_rps=5.0)
+    outcome, drive = play(replace(two_zones, faults=faults, does=Behaviour(start_s=2.0, ready_s=1.0, stop_s=0.5)))
+    assert (outcome.end, outcome.violations) == (End.ROLLED_BACK, ()), "\n".join(story(outcome.scenario))
+    asked = {line.command for line in drive.shelf.kept["run"].lines if line.do is Do.REVERT_OWNER}
+    assert len(asked) > 1, "Flux has given up meanwhile"
+
+
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("owner", OWNERS)
 @pytest.mark.parametrize("does", [Behaviour(), Behaviour(wrong=0.3)], ids=["sound", "harmful"])
