@@ -1,20 +1,16 @@
 """`addonctl dashboard`: what add-ons cost, use and need, on one page. Reads; changes nothing."""
 
-import signal
-import sys
-import time
-from contextlib import redirect_stderr, suppress
-from io import StringIO
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from addonctl.apps import options as opt
-from addonctl.apps.shared import print_document, refuse, source_options
-from addonctl.errors import AddonctlError, BadInput
+from addonctl.apps import watching
+from addonctl.apps.shared import print_document, source_options
+from addonctl.errors import AddonctlError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
     from datetime import timedelta
 
     from addonctl.apps.wiring import SourceOptions
@@ -31,7 +27,7 @@ if TYPE_CHECKING:
 @opt.window("14d", "How far to look back for use, such as 7d or 14d.")
 @opt.prometheus
 @opt.output_option("table", "wide", "json", "yaml", "html")
-@click.option("--watch", "-w", is_flag=True, help="Read anew every 30 seconds, until Ctrl-C.")
+@watching.option
 def dashboard(window: "timedelta", output: str, watch: bool, **source: Any) -> None:
     """What add-ons cost, what they use, what can be saved, and what is due when, on one page.
 
@@ -42,12 +38,13 @@ def dashboard(window: "timedelta", output: str, watch: bool, **source: Any) -> N
 
     options = source_options(source)
     if watch:
-        refuse([f"-o {output}"] if output != "table" else [], "--watch", "Watch the table, or leave out --watch.")
-        if not sys.stdout.isatty():
-            raise BadInput("--watch needs a terminal", "Leave it out where the output goes into a pipe or a file.")
+        watching.check(output)
     assessment, found = _read(options, window)
     if watch:
-        assessment, found = _watch(assessment, found, lambda: _read(options, window))
+        shown = (assessment, found)
+        assessment, found = watching.watch(
+            shown, lambda: _read(options, window), lambda read, *room: dashboards.screenful(*read, *room)
+        )
     style = screen.Style(wide=output == "wide")
     print_document(
         output,
@@ -61,40 +58,6 @@ def _page(assessment: "Assessment", found: "Dashboard") -> str:
     from addonctl.render import dashboard_html
 
     return dashboard_html.page(assessment, found)
-
-
-_EVERY_S, _LOOK_S = 30.0, 0.25
-
-
-def _watch(
-    assessment: "Assessment", found: "Dashboard", read: "Callable[[], tuple[Assessment, Dashboard]]"
-) -> "tuple[Assessment, Dashboard]":
-    """The page on a screen of its own, until Ctrl-C; what was read last is then printed on the one that was there.
-
-    What cannot be read meanwhile is said below what was read before, and tried again.
-    """
-    from addonctl.render import dashboards, screen
-
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(_TERMINATED))  # the terminal is given back all the same
-    console, said, drawn, next_ = screen.console(), "", None, time.monotonic() + _EVERY_S
-    with suppress(KeyboardInterrupt), console.screen() as shown:
-        while True:
-            if time.monotonic() >= next_:
-                with redirect_stderr(StringIO()):  # notes and progress have no place on it
-                    try:
-                        assessment, found, said = *read(), ""
-                    except AddonctlError as error:
-                        said = f"not read: {error.what}; "
-                next_, drawn = time.monotonic() + _EVERY_S, None
-            if drawn != console.size:
-                drawn = console.size
-                last = f"{said}every {_EVERY_S:.0f} s; Ctrl-C ends"
-                shown.update(dashboards.screenful(assessment, found, *drawn, last))
-            time.sleep(_LOOK_S)
-    return assessment, found
-
-
-_TERMINATED = 143
 
 
 def _read(options: "SourceOptions", window: "timedelta") -> "tuple[Assessment, Dashboard]":

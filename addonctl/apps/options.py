@@ -205,6 +205,9 @@ source_options = chain(
     demo,
     kubernetes,
 )
+all_contexts = click.option(
+    "--all-contexts", is_flag=True, help="Read the clusters of all contexts of the kubeconfig, each by itself."
+)
 cluster_options = chain(live_options, _snapshot, demo, kubernetes)
 manifests = click.option(
     "-f",

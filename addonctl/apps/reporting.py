@@ -1,13 +1,15 @@
 """Commands that say what a cluster runs, and what is wrong with it."""
 
 import sys
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
 from addonctl.apps import options as opt
-from addonctl.apps import run
+from addonctl.apps import outputs, run, watching
 from addonctl.apps.shared import (
     exit_by_answers,
     given_options,
@@ -21,19 +23,21 @@ from addonctl.errors import AddonctlError
 if TYPE_CHECKING:
     from datetime import timedelta
 
+    from rich.text import Text
+
+    from addonctl.apps.wiring import SourceOptions
     from addonctl.assessment import Assessment
+    from addonctl.findings import Check
+    from addonctl.render.screen import Style
+
+# ── Reading ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def _assess(
-    given: dict[str, Any],
-    target: str = "",
-    *,
-    only: tuple[str, ...] = (),
-    since: str = "",
-    config: str = "",
-    probe: bool = False,
-    logs: bool = False,
-) -> "Assessment":
+def _reader(asked: Mapping[str, Any], context: str = "") -> "Callable[[], Assessment]":
+    """What reads the chosen source and assesses it. Raises BadInput for options that cannot be used.
+
+    `context` is one of all, whatever the options say.
+    """
     from pathlib import Path
 
     from addonctl.adapters import config_file
@@ -41,22 +45,40 @@ def _assess(
     from addonctl.apps import wiring
     from addonctl.assessment import only_of
 
-    manager = wiring.manager(source_options(given), config_file.load(config).waivers)
-    with snapshot_file.without_collector():  # a cluster's objects live as long as this process
-        older = snapshot_file.load(Path(since)) if since else None
-        assessment = manager.assess(target=minor_of(target), probe=probe, logs=logs, since=older)
-    return only_of(assessment, manager.catalog, only) if only else assessment
+    manager = wiring.manager(_options(asked, context), config_file.load(asked.get("config", "")).waivers)
+    target, since, only = minor_of(asked.get("target", "")), asked.get("since"), asked.get("only")
+    more = {name: asked.get(name, False) for name in ("probe", "logs")}
+
+    def read() -> "Assessment":
+        with snapshot_file.without_collector():  # a cluster's objects live as long as this process
+            older = snapshot_file.load(Path(since)) if since else None
+            assessment = manager.assess(target=target, since=older, **more)
+        return only_of(assessment, manager.catalog, only) if only else assessment
+
+    return read
 
 
-def _exit_by(assessment: "Assessment", fail_on: str, *, allow_gaps: bool) -> None:
+def _options(asked: Mapping[str, Any], context: str = "") -> "SourceOptions":
+    """The options that say which cluster it is; the others say what is made of it."""
+    options = source_options({name: value for name, value in asked.items() if name not in _JUDGING})
+    return replace(options, context=context, eks="") if context else options
+
+
+_JUDGING = frozenset(
+    "target only since config probe logs all_contexts watch output no_headers show_waived fail_on allow_gaps".split()
+)
+
+
+def _exit_by(assessments: "Iterable[Assessment]", fail_on: str, *, allow_gaps: bool) -> None:
     """The gate of --fail-on: findings fail it, and so do parts that could not be read."""
+    read = tuple(assessments)
     if fail_on == "never":
         return
     at_least = opt.SEVERITIES.index(fail_on)
-    if any(opt.SEVERITIES.index(found.severity.value) >= at_least for found in assessment.findings):
+    if any(opt.SEVERITIES.index(found.severity.value) >= at_least for each in read for found in each.findings):
         sys.stdout.flush()
         sys.exit(run.EXIT_FINDINGS)
-    unread = [gap for gap in assessment.gaps if not gap.absent]
+    unread = [gap for each in read for gap in each.gaps if not gap.absent]
     if unread and not allow_gaps:
         sys.stdout.flush()
         named = ", ".join(dict.fromkeys(gap.part for gap in unread))
@@ -68,8 +90,75 @@ def _exit_by(assessment: "Assessment", fail_on: str, *, allow_gaps: bool) -> Non
         )
 
 
+# ── Reports ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Report:
+    """One command: `document` is what scripts read, `table` prints for people, `texts` are forms of other tools.
+
+    `narrow` leaves of an assessment what the command is about, `gated` says which findings --fail-on counts.
+    """
+
+    document: "Callable[[Assessment], Any]"
+    table: "Callable[[Assessment, Style], None]"
+    narrow: "Callable[[Assessment], Assessment]" = lambda assessment: assessment
+    gated: "Callable[[Check], bool]" = lambda check: True
+    texts: "Mapping[str, Callable[[Assessment], str]]" = field(default_factory=dict)
+
+    def carried_out(self, asked: dict[str, Any]) -> None:
+        """Reads, prints, and exits by --fail-on."""
+        if asked["all_contexts"]:
+            self._of_all_contexts(asked)
+        output, style, watch = asked["output"], _style(asked), asked.get("watch", False)
+        if watch:
+            watching.check(output)
+        read = _reader(asked)
+        assessment = self.narrow(read())
+        if watch:
+            assessment = watching.watch(assessment, lambda: self.narrow(read()), self._screenful(style))
+        texts = {format: partial(text, assessment) for format, text in self.texts.items()}
+        print_document(output, lambda: self.document(assessment), lambda: self.table(assessment, style), texts)
+        _exit_by([assessment.about(self.gated)], asked["fail_on"], allow_gaps=asked["allow_gaps"])
+
+    def _screenful(self, style: "Style") -> "Callable[[Assessment, int, int, str], Text]":
+        from addonctl.render import screen
+
+        return lambda read, *room: screen.screenful(lambda: self.table(read, style), *room)
+
+    def _of_all_contexts(self, asked: dict[str, Any]) -> NoReturn:
+        """The clusters of all contexts, several at once; one that cannot be read stops no other, and ends with 1."""
+        from addonctl.apps import contexts
+        from addonctl.render import fleet
+
+        others = given_options("context", "eks", "snapshot", "files", "demo", "since", "watch")
+        formats = (asked["output"], *(each.format for each in outputs.to_files()))
+        others += [f"-o {format}" for format in formats if format in self.texts]
+        refuse(others, "--all-contexts", "Leave it out, or read one cluster.")
+        names, style = contexts.names(asked["kubeconfig"]), _style(asked)
+        read = contexts.read({name: _reader(asked, name) for name in names})
+        read = {name: each if isinstance(each, AddonctlError) else self.narrow(each) for name, each in read.items()}
+        print_document(
+            asked["output"],
+            lambda: fleet.document(read, self.document),
+            lambda: fleet.table(read, lambda each: self.table(each, style), style),
+        )
+        judged = [each.about(self.gated) for each in read.values() if not isinstance(each, AddonctlError)]
+        _exit_by(judged, asked["fail_on"], allow_gaps=asked["allow_gaps"])
+        sys.stdout.flush()
+        sys.exit(0 if len(judged) == len(read) else run.EXIT_ERROR)
+
+
+def _style(asked: Mapping[str, Any]) -> "Style":
+    from addonctl.render.screen import Style
+
+    headers = not asked.get("no_headers", False)
+    return Style(wide=asked["output"] == "wide", headers=headers, waived=asked.get("show_waived", False))
+
+
 @click.command()
 @opt.source_options
+@opt.all_contexts
 @opt.target
 @opt.finding_options
 @opt.probe
@@ -78,37 +167,22 @@ def _exit_by(assessment: "Assessment", fail_on: str, *, allow_gaps: bool) -> Non
 @opt.metrics
 @opt.output_option("table", "wide", "json", "yaml", "jsonpath", "markdown", "html", "sarif", "junit")
 @opt.no_headers
+@watching.option
 @opt.fail_options
-def analyze(
-    target: str,
-    only: tuple[str, ...],
-    since: str,
-    config: str,
-    show_waived: bool,
-    probe: bool,
-    logs: bool,
-    window: "timedelta | None",
-    output: str,
-    no_headers: bool,
-    fail_on: str,
-    allow_gaps: bool,
-    **source: Any,
-) -> None:
+def analyze(window: "timedelta | None", **asked: Any) -> None:
     """What a cluster runs, what is wrong with it, and what to do first."""
     from addonctl.apps import wiring
-    from addonctl.render import documents, screen, terminal
+    from addonctl.render import documents, terminal
 
-    assessment = _assess(source, target, only=only, since=since, config=config, probe=probe, logs=logs)
-    style = screen.Style(wide=output == "wide", headers=not no_headers, waived=show_waived)
-    print_document(
-        output,
-        lambda: documents.analysis_document(
-            assessment, wiring.manager(source_options(source)).ecosystem(assessment, window)
-        ),
-        lambda: terminal.analysis(assessment, style),
-        {format: partial(_formatted, assessment, format) for format in ("markdown", "html", "sarif", "junit")},
-    )
-    _exit_by(assessment, fail_on, allow_gaps=allow_gaps)
+    def document(found: "Assessment") -> documents.Document:
+        manager = wiring.manager(_options(asked, found.cluster.context if asked["all_contexts"] else ""))
+        return documents.analysis_document(found, manager.ecosystem(found, window))
+
+    _Report(
+        document=document,
+        table=terminal.analysis,
+        texts={"markdown": _markdown, "html": _html, "sarif": _sarif, "junit": _junit},
+    ).carried_out(asked)
 
 
 @click.command("upgrade-report")
@@ -152,84 +226,68 @@ def upgrade_report(target: str, config: str, output: str, no_headers: bool, fail
     exit_by_answers((answer(found, assessment).value,), {"blocker": "no"}.get(fail_on, fail_on))
 
 
-def _formatted(assessment: "Assessment", output: str) -> str:
-    from addonctl.render import documents, junit, markdown, sarif
+def _markdown(assessment: "Assessment") -> str:
+    from addonctl.render import markdown
 
-    if output == "html":
-        from addonctl.render.html import html
+    return markdown.markdown(assessment)
 
-        return html(assessment)
-    if output == "sarif":
-        return documents.dump(sarif.sarif(assessment), "json")
-    return junit.junit(assessment) if output == "junit" else markdown.markdown(assessment)
+
+def _html(assessment: "Assessment") -> str:
+    from addonctl.render.html import html
+
+    return html(assessment)
+
+
+def _sarif(assessment: "Assessment") -> str:
+    from addonctl.render import documents, sarif
+
+    return documents.dump(sarif.sarif(assessment), "json")
+
+
+def _junit(assessment: "Assessment") -> str:
+    from addonctl.render import junit
+
+    return junit.junit(assessment)
 
 
 @click.command()
 @opt.source_options
+@opt.all_contexts
 @opt.target
 @opt.finding_options
 @opt.rows_output
 @opt.no_headers
 @opt.fail_options
-def inventory(
-    target: str,
-    only: tuple[str, ...],
-    since: str,
-    config: str,
-    show_waived: bool,
-    output: str,
-    no_headers: bool,
-    fail_on: str,
-    allow_gaps: bool,
-    **source: Any,
-) -> None:
+def inventory(**asked: Any) -> None:
     """Every add-on, however it was installed: version, method, owner, evidence."""
     from addonctl.assessment import of
     from addonctl.findings import Capability
-    from addonctl.render import documents, screen, terminal
+    from addonctl.render import documents, terminal
 
-    assessment = _assess(source, target, only=only, since=since, config=config).about(of(Capability.INVENTORY))
-    style = screen.Style(wide=output == "wide", headers=not no_headers, waived=show_waived)
-    print_document(
-        output, lambda: documents.inventory_document(assessment), lambda: terminal.inventory(assessment, style)
-    )
-    _exit_by(assessment, fail_on, allow_gaps=allow_gaps)
+    _Report(
+        document=documents.inventory_document,
+        table=terminal.inventory,
+        narrow=lambda found: found.about(of(Capability.INVENTORY)),
+    ).carried_out(asked)
 
 
 @click.group(invoke_without_command=True)
 @opt.source_options
+@opt.all_contexts
 @opt.target
 @opt.finding_options
 @opt.rows_output
 @opt.no_headers
 @opt.fail_options
 @click.pass_context
-def findings(
-    ctx: click.Context,
-    /,
-    target: str,
-    only: tuple[str, ...],
-    since: str,
-    config: str,
-    show_waived: bool,
-    output: str,
-    no_headers: bool,
-    fail_on: str,
-    allow_gaps: bool,
-    **source: Any,
-) -> None:
+def findings(ctx: click.Context, /, **asked: Any) -> None:
     """What is wrong, most severe first; `findings explain CODE` says more about one kind."""
     if ctx.invoked_subcommand is not None:
         refuse(given_options(), ctx.invoked_subcommand, "It reads no cluster: leave the option out.")
         return
-    from addonctl.render import documents, screen, terminal
+    from addonctl.render import documents, terminal
 
-    assessment = _assess(source, target, only=only, since=since, config=config)
-    style = screen.Style(wide=output == "wide", headers=not no_headers, waived=show_waived)
-    print_document(
-        output, lambda: documents.findings_document(assessment), lambda: terminal.findings(assessment, style)
-    )
-    _exit_by(assessment, fail_on, allow_gaps=allow_gaps)
+    _Report(document=documents.findings_document, table=terminal.findings).carried_out(asked)
 
 
 @findings.command("explain", short_help="What a code means, how severe it is, how to fix it.")
@@ -245,68 +303,42 @@ def findings_explain(code: str, output: str) -> None:
 
 @click.command()
 @opt.source_options
+@opt.all_contexts
 @opt.finding_options
 @opt.probe
 @opt.logs
 @opt.rows_output
 @opt.no_headers
 @opt.fail_options
-def health(
-    only: tuple[str, ...],
-    since: str,
-    config: str,
-    show_waived: bool,
-    probe: bool,
-    logs: bool,
-    output: str,
-    no_headers: bool,
-    fail_on: str,
-    allow_gaps: bool,
-    **source: Any,
-) -> None:
+def health(**asked: Any) -> None:
     """The health of each add-on, with its coverage: how much of it could be read."""
     from addonctl.assessment import of_health
-    from addonctl.render import documents, screen, terminal
+    from addonctl.render import documents, terminal
 
-    assessment = _assess(source, only=only, since=since, config=config, probe=probe, logs=logs).about(of_health)
-    style = screen.Style(wide=output == "wide", headers=not no_headers, waived=show_waived)
-    print_document(output, lambda: documents.health_document(assessment), lambda: terminal.health(assessment, style))
-    _exit_by(assessment, fail_on, allow_gaps=allow_gaps)
+    _Report(
+        document=documents.health_document, table=terminal.health, narrow=lambda found: found.about(of_health)
+    ).carried_out(asked)
 
 
 @click.command()
 @opt.source_options
+@opt.all_contexts
 @opt.target
 @opt.finding_options
 @opt.rows_output
 @opt.no_headers
 @opt.fail_options
-def compat(
-    target: str,
-    only: tuple[str, ...],
-    since: str,
-    config: str,
-    show_waived: bool,
-    output: str,
-    no_headers: bool,
-    fail_on: str,
-    allow_gaps: bool,
-    **source: Any,
-) -> None:
+def compat(**asked: Any) -> None:
     """Which versions support the running Kubernetes and the next one, and which add-ons conflict."""
     from addonctl.assessment import of
     from addonctl.findings import Capability
-    from addonctl.render import documents, screen, terminal
+    from addonctl.render import documents, terminal
 
-    found = _assess(source, target, only=only, since=since, config=config)
-    assessment = found.about(of(Capability.COMPATIBILITY))
-    style = screen.Style(wide=output == "wide", headers=not no_headers, waived=show_waived)
-    print_document(
-        output,
-        lambda: documents.compatibility_document(assessment),
-        lambda: terminal.compatibility(assessment, style),
-    )
-    _exit_by(assessment, fail_on, allow_gaps=allow_gaps)
+    _Report(
+        document=documents.compatibility_document,
+        table=terminal.compatibility,
+        narrow=lambda found: found.about(of(Capability.COMPATIBILITY)),
+    ).carried_out(asked)
 
 
 @click.command()
@@ -338,7 +370,7 @@ def matrix(addons: tuple[str, ...], target: str, output: str, no_headers: bool, 
         minors = compatibility.matrix_minors(known, minor_of(source["kubernetes"]), minor_of(target))
         cells = compatibility.matrix(known, addons, minors)
     else:
-        assessment = _assess(source, target)
+        assessment = _reader(source | {"target": target})()
         here = (row.id for row in assessment.inventory.rows if not row.destination)
         cells = tuple(cell for id in here for cell in assessment.compatibility.cells[id])
     style = screen.Style(wide=output == "wide", headers=not no_headers)
@@ -349,60 +381,50 @@ def matrix(addons: tuple[str, ...], target: str, output: str, no_headers: bool, 
 @click.command()
 @opt.addon_or_none
 @opt.source_options
+@opt.all_contexts
 @opt.finding_options
 @opt.output_option("tree", "table", "json", "yaml", "csv", "jsonpath", "dot", "mermaid", default="tree")
 @opt.fail_options
-def deps(
-    addon: str,
-    only: tuple[str, ...],
-    since: str,
-    config: str,
-    show_waived: bool,
-    output: str,
-    fail_on: str,
-    allow_gaps: bool,
-    **source: Any,
-) -> None:
+def deps(addon: str, **asked: Any) -> None:
     """What depends on what, what the failure of an add-on affects, and the order to update in."""
     from addonctl.assessment import narrowed, of
     from addonctl.findings import Capability
-    from addonctl.render import documents, drawing, screen, terminal
+    from addonctl.render import documents, drawing, terminal
 
-    assessed = _assess(source, only=only, since=since, config=config)
-    assessment = narrowed(assessed, addon).about(of(Capability.DEPENDENCIES))
-    print_document(
-        output,
-        lambda: documents.dependencies_document(assessment),
-        lambda: terminal.dependencies(assessment, addon, screen.Style(waived=show_waived)),
-        {
-            "dot": lambda: drawing.dot(assessment.dependencies),
-            "mermaid": lambda: drawing.mermaid(assessment.dependencies),
+    _Report(
+        document=documents.dependencies_document,
+        table=lambda found, style: terminal.dependencies(found, addon, style),
+        narrow=lambda found: narrowed(found, addon).about(of(Capability.DEPENDENCIES)),
+        texts={
+            "dot": lambda found: drawing.dot(found.dependencies),
+            "mermaid": lambda found: drawing.mermaid(found.dependencies),
         },
-    )
-    _exit_by(assessment, fail_on, allow_gaps=allow_gaps)
+    ).carried_out(asked)
 
 
 @click.command()
 @opt.source_options
+@opt.all_contexts
 @opt.target
 @opt.config
 @opt.output
 @opt.fail_options
-def lifecycle(target: str, config: str, output: str, fail_on: str, allow_gaps: bool, **source: Any) -> None:
+def lifecycle(**asked: Any) -> None:
     """What is due for each add-on and when: updates, what the next Kubernetes needs, migrations from what is retired.
 
     Changes nothing. --fail-on counts the findings that these actions answer, and those of the cluster's own support.
     """
     from addonctl.apps import wiring
+    from addonctl.lifecycle import LifecycleManagement, of_lifecycle
     from addonctl.lifecycle import lifecycle as judged
-    from addonctl.lifecycle import of_lifecycle
-    from addonctl.render import documents, screen
+    from addonctl.render import documents
     from addonctl.render.lifecycle import lifecycle as shown
 
-    assessment = _assess(source, target, config=config)
-    found = judged(assessment, wiring.catalog(), wiring.CLOCK.now())
-    style = screen.Style(wide=output == "wide")
-    print_document(
-        output, lambda: documents.lifecycle_document(assessment, found), lambda: shown(assessment, found, style)
-    )
-    _exit_by(assessment.about(of_lifecycle), fail_on, allow_gaps=allow_gaps)
+    def managed(found: "Assessment") -> LifecycleManagement:
+        return judged(found, wiring.catalog(), wiring.CLOCK.now())
+
+    _Report(
+        document=lambda found: documents.lifecycle_document(found, managed(found)),
+        table=lambda found, style: shown(found, managed(found), style),
+        gated=of_lifecycle,
+    ).carried_out(asked)

@@ -50,7 +50,7 @@ def _cluster_role(*, updating: bool, probe: bool, logs: bool) -> str:
 
 @click.command()
 @opt.live_options
-@opt.output
+@opt.rows_output
 def doctor(output: str, **source: Any) -> None:
     """What can be reached, with which rights, and what would be missing from a report."""
     from addonctl.apps import wiring

@@ -25,6 +25,7 @@ _ROWS = {
     "AddOnVersions": ("versions", "{version}"),
     "FindingCodes": ("codes", "{code}"),
     "Runs": ("runs", "{id}"),
+    "Doctor": ("rows", "{what}"),
 }
 _EXAMPLE = "As in -o jsonpath='{.findings[*].code}'"
 
@@ -41,19 +42,32 @@ def printed(document: Any, format: str, expression: str = "") -> str:
 
 
 def _names(document: Document) -> Iterator[str]:
-    rows = plain(document[_list_of(document)])
-    return (_ROWS[document["kind"]][1].format(**row) for row in rows)
+    for context, of_one in _by_context(document):
+        key, name = _list_of(of_one)
+        yield from (context + name.format(**row) for row in plain(of_one[key]))
 
 
-def _list_of(document: Document) -> str:
+def _by_context(document: Document) -> Iterator[tuple[str, Document]]:
+    """The documents of several clusters, each with its context and a blank; or the one that this is, without."""
+    if document["kind"] != "Contexts":
+        yield "", document
+        return
+    yield from ((f"{each['context']} ", each["report"]) for each in document["contexts"] if each["report"])
+
+
+def _list_of(document: Document) -> tuple[str, str]:
     if document["kind"] not in _ROWS:
         raise BadInput(f"A {document['kind']} is no list", "Take its parts with -o jsonpath=, or print -o json.")
-    return _ROWS[document["kind"]][0]
+    return _ROWS[document["kind"]]
 
 
 def _csv(document: Document) -> str:
     """A line a row, of what stands in a cell: texts, numbers and lists of them. What is not known is empty."""
-    rows = plain(document[_list_of(document)])
+    rows = [
+        ({"context": context.rstrip()} if context else {}) | row
+        for context, of_one in _by_context(document)
+        for row in plain(of_one[_list_of(of_one)[0]])
+    ]
     columns = [key for key in dict.fromkeys(key for row in rows for key in row) if all(_fits(row[key]) for row in rows)]
     out = StringIO()
     writer = csv.writer(out, lineterminator="\n")

@@ -5,10 +5,11 @@ Tables are laid out by tables.py; a pipe gets every cell uncut. Colours are read
 
 import os
 import sys
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass
 from functools import lru_cache
+from io import StringIO
 from typing import TYPE_CHECKING, TextIO
 
 from addonctl import ports
@@ -18,6 +19,7 @@ from addonctl.render.tables import Cell, Column, cut_front, lay_out, wrap
 
 if TYPE_CHECKING:
     from rich.console import Console
+    from rich.text import Text
 
 QUIET = "grey50"
 GOOD, FAIR, BAD, CALM = "green4", "dark_orange3", "bold red3", "dodger_blue2"
@@ -141,6 +143,26 @@ def _progress_line(what: str, done: int, total: int, width: int) -> str:
     """What is being read and how far along; the count is never cut."""
     count = f" ({done}/{total})" if total else f" ({done})" if done else ""
     return f"reading {cut_front(what, width - len('reading ') - len(count))}{count}"
+
+
+class _Page(StringIO):
+    """A terminal that is not shown."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+def screenful(show: Callable[[], None], wide: int, high: int, last: str) -> "Text":
+    """As much of what `show` prints as a screen of so many columns and lines holds, above a last line."""
+    from rich.text import Text
+
+    page = _Page()
+    with redirect_stdout(page):
+        show()
+    lines = Text.from_ansi(page.getvalue()).split()
+    below = len(lines) - (high - 1)
+    hidden = f"{counted(below, 'more line')} below; " if below > 0 else ""
+    return Text("\n", no_wrap=True, overflow="crop", end="").join([*lines[: high - 1], Text(hidden + last, QUIET)])
 
 
 def table(columns: Sequence[Column], rows: Iterable[Sequence[Cell | str]], *, headers: bool = True) -> None:
