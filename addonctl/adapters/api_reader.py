@@ -579,19 +579,42 @@ def version(connection: Connection) -> str:
     return _ask(connection, "/version", _Version).gitVersion
 
 
-def may_list(connection: Connection, kinds: Iterable[Kind]) -> list[tuple[Kind, bool]]:
-    """For each kind that is served, whether listing it is allowed, by access reviews; nothing is read."""
+def may_list(connection: Connection, kinds: Iterable[Kind], namespace: str = "") -> list[tuple[Kind, bool]]:
+    """For each kind that is served, whether listing it is allowed, by access reviews; nothing is read.
+
+    `namespace`: for namespaced kinds whether it is there, as a report of one namespace reads them.
+    """
     served = discover(connection)
     wanted = [kind for kind in (*kinds, HELM_CONFIG_MAPS) if served.version(kind)]
     with ThreadPoolExecutor(PARALLEL) as pool:
-        return list(zip(wanted, pool.map(lambda kind: _may_list(connection, kind), wanted), strict=True))
+        return list(zip(wanted, pool.map(lambda kind: _may_list(connection, kind, namespace), wanted), strict=True))
 
 
-def _may_list(connection: Connection, kind: Kind) -> bool:
+class _SelfReview(msgspec.Struct):
+    class _Status(msgspec.Struct):
+        class _User(msgspec.Struct):
+            username: str = ""
+            groups: list[str] | None = None
+
+        userInfo: _User = msgspec.field(default_factory=_User)
+
+    status: _Status = msgspec.field(default_factory=_Status)
+
+
+def identity(connection: Connection) -> tuple[str, tuple[str, ...]]:
+    """The user that the API server takes us for, and its groups. Raises NotServed before Kubernetes 1.28."""
+    path = "/apis/authentication.k8s.io/v1/selfsubjectreviews"
+    asked = b'{"apiVersion": "authentication.k8s.io/v1", "kind": "SelfSubjectReview"}'
+    user = _decoded(connection, path, _SelfReview, connection.review(path, asked)).status.userInfo
+    return user.username, tuple(user.groups or ())
+
+
+def _may_list(connection: Connection, kind: Kind, namespace: str) -> bool:
+    where = {"namespace": namespace} if namespace and kind.of.namespaced else {}
     review = {
         "apiVersion": "authorization.k8s.io/v1",
         "kind": "SelfSubjectAccessReview",
-        "spec": {"resourceAttributes": {"verb": "list", "group": kind.group, "resource": kind.of.plural}},
+        "spec": {"resourceAttributes": {"verb": "list", "group": kind.group, "resource": kind.of.plural, **where}},
     }
     path = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
     answer = connection.review(path, json.dumps(review).encode())

@@ -404,6 +404,19 @@ class Aws:
         """The ARN that AWS knows the credentials by. Raises NotAllowed, NotReachable …"""
         return str(_or_raise(lambda: self.client("sts", _ATTEMPTS_AT_FIRST).get_caller_identity()["Arn"]))
 
+    def simulated(self, arn: str, actions: Iterable[str]) -> dict[str, bool]:
+        """Which actions on any resource IAM's policy simulation allows to the identity of that ARN.
+
+        Raises Forbidden where one may not ask IAM, which is usual, and Invalid for identities that it does not take.
+        """
+        client = self.client("iam", _ATTEMPTS_AT_FIRST)
+        kind, _, rest = arn.rpartition(":")[2].partition("/")
+        if kind == "assumed-role":  # which has no path, where its role may have one
+            arn = _or_raise(lambda: client.get_role(RoleName=rest.partition("/")[0])["Role"]["Arn"])
+        ask = client.simulate_principal_policy
+        answer = _or_raise(lambda: ask(PolicySourceArn=arn, ActionNames=list(actions))["EvaluationResults"])
+        return {one["EvalActionName"]: one["EvalDecision"] == "allowed" for one in answer}
+
     def try_instance_types(self) -> Gap | None:
         """Why instance types cannot be described: `read` asks only for those of nodes."""
         smallest_page = 5
@@ -435,20 +448,22 @@ _NOT_PROMISED = (AttributeError, KeyError, TypeError)
 def _or_gap(part: str, ask: Callable[[], _Part]) -> "_Part | Gap":
     """The answer, or the gap that explains why there is none."""
     from botocore import exceptions
+    from botocore.parsers import ResponseParserError
 
     try:
         return ask()
     except exceptions.ClientError as error:
         service = "ec2" if part.startswith("ec2") else "eks"
         return api_errors.gap(part, aws_errors.failure(error), f"{service}:{error.operation_name}")
-    except (exceptions.BotoCoreError, *_NOT_PROMISED) as error:
+    except (exceptions.BotoCoreError, ResponseParserError, *_NOT_PROMISED) as error:
         return api_errors.gap(part, aws_errors.failure(error))
 
 
 def _or_raise(ask: Callable[[], _Part]) -> _Part:
     from botocore import exceptions
+    from botocore.parsers import ResponseParserError
 
     try:
         return ask()
-    except (exceptions.ClientError, exceptions.BotoCoreError, *_NOT_PROMISED) as error:
+    except (exceptions.ClientError, exceptions.BotoCoreError, ResponseParserError, *_NOT_PROMISED) as error:
         raise aws_errors.failure(error) from error

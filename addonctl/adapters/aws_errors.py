@@ -62,6 +62,7 @@ _BY_STATUS: Mapping[int, type[AddonctlError]] = {401: NotAllowed, 403: Forbidden
 def failure(error: Exception) -> AddonctlError:
     """The error for a botocore exception, or for a response of an unexpected shape. `reason` is AWS's error code."""
     from botocore import exceptions as aws
+    from botocore.parsers import ResponseParserError
 
     said = _line(error)
     match error:
@@ -79,6 +80,8 @@ def failure(error: Exception) -> AddonctlError:
             | aws.CredentialRetrievalError()
         ):
             return NotAllowed(f"No AWS credentials: {said}", _LOG_IN)
+        case ResponseParserError():  # what it answered may be any page, and is not quoted
+            return Broken("What answers for AWS sent neither JSON nor XML of its API (a login page or proxy?)", _WAY)
         case aws.SSLError():
             return NotTrusted(
                 f"TLS to AWS failed: {said}", "Check the proxy, and AWS_CA_BUNDLE where it has its own CA."

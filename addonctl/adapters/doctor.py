@@ -4,31 +4,38 @@ other. Called by `addonctl doctor`.
 A step is answered yes, no, or skipped with the reason: nothing that was not tried is called good.
 """
 
+import os
 import platform
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
-from datetime import date
+import shutil
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, fields, replace
+from datetime import date, datetime
+from importlib.metadata import version
 from pathlib import Path
 
 import addonctl
-from addonctl.adapters import api_reader, aws, config_file, eks_table, kubeconfig
+from addonctl.adapters import api_reader, aws, config_file, eks_table, kubeconfig, price_table
 from addonctl.adapters.api_connection import Connection
 from addonctl.adapters.decoding import Kind
 from addonctl.adapters.sources.live import NAME_UNKNOWN, LiveCluster, on_eks
-from addonctl.errors import AddonctlError
-from addonctl.model import Gap
+from addonctl.errors import AddonctlError, NotServed
+from addonctl.model import Gap, Snapshot
 
 YES, NO, SKIPPED = "yes", "no", "skipped"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Check:
-    """One step: `answer` is yes, no or skipped; `fix` what would help where it is no."""
+    """One step: `answer` is yes, no or skipped; `fix` what would help where it is no.
+
+    Of the many of one `group` those that need no attention are told in one line.
+    """
 
     what: str
     answer: str
     detail: str = ""
     fix: str = ""
+    group: str = ""
 
 
 def _failed(what: str, error: AddonctlError) -> Check:
@@ -40,10 +47,50 @@ def _failed(what: str, error: AddonctlError) -> Check:
 
 def of_machine(cache_dir: Path, today: date) -> Iterator[Check]:
     """The program, what it knows and the settings that it finds."""
-    about = f"{addonctl.__version__}, Python {platform.python_version()}"
+    libraries = ", ".join(f"{name} {version}" for name, version in client_libraries().items())
+    about = f"{addonctl.__version__}, Python {platform.python_version()}, {libraries}"
     yield Check(what="addonctl", answer=YES, detail=about)
+    yield _helm()
     yield _knowledge(cache_dir, today)
+    yield _prices(cache_dir, today)
     yield _settings()
+    named = sorted(name for name in os.environ if name.startswith("ADDONCTL_"))
+    yield Check(what="environment", answer=YES if named else SKIPPED, detail=", ".join(named) or "no ADDONCTL_* is set")
+
+
+def client_libraries() -> dict[str, str]:
+    """The versions of what servers are asked with."""
+    return {name: version(name) for name in ("boto3", "urllib3", "msgspec")}
+
+
+def _helm() -> Check:
+    path = shutil.which("helm")
+    if path is None:
+        return Check(what="helm", answer=SKIPPED, detail="it is not on PATH; only changes of Helm releases take it")
+    return Check(what="helm", answer=YES, detail=path)
+
+
+def _prices(cache_dir: Path, today: date) -> Check:
+    packaged = price_table.load("").ec2.as_of
+    told = [f"packaged ones as of {packaged}, {_age(packaged, today)}"]
+    try:
+        for own in filter(None, (price_table.own_prices(region, cache_dir) for region in _own_regions(cache_dir))):
+            told.append(f"{own.region} as of {own.as_of}, {_age(own.as_of, today)} (in {cache_dir})")
+    except AddonctlError as error:
+        return _failed("prices", error)
+    return Check(what="prices", answer=YES, detail="; ".join(told))
+
+
+def _own_regions(cache_dir: Path) -> list[str]:
+    any_region = price_table.own_path("*", cache_dir)
+    before, _, after = any_region.name.partition("*")
+    found = any_region.parent.glob(any_region.name)
+    return sorted(path.name.removeprefix(before).removesuffix(after) for path in found)
+
+
+def _age(day: date, today: date) -> str:
+    days = max((today - day).days, 0)
+    return f"{days} day{'' if days == 1 else 's'} old"
 
 
 def _knowledge(cache_dir: Path, today: date) -> Check:
@@ -54,18 +101,52 @@ def _knowledge(cache_dir: Path, today: date) -> Check:
         return _failed(what, error)
     table = own or eks_table.packaged()
     origin = str(where) if own else f"packaged; `addonctl catalog refresh` would keep newer ones in {cache_dir}"
-    return Check(what=what, answer=YES, detail=f"as of {table.as_of}, {(today - table.as_of).days} days old ({origin})")
+    return Check(what=what, answer=YES, detail=f"as of {table.as_of}, {_age(table.as_of, today)} ({origin})")
 
 
 def _settings() -> Check:
     path = config_file.default_path()
     try:
-        waivers = config_file.load().waivers
+        settings = config_file.load()
     except AddonctlError as error:
         return _failed("settings", error)
     if not path.is_file():
         return Check(what="settings", answer=SKIPPED, detail=f"there is no {path}")
-    return Check(what="settings", answer=YES, detail=f"{path}, waivers: {len(waivers)}")
+    defaults = f", defaults of {', '.join(settings.defaults)}" if settings.defaults else ""
+    return Check(what="settings", answer=YES, detail=f"{path}, waivers: {len(settings.waivers)}{defaults}")
+
+
+# ── A saved cluster ─────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def of_saved(what: str, read: Callable[[], Snapshot], now: datetime) -> Iterator[Check]:
+    """A snapshot or files: whether they can be read, how old they are, and what is not in them."""
+    try:
+        snapshot = read()
+    except AddonctlError as error:
+        yield _failed(what, error)
+        return
+    parts = (getattr(snapshot, each.name) for each in fields(snapshot) if each.name != "gaps")
+    objects = sum(len(part) for part in parts if isinstance(part, tuple))
+    age = _age(snapshot.taken.date(), now.date())
+    about = f"{snapshot.cluster.name}, {objects} objects, of {snapshot.taken:%Y-%m-%d %H:%M} UTC, {age}"
+    yield Check(what=what, answer=YES, detail=about)
+    kubernetes = snapshot.cluster.kubernetes
+    if kubernetes:
+        yield Check(what="Kubernetes version", answer=YES, detail=kubernetes)
+    else:
+        yield Check(what="Kubernetes version", answer=NO, detail="the input does not say", fix="Give --kubernetes.")
+    yield from map(_lost, snapshot.gaps)
+
+
+def _lost(gap: Gap) -> Check:
+    """What a file does not hold was not to be read from it; what could not be read of it is lost."""
+    what = f"read {gap.part.replace('_', ' ')}"
+    if gap.absent:
+        return Check(what=what, answer=SKIPPED, detail=gap.detail, group=_READ)
+    where = f"{gap.place}: " if gap.place else ""
+    fix = f"Grant {gap.permission} and read it again; `addonctl rbac` prints the least role." if gap.permission else ""
+    return Check(what=what, answer=NO, detail=f"{where}{gap.detail}", fix=fix, group=_READ)
 
 
 # ── A live cluster ──────────────────────────────────────────────────────────────────────────────────────────────
@@ -80,17 +161,18 @@ def of_cluster(live: LiveCluster, kinds: Iterable[Kind]) -> Iterator[Check]:
         yield _failed("EKS cluster" if live.eks else "kubeconfig", error)
     else:
         yield _way(live, connection)
-    version = ""
+    kubernetes = ""
     if connection is None:
         yield Check(what="Kubernetes API", answer=SKIPPED, detail="it cannot be reached")
     else:
         try:
-            version = api_reader.version(connection)
-            yield Check(what="Kubernetes API", answer=YES, detail=f"{connection.server}, {version}")
-            yield from _lists(connection, kinds)
+            kubernetes = api_reader.version(connection)
+            yield Check(what="Kubernetes API", answer=YES, detail=f"{connection.server}, {kubernetes}")
+            yield _user(connection)
+            yield from _lists(connection, kinds, live.namespace)
         except AddonctlError as error:
             yield _failed("Kubernetes API", error)
-    yield from _aws(live, connection, version)
+    yield from _aws(live, connection, kubernetes)
 
 
 def _way(live: LiveCluster, connection: Connection) -> Check:
@@ -102,25 +184,37 @@ def _way(live: LiveCluster, connection: Connection) -> Check:
     return Check(what="kubeconfig", answer=YES, detail=f"{paths}, context {connection.context}")
 
 
-def _lists(connection: Connection, kinds: Iterable[Kind]) -> Iterator[Check]:
-    for kind, may in api_reader.may_list(connection, kinds):
+def _user(connection: Connection) -> Check:
+    what = "Kubernetes user"
+    try:
+        name, groups = api_reader.identity(connection)
+    except NotServed:
+        return Check(what=what, answer=SKIPPED, detail="this API server does not say; Kubernetes does since 1.28")
+    except AddonctlError as error:
+        return _failed(what, error)
+    of_groups = f", in {', '.join(groups)}" if groups else ""
+    return Check(what=what, answer=YES, detail=f"{name}{of_groups}")
+
+
+def _lists(connection: Connection, kinds: Iterable[Kind], namespace: str) -> Iterator[Check]:
+    for kind, may in api_reader.may_list(connection, kinds, namespace):
         unknown = "" if may else f"without it unknown: {kind.part.replace('_', ' ')}"
         fix = "" if may else "Grant it; `addonctl rbac --cluster-role` prints the role."
-        yield Check(what=f"list {kind.of.name}", answer=YES if may else NO, detail=unknown, fix=fix)
+        yield Check(what=f"list {kind.of.name}", answer=YES if may else NO, detail=unknown, fix=fix, group="RBAC")
 
 
 # ── AWS ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def _aws(live: LiveCluster, connection: Connection | None, version: str) -> Iterator[Check]:
+def _aws(live: LiveCluster, connection: Connection | None, kubernetes: str) -> Iterator[Check]:
     """Credentials, region and permissions, where there is a cluster on EKS or where it is not known to be elsewhere."""
     region, name = live.region, live.eks
     if connection is not None:
         region, name = live.place(connection.context, connection.name, connection.server)
-    if version and not name and not on_eks(version):
+    if kubernetes and not name and not on_eks(kubernetes):
         yield Check(what="AWS", answer=SKIPPED, detail="this cluster is not on EKS")
         return
-    client, needed = live.aws(region), bool(name) or on_eks(version)
+    client, needed = live.aws(region), bool(name) or on_eks(kubernetes)
     account = list(_account(client))
     yield from account if needed else map(_skipped_if_no, account)
     if any(check.answer == NO for check in account):
@@ -158,15 +252,34 @@ def _permissions(client: aws.Aws, cluster: str) -> Iterator[Check]:
     missing = {gap.part: gap for gap in (*gaps, *((types,) if types else ()))}
     for part in dict.fromkeys(each.part for each in aws.PERMISSIONS if ":" in each.part):
         yield _part(part, missing.get(part))
+    yield from _optional(client)
+
+
+def _optional(client: aws.Aws) -> Iterator[Check]:
+    """What only some commands take, and cost money to try: as IAM simulates it, where one may ask."""
+    try:
+        may = client.simulated(client.identity(), [action for action, _ in aws.OPTIONAL])
+        why = "IAM does not say"
+    except AddonctlError as error:
+        may, why = {}, f"not tried, and IAM cannot be asked: {error.what}"
     for action, what in aws.OPTIONAL:
-        yield Check(what=action, answer=SKIPPED, detail=f"only {what} takes it; not tried")
+        if action not in may:
+            yield Check(what=action, answer=SKIPPED, detail=f"only {what} takes it; {why}", group=_IAM)
+        elif may[action]:
+            yield Check(what=action, answer=YES, detail=f"by simulation; only {what} takes it", group=_IAM)
+        else:
+            detail = f"not allowed, by simulation; only {what} takes it"
+            yield Check(what=action, answer=SKIPPED, detail=detail, group=_IAM)
+
+
+_READ, _IAM = "read", "IAM"
 
 
 def _part(part: str, gap: Gap | None) -> Check:
     what = f"read {part}"
     if gap is None:
-        return Check(what=what, answer=YES)
-    return Check(what=what, answer=NO, detail=gap.detail, fix=_grant(gap.permission))
+        return Check(what=what, answer=YES, group=_IAM)
+    return Check(what=what, answer=NO, detail=gap.detail, fix=_grant(gap.permission), group=_IAM)
 
 
 def _grant(permission: str) -> str:

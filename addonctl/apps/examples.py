@@ -184,6 +184,7 @@ EXAMPLES = {
         rbac --iam > policy.json""",
     "doctor": """
         doctor --context prod-eu-1
+        doctor --snapshot prod-eu-1.snap
         doctor --eks prod-eu-1 --region eu-central-1""",
     "completion": """
         source <(addonctl completion bash)""",

@@ -49,15 +49,19 @@ def _cluster_role(*, updating: bool, probe: bool, logs: bool) -> str:
 
 
 @click.command()
-@opt.live_options
+@opt.source_options
 @opt.rows_output
-def doctor(output: str, **source: Any) -> None:
-    """What can be reached, with which rights, and what would be missing from a report."""
-    from addonctl.apps import wiring
-    from addonctl.render import documents, terminal
+@opt.no_headers
+def doctor(output: str, no_headers: bool, **source: Any) -> None:
+    """Why a report says less than it could: what can be reached and read, with which rights, and what cannot.
 
-    rows = wiring.doctor(source_options(source))
-    print_document(output, lambda: documents.doctor_document(rows), lambda: terminal.doctor(rows))
+    Each step is answered yes, no, or skipped with the reason; it ends with 1 where one is no.
+    """
+    from addonctl.apps import wiring
+    from addonctl.render import documents, screen, terminal
+
+    rows, style = wiring.doctor(source_options(source)), screen.Style(wide=output == "wide", headers=not no_headers)
+    print_document(output, lambda: documents.doctor_document(rows), lambda: terminal.doctor(rows, style))
     if any(row["answer"] == "no" for row in rows):
         sys.exit(run.EXIT_ERROR)
 
@@ -79,13 +83,16 @@ def completion(ctx: click.Context, /, shell: str) -> None:
 @click.command()
 @opt.output
 def version(output: str) -> None:
-    """The version of addonctl and of Python, and how old its knowledge is."""
+    """The version of addonctl, of Python and of client libraries, and how old its knowledge is."""
     import platform
 
+    from addonctl.adapters import doctor as machine
     from addonctl.apps import wiring
     from addonctl.render import documents, terminal
 
-    document = documents.version_document(wiring.catalog(), platform.python_version())
+    prices = wiring.prices("").ec2.as_of
+    libraries = machine.client_libraries()
+    document = documents.version_document(wiring.catalog(), prices, platform.python_version(), libraries)
     print_document(output, lambda: document, lambda: terminal.version(document))
 
 

@@ -171,8 +171,14 @@ def doctor(options: SourceOptions) -> list[dict[str, str]]:
     from addonctl.adapters import decoders
     from addonctl.adapters import doctor as checks
 
-    machine = checks.of_machine(cache_dir(), CLOCK.now().date())
-    return [asdict(check) for check in (*machine, *checks.of_cluster(options.live(catalog()), decoders.KINDS))]
+    now, source = CLOCK.now(), options.source(catalog())
+    machine = checks.of_machine(cache_dir(), now.date())
+    if options.is_saved:
+        what = "snapshot" if options.snapshot else "files" if options.files else "demo"
+        cluster = checks.of_saved(what, source.snapshot, now)
+    else:
+        cluster = checks.of_cluster(options.live(catalog()), decoders.KINDS)
+    return [asdict(check) for check in (*machine, *cluster)]
 
 
 def manager(

@@ -7,6 +7,7 @@ never a made-up number. A typed value with a label (a subject, an owner) is incl
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import fields, replace
+from datetime import date
 from typing import IO, Any
 
 import msgspec
@@ -357,10 +358,12 @@ def _brief(row: Installation) -> Document:
 # ── The catalog ───────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def version_document(catalog: Catalog, python: str) -> Document:
-    """What this is, and how old what it knows is."""
-    about = {"version": addonctl.__version__, "python": python}
+def version_document(catalog: Catalog, prices_as_of: date, python: str, libraries: Mapping[str, str]) -> Document:
+    """What this is, with what it asks servers, and how old what it knows is."""
+    about = {"version": addonctl.__version__, "python": python, "libraries": dict(libraries)}
     knowledge = {"eks_as_of": plain(catalog.eks.as_of), "eks_region": catalog.eks.region}
+    knowledge |= {"catalog_as_of": plain(max(addon.as_of for addon in catalog.addons.values()))}
+    knowledge |= {"addons": len(catalog.addons), "prices_as_of": plain(prices_as_of)}
     newest = str(max(release.version for release in catalog.kubernetes.releases))
     return {"schema": SCHEMA, "kind": "Version", **about, **knowledge, "newest_kubernetes": newest}
 

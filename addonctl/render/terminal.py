@@ -746,8 +746,11 @@ def versions(document: Mapping[str, Any], style: Style) -> None:
 
 def version(document: Mapping[str, Any]) -> None:
     """What this is, and how old what it knows is."""
-    say(f"addonctl {document['version']} (Python {document['python']})")
+    libraries = ", ".join(f"{name} {version}" for name, version in document["libraries"].items())
+    say(f"addonctl {document['version']} (Python {document['python']}, {libraries})")
+    say(f"{document['addons']} add-ons as of {document['catalog_as_of']}")
     say(f"EKS add-on versions as of {document['eks_as_of']} ({document['eks_region']})")
+    say(f"Prices as of {document['prices_as_of']}")
     say(f"Kubernetes up to {document['newest_kubernetes']}")
 
 
@@ -759,10 +762,38 @@ def check(found: CompatibilityCell) -> None:
         note(f"As of {found.as_of}: {found.source}")
 
 
-def doctor(rows: Iterable[Mapping[str, str]]) -> None:
-    """What can be reached."""
+def doctor(rows: Sequence[Mapping[str, str]], style: Style) -> None:
+    """What can be reached and read; of the many of a group, those with the same answer in one row, unless `wide`."""
     columns = (Column("WHAT", Fit.CUT), Column("OK"), Column("DETAIL", Fit.WRAP))
-    table(columns, [_doctor_row(row) for row in rows])
+    shown = rows if style.wide else list(_grouped(rows))
+    table(columns, [_doctor_row(row) for row in shown], headers=style.headers)
+    if not style.headers:
+        return
+    failed = sum(row["answer"] == "no" for row in rows)
+    print_line()
+    if failed:
+        say(f"{failed} of {counted(len(rows), 'step')} failed: a report lacks what they would have read.", BAD)
+    else:
+        say("No step failed: what a report does not have is skipped above, with the reason.", GOOD)
+
+
+_NAMES_SHOWN = 8
+
+
+def _grouped(rows: Iterable[Mapping[str, str]]) -> Iterator[Mapping[str, str]]:
+    alike: dict[tuple[str, ...], list[Mapping[str, str]]] = {}
+    for row in rows:
+        key = (row["group"], row["answer"], row["detail"], row["fix"]) if row["group"] else (row["what"],)
+        alike.setdefault(key, []).append(row)
+    for same in alike.values():
+        row = same[0]
+        if len(same) == 1:
+            yield row
+            continue
+        verb, names = row["what"].partition(" ")[0], [each["what"].partition(" ")[2] or each["what"] for each in same]
+        listed = ", ".join(names) if len(names) <= _NAMES_SHOWN else f"{len(names)} of them; -o wide names each"
+        told = listed if not row["detail"] else f"{listed}: {row['detail']}"
+        yield {**row, "what": f"{row['group']}: {verb}" if verb in ("list", "read") else row["group"], "detail": told}
 
 
 def _doctor_row(row: Mapping[str, str]) -> tuple[Cell | str, ...]:

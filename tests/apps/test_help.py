@@ -132,7 +132,10 @@ def test_help_is_a_command_too() -> None:
 def test_version_says_how_old_the_knowledge_is() -> None:
     document = json.loads(run("version", "-o", "json").stdout)
     assert (document["kind"], document["version"]) == ("Version", addonctl.__version__)
-    assert f"EKS add-on versions as of {document['eks_as_of']}" in run("version").stdout
+    told = run("version").stdout
+    assert f"EKS add-on versions as of {document['eks_as_of']}" in told
+    assert f"Prices as of {document['prices_as_of']}" in told
+    assert f"boto3 {document['libraries']['boto3']}" in told
 
 
 def test_an_error_does_not_stand_behind_what_was_being_read(tmp_path: Path) -> None:

@@ -1,19 +1,26 @@
 """What `doctor` tries, over HTTP: every step is answered, and one that fails hides no other."""
 
 import json
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qsl
 
 import pytest
 
-from addonctl.adapters import doctor, eks_table
-from addonctl.adapters.aws import PERMISSIONS
+from addonctl.adapters import doctor, eks_table, price_table
+from addonctl.adapters.aws import OPTIONAL, PERMISSIONS, Aws
 from addonctl.adapters.clock import SystemClock
 from addonctl.adapters.decoders import KINDS
 from addonctl.adapters.doctor import NO, SKIPPED, YES, Check
+from addonctl.adapters.sources import snapshot_file
 from addonctl.adapters.sources.live import LiveCluster
 from addonctl.catalog import Catalog
-from tests.builders import DAY
+from addonctl.catalog.prices import RegionPrices
+from addonctl.model import Gap, GapReason, Place, Snapshot
+from tests.builders import DAY, NOW, snapshot
 from tests.contracts.api_server import Answer, ApiServer, Request, refusal, running
 from tests.eks.server import REGION, EksServer
 
@@ -28,8 +35,8 @@ _DISCOVERY = {
 }
 
 
-def api(version: str) -> ApiServer:
-    """An API server whose user may list pods and no secrets."""
+def api(version: str, whoami: str = "") -> ApiServer:
+    """An API server whose user may list pods, and secrets in namespace shop alone; it says who that is, or does not."""
 
     def route(request: Request) -> Answer:
         match request.path.partition("?")[0]:
@@ -42,8 +49,12 @@ def api(version: str) -> ApiServer:
             case "/apis":
                 return Answer(body={"kind": "APIGroupList", "groups": []})
             case "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews":
-                asked = json.loads(request.body)["spec"]["resourceAttributes"]["resource"]
-                return Answer(status=201, body={"status": {"allowed": asked == "pods"}})
+                asked = json.loads(request.body)["spec"]["resourceAttributes"]
+                allowed = asked["resource"] == "pods" or asked.get("namespace") == "shop"
+                return Answer(status=201, body={"status": {"allowed": allowed}})
+            case "/apis/authentication.k8s.io/v1/selfsubjectreviews" if whoami:
+                user = {"username": whoami, "groups": ["ops", "system:authenticated"]}
+                return Answer(status=201, body={"status": {"userInfo": user}})
         return refusal(404)
 
     return ApiServer(route)
@@ -103,6 +114,126 @@ def test_a_cluster_on_eks_is_tried_to_the_last_permission(aws: EksServer, catalo
     read = {f"read {each.part}" for each in PERMISSIONS if ":" in each.part}
     assert {check.answer for what, check in checks.items() if what in read} == {YES}
     assert read <= set(checks)
+
+
+def test_who_is_asking_is_said_where_the_api_server_says_it(catalog: Catalog, tmp_path: Path) -> None:
+    with running(api("v1.34.1", "jane")) as server:
+        told = asked(catalog, kubeconfig=kubeconfig(tmp_path, server.url, "kind"))["Kubernetes user"]
+    assert (told.answer, told.detail) == (YES, "jane, in ops, system:authenticated")
+    with running(api("v1.26.1")) as server:
+        told = asked(catalog, kubeconfig=kubeconfig(tmp_path, server.url, "kind"))["Kubernetes user"]
+    assert (told.answer, told.detail) == (SKIPPED, "this API server does not say; Kubernetes does since 1.28")
+
+
+def test_of_one_namespace_what_may_be_read_there_is_enough(catalog: Catalog, tmp_path: Path) -> None:
+    with running(api("v1.34.1")) as server:
+        path = kubeconfig(tmp_path, server.url, "kind")
+        assert asked(catalog, kubeconfig=path)["list secrets"].answer == NO
+        assert asked(catalog, kubeconfig=path, namespace="shop")["list secrets"].answer == YES
+
+
+def test_credentials_that_have_expired_are_said_to_have(catalog: Catalog, monkeypatch: pytest.MonkeyPatch) -> None:
+    expired = (
+        "<ErrorResponse><Error><Type>Sender</Type><Code>ExpiredToken</Code><Message>The security token included in the "
+        "request is expired</Message></Error></ErrorResponse>"
+    )
+    with running(ApiServer(lambda _: Answer(status=403, body=expired.encode()))) as server:
+        _credentials(monkeypatch, server.url)
+        checks = asked(catalog, eks=NAME, region=REGION)
+    assert checks["AWS identity"].answer == NO
+    assert "ExpiredToken" in checks["AWS identity"].detail
+    assert checks["AWS identity"].fix == "Log in to AWS, or give --profile."
+    assert checks["AWS permissions"].answer == SKIPPED
+
+
+def test_a_page_of_a_proxy_is_no_answer_of_aws(catalog: Catalog, monkeypatch: pytest.MonkeyPatch) -> None:
+    page = Answer(status=200, body=b"<!doctype html><p>Log in</p>", headers={"Content-Type": "text/html"})
+    with running(ApiServer(lambda _: page)) as server:
+        _credentials(monkeypatch, server.url)
+        checks = asked(catalog, eks=NAME, region=REGION)
+    assert checks["AWS identity"].answer == NO
+    assert "a login page or proxy?" in checks["AWS identity"].detail
+    assert "Log in" not in checks["AWS identity"].detail
+
+
+def _credentials(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"):
+        monkeypatch.setenv(name, "testing")
+    monkeypatch.setenv("AWS_ENDPOINT_URL", url)
+
+
+@pytest.mark.parametrize(
+    ("arn", "source"),
+    [
+        ("arn:aws:sts::123456789012:assumed-role/reader/me", "arn:aws:iam::123456789012:role/team/reader"),
+        ("arn:aws:iam::123456789012:user/jane", "arn:aws:iam::123456789012:user/jane"),
+    ],
+)
+def test_policies_are_simulated_where_iam_may_be_asked(arn: str, source: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A role's ARN, with its path, is not that of its sessions."""
+    asked_of = []
+
+    def route(request: Request) -> Answer:
+        form = dict(parse_qsl(request.body.decode()))
+        if form["Action"] == "GetRole":
+            role = f"<Arn>arn:aws:iam::123456789012:role/team/{form['RoleName']}</Arn>"
+            return Answer(
+                body=f"<GetRoleResponse><GetRoleResult><Role>{role}</Role></GetRoleResult></GetRoleResponse>".encode()
+            )
+        asked_of.append(form["PolicySourceArn"])
+        decided = {form["ActionNames.member.1"]: "allowed", form["ActionNames.member.2"]: "implicitDeny"}
+        results = "".join(
+            f"<member><EvalActionName>{action}</EvalActionName><EvalDecision>{what}</EvalDecision></member>"
+            for action, what in decided.items()
+        )
+        return Answer(
+            body=(
+                "<SimulatePrincipalPolicyResponse><SimulatePrincipalPolicyResult><EvaluationResults>"
+                f"{results}</EvaluationResults></SimulatePrincipalPolicyResult></SimulatePrincipalPolicyResponse>"
+            ).encode()
+        )
+
+    with running(ApiServer(route)) as server:
+        _credentials(monkeypatch, server.url)
+        said = Aws("eu-central-1").simulated(arn, ["pricing:GetProducts", "ce:GetCostAndUsage"])
+    assert said == {"pricing:GetProducts": True, "ce:GetCostAndUsage": False}
+    assert asked_of == [source]
+
+
+def test_where_iam_cannot_be_asked_optional_actions_are_skipped_with_that_reason(
+    aws: EksServer, catalog: Catalog, tmp_path: Path
+) -> None:
+    with running(api("v1.34.1-eks-1a2b3c4")) as server:
+        checks = asked(catalog, kubeconfig=kubeconfig(tmp_path, server.url, ARN))
+    for action, what in OPTIONAL:
+        assert checks[action].answer == SKIPPED
+        assert checks[action].detail.startswith(f"only {what} takes it; not tried, and IAM cannot be asked: ")
+
+
+def saved(read: Callable[[], Snapshot]) -> dict[str, Check]:
+    return {check.what: check for check in doctor.of_saved("files", read, NOW)}
+
+
+def test_a_file_says_its_age_and_what_is_not_in_it() -> None:
+    lost = Gap(part="documents", reason=GapReason.BROKEN, detail="it is not YAML", place=Place(file="a.yaml", line=3))
+    gone = Gap(part="helm_releases", reason=GapReason.NOT_IN_INPUT, detail="the input has none", absent=True)
+    no_right = Gap(part="secrets", reason=GapReason.FORBIDDEN, detail="forbidden", permission="list secrets")
+    cluster = replace(snapshot().cluster, kubernetes="")
+    taken = replace(snapshot(), taken=NOW - timedelta(days=1), cluster=cluster, gaps=(lost, gone, no_right))
+    checks = saved(lambda: taken)
+    assert checks["files"].detail.endswith("UTC, 1 day old")
+    assert (checks["Kubernetes version"].answer, checks["Kubernetes version"].fix) == (NO, "Give --kubernetes.")
+    assert (checks["read documents"].answer, checks["read documents"].detail) == (NO, "a.yaml:3: it is not YAML")
+    assert (checks["read helm releases"].answer, checks["read helm releases"].detail) == (SKIPPED, "the input has none")
+    assert checks["read secrets"].fix.startswith("Grant list secrets and read it again;")
+
+
+def test_a_file_that_cannot_be_read_is_said_so(tmp_path: Path) -> None:
+    path = tmp_path / "x.snap"
+    path.write_text("no")
+    told = saved(lambda: snapshot_file.load(path))["files"]
+    assert told.answer == NO
+    assert told.detail
 
 
 def test_a_permission_that_is_missing_at_aws_is_named(aws: EksServer, catalog: Catalog, tmp_path: Path) -> None:
@@ -170,11 +301,31 @@ def test_the_table_of_versions_has_a_place_and_an_age(machine: Path) -> None:
     assert "catalog refresh" in known(machine)["EKS add-on versions"].fix
 
 
+def test_prices_have_an_age_by_region(machine: Path) -> None:
+    assert known(machine)["prices"].detail.startswith("packaged ones as of ")
+    own = RegionPrices(region="eu-central-1", as_of=DAY, source="test", types={}, hourly={}, prices={})
+    price_table.save_own(own, machine)
+    assert f"; eu-central-1 as of {DAY}, 0 days old (in {machine})" in known(machine)["prices"].detail
+    price_table.own_path("eu-west-1", machine).write_text("half")
+    assert known(machine)["prices"].answer == NO
+
+
+def test_what_servers_are_asked_with_is_named(machine: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert "boto3 " in known(machine)["addonctl"].detail
+    monkeypatch.setenv("PATH", str(machine))
+    assert known(machine)["helm"].answer == SKIPPED
+    (machine / "helm").write_text("#!/bin/sh")
+    (machine / "helm").chmod(0o755)
+    assert known(machine)["helm"].detail == str(machine / "helm")
+
+
 def test_settings_are_named_with_their_waivers(machine: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     assert known(machine)["settings"].answer == SKIPPED
     path = tmp_path / "addonctl.yaml"
     path.write_text("waivers: [{code: HLT001, reason: known, until: 2027-01-31}]")
     monkeypatch.setenv("ADDONCTL_CONFIG", str(path))
     assert known(machine)["settings"].detail == f"{path}, waivers: 1"
+    path.write_text("defaults: {context: prod}")
+    assert known(machine)["settings"].detail == f"{path}, waivers: 0, defaults of context"
     path.write_text("waivers: [{code: NONE}]")
     assert known(machine)["settings"].answer == NO
