@@ -8,7 +8,7 @@ from addonctl.assessment import Assessed, Assessment, of
 from addonctl.catalog import Answer, Catalog
 from addonctl.catalog import Cell as CompatibilityCell
 from addonctl.compatibility import KubernetesStatus, Support
-from addonctl.dependencies import Dependencies, Impact
+from addonctl.dependencies import Dependencies, Dependency, Impact
 from addonctl.findings import CHECKS, Capability
 from addonctl.model import (
     Affects,
@@ -94,10 +94,20 @@ def analysis(assessment: Assessment, style: Style) -> None:
     _addons(assessment, style)
     _unrecognised(assessment)
     gaps(assessment.gaps, style, assessment.snapshot.intake)
+    _ending(assessment)
     if assessment.cluster.demo:
         print_line()
         say("This is the demo cluster that comes with addonctl. Your own:")
         print_line(Cell("addonctl analyze --context YOUR-CONTEXT"))
+
+
+_LONG = 20  # findings and add-ons: more have pushed the headline off the screen
+
+
+def _ending(assessment: Assessment) -> None:
+    """The summary again, where it is no longer to be seen."""
+    if len(assessment.findings) + len(assessment.addons) > _LONG:
+        title(_summary(assessment))
 
 
 def _headline(assessment: Assessment, about: str = "") -> None:
@@ -371,6 +381,7 @@ def findings(assessment: Assessment, style: Style) -> None:
     if style.headers:
         _waived(assessment, style)
         gaps(assessment.gaps, style, assessment.snapshot.intake)
+        _ending(assessment)
 
 
 def _finding_row(assessment: Assessment, found: Finding) -> tuple[Cell | str, ...]:
@@ -428,6 +439,7 @@ def health(assessment: Assessment, style: Style) -> None:
         _probes(assessment)
         _findings(assessment, style)
         gaps(assessment.gaps, style, assessment.snapshot.intake)
+        _ending(assessment)
 
 
 def _unhealthy(assessment: Assessment, style: Style) -> None:
@@ -487,26 +499,20 @@ def matrix(cells: Iterable[CompatibilityCell], style: Style) -> None:
 
 
 def dependencies(assessment: Assessment, addon: str, style: Style) -> None:
-    """What each add-on needs, and what its failure affects."""
+    """What each add-on needs if one is asked for, else what all need of each; and what its failure affects."""
     graph = assessment.dependencies
+    rows = [row.id for row in assessment.inventory.installations if addon in ("", row.addon, row.id)]
     named = labels(dict.fromkeys((*nodes(graph), *(row.id for row in assessment.inventory.installations))))
-    for row in assessment.inventory.installations:
-        if addon and addon not in (row.addon, row.id):
-            continue
-        needs = [each for each in graph.addons if each.source == row.id]
-        affected = graph.blast_radius(row.id)
-        if not (needs or affected or addon):
-            continue
-        print_line(Cell(row.id, "bold"))
-        lines = [
-            f"needs {named[each.target]} ({_kind(each.strength, each.affects)}): "
-            f"{_why(graph, each.source, each.target)}"
-            for each in needs
-        ]
-        lines += _if_it_fails(affected, named)
+    places = {each: n for n, each in enumerate(graph.order)}
+    for id in rows if addon else sorted(rows, key=lambda each: places.get(each, len(places))):
+        lines = list(_needs(graph, id, named) if addon else _needed(graph, id, named))
+        lines += _if_it_fails(graph.blast_radius(id), named)
+        if lines or addon:
+            print_line(Cell(id, "bold"))
         for number, line in enumerate(lines, start=1):
             _branch(line, last=number == len(lines))
     if not addon and graph.order:
+        say("What one of them needs itself: addonctl deps ADDON", QUIET)
         title("Update in this order:")
         for number, name in enumerate(graph.order, start=1):
             say(str(named[name]), first=f"{number:>3}. ")
@@ -514,6 +520,23 @@ def dependencies(assessment: Assessment, addon: str, style: Style) -> None:
         one_finding(found, assessment.places(found))
     _waived(assessment, style)
     gaps(assessment.gaps, style, assessment.snapshot.intake)
+
+
+def _needs(graph: Dependencies, id: str, named: Mapping[str, Label]) -> Iterator[str]:
+    for each in graph.addons:
+        if each.source == id:
+            kind, more = _kind(each.strength, each.affects), len(each.via) - 1
+            yield f"needs {named[each.target]} ({kind}): {_why(each)}{f' (and {more} more)' if more > 0 else ''}"
+
+
+def _needed(graph: Dependencies, id: str, named: Mapping[str, Label]) -> Iterator[str]:
+    """One line for all that need it in the same way for the same reason."""
+    by: dict[tuple[str, str], list[str]] = {}
+    for each in graph.addons:
+        if each.target == id:
+            by.setdefault((_kind(each.strength, each.affects), _why(each)), []).append(str(named[each.source]))
+    for (kind, why), sources in by.items():
+        yield f"needed by {', '.join(sources)} ({kind}): {why}"
 
 
 def _if_it_fails(affected: Iterable[Impact], named: Mapping[str, Label]) -> Iterator[str]:
@@ -537,10 +560,8 @@ def _kind(strength: Strength, affects: Affects) -> str:
     return f"{strength.value}, {'while it runs' if affects is Affects.RUNNING else 'when it changes'}"
 
 
-def _why(graph: Dependencies, source: str, target: str) -> str:
-    edges = [edge for each in graph.addons if (each.source, each.target) == (source, target) for edge in each.via]
-    more = f" (and {len(edges) - 1} more)" if len(edges) > 1 else ""
-    return f"{edges[0].evidence}{more}" if edges else ""
+def _why(each: Dependency) -> str:
+    return each.via[0].evidence if each.via else ""
 
 
 # ── Plans ───────────────────────────────────────────────────────────────────────────────────────────────────────

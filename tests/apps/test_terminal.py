@@ -135,3 +135,22 @@ def test_what_a_cluster_calls_its_objects_adds_no_line_and_no_colour(
     assert "forged" in text
     assert not [line for line in text.splitlines() if re.match(r"\W*REQUIRED    HLT001  forged", line)]
     assert "\x1b" not in text
+
+
+@pytest.mark.parametrize("command", ["analyze", "findings", "health"])
+def test_a_long_report_ends_with_its_summary(command: str) -> None:
+    said = run(command, "--demo").stdout.partition("\n\nThis is the demo cluster")[0]
+    last = said.splitlines()[-1]
+    assert re.fullmatch(r"\d+ add-ons; health \d+ of 100 \(\d+ % coverage\); .* (required|recommended|info)", last), (
+        last
+    )
+    assert "; health" not in run(command, "--demo", "--no-headers").stdout
+
+
+def test_what_all_need_is_said_once_and_what_one_needs_when_it_is_asked_for() -> None:
+    text = run("deps", "--demo").stdout
+    assert text.count("its pods get their addresses from the pod network") == 1
+    order = text.partition("Update in this order:\n")[2].splitlines()
+    numbers = [line.split(".")[0].strip() for line in order if line[:4].strip(" .").isdecimal()]
+    assert numbers == [str(n) for n in range(1, len(numbers) + 1)] != []
+    assert "├─ needs aws-vpc-cni (hard, when it changes): its pods get" in run("deps", "keda", "--demo").stdout
