@@ -272,7 +272,7 @@ def _optional(client: aws.Aws) -> Iterator[Check]:
             yield Check(what=action, answer=SKIPPED, detail=detail, group=_IAM)
 
 
-_READ, _IAM = "read", "IAM"
+_READ, _IAM = "input", "IAM"
 
 
 def _part(part: str, gap: Gap | None) -> Check:

@@ -40,7 +40,13 @@ def catalog_show(addon: str, output: str) -> None:
 
 @catalog.command("versions")
 @opt.addon
-@click.option("--kubernetes", default="", metavar="VERSION", help="Only versions for this Kubernetes.")
+@click.option(
+    "--kubernetes",
+    default="",
+    metavar="VERSION",
+    help="Only versions for this Kubernetes.",
+    shell_complete=opt.completes_minors,
+)
 @opt.rows_output
 @opt.no_headers
 def catalog_versions(addon: str, kubernetes: str, output: str, no_headers: bool) -> None:
@@ -55,8 +61,14 @@ def catalog_versions(addon: str, kubernetes: str, output: str, no_headers: bool)
 
 @catalog.command("check", short_help="Whether a version supports a Kubernetes.")
 @opt.addon
-@click.argument("version", required=False, default="")
-@click.option("--kubernetes", default="", metavar="VERSION", help="The Kubernetes to check for, such as 1.35.")
+@click.argument("version", required=False, default="", shell_complete=opt.completes_versions)
+@click.option(
+    "--kubernetes",
+    default="",
+    metavar="VERSION",
+    help="The Kubernetes to check for, such as 1.35.",
+    shell_complete=opt.completes_minors,
+)
 @opt.output
 @click.option(
     "--fail-on",

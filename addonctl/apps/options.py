@@ -85,7 +85,35 @@ def _runs(ctx: click.Context) -> Iterable[str]:
     return (entry.id for entry in wiring.journal().entries())
 
 
+def _versions(ctx: click.Context) -> Iterable[str]:
+    """Of the add-on that the line names, as AWS lists them, newest first."""
+    from addonctl.apps import wiring
+
+    # Behind an option whose value is to come, click has not made parameters of the arguments yet.
+    addon = ctx.params.get("addon") or next(iter(ctx.args), "")
+    _, eks = wiring.catalog().require(addon)
+    return (str(entry.version) for entry in eks.versions) if eks else ()
+
+
+def _goals(ctx: click.Context) -> Iterable[str]:
+    return ("default", "latest-compatible", *_versions(ctx))
+
+
+def _commands(ctx: click.Context) -> Iterable[str]:
+    """The commands behind the words that `help` has so far."""
+    command: click.Command | None = ctx.find_root().command
+    for word in ctx.params.get("command") or ():
+        command = command.get_command(ctx, word) if isinstance(command, click.Group) else None
+    return command.list_commands(ctx) if isinstance(command, click.Group) else ()
+
+
 completes_runs = _completes(_runs)
+completes_versions, completes_goals, completes_commands = (
+    _completes(_versions),
+    _completes(_goals),
+    _completes(_commands),
+)
+completes_minors = _completes(_minors)
 
 
 def duration_s(text: str) -> float:

@@ -19,7 +19,13 @@ if TYPE_CHECKING:
 @opt.addon_or_none
 @opt.source_options
 @opt.target
-@click.option("--to", default="", metavar="VERSION", help="The version to go to, `default` or `latest-compatible`.")
+@click.option(
+    "--to",
+    default="",
+    metavar="VERSION",
+    help="The version to go to, `default` or `latest-compatible`.",
+    shell_complete=opt.completes_goals,
+)
 @opt.values_options
 @click.option("--git", "checkout", default="", metavar="DIR", help="Commit it there, for what Argo CD or Flux keep.")
 @click.option("--diff", "saved", default="", metavar="FILE", type=opt.PATH, help="Only where a saved plan differs.")

@@ -97,7 +97,7 @@ def version(output: str) -> None:
 
 
 @click.command()
-@click.argument("command", nargs=-1)
+@click.argument("command", nargs=-1, shell_complete=opt.completes_commands)
 @click.pass_context
 def help(ctx: click.Context, command: tuple[str, ...]) -> None:
     """The help of COMMAND, as `addonctl COMMAND --help` shows it."""

@@ -50,7 +50,13 @@ _live = opt.live_options
 @_live
 @opt.prometheus
 @opt.kubernetes
-@click.option("--to", default="", metavar="VERSION", help="The version, `default` or `latest-compatible`.")
+@click.option(
+    "--to",
+    default="",
+    metavar="VERSION",
+    help="The version, `default` or `latest-compatible`.",
+    shell_complete=opt.completes_goals,
+)
 @opt.values_options
 @click.option(
     "--manifests", default="", metavar="PATH", type=opt.PATH, help="Its manifests, where it was applied as such."
@@ -116,7 +122,13 @@ def _of_file(manager: "Manager", saved: str) -> "Prepared":
 @opt.addon
 @_live
 @opt.kubernetes
-@click.option("--to", default="", metavar="VERSION", help="The version; EKS's default for the cluster by default.")
+@click.option(
+    "--to",
+    default="",
+    metavar="VERSION",
+    help="The version; EKS's default for the cluster by default.",
+    shell_complete=opt.completes_goals,
+)
 @opt.values_options
 @click.option("--role", default="", metavar="ARN", help="The IAM role of its ServiceAccount.")
 @click.option(

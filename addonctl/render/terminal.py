@@ -812,7 +812,7 @@ def _grouped(rows: Iterable[Mapping[str, str]]) -> Iterator[Mapping[str, str]]:
             yield row
             continue
         verb, names = row["what"].partition(" ")[0], [each["what"].partition(" ")[2] or each["what"] for each in same]
-        listed = ", ".join(names) if len(names) <= _NAMES_SHOWN else f"{len(names)} of them; -o wide names each"
+        listed = ", ".join(names) if len(names) <= _NAMES_SHOWN else f"{len(names)} of them (-o wide names each)"
         told = listed if not row["detail"] else f"{listed}: {row['detail']}"
         yield {**row, "what": f"{row['group']}: {verb}" if verb in ("list", "read") else row["group"], "detail": told}
 

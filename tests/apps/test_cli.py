@@ -538,6 +538,13 @@ def test_a_shell_completes_what_addonctl_knows(tmp_path: Path) -> None:
     assert completed("findings", "explain", "HLT00")[0] == "HLT001"
     assert "coredns" in completed("catalog", "show", "core")
     assert "1.34" in completed("compat", "--target", "1.3")
+    assert completed("plan", "coredns", "--to", "")[:3] == ["default", "latest-compatible", "v1.14.3-eksbuild.14"]
+    assert "v1.12.4-eksbuild.18" in completed("catalog", "check", "coredns", "v1.12")
+    assert not any(completed("plan", "no-such", "--to", ""))
+    assert completed("help", "find") == ["findings"]
+    assert completed("help", "findings", "") == ["explain"]
+    assert not any(completed("help", "analyze", ""))
+    assert "sarif" in completed("analyze", "-o", "s")
 
 
 def test_the_front_door_can_be_found() -> None:

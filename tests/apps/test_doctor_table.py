@@ -28,7 +28,7 @@ def test_rights_with_the_same_answer_are_one_row(capsys: pytest.CaptureFixture[s
     assert header.split() == ["WHAT", "OK", "DETAIL"]
     assert [" ".join(line.split()) for line in rows] == [
         "kubeconfig yes ~/.kube/config, context prod",
-        "RBAC: list yes 20 of them; -o wide names each",
+        "RBAC: list yes 20 of them (-o wide names each)",
         "RBAC: list no secrets, configmaps: without it unknown: helm releases. Grant it.",
         "list nodes no without it unknown: nodes. Grant it.",
         "ce:GetCostAndUsage skipped only cost takes it",
