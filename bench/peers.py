@@ -15,6 +15,7 @@ processes ever dies, while addonctl's does: both in their favour.
   by default 5 minutes, and on failure rolls back to the last revision that was deployed, once, with the same wait
   (helm.sh/docs/helm/helm_upgrade). The add-on is a release of a chart with the same manifests here, and with a schema
   that refuses values which the new version does not take; charts need not have one.
+  What fails in EKS alone does not befall it.
 - nothing: the same world without an update; what its users lose, no way of updating has lost.
 """
 
@@ -27,7 +28,7 @@ from addonctl.errors import AddonctlError, Invalid, NotReachable, TimedOut, TooM
 from addonctl.model import ObjectRef, live
 from addonctl.sim.controllers import Behaviour
 from addonctl.sim.eks import SimEksAddons
-from addonctl.sim.faults import schedule
+from addonctl.sim.faults import FAULTS, schedule
 from addonctl.sim.helm import SimHelm
 from addonctl.sim.keepers import ADDON, SPACE, ByHelm
 from addonctl.sim.objects import SimObjects
@@ -100,9 +101,10 @@ def eks_update(one: Scenario, shown: Callable[[Stage], object]) -> float:
 
 
 def helm_upgrade(one: Scenario, shown: Callable[[Stage], object]) -> float:
-    stage = Stage(replace(one, owner="Helm"))
+    faults = tuple(each for each in one.faults if "eks" not in FAULTS[each.fault].needs)  # no EKS fails
+    stage = Stage(replace(one, owner="Helm", faults=faults))
     shown(stage)
-    quiet_s = schedule(stage.scene, one.faults)
+    quiet_s = schedule(stage.scene, faults)
     keeper = stage.keeper
     assert isinstance(keeper, ByHelm), "Helm keeps it here"
     helm = SimHelm(stage.store, keeper.charts, Patient(stage))

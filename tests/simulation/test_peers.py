@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 
 from addonctl.sim.controllers import Behaviour
+from addonctl.sim.faults import Drawn
 from addonctl.sim.scenario import Scenario
 from bench import updates_beside_peers as bench
 from bench.peers import WAYS
@@ -68,3 +69,9 @@ def test_bounds_are_those_of_clopper_and_pearson() -> None:
     assert (round(low, 5), round(high, 5)) == (0.99168, 0.99611)
     assert bench.bounds(10, 10)[1] == 1.0
     assert round(bench.bounds(10, 10)[0], 4) == 0.6915
+
+
+def test_what_fails_in_eks_alone_does_not_befall_helm(monkeypatch: pytest.MonkeyPatch) -> None:
+    one = replace(PLAIN, faults=(Drawn("slow updates", 130.0, 900.0, 1),))
+    monkeypatch.setattr(bench, "drawn", lambda seed, mix: one)
+    assert bench.played(1, bench.MIX, HELM, WAYS[HELM]).left is Left.UPDATED
