@@ -193,9 +193,10 @@ def _utilisation(assessment: Assessment, row: Installation, used: UsageReport | 
     """Of its containers that were measured and run."""
     if isinstance(used, Unknown):
         return Utilisation(percent=None, unknown_reason=used.reason)
-    mine = [each for each in used.containers if each.installation == row.id]
+    of_it = [each for each in used.containers if each.installation == row.id]
+    mine = [each for each in of_it if (each.cpu if what == "cpu" else each.memory).mean is not None]
     if not mine:
-        ran = any(ref in row.workloads for ref, _ in used.unmeasured)
+        ran = bool(of_it) or any(ref in row.workloads for ref, _ in used.unmeasured)
         why = "none of its containers was measured" if ran else "it runs no containers here"
         return Utilisation(percent=None, unknown_reason=why)
     takes, asks = 0.0, 0

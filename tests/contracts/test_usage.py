@@ -4,6 +4,7 @@ And from the metrics API, whose answers are those that metrics-server gives.
 """
 
 import json
+import math
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
@@ -229,6 +230,32 @@ def test_a_glance_says_what_the_whole_says(asked: Callable[..., Metrics], tmp_pa
     assert (seen.cpu.mean, seen.cpu.p95, seen.memory.max) == (whole.cpu.mean, whole.cpu.p95, whole.memory.max)
     assert (seen.oom_kills, seen.coverage) == (whole.oom_kills, whole.coverage)
     assert seen.oom_kills == pytest.approx(1, rel=0.01)
+
+
+def test_samples_that_are_no_numbers_are_not_taken_for_use(asked: Callable[..., Metrics]) -> None:
+    def odd(moment: datetime) -> float:
+        return math.nan if moment.hour == 3 else 70 * MIB
+
+    found = only(asked(history(series("coredns-0", flat(0.05), odd))))
+    assert found.memory.max == 70 * MIB
+    assert found.memory.mean is None, "of what is partly no number there is no mean"
+    assert found.cpu.mean == pytest.approx(50, rel=0.01)
+
+
+@pytest.mark.parametrize("ahead", [timedelta(minutes=10), timedelta(minutes=-10)])
+def test_a_clock_that_is_minutes_off_moves_days_by_minutes(asked: Callable[..., Metrics], ahead: timedelta) -> None:
+    body = history(series("coredns-0", busy_on_monday, flat(70 * MIB)))
+    shifted = "\n".join(_later(line, ahead) for line in body.splitlines()) + "\n"
+    found = only(asked(shifted))
+    assert [round(day.cpu_max) for day in found.days if day.date.weekday() == 0] == [500]
+    assert found.cpu.mean == pytest.approx(100, rel=0.1)
+    assert found.coverage == pytest.approx(1, abs=0.01)
+
+
+def _later(line: str, by: timedelta) -> str:
+    """A sample, as a server of another clock has it."""
+    head, _, stamp = line.rpartition(" ")
+    return line if line.startswith("#") else f"{head} {int(stamp) + int(by.total_seconds())}"
 
 
 def test_pods_that_are_gone_are_told(asked: Callable[..., Metrics]) -> None:

@@ -67,6 +67,15 @@ def test_what_nobody_measured_says_so(days: int) -> None:
         assert (found.performance_score.value, found.performance_score.unknown_reason) == (None, reason)
 
 
+def test_a_figure_that_is_no_number_is_not_nothing() -> None:
+    assessment = cluster(dns(), eks=True)
+    odd = Measured(namespace="kube-system", pod="coredns-0", container="coredns", cpu=Spread(mean=10), coverage=1)
+    found = coredns(assessment, used(assessment, odd))
+    assert found.cpu_utilisation.used == 10
+    assert found.memory_utilisation.percent is None
+    assert found.memory_utilisation.unknown_reason == "none of its containers was measured"
+
+
 def test_without_prices_no_money_is_known_and_with_them_an_hour_is_a_730th() -> None:
     assessment = cluster(dns(), eks=True)
     analysis = ecosystem(assessment, NOBODY)
