@@ -33,13 +33,14 @@ def sort_out(view: View, catalog: Catalog, recogniser: Recogniser) -> tuple[list
     """The declarations of add-ons, and those of charts that the catalog does not have."""
     every = declarations.declared(view)
     themselves = filter(declarations.is_itself, view.snapshot.declarations)
-    upstream = {_file(each): each.chart for each in themselves if recogniser.charted(each.chart)}
+    copies = {_file(each): own[0] for each in themselves if (own := recogniser.charted(each.chart)) is not None}
     found: dict[tuple[object, ...], Declared] = {}
     unknown = []
     for each in every:
-        if upstream.get(_file(each), each.chart) != each.chart:
-            continue  # what a copy of an add-on's own chart depends on: its parts
         known = _addon_of(each, catalog, recogniser)
+        copied = copies.get(_file(each))
+        if copied is not None and (known is None or known[0] is not copied):
+            continue  # what a copy of an add-on's own chart depends on: its parts
         if known is None:
             if (each.chart or each.eks_addon) and not declarations.is_itself(each):
                 unknown.append(each)

@@ -138,6 +138,15 @@ def test_a_copy_of_an_addons_own_chart_declares_nothing_by_itself() -> None:
     assert (row.addon, str(row.version)) == ("coredns", "1.12.4")
 
 
+def test_a_chart_of_an_addons_name_that_gathers_its_charts_declares_them() -> None:
+    text = (
+        "{name: base, version: 0.1.0, dependencies: [{name: istiod, version: 1.28.0, repository: https://x.org/istio}]}"
+    )
+    (row,) = inventory(declarations=of(text.replace("name: base", "name: istiod-all"), "x/Chart.yaml")).declared
+    gathered = inventory(declarations=of(text.replace("name: base", "name: istiod"), "x/Chart.yaml")).declared
+    assert [each.addon for each in gathered] == [row.addon] == ["istio"]
+
+
 def test_kustomizations_and_the_bridge_declare_charts() -> None:
     (inflated,) = of("helmCharts: [{name: coredns, version: 1.43.0, repo: https://u:p@x.org}]", "a/kustomization.yaml")
     assert (inflated.by, inflated.chart, inflated.repository) == (DeclaredBy.KUSTOMIZE, "coredns", "https://x.org")
