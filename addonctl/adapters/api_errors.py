@@ -41,7 +41,8 @@ _CAUSES = 50
 _HTML = re.compile(rb"\s*<(!doctype|html|head|body|script|meta|\?xml)", re.IGNORECASE)
 # Admission returns the code that the webhook chose, 403 by default: only the message distinguishes it from RBAC's 403.
 _ADMISSION = re.compile(r'admission webhook "[^"]*" denied the request|ValidatingAdmissionPolicy \'[^\']*\'.* denied')
-_IMPERSONATION = re.compile(r"cannot impersonate resource")
+# `cannot impersonate resource "users"`, in Kubernetes 1.36 `cannot impersonate-on:user-info:get path "/version"`.
+_IMPERSONATION = re.compile(r"cannot impersonate\b")
 
 
 @dataclass(frozen=True, slots=True)

@@ -804,7 +804,8 @@ _NAMES_SHOWN = 8
 def _grouped(rows: Iterable[Mapping[str, str]]) -> Iterator[Mapping[str, str]]:
     alike: dict[tuple[str, ...], list[Mapping[str, str]]] = {}
     for row in rows:
-        key = (row["group"], row["answer"], row["detail"], row["fix"]) if row["group"] else (row["what"],)
+        # What one deed helps is one row, though each lacks something else; of what nothing helps, the reason counts.
+        key = (row["group"], row["answer"], row["fix"] or row["detail"]) if row["group"] else (row["what"],)
         alike.setdefault(key, []).append(row)
     for same in alike.values():
         row = same[0]
@@ -812,8 +813,10 @@ def _grouped(rows: Iterable[Mapping[str, str]]) -> Iterator[Mapping[str, str]]:
             yield row
             continue
         verb, names = row["what"].partition(" ")[0], [each["what"].partition(" ")[2] or each["what"] for each in same]
-        listed = ", ".join(names) if len(names) <= _NAMES_SHOWN else f"{len(names)} of them (-o wide names each)"
-        told = listed if not row["detail"] else f"{listed}: {row['detail']}"
+        few = len(names) <= _NAMES_SHOWN or row["answer"] == "no"
+        listed = ", ".join(names) if few else f"{len(names)} of them (-o wide names each)"
+        reason = row["detail"] if len({each["detail"] for each in same}) == 1 else ""
+        told = f"{listed}: {reason}" if reason else listed
         yield {**row, "what": f"{row['group']}: {verb}" if verb in ("list", "read") else row["group"], "detail": told}
 
 

@@ -29,8 +29,7 @@ def test_rights_with_the_same_answer_are_one_row(capsys: pytest.CaptureFixture[s
     assert [" ".join(line.split()) for line in rows] == [
         "kubeconfig yes ~/.kube/config, context prod",
         "RBAC: list yes 20 of them (-o wide names each)",
-        "RBAC: list no secrets, configmaps: without it unknown: helm releases. Grant it.",
-        "list nodes no without it unknown: nodes. Grant it.",
+        "RBAC: list no secrets, configmaps, nodes. Grant it.",
         "ce:GetCostAndUsage skipped only cost takes it",
         "",
         "3 of 25 steps failed: a report lacks what they would have read.",

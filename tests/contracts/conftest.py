@@ -16,7 +16,7 @@ from tests.contracts.postgres import missing as missing_postgres
 
 # Tests that share a server go to one worker, where it starts once.
 _SERVERS = {
-    "API server": ("gitops", "helm", "inspector", "node_probes", "objects", "objects_agree"),
+    "API server": ("gitops", "helm", "impersonation", "inspector", "node_probes", "objects", "objects_agree"),
     "PostgreSQL": ("cost_history", "journal", "journal_failures"),
     "AWS": ("eks_addons",),
 }
