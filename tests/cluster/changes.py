@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tests.cluster.cluster import Cluster
-from tests.cluster.processes import wait_for
+from tests.cluster.processes import sh, wait_for
 
 Object = dict[str, Any]
 Holds = Callable[[Cluster], bool]
@@ -150,6 +150,79 @@ class Frozen(Change):
 
     def undo(self, cluster: Cluster) -> None:
         cluster.thaw(f"kubelet-{self.node}")
+
+
+@dataclass
+class Held(Change):
+    """An object with a finalizer that is deleted, and nobody there who removes the finalizer."""
+
+    document: Object
+
+    def make(self, cluster: Cluster) -> None:
+        cluster.kubectl("create", "-f", "-", stdin=json.dumps(self.document))
+        cluster.kubectl("delete", "--wait=false", "-f", "-", stdin=json.dumps(self.document))
+
+    def undo(self, cluster: Cluster) -> None:
+        free = '{"metadata": {"finalizers": null}}'
+        cluster.kubectl("patch", "--type=merge", "-p", free, "-f", "-", stdin=json.dumps(self.document), check=False)
+
+
+@dataclass
+class Leaving(Change):
+    """Something that is deleted and is not waited for; what holds it is another change's to undo."""
+
+    target: str
+
+    def make(self, cluster: Cluster) -> None:
+        cluster.kubectl("delete", self.target, "--wait=false")
+
+
+@dataclass
+class Tainted(Change):
+    """A node with a taint (`key=value:effect`)."""
+
+    node: str
+    taint: str
+
+    def make(self, cluster: Cluster) -> None:
+        cluster.kubectl("taint", "node", self.node, self.taint)
+
+    def undo(self, cluster: Cluster) -> None:
+        cluster.kubectl("taint", "node", self.node, f"{self.taint}-", check=False)
+
+
+@dataclass
+class NamedImage(Change):
+    """An image that the nodes have under another name, too; it stays."""
+
+    image: str
+    name: str
+
+    def make(self, cluster: Cluster) -> None:
+        cluster.name_image(self.image, self.name)
+
+
+@dataclass
+class Dropped(Change):
+    """Packets of the API server to a Service and the pods behind it are lost; others' are not."""
+
+    namespace: str
+    service: str
+
+    def make(self, cluster: Cluster) -> None:
+        service = got(cluster, f"service/{self.service}", *_in(self.namespace))[0]
+        labels = ",".join(f"{key}={value}" for key, value in service["spec"]["selector"].items())
+        behind = [pod["status"]["podIP"] for pod in pods(cluster, self.namespace, labels)]
+        self._addresses = [service["spec"]["clusterIP"], *behind]
+        self._rules("-I")
+
+    def undo(self, cluster: Cluster) -> None:
+        self._rules("-D")
+
+    def _rules(self, how: str) -> None:
+        """The API server runs on the machine itself: its packets leave from there."""
+        for address in self._addresses:
+            sh("iptables", "-w", how, "OUTPUT", "-p", "tcp", "-d", address, "-j", "DROP")
 
 
 @dataclass
