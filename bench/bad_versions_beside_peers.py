@@ -90,7 +90,9 @@ class OfHelm(ByManifests):
         self._sound = folder / "sound"
         image = build.coredns_image(build.COREDNS[0])
         write_chart(self._sound, COREDNS, "1.0.0", self._documents(), image, sound)
-        self._helm("install", self._sound, "--take-ownership", "--force-conflicts")
+        # Fields of kubectl's would conflict with each upgrade, also where Helm took the objects over.
+        cluster.kubectl("delete", "--wait", "-f", "-", stdin=manifest_of(COREDNS))
+        self._helm("install", self._sound)
 
     def _documents(self) -> list[dict[str, Any]]:
         return [each for each in yaml.safe_load_all(manifest_of(COREDNS)) if each]
