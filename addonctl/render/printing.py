@@ -8,24 +8,43 @@ import csv
 import json
 from collections.abc import Iterator
 from io import StringIO
-from typing import Any
+from typing import Any, NamedTuple
 
 from addonctl.errors import BadInput
 from addonctl.render.documents import Document, dump, plain
 
-# What a document is a list of, and what names one of it.
+
+class _Rows(NamedTuple):
+    """What a document is a list of, what names one of it, and what of it stands in a table of cells."""
+
+    key: str
+    name: str
+    columns: tuple[str, ...]
+
+
+_CELLS = ("addon", "version", "kubernetes", "answer", "reason", "source", "as_of")
 _ROWS = {
-    "Inventory": ("installations", "{id}"),
-    "Findings": ("findings", "{id}"),
-    "Health": ("addons", "{id}"),
-    "Compatibility": ("cells", "{addon}@{version}"),
-    "Matrix": ("cells", "{addon}@{version}"),
-    "Dependencies": ("edges", "{from}->{to}"),
-    "Catalog": ("addons", "{addon}"),
-    "AddOnVersions": ("versions", "{version}"),
-    "FindingCodes": ("codes", "{code}"),
-    "Runs": ("runs", "{id}"),
-    "Doctor": ("rows", "{what}"),
+    "Inventory": _Rows(
+        "installations",
+        "{id}",
+        ("id", "addon", "name", "version", "chart", "chart_version", "owner", "method", "namespaces", "state"),
+    ),
+    "Findings": _Rows(
+        "findings", "{id}", ("id", "code", "severity", "title", "capability", "subject", "due", "cause", "fix")
+    ),
+    "Health": _Rows("addons", "{id}", ("id", "addon", "health", "score", "coverage", "unknown_reason")),
+    "Compatibility": _Rows("cells", "{addon}@{version}", _CELLS),
+    "Matrix": _Rows("cells", "{addon}@{version}", _CELLS),
+    "Dependencies": _Rows("edges", "{from}->{to}", ("from", "to", "type", "strength", "hurts", "evidence")),
+    "Catalog": _Rows("addons", "{addon}", ("addon", "name", "category", "eks", "charts", "as_of")),
+    "AddOnVersions": _Rows(
+        "versions",
+        "{version}",
+        ("version", "default", "default_for", "kubernetes", "architectures", "compute_types", "requires_iam"),
+    ),
+    "FindingCodes": _Rows("codes", "{code}", ("code", "title", "severity", "capability", "why", "fix")),
+    "Runs": _Rows("runs", "{id}", ("id", "cluster", "goal", "phase", "begun", "by", "worker")),
+    "Doctor": _Rows("rows", "{what}", ("what", "answer", "detail", "fix")),
 }
 _EXAMPLE = "As in -o jsonpath='{.findings[*].code}'"
 
@@ -43,8 +62,8 @@ def printed(document: Any, format: str, expression: str = "") -> str:
 
 def _names(document: Document) -> Iterator[str]:
     for context, of_one in _by_context(document):
-        key, name = _list_of(of_one)
-        yield from (context + name.format(**row) for row in plain(of_one[key]))
+        rows = _rows_of(of_one)
+        yield from (context + rows.name.format(**row) for row in plain(of_one[rows.key]))
 
 
 def _by_context(document: Document) -> Iterator[tuple[str, Document]]:
@@ -55,29 +74,23 @@ def _by_context(document: Document) -> Iterator[tuple[str, Document]]:
     yield from ((f"{each['context']} ", each["report"]) for each in document["contexts"] if each["report"])
 
 
-def _list_of(document: Document) -> tuple[str, str]:
+def _rows_of(document: Document) -> _Rows:
     if document["kind"] not in _ROWS:
         raise BadInput(f"A {document['kind']} is no list", "Take its parts with -o jsonpath=, or print -o json.")
     return _ROWS[document["kind"]]
 
 
 def _csv(document: Document) -> str:
-    """A line a row, of what stands in a cell: texts, numbers and lists of them. What is not known is empty."""
-    rows = [
-        ({"context": context.rstrip()} if context else {}) | row
-        for context, of_one in _by_context(document)
-        for row in plain(of_one[_list_of(of_one)[0]])
-    ]
-    columns = [key for key in dict.fromkeys(key for row in rows for key in row) if all(_fits(row[key]) for row in rows)]
+    """A line a row, with the same columns for every cluster. What is not known is empty."""
     out = StringIO()
     writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(columns)
-    writer.writerows([_cell(row[key]) for key in columns] for row in rows)
+    for number, (context, of_one) in enumerate(_by_context(document)):
+        rows, first = _rows_of(of_one), ["context"] if context else []
+        if not number:
+            writer.writerow([*first, *rows.columns])
+        for row in plain(of_one[rows.key]):
+            writer.writerow([*(context.split() if context else ()), *(_cell(row[column]) for column in rows.columns)])
     return out.getvalue()
-
-
-def _fits(value: Any) -> bool:
-    return not any(isinstance(each, dict) for each in (value if isinstance(value, list | tuple) else (value,)))
 
 
 def _cell(value: Any) -> str:

@@ -135,15 +135,20 @@ def _summary(assessment: Assessment, about: str = "") -> str:
     if health.score is not None:
         known = says_something(health.score, health.coverage)
         how = f"health {f'{health.score} of 100' if known else UNKNOWN} ({health.coverage} % coverage)"
+    said = f"{about}: {_counts(assessment)}" if about else _counts(assessment)
+    unread = sum(not gap.absent for gap in assessment.gaps)
+    missing = f"; {counted(unread, 'part')} not read (below)" if unread else ""
+    return f"{counted_addons(assessment)}; {how}; {said}{missing}"
+
+
+def _counts(assessment: Assessment) -> str:
+    """`2 required, 1 info`."""
     counts = dict.fromkeys(reversed(Severity), 0)
     for found in assessment.findings:
         counts[found.severity] += 1
-    unread = sum(not gap.absent for gap in assessment.gaps)
+    unread = any(not gap.absent for gap in assessment.gaps)
     none = "no findings" + (" in what could be read" if unread else "")
-    said = ", ".join(f"{count} {severity.value}" for severity, count in counts.items() if count) or none
-    said = f"{about}: {said}" if about else said
-    missing = f"; {counted(unread, 'part')} not read (below)" if unread else ""
-    return f"{counted_addons(assessment)}; {how}; {said}{missing}"
+    return ", ".join(f"{count} {severity.value}" for severity, count in counts.items() if count) or none
 
 
 def _findings(assessment: Assessment, style: Style) -> None:
@@ -377,7 +382,7 @@ def findings(assessment: Assessment, style: Style) -> None:
         )
         table(columns, [_finding_row(assessment, found) for found in assessment.findings], headers=style.headers)
     elif style.headers:
-        say(_summary(assessment).split("; ")[2].capitalize() + ".")
+        say(f"{_counts(assessment).capitalize()}.")
     if style.headers:
         _waived(assessment, style)
         gaps(assessment.gaps, style, assessment.snapshot.intake)
