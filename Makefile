@@ -55,7 +55,7 @@ cluster-test: $(VENV)/installed-dev
 lab: $(VENV)/installed-dev
 	@$(BIN)/python -m tests.cluster lab $(if $(SIMULATED),--simulated $(SIMULATED)) $(if $(ARGOCD),--argocd)
 
-# Simulated updates by seed, and a worker that dies at every boundary; CI has time for 12,000 of them.
+# Simulated updates by seed, and a worker that dies at every boundary; CI has time for 6,000 of them.
 SEEDS ?= 20000
 simulation: $(VENV)/installed-dev
 	$(BIN)/addonctl simulate --seed 1 --runs $(SEEDS)
@@ -89,9 +89,10 @@ RELEASES ?= $(HOME_PAGE)/releases/download
 plugin: $(VENV)/installed-dev
 	@$(BIN)/python -m scripts.build_plugin dist --homepage $(or $(HOME_PAGE),$(error Give HOME_PAGE=URL)) --releases $(RELEASES)
 
-# Not every machine of CI has a Docker.
+# Not every machine of CI has a Docker, and not everyone a registry.
 image:
 	@docker info >/dev/null 2>&1 || { echo "no Docker at hand: the image is not built"; exit 0; }; \
+	timeout 120 docker pull -q python:3.13-slim || { echo "no registry at hand: the image is not built"; exit 0; }; \
 	docker build -q -t addonctl . && docker run --rm --read-only --tmpfs /tmp addonctl analyze --demo
 
 # Only a whole environment is used again: venv leaves half of one behind where Debian's python3-venv is missing.
