@@ -130,7 +130,7 @@ class Patch:
     """A merge patch of one object."""
 
     target: ObjectRef
-    body: Mapping[str, object]
+    body: Mapping[str, object] = field(hash=False)  # findings are kept in sets
     subresource: str = ""
     why: str = ""
     type: str = field(default="patch", init=False)

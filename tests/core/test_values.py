@@ -106,6 +106,11 @@ def test_the_body_of_a_patch_is_the_same_after_the_shell(body: dict[str, str]) -
     assert json.loads(patch[-1]) == body
 
 
+def test_a_patch_can_stand_in_a_set_as_what_fixes_do() -> None:
+    one, other = (Patch(target=ObjectRef.of("Deployment", "a", "b"), body={"spec": {"n": n}}) for n in (1, 2))
+    assert len({one, other, one}) == 2
+
+
 @given(WORDS.filter(bool))
 def test_what_is_deleted_is_saved_first_under_its_own_name(name: str) -> None:
     save, delete = words_of(Delete(target=ObjectRef.of("Service", name, "apps"), save_first=True))
