@@ -24,8 +24,8 @@ contract-test: $(VENV)/installed-dev
 
 # With the oldest versions that pyproject.toml allows of what addonctl needs. Core and simulator are left out: of all
 # that has a bound, they use numpy alone, for forecasts. CloudWatch is left out, too: its server computes for a quarter
-# of a minute a test, and the rest of boto3 is tried by others.
-LOWEST_TESTS := $(addprefix tests/,adapters apps eks stories core/test_forecast.py) $(CONTRACTS) \
+# of a minute a test, and the rest of boto3 is tried by others; so is what stories use.
+LOWEST_TESTS := $(addprefix tests/,adapters apps eks core/test_forecast.py) $(CONTRACTS) \
     --ignore=tests/eks/test_cloudwatch.py
 test-lowest: $(VENV)/installed-dev
 	@$(BIN)/uv venv -q --clear --python $(BIN)/python $(LOWEST)

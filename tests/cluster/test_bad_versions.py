@@ -16,11 +16,7 @@ from tests.cluster.cluster import Cluster
 from tests.cluster.conftest import Kept
 from tests.cluster.lab import Lab
 
-_IN_CI = {
-    "eks-coredns-servfail-to-20",
-    "eks-kube-proxy-exits-on-one-node-only",
-    "helm-gatekeeper-denies-everything",
-}
+_IN_CI = {"eks-coredns-servfail-to-20", "helm-gatekeeper-denies-everything"}
 _ROLLED_BACK = 4
 _RATE = 100
 Opens = Callable[[str], World]
