@@ -53,13 +53,8 @@ def _packaged() -> ChartTable:
 
 def _cached(folder: Path) -> ChartTable | None:
     path = folder / FILE_NAME
-    try:
-        body = path.read_bytes()
-    except FileNotFoundError:
-        return None
-    except OSError as error:
-        raise BadInput(f"{path} cannot be read: {error.strerror}", f"Delete it. {_RENEW}") from error
-    return _decode(body, str(path))
+    body = whole_file.read_table(path, _RENEW)
+    return None if body is None else _decode(body, str(path))
 
 
 def save(charts: Iterable[ChartVersions], folder: Path) -> Path:

@@ -70,13 +70,8 @@ def packaged() -> EksTable:
 def cached(folder: Path) -> EksTable | None:
     """The user's own table, None if there is none. Raises BadInput when it is damaged."""
     path = folder / FILE_NAME
-    try:
-        body = path.read_bytes()
-    except FileNotFoundError:
-        return None
-    except OSError as error:
-        raise BadInput(f"{path} cannot be read: {error.strerror}", f"Delete it. {_RENEW}") from error
-    return _decode(body, str(path))
+    body = whole_file.read_table(path, _RENEW)
+    return None if body is None else _decode(body, str(path))
 
 
 def save(table: EksTable, folder: Path) -> Path:

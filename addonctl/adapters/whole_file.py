@@ -1,4 +1,4 @@
-"""Writes a file atomically: under a temporary name, synced to disk, then renamed.
+"""Writes a file atomically: under a temporary name, synced to disk, then renamed; reads back a table of the user's own.
 
 Called wherever addonctl stores something: snapshots, the tables of EKS versions and of prices, checkpoints.
 """
@@ -8,7 +8,7 @@ import os
 import tempfile
 from pathlib import Path
 
-from addonctl.errors import NotReachable
+from addonctl.errors import BadInput, NotReachable
 
 
 def write_table(path: Path, body: bytes) -> Path:
@@ -23,6 +23,16 @@ def write_table(path: Path, body: bytes) -> Path:
         fix = "Check free space and permissions, or set ADDONCTL_CACHE_DIR."
         raise NotReachable(f"{path} cannot be written: {error.strerror}", fix) from error
     return path
+
+
+def read_table(path: Path, fix: str) -> bytes | None:
+    """What `write_table` wrote, packed as it is; None where there is none. Raises BadInput when it cannot be read."""
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise BadInput(f"{path} cannot be read: {error.strerror}", f"Delete it. {fix}") from error
 
 
 def write(path: Path, body: bytes, *, mode: int = 0o600) -> None:

@@ -70,13 +70,7 @@ def catalog_versions(addon: str, kubernetes: str, output: str, no_headers: bool)
     shell_complete=opt.completes_minors,
 )
 @opt.output
-@click.option(
-    "--fail-on",
-    type=click.Choice(["no", "unknown", "never"]),
-    default="never",
-    show_default=True,
-    help="Exit with 2 when the answer is no, or also when it is unknown.",
-)
+@opt.fail_on_answers("Exit with 2 when the answer is no, or also when it is unknown.")
 def catalog_check(addon: str, version: str, kubernetes: str, output: str, fail_on: str) -> None:
     """Whether VERSION of ADDON supports a Kubernetes.
 

@@ -11,6 +11,8 @@ from typing import Any
 
 import click
 
+from addonctl.errors import BadInput
+
 
 def attach(command: click.Command) -> None:
     """Gives a command, and each command of a group, its defaults."""
@@ -52,8 +54,13 @@ class _Defaults(dict[str, Any]):
     def _settings(self) -> Mapping[str, str]:
         from addonctl.adapters import config_file
 
-        # Click asks for defaults when it prints help, which settings that cannot be used must not prevent.
-        return {} if {"-h", "--help"} & set(sys.argv) else config_file.load().defaults
+        try:
+            return config_file.load().defaults
+        except BadInput:
+            # Click asks for defaults when it prints help as well; doctor says itself what is wrong with the settings.
+            if {"-h", "--help"} & set(sys.argv) or self._command.name == "doctor":
+                return {}
+            raise
 
 
 def _takes(option: click.Parameter, value: str) -> bool:

@@ -340,6 +340,14 @@ fail_options = chain(
     ),
     click.option("--allow-gaps", is_flag=True, help="With --fail-on: pass although parts could not be read."),
 )
+
+
+def fail_on_answers(what: str) -> Callable[[Function], Function]:
+    """`--fail-on` where answers are yes, no or unknown: see shared.exit_by_answers."""
+    choices = click.Choice(["no", "unknown", "never"])
+    return click.option("--fail-on", type=choices, default="never", show_default=True, help=what)
+
+
 addon = click.argument("addon", shell_complete=_completes(_addons))
 addon_or_none = click.argument("addon", required=False, default="", shell_complete=_completes(_addons))
 addons = click.argument("addons", nargs=-1, metavar="[ADDON]...", shell_complete=_completes(_addons))

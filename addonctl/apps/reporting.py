@@ -347,13 +347,7 @@ def compat(**asked: Any) -> None:
 @opt.target
 @opt.rows_output
 @opt.no_headers
-@click.option(
-    "--fail-on",
-    type=click.Choice(["no", "unknown", "never"]),
-    default="never",
-    show_default=True,
-    help="Exit with 2 when an answer is no, or also when one is unknown.",
-)
+@opt.fail_on_answers("Exit with 2 when an answer is no, or also when one is unknown.")
 def matrix(addons: tuple[str, ...], target: str, output: str, no_headers: bool, fail_on: str, **source: Any) -> None:
     """Versions of ADDON against Kubernetes, from the catalog alone; without ADDON, what a cluster runs."""
     from addonctl import compatibility

@@ -57,3 +57,10 @@ def test_settings_that_cannot_be_defaults_are_refused_and_help_needs_none(settin
     assert done.returncode == 1
     assert said in done.stderr
     assert run("inventory", "--help").returncode == 0
+
+
+def test_doctor_says_itself_what_is_wrong_with_the_settings(settings: Path) -> None:
+    settings.write_text("defaults: [json]\n")
+    done = run("doctor", "--demo", "-o", "json")
+    rows = {row["what"]: row["answer"] for row in json.loads(done.stdout)["rows"]}
+    assert (rows["settings"], done.returncode) == ("no", 1)
